@@ -1,0 +1,283 @@
+"""Every error of Vespera, in one tree.
+
+    VesperaError
+    |-- RequestError                    what was asked for cannot be done as asked
+    |   |-- InvalidRequest              a field is missing, unknown, or of the wrong type
+    |   |-- TaskNotFound                no task has this id
+    |   |-- OperationNotFound           no file operation has this id
+    |   |-- KeyReused                   an idempotency key came back with another request
+    |   `-- DependencyCycle             tasks would wait for each other for ever
+    |-- TaskError                       a task cannot go on
+    |   |-- IllegalTransition           the task is not in a state that allows this
+    |   |-- StaleTask                   somebody else changed the task in the meantime
+    |   |-- LeaseLost                   another worker has taken the task over
+    |   |-- StepFailed                  a step raised, after its last retry
+    |   |-- NonDeterministicTask        a replay asked for other steps than were recorded
+    |   |-- UnprovenCompletion          what the task says of files is not what the disk says
+    |   |-- TaskTimedOut                the task or one of its steps took too long
+    |   `-- SpecialistError             the specialist itself is at fault (not found, not callable)
+    |-- PayloadError                    a value cannot be stored
+    |   |-- UnstorableValue             its type has no stored form; the path to it is named
+    |   |-- PayloadTooLarge             it is larger than the limit
+    |   `-- UnreadableValue             what is stored cannot be turned back into a value
+    |-- WorkspaceError                  a file operation cannot be done
+    |   |-- PathRefused                 the path leads out of the workspace, or is no path
+    |   |-- FileConflict                somebody else changed the file that was to be written
+    |   `-- FileUnreadable              the file is there but cannot be read or written
+    |-- StorageError                    the database cannot do its work
+    |   |-- DatabaseLocked              somebody else holds the database for too long
+    |   |-- DatabaseReadOnly            the database or its directory cannot be written
+    |   |-- DatabaseFull                the disk (or the database's size limit) is full
+    |   |-- DatabaseCorrupt             the file is damaged, or is no database
+    |   |-- DatabaseTooNew              the file was written by a newer version of Vespera
+    |   |-- DatabaseClosed              the database was closed while it was asked for something
+    |   |-- DuplicateRow                a row with this key exists already
+    |   |-- NestedUnitOfWork            a unit of work was opened inside another
+    |   `-- ForeignUnitOfWork           a unit of work was written to by a task that did not open it
+    `-- ContainerError                  the container is wired or used wrongly
+        |-- UnknownPart                 nothing in the container provides what was asked for
+        |-- AmbiguousPart               several providers fit the type that was asked for
+        |-- MissingSetting              a configuration value that a part needs was not given
+        |-- UnknownSetting              a configuration value was given that no part reads
+        |-- WiringError                 the container class is wired wrongly
+        |-- OverrideRefused             an override cannot be made or undone as asked
+        |-- ForeignEventLoop            the container was started in another event loop
+        `-- StopTimedOut                a part did not stop within its time
+
+Leaves say what is wrong, branches end in ``Error``; the first line of a class's docstring is its
+default message. Refusals that a caller is expected to meet come back as values (a result with
+``success=False`` and ``error``), not as exceptions.
+"""
+
+from collections.abc import Sequence
+
+
+class VesperaError(Exception):
+    """Something in Vespera went wrong."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+
+
+class RequestError(VesperaError):
+    """What was asked for cannot be done as asked."""
+
+
+class InvalidRequest(RequestError):
+    """A field of the request is missing, unknown, or of the wrong type."""
+
+    def __init__(self, message: str = "", *, field: str = "") -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        self.field = field
+
+
+class TaskNotFound(RequestError):
+    """No task has this id."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"No task has the id {task_id!r}.")
+        self.task_id = task_id
+
+
+class OperationNotFound(RequestError):
+    """No file operation has this id."""
+
+    def __init__(self, operation_id: str) -> None:
+        super().__init__(f"No file operation has the id {operation_id!r}.")
+        self.operation_id = operation_id
+
+
+class KeyReused(RequestError):
+    """An idempotency key came back with another request."""
+
+    def __init__(self, key: str, task_id: str) -> None:
+        super().__init__(
+            f"idempotency_key: {key!r} belongs to task {task_id!r}, which was created by another"
+            " request; repeat the request unchanged, or choose another key."
+        )
+        self.key, self.task_id = key, task_id
+
+
+class DependencyCycle(RequestError):
+    """Tasks would wait for each other for ever."""
+
+    def __init__(self, path: Sequence[str]) -> None:
+        super().__init__(f"depends_on: the tasks wait for each other: {' -> '.join(path)}.")
+        self.path = tuple(path)
+
+
+class TaskError(VesperaError):
+    """A task cannot go on."""
+
+
+class IllegalTransition(TaskError):
+    """The task is not in a state that allows this."""
+
+    def __init__(self, task_id: str, status: str, wanted: str) -> None:
+        super().__init__(f"Task {task_id!r} is {status}; it cannot become {wanted}.")
+        self.task_id, self.status, self.wanted = task_id, status, wanted
+
+
+class StaleTask(TaskError):
+    """Somebody else changed the task in the meantime; read it again."""
+
+
+class LeaseLost(TaskError):
+    """Another worker has taken the task over; what this one did since is not recorded."""
+
+
+class StepFailed(TaskError):
+    """A step raised, after its last retry.
+
+    ``error_types`` holds the names of the original exception's class and its bases, most special
+    first, so that a replay, which no longer has the exception, can be told apart just as well.
+    """
+
+    def __init__(self, step: str, message: str, error_types: Sequence[str]) -> None:
+        kind = error_types[0] if error_types else "Exception"
+        super().__init__(f"Step {step!r} failed: {kind}: {message}")
+        self.step, self.message, self.error_types = step, message, tuple(error_types)
+
+
+class NonDeterministicTask(TaskError):
+    """A replay asked for other steps than were recorded."""
+
+
+class UnprovenCompletion(TaskError):
+    """What the task says of files is not what the disk says."""
+
+
+class TaskTimedOut(TaskError, TimeoutError):
+    """The task, or one of its steps, took too long."""
+
+
+class SpecialistError(TaskError):
+    """The specialist cannot be built, or is no specialist."""
+
+
+class PayloadError(VesperaError):
+    """A value cannot be stored."""
+
+
+class UnstorableValue(PayloadError):
+    """A value's type has no stored form."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason
+
+
+class PayloadTooLarge(PayloadError):
+    """A value is larger than the limit."""
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"{what}: {size:,} bytes are more than the limit of {limit:,}; store a file"
+            " and pass its path, or raise the limit (setting 'payload_limit')."
+        )
+        self.what, self.size, self.limit = what, size, limit
+
+
+class UnreadableValue(PayloadError):
+    """What is stored cannot be turned back into a value."""
+
+
+class WorkspaceError(VesperaError):
+    """A file operation cannot be done."""
+
+
+class PathRefused(WorkspaceError):
+    """The path leads out of the workspace, or is no path."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path!r}: {reason}")
+        self.path, self.reason = path, reason
+
+
+class FileConflict(WorkspaceError):
+    """Somebody else changed the file that was to be written."""
+
+
+class FileUnreadable(WorkspaceError):
+    """The file is there but cannot be read or written."""
+
+
+class StorageError(VesperaError):
+    """The database cannot do its work."""
+
+
+class DatabaseLocked(StorageError):
+    """Somebody else holds the database for too long."""
+
+
+class DatabaseReadOnly(StorageError):
+    """The database, or the directory it lies in, cannot be written."""
+
+
+class DatabaseFull(StorageError):
+    """The disk, or the database's size limit, is full."""
+
+
+class DatabaseCorrupt(StorageError):
+    """The file is damaged, or is no database."""
+
+
+class DatabaseTooNew(StorageError):
+    """The file was written by a newer version of Vespera."""
+
+
+class DatabaseClosed(StorageError):
+    """The database was closed while it was asked for something."""
+
+
+class DuplicateRow(StorageError):
+    """A row with this key exists already."""
+
+
+class NestedUnitOfWork(StorageError):
+    """A unit of work was opened inside another; the outer one already commits it all."""
+
+
+class ForeignUnitOfWork(StorageError):
+    """A unit of work belongs to the asyncio task that opened it, until its block ends."""
+
+
+class ContainerError(VesperaError):
+    """The container is wired or used wrongly."""
+
+
+class UnknownPart(ContainerError, LookupError):
+    """Nothing in the container provides what was asked for."""
+
+
+class AmbiguousPart(ContainerError, LookupError):
+    """Several providers fit the type that was asked for."""
+
+
+class MissingSetting(ContainerError):
+    """A configuration value that a part needs was not given."""
+
+
+class UnknownSetting(ContainerError):
+    """A configuration value was given that no part reads."""
+
+
+class WiringError(ContainerError):
+    """The container class is wired wrongly."""
+
+    def __init__(self, container: str, problems: Sequence[str]) -> None:
+        lines = "".join(f"\n  {number}. {text}" for number, text in enumerate(problems, 1))
+        super().__init__(f"{container} cannot be used:{lines}")
+        self.problems = tuple(problems)
+
+
+class OverrideRefused(ContainerError):
+    """An override cannot be made or undone as asked."""
+
+
+class ForeignEventLoop(ContainerError, RuntimeError):
+    """The container was started in another event loop."""
+
+
+class StopTimedOut(ContainerError, TimeoutError):
+    """A part did not stop within its time."""

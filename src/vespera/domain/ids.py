@@ -1,0 +1,8 @@
+"""The ids that Vespera hands out: opaque, time-ordered strings of 32 hexadecimal digits."""
+
+from typing import NewType
+
+TaskId = NewType("TaskId", str)
+OperationId = NewType("OperationId", str)
+ReportId = NewType("ReportId", str)
+OwnerId = NewType("OwnerId", str)

@@ -1,0 +1,38 @@
+"""What is remembered of one step of a task."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from vespera.domain.ids import OwnerId, TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Proof of holding a task: a write with an outdated fence changes nothing."""
+
+    task_id: TaskId
+    attempt: int
+    owner: OwnerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """A step's one recorded result, or its failure within one retry epoch.
+
+    ``seq`` is the order of recording within the task. ``epoch`` is the task's ``failures`` when
+    the step was recorded. Exactly one of ``value`` (encoded) and ``error`` (encoded) is set.
+    """
+
+    task_id: TaskId
+    name: str
+    occurrence: int
+    seq: int
+    epoch: int
+    value: bytes | None
+    error: bytes | None
+    recorded_at: datetime
+
+    @property
+    def failed(self) -> bool:
+        """Whether the step ended in an error."""
+        return self.error is not None

@@ -1,0 +1,202 @@
+"""A task, what is asked for, what came of it, and which way it may go.
+
+    pending -> running -> executed -> completed
+       ^  |      | |-> failed | cancelled
+       |  |_retry_|
+       |-> assigned -> completed          handed to an outside worker
+
+Every change returns a new ``Task``; the allowed ways are the table ``ALLOWED``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from vespera.domain.errors import IllegalTransition
+from vespera.domain.ids import OwnerId, ReportId, TaskId
+from vespera.domain.retry import NEVER, RetryPolicy
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    EXECUTED = "executed"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ASSIGNED = "assigned"
+
+
+class Completion(StrEnum):
+    """Who signs a task off: the engine once the work is done, or somebody by ``complete_task``."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
+
+
+S = TaskStatus
+ALLOWED: Mapping[TaskStatus, frozenset[TaskStatus]] = {
+    S.PENDING: frozenset({S.RUNNING, S.ASSIGNED, S.CANCELLED}),
+    S.RUNNING: frozenset({S.PENDING, S.ASSIGNED, S.EXECUTED, S.COMPLETED, S.FAILED, S.CANCELLED}),
+    S.EXECUTED: frozenset({S.COMPLETED, S.CANCELLED}),
+    S.ASSIGNED: frozenset({S.RUNNING, S.COMPLETED, S.CANCELLED}),
+    S.COMPLETED: frozenset(),
+    S.FAILED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+FINISHED = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOutcome:
+    """What a specialist hands back, or what an outside worker says when signing a task off.
+
+    ``artifacts`` are references for people, not claims; a file is claimed by tracking it.
+    ``result`` is any storable value.
+    """
+
+    summary: str = ""
+    artifacts: Sequence[str] = ()
+    next_action: str = ""
+    result: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailure:
+    """Why a task did not complete: the error's class name and bases, its message, its traceback."""
+
+    error_types: tuple[str, ...]
+    message: str
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.error_types[0]}: {self.message}" if self.error_types else self.message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRequest:
+    """What a caller asks for. See ``parse_request`` for the plain mapping form.
+
+    ``payload`` is any storable mapping. ``timeout`` is in seconds, for one attempt. ``priority``:
+    higher runs first. ``run_after``: not before this moment. ``task_id`` may be chosen by the
+    caller. The same ``idempotency_key`` gives the same task, never a second one.
+    """
+
+    title: str
+    description: str = ""
+    specialist_type: str = "generic"
+    payload: Mapping[str, object] = field(default_factory=dict)
+    depends_on: Sequence[str] = ()
+    parent_id: str | None = None
+    priority: int = 0
+    timeout: float | None = None
+    retry: RetryPolicy = NEVER
+    idempotency_key: str | None = None
+    run_after: datetime | None = None
+    task_id: str | None = None
+    completion: Completion = Completion.MANUAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A task as it is stored.
+
+    ``payload`` and ``outcome`` are encoded values. ``version`` changes with every change of the
+    task, ``attempt`` with every claim (it is the fence), ``failures`` with every failed attempt
+    (it is the retry budget and the steps' epoch; a crash is not a failure). ``blockers`` counts
+    the dependencies that are not completed yet. ``error`` is the last failure or refusal.
+    """
+
+    id: TaskId
+    title: str
+    description: str
+    specialist_type: str
+    payload: bytes
+    created_at: datetime
+    updated_at: datetime
+    status: TaskStatus = TaskStatus.PENDING
+    completion: Completion = Completion.MANUAL
+    parent_id: TaskId | None = None
+    priority: int = 0
+    timeout: float | None = None
+    retry: RetryPolicy = NEVER
+    idempotency_key: str | None = None
+    request_digest: str = ""
+    run_after: datetime | None = None
+    version: int = 1
+    attempt: int = 0
+    failures: int = 0
+    blockers: int = 0
+    owner: OwnerId | None = None
+    lease_until: datetime | None = None
+    outcome: bytes | None = None
+    error: TaskFailure | None = None
+    report_id: ReportId | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to the task."""
+        return self.status in FINISHED
+
+    def claim(self, owner: OwnerId, lease_until: datetime, now: datetime) -> "Task":
+        """Begin a new attempt, held by ``owner`` until ``lease_until``."""
+        return self._to(
+            TaskStatus.RUNNING,
+            now,
+            owner=owner,
+            lease_until=lease_until,
+            attempt=self.attempt + 1,
+            run_after=None,
+        )
+
+    def execute(self, outcome: bytes, now: datetime, refusal: TaskFailure | None = None) -> "Task":
+        """The work is done; the sign-off is still to come, or was refused by the proof gate."""
+        return self._to(TaskStatus.EXECUTED, now, outcome=outcome, error=refusal, **_LET_GO)
+
+    def complete(self, outcome: bytes, report_id: ReportId | None, now: datetime) -> "Task":
+        """Signed off: what the task says of files has been proven."""
+        return self._to(
+            TaskStatus.COMPLETED, now, outcome=outcome, report_id=report_id, error=None, **_LET_GO
+        )
+
+    def fail(self, error: TaskFailure, now: datetime) -> "Task":
+        """The last attempt failed."""
+        return self._to(TaskStatus.FAILED, now, error=error, failures=self.failures + 1, **_LET_GO)
+
+    def try_again(self, error: TaskFailure, run_after: datetime, now: datetime) -> "Task":
+        """An attempt failed; another one follows at ``run_after``."""
+        return self._to(
+            TaskStatus.PENDING,
+            now,
+            error=error,
+            failures=self.failures + 1,
+            run_after=run_after,
+            **_LET_GO,
+        )
+
+    def release(self, now: datetime) -> "Task":
+        """The worker stops before the work is done; another attempt goes on. Not a failure."""
+        return self._to(TaskStatus.PENDING, now, **_LET_GO)
+
+    def assign(self, now: datetime) -> "Task":
+        """Hand the task to an outside worker (a person, an MCP client)."""
+        return self._to(TaskStatus.ASSIGNED, now, **_LET_GO)
+
+    def cancel(self, error: TaskFailure, now: datetime) -> "Task":
+        """Somebody called it off."""
+        return self._to(TaskStatus.CANCELLED, now, error=error, **_LET_GO)
+
+    def refuse(self, refusal: TaskFailure, now: datetime) -> "Task":
+        """Remember why the sign-off was refused; the status stays."""
+        return replace(self, error=refusal, updated_at=now)
+
+    def _to(self, status: TaskStatus, now: datetime, **changes: object) -> "Task":
+        if status not in ALLOWED[self.status]:
+            raise IllegalTransition(self.id, self.status, status)
+        return replace(self, status=status, updated_at=now, **changes)  # type: ignore[arg-type]
+
+
+_LET_GO: Mapping[str, None] = {"owner": None, "lease_until": None}
