@@ -255,27 +255,27 @@ def _why_not_created(before: PathState, after: PathState | None) -> str:
 
 
 def _why_not_modified(before: PathState, after: PathState | None) -> str:
-    match before, after:
-        case Absent(), _:
-            return "it was not modified: nothing was there"
-        case ((DirectoryState() | SpecialState()), _):
-            return f"it was not modified: {_name(before)} was there, no file"
-        case _, (None | FileState() | UnknownState()):
+    if isinstance(before, Absent):
+        return "it was not modified: nothing was there"
+    if isinstance(before, DirectoryState | SpecialState):
+        return f"it was not modified: {_name(before)} was there, no file"
+    match after:
+        case None | FileState() | UnknownState():
             return ""
-        case _, Absent():
+        case Absent():
             return "it was not modified but removed: nothing is there"
-        case _, left:
-            return f"it was not modified but replaced by {_name(left)}"
+        case _:
+            return f"it was not modified but replaced by {_name(after)}"
 
 
 def _why_not_deleted(before: PathState, after: PathState | None) -> str:
-    match before, after:
-        case Absent(), _:
-            return "it was not deleted: nothing was there"
-        case _, (None | Absent() | UnknownState()):
+    if isinstance(before, Absent):
+        return "it was not deleted: nothing was there"
+    match after:
+        case None | Absent() | UnknownState():
             return ""
-        case _, left:
-            return f"it was not deleted: there still is {_name(left)}"
+        case _:
+            return f"it was not deleted: there still is {_name(after)}"
 
 
 def _why_not_read(seen: PathState) -> str:

@@ -1,0 +1,157 @@
+"""Audit a directory of Python source: ``vespera run examples/codebase_audit/audit.py``."""
+
+import asyncio
+import os
+import platform
+import secrets
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from codebase_audit.analysis import digest_of, printable
+from codebase_audit.container import AuditContainer, home_in
+from codebase_audit.odd_sources import odd_sources
+from codebase_audit.overview import Overview
+from codebase_audit.plan import Found, Plan, PlanFile, first_plan, next_plan, superseded
+from codebase_audit.sources import (
+    Source,
+    SourceReader,
+    Unreadable,
+    find_modules,
+    standard_library,
+)
+from codebase_audit.specialists import PAGE
+from codebase_audit.summary import Audited
+from vespera import TaskOrchestrator, TaskResult, TaskStatus
+from vespera.domain.errors import InvalidRequest
+
+FIELDS = ("source", "limit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What to audit, and at most how many modules of it.
+
+    Without a ``source`` it is the standard library and some odd fixtures.
+    """
+
+    source: Path | None = None
+    limit: int | None = None
+
+
+async def main(container: AuditContainer, input: object) -> Audited | list[TaskResult]:
+    """Audit what ``input`` wishes for.
+
+    Args:
+        container: wired, and working.
+        input: a mapping with ``source`` (a directory) and ``limit`` (a number), both optional.
+
+    Returns:
+        The summary; or, if the report could not be made, the tasks that stood in its way.
+    """
+    wish = parse_wish(input)
+    workspace = str(container.config.workspace())
+    orchestrator = container.get(TaskOrchestrator)
+    plan = await _renew(home_in(workspace), wish, container.get(SourceReader), orchestrator)
+    results = await orchestrator.run_all(plan.requests)
+    if not all(result.success for result in results):
+        return [result for result in results if not result.success]
+    return Audited(
+        overview=cast("Overview", results[-1].result),
+        report=printable(str(Path(workspace, PAGE))),
+        verify=f"vespera verify --workspace {shlex.quote(workspace)}",
+    )
+
+
+def parse_wish(given: object) -> Wish:
+    """The wish that the program's input is.
+
+    Raises:
+        InvalidRequest: a field is unknown or wrong; the error names it.
+    """
+    if given is None:
+        return Wish()
+    if not isinstance(given, Mapping):
+        raise InvalidRequest('must be an object like {"source": "src"}', field="input")
+    for name in given:
+        if name not in FIELDS:
+            raise InvalidRequest(f"unknown field; known are {', '.join(FIELDS)}", field=str(name))
+    return Wish(source=_directory(given.get("source")), limit=_limit(given.get("limit")))
+
+
+def _directory(value: object) -> Path | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or "\0" in value:
+        raise InvalidRequest("must be the path of a directory", field="source")
+    path = Path(value).expanduser()
+    if not path.is_dir():
+        what = "is no directory" if path.exists() else "does not exist"
+        raise InvalidRequest(f"{value!r} {what}", field="source")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise InvalidRequest(f"{value!r} cannot be listed", field="source")
+    return path.resolve()
+
+
+def _limit(value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidRequest("must be a whole number above 0", field="limit")
+    return value
+
+
+async def _renew(
+    home: Path, wish: Wish, reader: SourceReader, orchestrator: TaskOrchestrator
+) -> Plan:
+    """The last plan, if it still holds; else a new one, and what it replaces is called off."""
+    file = PlanFile(home / "plan.json")
+    fresh, last = await asyncio.to_thread(_survey, home, wish, reader), file.load()
+    if last is None:
+        file.save(fresh)
+        return fresh
+    stands = [await orchestrator.get_task_status(task_id) for task_id in last.task_ids]
+    spoiled = {stand.task_id for stand in stands if stand.task_id and _is_spoiled(stand)}
+    plan = next_plan(last, fresh, spoiled=spoiled, published=stands[-1].completed)
+    if plan is not last:
+        for task_id in superseded(last, plan):
+            await orchestrator.cancel_task(task_id, reason="the source has changed")
+        file.save(plan)
+    return plan
+
+
+def _is_spoiled(stand: TaskResult) -> bool:
+    """Whether a task will never complete by itself."""
+    if stand.status is TaskStatus.EXECUTED:
+        return stand.error is not None
+    return stand.status in {TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.ASSIGNED}
+
+
+def _survey(home: Path, wish: Wish, reader: SourceReader) -> Plan:
+    """A plan of the modules as they are now."""
+    if wish.source is not None:
+        label = printable(wish.source.name) or "/"
+        sources = [Source(root=wish.source)]
+    else:
+        label = f"Python {platform.python_version()}: the standard library, and odd sources"
+        sources = [standard_library(), *odd_sources(home / "odd")]
+    modules = [module for source in sources for module in find_modules(source)][: wish.limit]
+    found = [Found(module=m, digest=_digest(reader, m.root, m.file)) for m in modules]
+    return first_plan(found, label=label, program=_program(), edition=secrets.token_hex(8))
+
+
+def _digest(reader: SourceReader, root: str, file: str) -> str:
+    try:
+        return digest_of(reader.read(root, file))
+    except Unreadable as error:
+        return f"unreadable: {error}"
+
+
+def _program() -> str:
+    """Stands for this program: what another version of it has audited is audited anew."""
+    here = Path(__file__).parent
+    files = sorted([*here.glob("*.py"), *(here / "assets").iterdir()])
+    return digest_of(b"\0".join([sys.version.encode(), *(file.read_bytes() for file in files)]))

@@ -1,0 +1,28 @@
+"""The wiring: Vespera's container, with the audit's own parts and specialists."""
+
+from pathlib import Path
+
+from codebase_audit.audit_log import AppendedLog, AuditLog
+from codebase_audit.sources import DiskReader, SourceReader
+from codebase_audit.specialists import Analyst, Editor
+from vespera import Container, Provider, providers
+
+
+def home_in(workspace: str | Path) -> Path:
+    """Where the audit keeps what is its own: beside Vespera's database, out of tracking's way."""
+    return Path(workspace, ".vespera", "codebase_audit")
+
+
+def _log_in(workspace: str | Path) -> AppendedLog:
+    return AppendedLog(home_in(workspace) / "audits.log")
+
+
+class AuditContainer(Container):
+    """Vespera with an analyst and an editor."""
+
+    reader: Provider[SourceReader] = providers.Singleton(DiskReader)
+    audit_log: Provider[AuditLog] = providers.Singleton(_log_in, Container.config.workspace)
+    specialists = providers.Aggregate(
+        analyst=providers.Factory(Analyst, reader=reader, log=audit_log),
+        editor=providers.Factory(Editor),
+    )

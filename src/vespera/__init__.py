@@ -1,0 +1,108 @@
+"""Durable task orchestration inside your own process, with proof of what was done to files.
+
+    from vespera import Container, TaskExecutionWorkflow
+
+    async with Container() as container:
+        result = await container.get(TaskExecutionWorkflow).run(title="Say hello")
+
+These are the public names; ``vespera.domain.errors`` and ``vespera.testing`` are public too. Each
+is imported when it is first used, so that ``import vespera`` itself costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from vespera.application.orchestrators.task_orchestrator import (
+        AsyncTaskOrchestrator as AsyncTaskOrchestrator,
+    )
+    from vespera.application.orchestrators.task_orchestrator import (
+        TaskOrchestrator as TaskOrchestrator,
+    )
+    from vespera.application.ports.clock import Clock as Clock
+    from vespera.application.ports.codec import Codec as Codec
+    from vespera.application.ports.files import FileStore as FileStore
+    from vespera.application.ports.persistence import TaskRepository as TaskRepository
+    from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
+    from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.usecases.track_file_operations import (
+        TrackFileOperationsUseCase as TrackFileOperationsUseCase,
+    )
+    from vespera.application.workflows.task_execution_workflow import (
+        TaskExecutionWorkflow as TaskExecutionWorkflow,
+    )
+    from vespera.application.workflows.task_execution_workflow import TaskResult as TaskResult
+    from vespera.domain.errors import VesperaError as VesperaError
+    from vespera.domain.retry import RetryPolicy as RetryPolicy
+    from vespera.domain.task import TaskOutcome as TaskOutcome
+    from vespera.domain.task import TaskRequest as TaskRequest
+    from vespera.domain.task import TaskStatus as TaskStatus
+    from vespera.domain.verification import Verdict as Verdict
+    from vespera.infrastructure.di.base import Provider as Provider
+    from vespera.infrastructure.di.base import providers as providers
+    from vespera.infrastructure.di.container import Container as Container
+    from vespera.infrastructure.persistence.database import (
+        AsyncDatabaseManager as AsyncDatabaseManager,
+    )
+else:
+    _HOMES = {
+        "AsyncDatabaseManager": "infrastructure.persistence.database",
+        "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
+        "Clock": "application.ports.clock",
+        "Codec": "application.ports.codec",
+        "Container": "infrastructure.di.container",
+        "FileStore": "application.ports.files",
+        "Provider": "infrastructure.di.base",
+        "RetryPolicy": "domain.retry",
+        "TaskContext": "application.runtime.context",
+        "TaskExecutionWorkflow": "application.workflows.task_execution_workflow",
+        "TaskOrchestrator": "application.orchestrators.task_orchestrator",
+        "TaskOutcome": "domain.task",
+        "TaskRepository": "application.ports.persistence",
+        "TaskRequest": "domain.task",
+        "TaskResult": "application.workflows.task_execution_workflow",
+        "TaskStatus": "domain.task",
+        "TrackFileOperationsUseCase": "application.usecases.track_file_operations",
+        "UnitOfWork": "application.ports.persistence",
+        "Verdict": "domain.verification",
+        "VesperaError": "domain.errors",
+        "providers": "infrastructure.di.base",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+__all__ = (
+    "AsyncDatabaseManager",
+    "AsyncTaskOrchestrator",
+    "Clock",
+    "Codec",
+    "Container",
+    "FileStore",
+    "Provider",
+    "RetryPolicy",
+    "TaskContext",
+    "TaskExecutionWorkflow",
+    "TaskOrchestrator",
+    "TaskOutcome",
+    "TaskRepository",
+    "TaskRequest",
+    "TaskResult",
+    "TaskStatus",
+    "TrackFileOperationsUseCase",
+    "UnitOfWork",
+    "Verdict",
+    "VesperaError",
+    "__version__",
+    "providers",
+)

@@ -1,0 +1,28 @@
+"""How values become bytes and values again."""
+
+from typing import Protocol
+
+
+class Codec(Protocol):
+    """Stores payloads, step results and outcomes; types come back as they went in."""
+
+    def encode(self, value: object, *, what: str) -> bytes:
+        """The stored form of ``value``; ``what`` (``"payload"``) begins the path in errors.
+
+        Raises:
+            UnstorableValue: some part of it has no stored form; the path to it is named.
+            PayloadTooLarge: the stored form is over the limit.
+        """
+        ...
+
+    def decode(self, data: bytes) -> object:
+        """The value that ``data`` stands for.
+
+        Raises:
+            UnreadableValue: the data is damaged, or of a type that this program does not have.
+        """
+        ...
+
+    def plain(self, data: bytes) -> object:
+        """A rendering of ``data`` for people, in JSON types; never raises."""
+        ...

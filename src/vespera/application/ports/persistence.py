@@ -1,0 +1,218 @@
+"""What is kept: tasks, their steps, file operations and verification reports.
+
+A repository's write is durable when its ``await`` returns, unless a unit of work is open in the
+same asyncio task: then it is buffered, and all of the unit is durable, or nothing is, when the
+unit's block ends. Reads see committed state only, never the open unit's own writes.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from vespera.domain.file_operation import FileOperation
+from vespera.domain.ids import OperationId, OwnerId, ReportId, TaskId
+from vespera.domain.step import Fence, StepRecord
+from vespera.domain.task import Task, TaskStatus
+from vespera.domain.verification import Report
+
+
+class UnitOfWork(Protocol):
+    """``async with unit_of_work():`` all writes of the block become one transaction."""
+
+    def __call__(self) -> AbstractAsyncContextManager[None]:
+        """Open a unit. Leaving the block commits; an error in it drops all of its writes.
+
+        Raises (when the block ends):
+            StaleTask, LeaseLost, DuplicateRow: one of the writes met something newer.
+            StorageError: the database could not do it. Nothing of the unit was written.
+            asyncio.CancelledError: with ``outcome`` ("committed" | "rolled back" | "unknown") set
+                on the exception where the commit had been sent.
+        """
+        ...
+
+
+class TaskRepository(Protocol):
+    """Tasks and their dependencies."""
+
+    async def add(self, task: Task, depends_on: Sequence[TaskId] = ()) -> None:
+        """Store a new task; its blockers are counted in the same transaction.
+
+        Raises:
+            DuplicateRow: the id or the idempotency key exists already.
+            TaskNotFound: a dependency does not exist.
+        """
+        ...
+
+    async def save(self, task: Task) -> None:
+        """Store a changed task; ``task.version`` is the version it was read at, the stored one is
+        one more.
+
+        Raises:
+            StaleTask: the stored version is another.
+        """
+        ...
+
+    async def complete(self, task: Task, *, operations: int) -> None:
+        """``save`` a completed task, unless the number of its file operations is not
+        ``operations`` any more; release the tasks that waited for it.
+
+        Raises:
+            StaleTask: the stored version or the number of operations is another.
+        """
+        ...
+
+    async def get(self, task_id: TaskId) -> Task:
+        """The task.
+
+        Raises:
+            TaskNotFound: there is none.
+        """
+        ...
+
+    async def find(self, task_ids: Collection[TaskId]) -> Mapping[TaskId, Task]:
+        """Those of the tasks that exist."""
+        ...
+
+    async def find_by_keys(self, keys: Collection[str]) -> Mapping[str, Task]:
+        """Tasks by idempotency key."""
+        ...
+
+    async def page(
+        self,
+        *,
+        status: TaskStatus | None = None,
+        specialist_type: str | None = None,
+        after: TaskId | None = None,
+        limit: int = 100,
+    ) -> Sequence[Task]:
+        """Tasks in the order of their ids, beginning behind ``after``."""
+        ...
+
+    async def count_by_status(self) -> Mapping[TaskStatus, int]:
+        """How many tasks stand where."""
+        ...
+
+    async def dependencies_of(self, task_id: TaskId) -> Sequence[Task]:
+        """The tasks that this one waits or waited for, in the order they were given."""
+        ...
+
+    async def dead_ends_of(self, task_id: TaskId) -> Sequence[Task]:
+        """Failed or cancelled tasks that this one waits for, directly or through others."""
+        ...
+
+
+class TaskQueue(Protocol):
+    """Who works on what. Each call is one transaction of its own, also inside a unit of work."""
+
+    async def claim_ready(
+        self, *, owner: OwnerId, now: datetime, lease_until: datetime, limit: int
+    ) -> Sequence[Task]:
+        """Begin an attempt of up to ``limit`` pending tasks that have no blockers and are due,
+        highest priority first, then oldest first.
+        """
+        ...
+
+    async def claim(
+        self, task_id: TaskId, *, owner: OwnerId, now: datetime, lease_until: datetime
+    ) -> Task | None:
+        """Begin an attempt of this pending or assigned task, due or not; None if it cannot be
+        claimed: running, finished, executed, or blocked.
+        """
+        ...
+
+    async def extend(
+        self, attempts: Mapping[TaskId, int], *, owner: OwnerId, lease_until: datetime
+    ) -> Collection[TaskId]:
+        """Extend the leases of these running tasks (id -> attempt); gives those still held."""
+        ...
+
+    async def owners(self) -> Collection[OwnerId]:
+        """Who holds running tasks."""
+        ...
+
+    async def take_back(self, *, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
+        """Make running tasks whose lease has run out, or whose owner is dead, pending again."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the next delayed pending task without blockers is due."""
+        ...
+
+
+class StepRepository(Protocol):
+    """What is remembered of steps."""
+
+    async def of_task(self, task_id: TaskId) -> Sequence[StepRecord]:
+        """All records of the task, in the order of ``seq``."""
+        ...
+
+    async def record(
+        self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
+    ) -> None:
+        """Remember a step (in place of the failure of an earlier epoch, if there is one), and
+        extend the lease if ``lease_until`` is given.
+
+        Raises:
+            LeaseLost: the task is not held by this fence any more; nothing was written.
+        """
+        ...
+
+
+class FileOperationRepository(Protocol):
+    """What is said of files."""
+
+    async def add(self, operation: FileOperation, fence: Fence | None = None) -> None:
+        """Record an operation.
+
+        Raises:
+            LeaseLost: a fence was given and the task is not held by it any more.
+            DuplicateRow: the id exists already.
+        """
+        ...
+
+    async def save(self, operation: FileOperation, fence: Fence | None = None) -> None:
+        """Replace a recorded operation (an intent that was carried out).
+
+        Raises:
+            LeaseLost: as for ``add``.
+        """
+        ...
+
+    async def get(self, operation_id: OperationId) -> FileOperation:
+        """The operation.
+
+        Raises:
+            OperationNotFound: there is none.
+        """
+        ...
+
+    async def find(
+        self, operation_ids: Collection[OperationId]
+    ) -> Mapping[OperationId, FileOperation]:
+        """Those of the operations that exist."""
+        ...
+
+    async def of_task(self, task_id: TaskId) -> Sequence[FileOperation]:
+        """The task's operations in the order of recording."""
+        ...
+
+    async def on_paths(self, paths: Collection[str]) -> Sequence[FileOperation]:
+        """Everybody's operations on these paths in the order of recording."""
+        ...
+
+    async def all_paths(self) -> Sequence[str]:
+        """Every path with a recorded operation, sorted."""
+        ...
+
+
+class ReportRepository(Protocol):
+    """Verification reports; written once, never changed."""
+
+    async def add(self, report: Report) -> None:
+        """Store a report."""
+        ...
+
+    async def get(self, report_id: ReportId) -> Report | None:
+        """The report, if there is one."""
+        ...

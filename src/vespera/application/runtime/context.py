@@ -1,0 +1,123 @@
+"""What a specialist holds in hand while it works on a task."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeVar, overload
+
+from vespera.application.ports.persistence import TaskRepository
+from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.steps import StepLog
+from vespera.application.runtime.supervision import Supervision
+from vespera.application.runtime.tracked_files import TaskFiles
+from vespera.domain.errors import LeaseLost, StorageError
+from vespera.domain.ids import TaskId
+from vespera.domain.retry import NEVER, RetryPolicy
+from vespera.domain.task import Task, TaskOutcome
+
+T = TypeVar("T")
+
+
+class TaskContext:
+    """One attempt at one task.
+
+    Attributes:
+        id, title, description, specialist_type: as they were asked for.
+        payload: the decoded payload.
+        attempt: 1 for the first claim of the task; one more after each crash or retry.
+        files: the workspace, tracked.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: Task,
+        payload: Mapping[str, object],
+        log: StepLog,
+        files: TaskFiles,
+        supervision: Supervision,
+        tasks: TaskRepository,
+        outcomes: Outcomes,
+    ) -> None:
+        self.id: TaskId = task.id
+        self.title, self.description = task.title, task.description
+        self.specialist_type, self.attempt = task.specialist_type, task.attempt
+        self.payload = payload
+        self.files = files
+        self._log, self._supervision = log, supervision
+        self._tasks, self._outcomes = tasks, outcomes
+
+    @overload
+    async def step(
+        self,
+        name: str,
+        function: Callable[..., Awaitable[T]],
+        /,
+        *args: object,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
+        **kwargs: object,
+    ) -> T: ...
+    @overload
+    async def step(
+        self,
+        name: str,
+        function: Callable[..., T],
+        /,
+        *args: object,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
+        **kwargs: object,
+    ) -> T: ...
+    async def step(
+        self,
+        name: str,
+        function: Callable[..., object],
+        /,
+        *args: object,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
+        **kwargs: object,
+    ) -> object:
+        """Call ``function(*args, **kwargs)`` once, ever, and remember what it gave.
+
+        On a replay the remembered value comes back and ``function`` is not called. Steps are told
+        apart by ``name`` and by how often the name was asked for. There is at most one recorded
+        result; but if the process dies after ``function`` took effect and before the result was
+        on disk, the next attempt calls it again: give an outside service an idempotency key where
+        that matters. A function that is not async is called on the event loop.
+
+        Args:
+            name: what the step is called in the task's history.
+            function: sync or async.
+            args: passed on.
+            retry: how often and after how long to call again when it raises; by default never.
+            timeout: seconds for each call.
+            kwargs: passed on.
+
+        Returns:
+            What was stored, decoded: the same on the first run as on a replay.
+
+        Raises:
+            StepFailed: the last call raised or took too long, or its value cannot be stored.
+            LeaseLost: another worker has the task; what the function gave is not recorded.
+        """
+        key, record = self._log.ask(name)
+        if record is not None:
+            return self._log.replay(record)
+        call = partial(function, *args, **kwargs)
+        guard = retry or NEVER
+        try:
+            value = await self._supervision.call(
+                f"Step {name!r}", call, retry=guard, timeout=timeout
+            )
+            return await self._log.succeeded(key, value)
+        except (LeaseLost, StorageError):
+            raise
+        except Exception as error:  # the boundary to the step's function; recorded whole
+            raise await self._log.failed(key, error) from error
+
+    async def dependencies(self) -> Mapping[TaskId, TaskOutcome]:
+        """What came of the tasks that this one waited for, by id, in the order they were given."""
+        done = await self._tasks.dependencies_of(self.id)
+        decode = self._outcomes.decode
+        return {task.id: decode(task.outcome) for task in done if task.outcome is not None}

@@ -1,0 +1,245 @@
+"""Attempts under way in this process: started, joined, kept alive, called off."""
+
+import asyncio
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.owners import Owners
+from vespera.application.ports.persistence import TaskQueue, TaskRepository
+from vespera.application.runtime.attempt import AttemptRunner
+from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.sign_off import Signed
+from vespera.domain.errors import LeaseLost, StaleTask, StorageError
+from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.task import Task, TaskFailure
+
+logger = logging.getLogger("vespera")
+
+
+class Stop(StrEnum):
+    """Why an attempt is interrupted from outside."""
+
+    CANCEL = "cancel"
+    RELEASE = "release"
+    LOST = "lost"
+
+
+@dataclass(slots=True)
+class _Run:
+    """An attempt under way. ``callers`` wait for it; without ``kept`` it ends with the last one."""
+
+    task: Task
+    handle: "asyncio.Task[Signed]"
+    kept: bool
+    callers: int = 0
+    stop: Stop | None = None
+    reason: str = field(default="")
+
+
+class Engine:
+    """Runs claimed tasks, one asyncio task each, and keeps their leases alive.
+
+    A caller that is cancelled while it waits takes its attempt with it, unless the worker started
+    the attempt or somebody else waits too; the task is then pending again, and nothing is lost.
+    """
+
+    def __init__(
+        self,
+        *,
+        tasks: TaskRepository,
+        queue: TaskQueue,
+        attempts: AttemptRunner,
+        owners: Owners,
+        notices: Notices,
+        clock: Clock,
+        lease: timedelta,
+    ) -> None:
+        self._tasks, self._queue, self._attempts = tasks, queue, attempts
+        self._owners, self._notices, self._clock = owners, notices, clock
+        self.lease = lease
+        self._owner: OwnerId | None = None
+        self._runs: dict[TaskId, _Run] = {}
+        self._heart: asyncio.Task[None] | None = None
+
+    @property
+    def owner(self) -> OwnerId:
+        """Under which id this engine holds tasks; registered when first asked for."""
+        if self._owner is None:
+            self._owner = self._owners.register()
+        return self._owner
+
+    @property
+    def running(self) -> Collection[TaskId]:
+        """The tasks that are under way here."""
+        return self._runs.keys()
+
+    def held(self, task: Task) -> Task:
+        """``task`` claimed for this engine, not stored yet."""
+        now = self._clock.now()
+        return task.claim(self.owner, now + self.lease, now)
+
+    async def claim(self, task_id: TaskId) -> Task | None:
+        """Claim a pending or assigned task that is not blocked; None if that cannot be."""
+        now = self._clock.now()
+        try:
+            return await self._queue.claim(
+                task_id, owner=self.owner, now=now, lease_until=now + self.lease
+            )
+        except asyncio.CancelledError as error:
+            await self.disown(task_id, error)
+            raise
+
+    async def claim_ready(self, limit: int) -> Collection[Task]:
+        """Claim up to ``limit`` tasks that are ready and due."""
+        now = self._clock.now()
+        return await self._queue.claim_ready(
+            owner=self.owner, now=now, lease_until=now + self.lease, limit=limit
+        )
+
+    async def take_back(self) -> None:
+        """Make the tasks of dead workers, and those whose lease has run out, pending again."""
+        others = set(await self._queue.owners()) - {self._owner}
+        dead = self._owners.dead(others) if others else ()
+        for task_id in await self._queue.take_back(now=self._clock.now(), dead=dead):
+            run = self._runs.get(task_id)
+            if run is not None:
+                self._interrupt(run, Stop.LOST)
+
+    async def disown(self, task_id: TaskId, error: asyncio.CancelledError) -> None:
+        """Release a task that was claimed by a call that was cancelled before it could begin."""
+        if getattr(error, "outcome", "rolled back") == "rolled back":
+            return
+        found = (await self._tasks.find([task_id])).get(task_id)
+        mine = found is not None and found.owner == self.owner and task_id not in self._runs
+        if found is not None and mine:
+            await self._tasks.save(found.release(self._clock.now()))
+            self._notices.work()
+
+    def begin(self, claimed: Task, *, kept: bool) -> "asyncio.Task[Signed]":
+        """Start the attempt of a task that this engine has claimed.
+
+        Args:
+            claimed: running, as stored.
+            kept: it goes on when nobody waits for it.
+        """
+        handle = asyncio.create_task(self._conduct(claimed), name=f"vespera task {claimed.id}")
+        self._runs[claimed.id] = _Run(claimed, handle, kept)
+        if self._heart is None:
+            self._heart = asyncio.create_task(self._beat(), name="vespera heartbeat")
+        return handle
+
+    async def join(self, task_id: TaskId) -> Signed | None:
+        """Wait for the end of an attempt that is under way here; None if there is none."""
+        run = self._runs.get(task_id)
+        if run is None:
+            return None
+        run.callers += 1
+        try:
+            return await asyncio.shield(run.handle)
+        except asyncio.CancelledError:
+            if not run.kept and run.callers == 1 and not run.handle.done():
+                self._interrupt(run, Stop.RELEASE)
+                await _over(run.handle)
+            raise
+        finally:
+            run.callers -= 1
+
+    async def cancel(self, task_id: TaskId, reason: str) -> Signed | None:
+        """Call an attempt off that is under way here, and wait until its handler has cleaned up;
+        None if there is none. A handler that finishes all the same has its way.
+        """
+        run = self._runs.get(task_id)
+        if run is None:
+            return None
+        self._interrupt(run, Stop.CANCEL, reason)
+        return await asyncio.shield(run.handle)
+
+    async def stop(self) -> None:
+        """Interrupt all attempts, let their handlers clean up, and release the tasks: they are
+        pending again and go on at the next start.
+        """
+        runs = list(self._runs.values())
+        for run in runs:
+            self._interrupt(run, Stop.RELEASE)
+        for run in runs:
+            await _over(run.handle)
+        if self._heart is not None:
+            self._heart.cancel()
+            await _over(self._heart)
+            self._heart = None
+        if self._owner is not None:
+            self._owners.leave(self._owner)
+            self._owner = None
+
+    async def _conduct(self, claimed: Task) -> Signed:
+        run = self._runs[claimed.id]
+        try:
+            signed = await self._attempts.run(claimed, self.owner)
+        except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
+            signed = await self._interrupted(run, error)
+        finally:
+            self._forget(run)
+        self._notices.changed(signed.task)
+        return signed
+
+    def _forget(self, run: _Run) -> None:
+        if self._runs.get(run.task.id) is run:
+            del self._runs[run.task.id]
+        if not self._runs and self._heart is not None:
+            self._heart.cancel()
+            self._heart = None
+
+    async def _interrupted(self, run: _Run, error: BaseException) -> Signed:
+        claimed = run.task
+        cancelled = isinstance(error, asyncio.CancelledError)
+        if not cancelled or run.stop is Stop.LOST:
+            return Signed(await self._tasks.get(claimed.id))
+        now = self._clock.now()
+        if run.stop is Stop.CANCEL:
+            changed = claimed.cancel(called_off(run.reason), now)
+        else:
+            changed = claimed.release(now)
+        try:
+            await self._tasks.save(changed)
+        except StaleTask:
+            return Signed(await self._tasks.get(claimed.id))
+        if run.stop is None:
+            raise error
+        return Signed(replace(changed, version=changed.version + 1))
+
+    @staticmethod
+    def _interrupt(run: _Run, stop: Stop, reason: str = "") -> None:
+        if run.stop is None and not run.handle.done():
+            run.stop, run.reason = stop, reason
+            run.handle.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            await self._clock.sleep(self.lease.total_seconds() / 3)
+            attempts = {task_id: run.task.attempt for task_id, run in self._runs.items()}
+            until = self._clock.now() + self.lease
+            try:
+                held = await self._queue.extend(attempts, owner=self.owner, lease_until=until)
+            except StorageError:
+                logger.exception("The leases of %d tasks could not be extended.", len(attempts))
+                continue
+            for task_id in attempts.keys() - set(held):
+                run = self._runs.get(task_id)
+                if run is not None and run.task.attempt == attempts[task_id]:
+                    self._interrupt(run, Stop.LOST)
+
+
+def called_off(reason: str) -> TaskFailure:
+    """What is kept of a cancellation."""
+    return TaskFailure(error_types=("Cancelled",), message=reason or "it was called off")
+
+
+async def _over(handle: "asyncio.Task[object]") -> None:
+    """Wait for the end of a task, whatever it is; one's own cancellation passes."""
+    await asyncio.wait({handle})
+    if not handle.cancelled():
+        handle.exception()

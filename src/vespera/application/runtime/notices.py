@@ -1,0 +1,59 @@
+"""Who waits to hear of a task, and is told without polling."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vespera.domain.ids import TaskId
+from vespera.domain.task import Task, TaskStatus
+
+DEAD_ENDS = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
+
+
+class Notices:
+    """Wakes those of this process who wait for a task, and the worker when there may be work."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[TaskId, set[asyncio.Event]] = {}
+        self._listening: set[asyncio.Event] = set()
+
+    @contextmanager
+    def about(self, task_id: TaskId) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the task, or one it may hang on, has changed."""
+        event = asyncio.Event()
+        self._waiting.setdefault(task_id, set()).add(event)
+        try:
+            yield event
+        finally:
+            waiting = self._waiting[task_id]
+            waiting.discard(event)
+            if not waiting:
+                del self._waiting[task_id]
+
+    @contextmanager
+    def of_work(self) -> Iterator[asyncio.Event]:
+        """An event that is set whenever a task may have become ready to run."""
+        event = asyncio.Event()
+        self._listening.add(event)
+        try:
+            yield event
+        finally:
+            self._listening.discard(event)
+
+    def changed(self, task: Task) -> None:
+        """Tell of a task's stored change. A dead end is told to all: any may hang on it."""
+        if task.status in DEAD_ENDS:
+            for waiting in self._waiting.values():
+                _set_all(waiting)
+        elif self._waiting:
+            _set_all(self._waiting.get(task.id, ()))
+        self.work()
+
+    def work(self) -> None:
+        """Tell the worker that there may be something to do."""
+        _set_all(self._listening)
+
+
+def _set_all(events: "set[asyncio.Event] | tuple[()]") -> None:
+    for event in events:
+        event.set()

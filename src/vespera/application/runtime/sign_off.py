@@ -1,0 +1,103 @@
+"""The proof gate: no task completes on a claim that the disk does not bear out."""
+
+from dataclasses import dataclass, replace
+
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.persistence import ReportRepository, TaskRepository, UnitOfWork
+from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.domain.errors import StaleTask
+from vespera.domain.task import Task, TaskFailure, TaskStatus
+from vespera.domain.verification import Finding, Report
+
+MOST_LOOKS = 5
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The task after the attempt to sign it off, and the findings that speak against it."""
+
+    task: Task
+    refused: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOff:
+    """Completes a task if, and only if, everything it says of files is so.
+
+    The look at the disk happens outside any transaction; the completing transaction holds only if
+    no operation was recorded meanwhile, and stores the id of the report that was the ground.
+    """
+
+    tasks: TaskRepository
+    reports: ReportRepository
+    unit_of_work: UnitOfWork
+    tracking: TrackFileOperationsUseCase
+    clock: Clock
+
+    async def complete(self, task: Task, outcome: bytes, *, untouched: bool = False) -> Signed:
+        """Sign the task off, or keep it with the refusal recorded (status ``executed``, or
+        ``assigned`` as before).
+
+        Args:
+            task: running, executed or assigned, as it was read.
+            outcome: encoded.
+            untouched: no file operation is known; the look is left out unless the store objects.
+
+        Raises:
+            StaleTask: somebody else changed the task.
+        """
+        for look in range(MOST_LOOKS):
+            report = None
+            if look or not untouched:
+                report = await self.tracking.examine(task.id)
+                if not report.verified:
+                    return await self._refuse(task, outcome, report)
+            try:
+                return Signed(await self._sign(task, outcome, report))
+            except StaleTask:
+                current = await self.tasks.get(task.id)
+                if current.version != task.version:
+                    raise
+        raise StaleTask(
+            f"Task {task.id!r} cannot be signed off: file operations are recorded for it all the"
+            " time. Stop whoever records them and complete it again."
+        )
+
+    async def _sign(self, task: Task, outcome: bytes, report: Report | None) -> Task:
+        findings = report.findings if report else ()
+        report_id = report.id if report and findings else None
+        done = task.complete(outcome, report_id, self.clock.now())
+        async with self.unit_of_work():
+            if report and findings:
+                await self.reports.add(report)
+            await self.tasks.complete(done, operations=len(findings))
+        return _stored(done)
+
+    async def _refuse(self, task: Task, outcome: bytes, report: Report) -> Signed:
+        refused = tuple(report.refused)
+        refusal = TaskFailure(error_types=("UnprovenCompletion",), message=_in_words(report))
+        now = self.clock.now()
+        if task.status is TaskStatus.RUNNING:
+            kept = task.execute(outcome, now, refusal)
+        else:
+            kept = task.refuse(refusal, now)
+        kept = replace(kept, report_id=report.id)
+        async with self.unit_of_work():
+            await self.reports.add(report)
+            await self.tasks.save(kept)
+        return Signed(_stored(kept), refused)
+
+
+def _stored(task: Task) -> Task:
+    return replace(task, version=task.version + 1)
+
+
+def _in_words(report: Report) -> str:
+    refused = report.refused
+    named = [f"{f.path!r} ({f.kind}): {f.verdict}, {f.reason}" for f in refused[:MOST_NAMED]]
+    more = f"; and {len(refused) - MOST_NAMED} more" if len(refused) > MOST_NAMED else ""
+    return (
+        f"{len(refused)} of {len(report.findings)} file operations are not proven:"
+        f" {'; '.join(named)}{more}. Put the files right and complete the task again."
+    )

@@ -1,0 +1,142 @@
+"""Run once, remember, replay: one attempt's view of the steps recorded so far."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.codec import Codec
+from vespera.application.ports.persistence import StepRepository
+from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
+from vespera.domain.ids import OwnerId
+from vespera.domain.retry import type_names
+from vespera.domain.step import Fence, StepRecord
+from vespera.domain.task import Task
+
+Key = tuple[str, int]
+
+
+class StepLog:
+    """What one attempt has asked for, against what earlier attempts recorded.
+
+    A successful record is given back for ever. A failed one is given back within the epoch (the
+    task's ``failures``) it was recorded in, so that a crash does not change which way the handler
+    went; after a retry of the task the step runs again.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: Task,
+        owner: OwnerId,
+        records: Sequence[StepRecord],
+        steps: StepRepository,
+        codec: Codec,
+        clock: Clock,
+        lease: timedelta,
+    ) -> None:
+        self._task = task
+        self._steps, self._codec, self._clock = steps, codec, clock
+        self.fence = Fence(task.id, task.attempt, owner)
+        self.lost = False
+        self._recorded = {(r.name, r.occurrence): r for r in records}
+        self._next_seq = max((r.seq for r in records), default=0) + 1
+        self._asked: Counter[str] = Counter()
+        self._fresh: list[str] = []
+        self._reopened_at: int | None = None
+        self._lease = lease
+        self._extend_at = clock.now() + lease / 3
+
+    def ask(self, name: str) -> tuple[Key, StepRecord | None]:
+        """The key of this request for step ``name``, and its record if it is to be replayed."""
+        self._asked[name] += 1
+        key = (name, self._asked[name])
+        record = self._recorded.get(key)
+        if record is None:
+            self._fresh.append(name)
+        elif record.failed and record.epoch != self._task.failures:
+            self._reopened_at = min(record.seq, self._reopened_at or record.seq)
+            record = None
+        return key, record
+
+    def replay(self, record: StepRecord) -> object:
+        """The recorded value again.
+
+        Raises:
+            StepFailed: what was recorded is a failure of this epoch.
+        """
+        if record.error is not None:
+            message, kinds = self._codec.decode(record.error)  # type: ignore[misc]
+            raise StepFailed(record.name, message, kinds)  # type: ignore[has-type]
+        return self._codec.decode(record.value or b"null")
+
+    async def succeeded(self, key: Key, value: object) -> object:
+        """Record the value; durable on return. Gives it as a replay would.
+
+        Raises:
+            UnstorableValue, PayloadTooLarge: it cannot be stored.
+            LeaseLost: another worker has the task.
+        """
+        encoded = self._codec.encode(value, what=f"step {key[0]!r}")
+        await self._record(key, encoded, None)
+        return self._codec.decode(encoded)
+
+    async def failed(self, key: Key, error: Exception) -> StepFailed:
+        """Record the failure; durable on return. Gives the error to raise."""
+        message, kinds = _printable(str(error)), type_names(error)
+        encoded = self._codec.encode((message, kinds), what=f"error of step {key[0]!r}")
+        await self._record(key, None, encoded)
+        return StepFailed(key[0], message, kinds)
+
+    def check(self) -> None:
+        """Judge, at the handler's end, whether it asked for all that had been recorded.
+
+        Raises:
+            NonDeterministicTask: it did not; names what was recorded and what was asked instead.
+        """
+        missing = [
+            record.name
+            for (name, occurrence), record in self._recorded.items()
+            if occurrence > self._asked[name] and not self._excused(record)
+        ]
+        if missing:
+            asked = f"; it asked for {_listed(self._fresh)} instead" if self._fresh else ""
+            raise NonDeterministicTask(
+                f"Task {self._task.id!r} recorded the step {_listed(missing)}, but its handler did"
+                f" not ask for it again{asked}. A handler must ask for the same steps in each"
+                " attempt: keep random choices, times and changed code out of its way."
+            )
+
+    def _excused(self, record: StepRecord) -> bool:
+        """A step that failed earlier and now ran anew may lead the handler another way."""
+        return self._reopened_at is not None and record.seq > self._reopened_at
+
+    async def _record(self, key: Key, value: bytes | None, error: bytes | None) -> None:
+        now = self._clock.now()
+        lease_until = None
+        if now >= self._extend_at:
+            lease_until, self._extend_at = now + self._lease, now + self._lease / 3
+        record = StepRecord(
+            task_id=self._task.id,
+            name=key[0],
+            occurrence=key[1],
+            seq=self._next_seq,
+            epoch=self._task.failures,
+            value=value,
+            error=error,
+            recorded_at=now,
+        )
+        self._next_seq += 1
+        try:
+            await self._steps.record(record, self.fence, lease_until=lease_until)
+        except LeaseLost:
+            self.lost = True
+            raise
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

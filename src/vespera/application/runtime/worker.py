@@ -1,0 +1,177 @@
+"""Claims what is ready, as long as somebody needs it to."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.persistence import TaskQueue
+from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.sign_off import Signed
+from vespera.domain.errors import StorageError
+
+logger = logging.getLogger("vespera")
+AFTER_TROUBLE = timedelta(seconds=1)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class Worker:
+    """Runs ready tasks in the background, up to ``concurrency`` at a time.
+
+    It works once it is told to ``keep_working``, and while somebody holds it ``engaged``. ``poll``
+    is the longest it goes without looking for what other processes have put into the database or
+    left behind; None: the database belongs to this process alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        queue: TaskQueue,
+        notices: Notices,
+        clock: Clock,
+        concurrency: int,
+        poll: timedelta | None,
+    ) -> None:
+        self._engine, self._queue = engine, queue
+        self._notices, self._clock = notices, clock
+        self._concurrency, self._poll = concurrency, poll
+        self._active: set[asyncio.Task[Signed]] = set()
+        self._loop: asyncio.Task[None] | None = None
+        self._users = 0
+        self._kept = False
+        self._halted = False
+        self._idle = asyncio.Event()
+        self._rested = asyncio.Event()
+        self._failure: Exception | None = None
+        self._take_back_at = LONG_AGO
+
+    def keep_working(self) -> None:
+        """Work in the background until ``stop``. Safe to repeat."""
+        self._kept = True
+        self._wake_up()
+
+    async def stop(self) -> None:
+        """Claim nothing more, whoever needs it. What is under way goes on. Safe to repeat."""
+        self._kept = False
+        await self._halt()
+
+    @contextlib.asynccontextmanager
+    async def engaged(self) -> AsyncIterator[None]:
+        """Work for as long as the block runs."""
+        self._users += 1
+        self._wake_up()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._needed:
+                await self._halt()
+
+    async def until_idle(self) -> None:
+        """Work until nothing runs, nothing is ready, and nothing is due later.
+
+        Raises:
+            StorageError: the database could not be asked for work.
+        """
+        async with self.engaged():
+            self._idle.clear()
+            self._failure = None
+            self._notices.work()
+            await self._idle.wait()
+            if self._failure is not None:
+                raise self._failure
+
+    @property
+    def _needed(self) -> bool:
+        return self._kept or self._users > 0
+
+    def _wake_up(self) -> None:
+        self._halted = False
+        self._rested.set()
+        if self._loop is None:
+            self._take_back_at = LONG_AGO
+            self._loop = asyncio.create_task(self._work(), name="vespera worker")
+
+    async def _halt(self) -> None:
+        """End the loop between two claims, so that no claimed task is left over."""
+        self._halted = True
+        if self._loop is not None:
+            self._rested.clear()
+            self._notices.work()
+            await self._rested.wait()
+
+    async def _work(self) -> None:
+        try:
+            with self._notices.of_work() as news:
+                while not self._halted:
+                    news.clear()
+                    pause = await self._guarded_round()
+                    if pause is not None and not self._halted:
+                        await self._wait(news, pause)
+        finally:
+            self._loop = None
+            self._rested.set()
+            self._idle.set()
+
+    async def _guarded_round(self) -> timedelta | None:
+        try:
+            return await self._round()
+        except StorageError as error:
+            return self._in_trouble(error)
+        except Exception as error:  # recorded for whoever waits; then the loop ends
+            self._failure = error
+            raise
+
+    def _in_trouble(self, error: StorageError) -> timedelta:
+        """Claim nothing while the database cannot; try again soon, without a restart."""
+        if self._failure is None:
+            logger.error("No tasks can be claimed: %s", error)
+        self._failure = error
+        self._idle.set()
+        return AFTER_TROUBLE
+
+    async def _round(self) -> timedelta | None:
+        """Claim once; how long to wait for news before the next round (None: not at all)."""
+        now = self._clock.now()
+        if now >= self._take_back_at:
+            self._take_back_at = now + self._engine.lease / 3
+            await self._engine.take_back()
+        free = self._concurrency - len(self._active)
+        claimed = await self._engine.claim_ready(free) if free > 0 else ()
+        for task in claimed:
+            handle = self._engine.begin(task, kept=True)
+            self._active.add(handle)
+            handle.add_done_callback(self._ended)
+        pause = None if claimed else await self._pause()
+        self._failure = None
+        return pause
+
+    async def _pause(self) -> timedelta:
+        due = await self._queue.next_due()
+        busy = self._active or self._engine.running or due
+        if not busy and not set(await self._queue.owners()) - {self._engine.owner}:
+            self._idle.set()
+        return self._until(due)
+
+    def _until(self, due: datetime | None) -> timedelta:
+        longest = self._poll or timedelta.max
+        return longest if due is None else min(longest, due - self._clock.now())
+
+    async def _wait(self, news: asyncio.Event, pause: timedelta) -> None:
+        if pause == timedelta.max:
+            await news.wait()
+            return
+        with contextlib.suppress(TimeoutError):
+            async with self._clock.timeout(max(pause.total_seconds(), 0)):
+                await news.wait()
+
+    def _ended(self, handle: "asyncio.Task[Signed]") -> None:
+        self._active.discard(handle)
+        error = None if handle.cancelled() else handle.exception()
+        if error is not None:
+            logger.error("An attempt broke off; its task runs again later.", exc_info=error)
+        self._notices.work()

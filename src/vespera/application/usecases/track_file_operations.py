@@ -1,0 +1,524 @@
+"""Record what is said of files, and find out whether it is so."""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, fields
+from itertools import groupby
+from operator import attrgetter
+from os import PathLike
+
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.files import FileStore
+from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.domain.errors import InvalidRequest, RequestError, WorkspaceError
+from vespera.domain.file_operation import (
+    NOT_OBSERVED,
+    Absent,
+    FileOperation,
+    OperationKind,
+    PathState,
+    Phase,
+    UnknownState,
+)
+from vespera.domain.ids import OperationId, ReportId, TaskId
+from vespera.domain.verification import Finding, Report, Verdict, judge
+
+FilePath = str | bytes | PathLike[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackFileOperationResult:
+    """What became of a request to record an operation; ``file_path`` is as it was given."""
+
+    success: bool
+    file_path: FilePath
+    operation_id: OperationId | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOperationResult:
+    """What a verification found of one operation.
+
+    ``success`` says that the verification ran; ``verified`` and ``verdict`` say what it found.
+    """
+
+    success: bool
+    operation_id: str
+    verified: bool = False
+    verdict: Verdict | None = None
+    reason: str = ""
+    file_path: str | None = None
+    before: PathState = NOT_OBSERVED
+    after: PathState = NOT_OBSERVED
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyTaskResult:
+    """What a verification found of many operations, in the order of recording.
+
+    ``success`` says that the verification ran, ``verified`` that every finding passes.
+    """
+
+    success: bool
+    verified: bool = False
+    report: Report | None = None
+    error: str | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """One finding per operation."""
+        return self.report.findings if self.report else ()
+
+    @property
+    def total_operations(self) -> int:
+        """How many operations were verified."""
+        return len(self.findings)
+
+    @property
+    def failed_verifications(self) -> tuple[Finding, ...]:
+        """The findings that do not pass."""
+        return tuple(finding for finding in self.findings if not finding.passes)
+
+
+class TrackFileOperationsUseCase:
+    """Records operations on files of the workspace, and verifies them against the disk.
+
+    Record an intent before the act, or a claim (``after=True``) after it. An intent sees what was
+    there before and can therefore prove a creation; a claim cannot, unless an earlier operation on
+    the same path tells what was there.
+    """
+
+    def __init__(
+        self,
+        *,
+        operations: FileOperationRepository,
+        reports: ReportRepository,
+        files: FileStore,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._operations = operations
+        self._reports = reports
+        self._files = files
+        self._clock = clock
+        self._new_id = new_id
+
+    async def track_file_creation(
+        self,
+        file_path: FilePath,
+        operation_context: Mapping[str, object] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        task_id: str | None = None,
+        *,
+        after: bool = False,
+        expected: PathState | None = None,
+    ) -> TrackFileOperationResult:
+        """Record that a file is about to be created, or (``after``) that it was.
+
+        The task is ``task_id``, or else ``operation_context["task_id"]``, or none. The same intent
+        recorded again by the same task, as after a crash, is not recorded twice; the result then
+        holds the first one's id. ``expected`` is the state that the act is to leave.
+
+        The record is durable when this returns. A path or argument that cannot be used gives
+        ``success=False`` and an ``error`` that names it; then nothing is stored.
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        said = _Said(operation_context, metadata, task_id, after, expected)
+        return await self._track(OperationKind.CREATE, file_path, said)
+
+    async def track_file_modification(
+        self,
+        file_path: FilePath,
+        operation_context: Mapping[str, object] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        task_id: str | None = None,
+        *,
+        after: bool = False,
+        expected: PathState | None = None,
+    ) -> TrackFileOperationResult:
+        """Record that a file is about to be modified, or (``after``) that it was.
+
+        Arguments, result and errors are those of ``track_file_creation``.
+        """
+        said = _Said(operation_context, metadata, task_id, after, expected)
+        return await self._track(OperationKind.MODIFY, file_path, said)
+
+    async def track_file_deletion(
+        self,
+        file_path: FilePath,
+        operation_context: Mapping[str, object] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        task_id: str | None = None,
+        *,
+        after: bool = False,
+        expected: PathState | None = None,
+    ) -> TrackFileOperationResult:
+        """Record that a file is about to be deleted, or (``after``) that it was.
+
+        Arguments, result and errors are those of ``track_file_creation``.
+        """
+        said = _Said(operation_context, metadata, task_id, after, expected)
+        return await self._track(OperationKind.DELETE, file_path, said)
+
+    async def track_file_read(
+        self,
+        file_path: FilePath,
+        operation_context: Mapping[str, object] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        task_id: str | None = None,
+        *,
+        after: bool = False,
+        expected: PathState | None = None,
+    ) -> TrackFileOperationResult:
+        """Record that a file is read, with the content it has now.
+
+        Arguments, result and errors are those of ``track_file_creation``.
+        """
+        said = _Said(operation_context, metadata, task_id, after, expected)
+        return await self._track(OperationKind.READ, file_path, said)
+
+    async def verify_operation(self, operation_id: str) -> VerifyOperationResult:
+        """Judge one operation among all that were recorded on its path. Changes nothing.
+
+        An unknown id gives ``success=False`` and an ``error`` that names it.
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        try:
+            known = OperationId(_checked_id(operation_id, "operation_id"))
+            operation = await self._operations.get(known)
+        except RequestError as refusal:
+            return VerifyOperationResult(
+                success=False, operation_id=operation_id, error=str(refusal)
+            )
+        finding = (await self._judge_paths([operation.path]))[operation.id]
+        return VerifyOperationResult(
+            success=True,
+            operation_id=operation.id,
+            verified=finding.passes,
+            verdict=finding.verdict,
+            reason=finding.reason,
+            file_path=finding.path,
+            before=finding.before,
+            after=finding.after,
+        )
+
+    async def verify_task(self, task_id: str) -> VerifyTaskResult:
+        """Judge all operations of a task, and store the report; nothing else is changed.
+
+        The report tells of the moment of verification, not of any time after it. A task without
+        operations is verified.
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        try:
+            task = TaskId(_checked_id(task_id, "task_id"))
+        except RequestError as refusal:
+            return VerifyTaskResult(success=False, error=str(refusal))
+        return await self._stored(await self.examine(task))
+
+    async def verify_all(self) -> VerifyTaskResult:
+        """Judge every recorded operation of every task and of none, and store the report.
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        judged = await self._judge_paths(await self._operations.all_paths())
+        return await self._stored(self._report(None, judged.values()))
+
+    async def examine(self, task_id: TaskId) -> Report:
+        """Judge all operations of a task without storing the report.
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        own = await self._operations.of_task(task_id)
+        judged = await self._judge_paths({operation.path for operation in own})
+        return self._report(task_id, [judged[operation.id] for operation in own])
+
+    def tracker_for(self, task_id: str) -> "FileTracker":
+        """The operations of one task, with its id filled in."""
+        return FileTracker(self, self._operations, TaskId(task_id))
+
+    async def _track(
+        self, kind: OperationKind, file_path: FilePath, said: "_Said"
+    ) -> TrackFileOperationResult:
+        try:
+            said.check()
+            operation = await self._observe(kind, await self._files.locate(file_path), said)
+        except WorkspaceError as refusal:
+            error = f"file_path: {refusal}"
+            return TrackFileOperationResult(success=False, file_path=file_path, error=error)
+        except RequestError as refusal:
+            return TrackFileOperationResult(success=False, file_path=file_path, error=str(refusal))
+        first = await self._said_before(operation)
+        if first is None:
+            await self._operations.add(operation)
+        recorded = (first or operation).id
+        return TrackFileOperationResult(success=True, file_path=file_path, operation_id=recorded)
+
+    async def _observe(self, kind: OperationKind, path: str, said: "_Said") -> FileOperation:
+        [state] = await self._files.observe([path])
+        return FileOperation(
+            id=OperationId(self._new_id()),
+            task_id=said.task,
+            kind=kind,
+            phase=Phase.CLAIM if said.after else Phase.INTENT,
+            path=path,
+            before=NOT_OBSERVED if said.after else state,
+            after=state if said.after else NOT_OBSERVED,
+            recorded_at=self._clock.now(),
+            expected=said.expected,
+            context=dict(said.operation_context or {}),
+            metadata=dict(said.metadata or {}),
+        )
+
+    async def _said_before(self, operation: FileOperation) -> FileOperation | None:
+        """The intent that ``operation`` repeats: an attempt after a crash says it all again."""
+        if operation.task_id is None or not _can_be_repeated(operation):
+            return None
+        chain = await self._operations.on_paths([operation.path])
+        return chain[-1] if chain and _repeats(operation, chain[-1]) else None
+
+    async def _judge_paths(self, paths: Collection[str]) -> Mapping[OperationId, Finding]:
+        """Findings on everybody's operations on these paths, in the order of recording.
+
+        The disk is observed before the operations are read: every declared change that the
+        observation can show is then among them, as intents are recorded before the act.
+        """
+        ordered = sorted(paths)
+        if not ordered:
+            return {}
+        found = dict(zip(ordered, await self._files.observe(ordered), strict=True))
+        operations = await self._operations.on_paths(ordered)
+        chains = groupby(sorted(operations, key=attrgetter("path")), key=attrgetter("path"))
+        judged = {
+            finding.operation_id: finding
+            for path, chain in chains
+            for finding in judge(list(chain), found[path])
+        }
+        return {operation.id: judged[operation.id] for operation in operations}
+
+    def _report(self, task_id: TaskId | None, findings: Collection[Finding]) -> Report:
+        return Report(
+            id=ReportId(self._new_id()),
+            task_id=task_id,
+            findings=tuple(findings),
+            verified_at=self._clock.now(),
+        )
+
+    async def _stored(self, report: Report) -> VerifyTaskResult:
+        await self._reports.add(report)
+        return VerifyTaskResult(success=True, verified=report.verified, report=report)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyAllOperationsResult(Mapping[str, object]):
+    """What a verification of a task's operations found; fields can be read as keys, too."""
+
+    success: bool
+    total_operations: int
+    all_verified: bool
+    failed_verifications: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
+    error: str | None = None
+
+    def __getitem__(self, name: str) -> object:
+        """The field of this name."""
+        if name not in iter(self):
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the fields."""
+        return (field.name for field in fields(self))
+
+    def __len__(self) -> int:
+        """The number of fields."""
+        return len(fields(self))
+
+
+class FileTracker:
+    """The file operations of one task."""
+
+    def __init__(
+        self,
+        use_case: TrackFileOperationsUseCase,
+        operations: FileOperationRepository,
+        task_id: TaskId,
+    ) -> None:
+        self.task_id = task_id
+        self._use_case = use_case
+        self._operations = operations
+
+    async def track_file_create(
+        self, path: FilePath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+    ) -> TrackFileOperationResult:
+        """Record a creation; see ``TrackFileOperationsUseCase.track_file_creation``."""
+        return await self._use_case.track_file_creation(
+            path, metadata=metadata, task_id=self.task_id, after=after
+        )
+
+    async def track_file_modify(
+        self, path: FilePath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+    ) -> TrackFileOperationResult:
+        """Record a modification; see ``TrackFileOperationsUseCase.track_file_creation``."""
+        return await self._use_case.track_file_modification(
+            path, metadata=metadata, task_id=self.task_id, after=after
+        )
+
+    async def track_file_delete(
+        self, path: FilePath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+    ) -> TrackFileOperationResult:
+        """Record a deletion; see ``TrackFileOperationsUseCase.track_file_creation``."""
+        return await self._use_case.track_file_deletion(
+            path, metadata=metadata, task_id=self.task_id, after=after
+        )
+
+    async def track_file_read(
+        self, path: FilePath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+    ) -> TrackFileOperationResult:
+        """Record a reading; see ``TrackFileOperationsUseCase.track_file_creation``."""
+        return await self._use_case.track_file_read(
+            path, metadata=metadata, task_id=self.task_id, after=after
+        )
+
+    async def verify_all_operations(self) -> VerifyAllOperationsResult:
+        """Judge the task's operations, and store the report.
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        result = await self._use_case.verify_task(self.task_id)
+        return VerifyAllOperationsResult(
+            success=result.success,
+            total_operations=result.total_operations,
+            all_verified=result.verified,
+            failed_verifications=result.failed_verifications,
+            findings=result.findings,
+            error=result.error,
+        )
+
+    async def get_context_recovery_info(self) -> Mapping[str, object]:
+        """What whoever takes the task over has to know of its files. Changes nothing.
+
+        Plain JSON values: ``open_intents`` (announced, but not seen on the disk: probably under
+        way at a crash), ``files_affected`` (path -> operations with verdicts, oldest first) and
+        ``failed_verifications`` (each with ``next_action``).
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        report = await self._use_case.examine(self.task_id)
+        recorded = await self._operations.find([f.operation_id for f in report.findings])
+        return _recovery_info(self.task_id, report, recorded)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The arguments of a ``track_*`` call."""
+
+    operation_context: Mapping[str, object] | None
+    metadata: Mapping[str, object] | None
+    task_id: str | None
+    after: bool
+    expected: PathState | None
+
+    @property
+    def task(self) -> TaskId | None:
+        given: object = self.task_id
+        if given is None and self.operation_context is not None:
+            given = self.operation_context.get("task_id")
+        return None if given is None else TaskId(_checked_id(given, "task_id"))
+
+    def check(self) -> None:
+        _check_mapping(self.operation_context, "operation_context")
+        _check_mapping(self.metadata, "metadata")
+        if self.expected is not None and not isinstance(self.expected, PathState):
+            raise InvalidRequest("must be a PathState, as a verification gives", field="expected")
+        if not isinstance(self.after, bool):
+            raise InvalidRequest("must be True or False", field="after")
+
+
+def _checked_id(given: object, field: str) -> str:
+    if not isinstance(given, str) or not given:
+        raise InvalidRequest(f"must be text that is not empty, not {given!r}", field=field)
+    if not given.isprintable():
+        raise InvalidRequest(f"must be printable text, not {given!r}", field=field)
+    return given
+
+
+def _check_mapping(given: object, field: str) -> None:
+    if given is None:
+        return
+    if not isinstance(given, Mapping):
+        raise InvalidRequest(f"must be a mapping, not {type(given).__name__}", field=field)
+    if not all(isinstance(key, str) for key in given):
+        raise InvalidRequest("its keys must be text", field=field)
+    try:
+        json.dumps(dict(given), allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(f"must hold plain JSON values only: {error}", field=field) from error
+
+
+def _can_be_repeated(operation: FileOperation) -> bool:
+    return operation.phase is Phase.INTENT and operation.kind is not OperationKind.READ
+
+
+def _repeats(operation: FileOperation, latest: FileOperation) -> bool:
+    """Whether the intent says what the latest one said, and the disk shows that it may be so.
+
+    A modification that was carried out is no repetition: the next one is a modification anew.
+    """
+    said = (operation.task_id, operation.kind, operation.phase, operation.expected)
+    if said != (latest.task_id, latest.kind, latest.phase, latest.expected):
+        return False
+    now = operation.before
+    if isinstance(now, UnknownState):
+        return False
+    return now == latest.before or _is_carried_out(latest, now)
+
+
+def _is_carried_out(intent: FileOperation, now: PathState) -> bool:
+    if intent.kind is OperationKind.CREATE:
+        return intent.before == Absent()
+    return intent.kind is OperationKind.DELETE and now == Absent()
+
+
+def _recovery_info(
+    task_id: TaskId, report: Report, recorded: Mapping[OperationId, FileOperation]
+) -> Mapping[str, object]:
+    files: dict[str, list[Mapping[str, object]]] = {}
+    for finding in report.findings:
+        files.setdefault(finding.path, []).append(_told(finding))
+    return {
+        "task_id": task_id,
+        "verified_at": report.verified_at.isoformat(),
+        "total_operations": len(report.findings),
+        "all_verified": report.verified,
+        "open_intents": [
+            _told(finding)
+            for finding in report.refused
+            if _can_be_repeated(recorded[finding.operation_id])
+        ],
+        "files_affected": files,
+        "failed_verifications": [
+            {**_told(finding), "next_action": finding.remedy} for finding in report.refused
+        ],
+    }
+
+
+def _told(finding: Finding) -> Mapping[str, object]:
+    return {
+        "operation_id": finding.operation_id,
+        "file_path": finding.path,
+        "kind": finding.kind.value,
+        "verdict": finding.verdict.value,
+        "reason": finding.reason,
+    }

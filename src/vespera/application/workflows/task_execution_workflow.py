@@ -1,0 +1,419 @@
+"""One task from the request to the proven completion."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.codec import Codec
+from vespera.application.ports.persistence import ReportRepository, TaskRepository, UnitOfWork
+from vespera.application.runtime.engine import Engine, called_off
+from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.settling import Settling
+from vespera.application.runtime.sign_off import Signed, SignOff
+from vespera.application.runtime.specialists import Specialists
+from vespera.application.runtime.worker import Worker
+from vespera.domain.errors import (
+    DuplicateRow,
+    IllegalTransition,
+    InvalidRequest,
+    KeyReused,
+    PayloadError,
+    RequestError,
+    StaleTask,
+    TaskNotFound,
+    UnreadableValue,
+)
+from vespera.domain.ids import ReportId, TaskId
+from vespera.domain.plan import in_order
+from vespera.domain.request import Given, parse_outcome, parse_request
+from vespera.domain.task import Completion, Task, TaskOutcome, TaskRequest, TaskStatus
+from vespera.domain.verification import Finding
+
+MOST_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """What came of a call, and how the task stands.
+
+    ``success`` says whether the call did what it was asked to; ``error`` says why not, and names
+    the field or the id. ``status`` compares with text: ``result.status == "completed"``.
+    ``findings`` are those by which the proof gate refused the completion.
+    """
+
+    success: bool
+    error: str | None = None
+    task_id: TaskId | None = None
+    status: TaskStatus | None = None
+    title: str = ""
+    specialist_type: str = ""
+    outcome: TaskOutcome | None = None
+    findings: tuple[Finding, ...] = ()
+    report_id: ReportId | None = None
+    attempt: int = 0
+    failures: int = 0
+
+    @property
+    def completed(self) -> bool:
+        """Whether the task is signed off."""
+        return self.status is TaskStatus.COMPLETED
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to the task."""
+        return self.status in {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
+
+    @property
+    def result(self) -> object:
+        """What the specialist handed back; None before that."""
+        return self.outcome.result if self.outcome else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machinery:
+    """The runtime that workflows and orchestrators drive, the same for all of them."""
+
+    tasks: TaskRepository
+    reports: ReportRepository
+    unit_of_work: UnitOfWork
+    engine: Engine
+    worker: Worker
+    settling: Settling
+    sign_off: SignOff
+    specialists: Specialists
+    notices: Notices
+    outcomes: Outcomes
+    codec: Codec
+    clock: Clock
+    new_id: Callable[[], str]
+
+
+class TaskExecutionWorkflow:
+    """Creates a task, has it done, and signs it off.
+
+    Requests come as a mapping, as keywords, or as a ``TaskRequest``. A request that cannot be met
+    is a result with ``success=False``; nothing is stored then. A database that fails raises
+    ``StorageError``. What a successful call returned is on disk (with ``durability="full"``).
+    """
+
+    def __init__(self, *, machinery: Machinery) -> None:
+        self._m = machinery
+
+    async def create_task(self, request: Given = None, /, **fields: object) -> TaskResult:
+        """Store a new task. Someone runs it later: ``execute_task``, or a worker.
+
+        The same ``idempotency_key`` with the same request gives the task that is there already.
+
+        Args:
+            request: a mapping or a ``TaskRequest``; its fields are those of ``TaskRequest``.
+            fields: the same as keywords; they win over ``request``.
+        """
+        return (await self._create([(request, fields)]))[0]
+
+    async def execute_task(self, task_id: str) -> TaskResult:
+        """Do the task's work now, its retries included, and keep the outcome for the sign-off.
+
+        Joins the task if it is running. A task that is executed already is not run again. A type
+        that no specialist does is handed to an outside worker: status ``assigned``.
+        """
+        try:
+            task = await self._m.tasks.get(TaskId(task_id))
+        except TaskNotFound as error:
+            return TaskResult(success=False, error=str(error))
+        if task.status in {TaskStatus.EXECUTED, TaskStatus.COMPLETED}:
+            return self._result(task)
+        if task.status is TaskStatus.PENDING and task.blockers:
+            why = await self._m.settling.dead_ends(task) or "it waits for tasks not completed yet"
+            return self._result(task, error=f"Task {task.id!r} cannot run: {why}.")
+        signed = await self._execute(task.id)
+        if signed.task.status is TaskStatus.ASSIGNED:
+            return self._result(signed.task)
+        return await self._of(signed)
+
+    async def complete_task(
+        self,
+        task_id: str,
+        completion: TaskOutcome | Mapping[str, object] | None = None,
+        /,
+        **fields: object,
+    ) -> TaskResult:
+        """Sign off a task that is executed or assigned, if its file operations are proven.
+
+        Args:
+            task_id: which task.
+            completion: ``summary``, ``artifacts``, ``next_action``, ``result``; what is not given
+                stays as the specialist handed it back. Artifacts are references, not claims.
+            fields: the same as keywords.
+        """
+        for _ in range(MOST_TRIES):
+            try:
+                return await self._complete(TaskId(task_id), completion, fields)
+            except StaleTask:
+                continue
+            except (RequestError, PayloadError, IllegalTransition) as error:
+                return await self._refusal(task_id, error)
+        return await self._refusal(task_id, StaleTask())
+
+    async def get_task_status(self, task_id: str) -> TaskResult:
+        """How the task stands. ``success`` says that there is such a task; see ``status``."""
+        try:
+            task = await self._m.tasks.get(TaskId(task_id))
+        except TaskNotFound as error:
+            return TaskResult(success=False, error=str(error))
+        why = str(task.error) if task.error else await self._m.settling.dead_ends(task)
+        return replace(self._result(task), error=why or None, findings=await self._refused(task))
+
+    async def cancel_task(self, task_id: str, reason: str = "") -> TaskResult:
+        """Call the task off. A running handler is cancelled at its next await and cleans up first;
+        one that finishes all the same has its way.
+        """
+        for _ in range(MOST_TRIES):
+            try:
+                task = await self._m.tasks.get(TaskId(task_id))
+                signed = await self._m.engine.cancel(task.id, reason)
+                stopped = signed.task if signed else await self._call_off(task, reason)
+            except StaleTask:
+                continue
+            except (TaskNotFound, IllegalTransition) as error:
+                return await self._refusal(task_id, error)
+            if stopped.status is TaskStatus.CANCELLED:
+                return self._result(stopped)
+            return self._result(stopped, error=f"Task {task_id!r} was {stopped.status} before.")
+        return await self._refusal(task_id, StaleTask())
+
+    async def run(self, request: Given = None, /, **fields: object) -> TaskResult:
+        """Create, execute and complete a task; returns when nothing more will come of it.
+
+        A task whose dependencies are not completed yet waits for them. If this call is cancelled,
+        the task is pending again and goes on at the next chance; ``cancel_task`` calls it off.
+        """
+        try:
+            parsed = parse_request(request, {**fields, "completion": Completion.AUTO})
+            task = await self._begin(self._build(parsed), parsed)
+        except (RequestError, PayloadError) as error:
+            return TaskResult(success=False, error=str(error))
+        return await self._of(await self._finish(task))
+
+    execute_complete_task_lifecycle = run
+
+    async def _create(
+        self, given: Sequence[tuple[Given, Mapping[str, object]]]
+    ) -> list[TaskResult]:
+        """Create all of the tasks, or none."""
+        try:
+            requests = [parse_request(request, fields) for request, fields in given]
+            stored = await self._add([self._build(request) for request in requests], requests)
+        except (RequestError, PayloadError) as error:
+            return [TaskResult(success=False, error=str(error)) for _ in given]
+        self._m.notices.work()
+        return [self._result(task) for task in stored]
+
+    def _build(self, request: TaskRequest) -> Task:
+        payload = self._m.codec.encode(dict(request.payload), what="payload")
+        now = self._m.clock.now()
+        return Task(
+            id=TaskId(request.task_id or self._m.new_id()),
+            title=request.title,
+            description=request.description,
+            specialist_type=request.specialist_type,
+            payload=payload,
+            created_at=now,
+            updated_at=now,
+            completion=request.completion,
+            parent_id=TaskId(request.parent_id) if request.parent_id else None,
+            priority=request.priority,
+            timeout=request.timeout,
+            retry=request.retry,
+            idempotency_key=request.idempotency_key,
+            request_digest=_digest(request, payload) if request.idempotency_key else "",
+            run_after=request.run_after,
+        )
+
+    async def _add(self, tasks: Sequence[Task], requests: Sequence[TaskRequest]) -> list[Task]:
+        """Store the tasks in one transaction; gives, in their place, those that are there already
+        under the same idempotency key.
+        """
+        order = in_order(requests)
+        keys = {task.idempotency_key for task in tasks if task.idempotency_key}
+        for _ in range(MOST_TRIES):
+            known = dict(await self._m.tasks.find_by_keys(keys)) if keys else {}
+            chosen = [_same(task, known) for task in tasks]
+            new = [(tasks[i], requests[i]) for i in order if chosen[i] is tasks[i]]
+            try:
+                await self._insert(new)
+            except DuplicateRow:
+                await self._check_ids([task.id for task, _ in new])
+            else:
+                return chosen
+        raise InvalidRequest("is being created by others again and again", field="idempotency_key")
+
+    async def _insert(self, new: Sequence[tuple[Task, TaskRequest]]) -> None:
+        parents = {task.parent_id for task, _ in new if task.parent_id}
+        if parents and (missing := parents - (await self._m.tasks.find(parents)).keys()):
+            raise InvalidRequest(str(TaskNotFound(min(missing))), field="parent_id")
+        try:
+            async with self._m.unit_of_work():
+                for task, request in new:
+                    await self._m.tasks.add(task, [TaskId(d) for d in request.depends_on])
+        except TaskNotFound as error:
+            raise InvalidRequest(str(error), field="depends_on") from error
+
+    async def _check_ids(self, task_ids: Sequence[TaskId]) -> None:
+        for task_id in await self._m.tasks.find(task_ids):
+            raise InvalidRequest(f"{task_id!r} is taken by another task", field="task_id")
+
+    async def _begin(self, task: Task, request: TaskRequest) -> Task:
+        """Store the task; in the same transaction claim it, if it can run at once."""
+        m = self._m
+        if not m.specialists.knows(task.specialist_type):
+            task = task.assign(m.clock.now())
+        elif not request.depends_on and not self._delay(task):
+            task = m.engine.held(task)
+        try:
+            stored = (await self._add([task], [request]))[0]
+        except asyncio.CancelledError as error:
+            await m.engine.disown(task.id, error)
+            raise
+        if stored is task and task.status is TaskStatus.RUNNING:
+            m.engine.begin(task, kept=False)
+        return stored
+
+    async def _finish(self, task: Task) -> Signed:
+        """Bring a task that ``run`` created, now or earlier, as far as it will go."""
+        if task.status is TaskStatus.EXECUTED:
+            return await self._m.sign_off.complete(task, task.outcome or b"")
+        if task.finished or task.status is TaskStatus.ASSIGNED:
+            return Signed(task)
+        if task.status is TaskStatus.PENDING:
+            current = await self._m.tasks.get(task.id)
+            if current.blockers:
+                async with self._m.worker.engaged():
+                    return Signed(await self._m.settling.settled(task.id))
+            if delay := self._delay(current):
+                await self._m.clock.sleep(delay)
+        return await self._execute(task.id)
+
+    async def _execute(self, task_id: TaskId) -> Signed:
+        """Run the task here, or wait for whoever runs it; again after each retry's wait."""
+        engine = self._m.engine
+        while True:
+            if task_id not in engine.running:
+                claimed = await engine.claim(task_id)
+                if claimed is None:
+                    async with self._m.worker.engaged():
+                        return Signed(await self._m.settling.at_rest(task_id))
+                engine.begin(claimed, kept=False)
+            signed = await engine.join(task_id)
+            if signed is None:
+                continue
+            if signed.task.status is TaskStatus.PENDING and signed.task.run_after:
+                await self._m.clock.sleep(self._delay(signed.task))
+            elif signed.task.status is not TaskStatus.RUNNING:
+                return signed
+
+    def _delay(self, task: Task) -> float:
+        """Seconds until the task is due; 0 if it is."""
+        if task.run_after is None:
+            return 0.0
+        return max((task.run_after - self._m.clock.now()).total_seconds(), 0.0)
+
+    async def _complete(
+        self,
+        task_id: TaskId,
+        completion: TaskOutcome | Mapping[str, object] | None,
+        fields: Mapping[str, object],
+    ) -> TaskResult:
+        task = await self._m.tasks.get(task_id)
+        base = self._m.outcomes.decode(task.outcome) if task.outcome else TaskOutcome()
+        said = parse_outcome(completion, fields, base)
+        if task.status is TaskStatus.COMPLETED and said == base:
+            return self._result(task)
+        if task.status not in {TaskStatus.EXECUTED, TaskStatus.ASSIGNED}:
+            raise IllegalTransition(task.id, task.status, TaskStatus.COMPLETED)
+        outcome = self._m.outcomes.encode(said)
+        signed = await self._m.sign_off.complete(task, outcome)
+        self._m.notices.changed(signed.task)
+        return await self._of(signed)
+
+    async def _call_off(self, task: Task, reason: str) -> Task:
+        cancelled = task.cancel(called_off(reason), self._m.clock.now())
+        await self._m.tasks.save(cancelled)
+        self._m.notices.changed(cancelled)
+        return cancelled
+
+    async def _of(self, signed: Signed) -> TaskResult:
+        """The result of work that was to come to its end."""
+        task = signed.task
+        done = task.status in {TaskStatus.COMPLETED, TaskStatus.EXECUTED} and not signed.refused
+        error = None if done and not task.error else await self._why_not(task)
+        return replace(self._result(task, error=error), findings=signed.refused)
+
+    async def _why_not(self, task: Task) -> str:
+        if task.status is TaskStatus.ASSIGNED:
+            near = self._m.specialists.like(task.specialist_type)
+            known = near or self._m.specialists.names()
+            kind = "similar" if near else "known"
+            hint = f"{kind}: {', '.join(known)}" if known else "none is known"
+            return (
+                f"No specialist does {task.specialist_type!r} ({hint}); task {task.id!r} is"
+                " assigned to an outside worker, who ends it with complete_task."
+            )
+        if task.error:
+            return str(task.error)
+        if why := await self._m.settling.dead_ends(task):
+            return f"Task {task.id!r} cannot run: {why}."
+        return f"Task {task.id!r} was interrupted; it is {task.status} and goes on later."
+
+    async def _refused(self, task: Task) -> tuple[Finding, ...]:
+        if task.report_id is None or not task.error:
+            return ()
+        report = await self._m.reports.get(task.report_id)
+        return tuple(report.refused) if report else ()
+
+    async def _refusal(self, task_id: str, error: Exception) -> TaskResult:
+        found = await self._m.tasks.find([TaskId(task_id)])
+        if TaskId(task_id) in found:
+            return self._result(found[TaskId(task_id)], error=str(error))
+        return TaskResult(success=False, error=str(error))
+
+    def _result(self, task: Task, *, error: str | None = None) -> TaskResult:
+        outcome = None
+        if task.outcome is not None:
+            try:
+                outcome = self._m.outcomes.decode(task.outcome)
+            except UnreadableValue as unreadable:
+                error = error or str(unreadable)
+        return TaskResult(
+            success=error is None,
+            error=error,
+            task_id=task.id,
+            status=task.status,
+            title=task.title,
+            specialist_type=task.specialist_type,
+            outcome=outcome,
+            report_id=task.report_id,
+            attempt=task.attempt,
+            failures=task.failures,
+        )
+
+
+def _same(task: Task, known: dict[str, Task]) -> Task:
+    """The task that is known under the same key, or this one."""
+    key = task.idempotency_key
+    if key is None:
+        return task
+    other = known.setdefault(key, task)
+    if other.request_digest != task.request_digest:
+        raise KeyReused(key, other.id)
+    return other
+
+
+def _digest(request: TaskRequest, payload: bytes) -> str:
+    """Tells requests apart. The payload counts in its stored form."""
+    names = [f.name for f in fields(request) if f.name not in {"payload", "completion"}]
+    said = [getattr(request, name) for name in names]
+    return hashlib.sha256(repr(said).encode() + payload).hexdigest()

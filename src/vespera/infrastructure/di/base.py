@@ -1,0 +1,273 @@
+"""``BaseContainer``: dependency-injector's container with what it lacks for us.
+
+    class Container(BaseContainer):
+        defaults: ClassVar[Mapping[str, object]] = {"database_url": "sqlite+aiosqlite://"}
+        database = Service(Database, url=BaseContainer.config.database_url)
+        tasks: Provider[TaskRepository] = providers.Singleton(SqlTaskRepository, database)
+
+Everything is declared, nothing is guessed: each part's arguments stand in its line. A part is
+looked up by the type in its annotation, by its class, or by its name.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
+
+from dependency_injector import containers, providers
+
+from vespera.domain.errors import (
+    AmbiguousPart,
+    ContainerError,
+    OverrideRefused,
+    UnknownPart,
+    UnknownSetting,
+    WiringError,
+)
+from vespera.infrastructure.di.graph import Part, did_you_mean, named_parts, users_of_setting, walk
+from vespera.infrastructure.di.lifecycle import Lifecycle
+from vespera.infrastructure.di.override import Override
+from vespera.infrastructure.di.part_types import PartTypes, Provider, annotated_ports, type_name
+from vespera.infrastructure.di.service import Service
+from vespera.infrastructure.di.settings import Settings, defaults_of
+from vespera.infrastructure.di.wiring import problems_of, relink
+
+__all__ = ["BaseContainer", "Override", "Provider", "Service", "providers"]
+
+T = TypeVar("T")
+V = TypeVar("V")
+_NOTHING: Any = object()
+
+if TYPE_CHECKING:
+
+    class _Native:
+        """What type checkers see: the declared parts, and not the catch-all ``__getattr__`` of
+        dependency-injector, to which every misspelt name is a provider.
+        """
+
+        providers: Mapping[str, Part]
+
+else:
+
+    class _Native(containers.DynamicContainer, containers.DeclarativeContainer):
+        """Class and instance in one: dependency-injector makes its instances of another class."""
+
+        @classmethod
+        def instance_type(cls) -> Self:
+            """Make the instance; called by ``DeclarativeContainer.__new__``."""
+            self = object.__new__(cls)
+            containers.DynamicContainer.__init__(self)
+            return self
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if isinstance(value, providers.Provider) and "_lifecycle" in vars(self):
+                raise OverrideRefused(
+                    f"{name} would not reach the parts that were made before; use"
+                    f" container.override({name!r}, ...), or declare it in a subclass."
+                )
+            super().__setattr__(name, value)
+
+
+class BaseContainer(_Native):
+    """The parts of a program, each built when it is first asked for.
+
+    Subclass it to add parts or to replace inherited ones; what is replaced is replaced for all that
+    use it. Containers share nothing with each other. It works without being started: services
+    start themselves on first use. ``async with`` starts them at once, in order, and stops them.
+    """
+
+    defaults: ClassVar[Mapping[str, object]] = {"stop_timeout": 10.0}
+    config: providers.Configuration = Settings(strict=True)
+
+    def __init__(self, settings: Mapping[str, object] | None = None, /, **more: object) -> None:
+        """Take the settings, as a mapping, by keyword, or both; the environment is never read.
+
+        ``stop_timeout``: seconds that each service has to stop (10); None: any time.
+
+        Raises:
+            WiringError: the class has mistakes; all of them are listed.
+            UnknownSetting: no part reads a setting that was given.
+            OverrideRefused: a part of the class, rather than of a container, is overridden.
+        """
+        given = {**(settings or {}), **more}
+        self._blueprint.check_settings(given)
+        self.config.set_default(self._blueprint.defaults | given)
+        timeout = self.config.stop_timeout()
+        if not isinstance(timeout, int | float | None):
+            raise ContainerError(f"config.stop_timeout is a number or None, not {timeout!r}.")
+
+    @overload
+    def get(self, key: str) -> Any: ...
+    @overload
+    def get(self, key: Callable[..., T]) -> T: ...
+    def get(self, key: Any) -> Any:
+        """The part of a type (a class or a Protocol) or of a name (``"specialists.coder"``).
+
+        A plain call, never an awaitable. Ask after overriding, not before: an object that is held
+        already keeps what it was built with.
+
+        Raises:
+            UnknownPart: nothing provides it; near names are told.
+            AmbiguousPart: several parts provide it equally well; ask by name.
+            MissingSetting: a setting that it needs was not given.
+        """
+        provider = self._found.get(key)
+        if provider is None:
+            found = self._parts[self._blueprint.name_of(key)]
+            group = isinstance(found, providers.Aggregate)
+            provider = self._found[key] = providers.Delegate(found) if group else found
+        return provider()
+
+    @overload
+    def override(self, key: str, value: V, /) -> Override[V]: ...
+    @overload
+    def override(self, key: Callable[..., object], value: V, /) -> Override[V]: ...
+    def override(self, key: Any, value: Any = _NOTHING, /) -> Override[Any]:
+        """Put an object in the place of a part, in this container only.
+
+        As a call it holds until it is undone or the container is cleaned up; as ``with`` or
+        ``async with`` until the end of the block, and ``as`` gives the object. Objects that the
+        container had built with the other one are forgotten, when it is made and when it is
+        undone. A provider may be given in place of the object.
+
+        Raises:
+            UnknownPart, AmbiguousPart: as for ``get``.
+            OverrideRefused: a running service holds the part already; the value is None, a class,
+                or a provider that uses the part itself; the part is a group or the settings; or
+                this was called on the class.
+        """
+        if not isinstance(self, BaseContainer):
+            raise OverrideRefused(
+                "Override in a container, not in the class, where it would reach all containers:"
+                " container = Container(); container.override(...)."
+            )
+        if value is _NOTHING:
+            raise OverrideRefused("override(key, value): the object to put there is missing.")
+        return Override(self._blueprint.name_of(key), value, self._parts, self._overrides)
+
+    async def initialize_async_services(self) -> None:
+        """Start all services, dependencies first. Safe to repeat and to call at the same time.
+
+        If a service fails, or the call is cancelled, all are stopped again and the error goes on.
+
+        Raises:
+            MissingSetting: a setting that a service needs was not given; nothing was started.
+            ForeignEventLoop: the container was started in another event loop.
+        """
+        await self._lifecycle.start()
+
+    async def cleanup_async_services(self) -> None:
+        """Stop all services, those too that started themselves, in reverse order; then forget
+        every object and every override. Safe to repeat; the container can be used again.
+
+        Each service has ``stop_timeout`` seconds. All are stopped, whatever one of them does.
+
+        Raises:
+            ExceptionGroup: the errors of those that failed, ``StopTimedOut`` among them.
+            ForeignEventLoop: the container was started in another event loop.
+        """
+        await self._lifecycle.stop(self._undo_overrides)
+
+    async def __aenter__(self) -> Self:
+        await self.initialize_async_services()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.cleanup_async_services()
+
+    _blueprint: "_Blueprint"
+    _parts: dict[str, Part]
+    _found: dict[Any, Part]
+    _overrides: list[Override[Any]]
+    _lifecycle: Lifecycle
+    _mislinked: ClassVar[list[str]] = []
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._mislinked = relink(cls)
+
+    def __new__(cls, *_settings: object, **_more: object) -> Self:
+        """Copy the class's providers; the settings are for ``__init__``, which may be another's."""
+        blueprint = _blueprint_of(cls)
+        self = super().__new__(cls)
+        self._blueprint, self._found, self._overrides = blueprint, {}, []
+        self._parts = named_parts(self.providers)
+        for provider in walk(self._parts.values()):
+            provider.disable_async_mode()  # so that nothing ever becomes a Future
+            if isinstance(provider, providers.Self):
+                provider.set_container(self)
+        self.config.set_default(blueprint.defaults)
+        vars(self.config)["users_of"] = partial(users_of_setting, parts=self._parts)
+        self._lifecycle = Lifecycle(self._parts, self.config.stop_timeout)
+        return self
+
+    def _undo_overrides(self) -> None:
+        for override in self._overrides[::-1]:
+            override.undo()
+
+    def __del__(self, warn: Callable[..., None] = warnings.warn) -> None:
+        lifecycle = vars(self).get("_lifecycle")
+        if lifecycle is not None and lifecycle.open:
+            text = f"{type(self).__name__} was left open: await cleanup_async_services()."
+            warn(text, ResourceWarning, source=self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Blueprint:
+    """What is known of a container class; found out once."""
+
+    owner: str
+    parts: dict[str, Part]
+    types: PartTypes
+    defaults: dict[str, Any]
+
+    def name_of(self, key: Any) -> str:
+        """The name of the one part that provides a type, or that has this name."""
+        names = [key] if key in self.parts else self.types.names_of(key)
+        if not names:
+            shown, known = type_name(key), self.types.known()
+            near = did_you_mean(shown, self.parts if isinstance(key, str) else known)
+            raise UnknownPart(f"{self.owner} provides no {shown}.{near}")
+        if len(names) > 1:
+            shown = f"{self.owner} provides {type_name(key)} by {' and '.join(names)}"
+            hint = f"or annotate one of them: {names[0]}: Provider[{type_name(key)}] = ..."
+            raise AmbiguousPart(f"{shown}; ask by name: container.get({names[0]!r}), {hint}")
+        return names[0]
+
+    def check_settings(self, given: Mapping[Any, object]) -> None:
+        """Refuse settings that no part reads and that have no default."""
+        graph = walk(part for name, part in self.parts.items() if name != "config")
+        options = [p for p in graph if isinstance(p, providers.ConfigurationOption)]
+        known = {str(option.get_name_segments()[0]) for option in options} | self.defaults.keys()
+        for name in sorted(given.keys() - known, key=str):
+            near = did_you_mean(str(name), known)
+            if name in self.parts:
+                near = f" It is a part: container.override({name!r}, ...)."
+            raise UnknownSetting(f"{self.owner} has no setting {name!r}.{near}")
+
+
+def _blueprint_of(cls: Any) -> _Blueprint:
+    now = named_parts(cls.providers)
+    blueprint: _Blueprint | None = vars(cls).get("_class_blueprint")
+    if blueprint is None:
+        problems = [*cls._mislinked, *problems_of(now, _RESERVED)]
+        if problems:
+            raise WiringError(cls.__name__, problems)
+        defaults = cls.config.get_default() | defaults_of(cls)
+        types = PartTypes(now, annotated_ports(cls))
+        blueprint = _Blueprint(cls.__name__, parts=now, types=types, defaults=defaults)
+        type.__setattr__(cls, "_class_blueprint", blueprint)
+    before = blueprint.parts
+    changed = [name for name in before | now if before.get(name) is not now.get(name)]
+    changed += [name for name, part in now.items() if part.last_overriding is not None]
+    if changed:
+        raise OverrideRefused(
+            f"{', '.join(changed)} of the class {cls.__name__} was changed or overridden, which"
+            " would reach all its containers. Take it back (reset_override()), and override in a"
+            " container, or declare a subclass."
+        )
+    return blueprint
+
+
+_RESERVED = frozenset(dir(BaseContainer)) - {"config"}

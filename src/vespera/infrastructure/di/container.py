@@ -1,0 +1,216 @@
+"""The one place where ports meet adapters."""
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import ClassVar
+
+from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.codec import Codec
+from vespera.application.ports.files import FileStore
+from vespera.application.ports.owners import Owners
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    StepRepository,
+    TaskQueue,
+    TaskRepository,
+    UnitOfWork,
+)
+from vespera.application.runtime.attempt import AttemptRunner
+from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.settling import Settling
+from vespera.application.runtime.sign_off import SignOff
+from vespera.application.runtime.specialists import Specialists
+from vespera.application.runtime.supervision import Supervision
+from vespera.application.runtime.tracked_files import FileWork
+from vespera.application.runtime.worker import Worker
+from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
+from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.workflows.task_execution_workflow import (
+    Machinery,
+    TaskExecutionWorkflow,
+)
+from vespera.infrastructure.clock import SystemClock
+from vespera.infrastructure.codec import MsgspecCodec
+from vespera.infrastructure.di.base import BaseContainer, Provider, Service, providers
+from vespera.infrastructure.files.local_file_store import LocalFileStore
+from vespera.infrastructure.ids import TimeOrderedIds
+from vespera.infrastructure.owners import LockFileOwners
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
+from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.step_repository import SqlStepRepository
+from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
+from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
+from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
+from vespera.infrastructure.threads import Threads
+
+POLL = timedelta(seconds=1)
+
+
+def owners_beside(database: AsyncDatabaseManager) -> LockFileOwners:
+    """Owners of the tasks in a database file leave their locks beside it."""
+    path = database.path
+    return LockFileOwners(None if path is None else path.with_name(f"{path.name}.owners"))
+
+
+def poll_of(database: AsyncDatabaseManager) -> timedelta | None:
+    """An in-memory database has no other processes to look out for."""
+    return None if database.path is None else POLL
+
+
+def catalogue_of(
+    specialists: providers.Aggregate,
+) -> Callable[[], Mapping[str, Callable[[], object]]]:
+    """The specialists' factories, as they are overridden at the moment of asking."""
+    return lambda: (specialists.last_overriding or specialists).providers
+
+
+class Container(BaseContainer):
+    """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
+
+    Settings, as keywords or as one mapping:
+        database_url: where tasks are kept; ``"sqlite+aiosqlite:///work.db"`` or in memory.
+        workspace: the directory that tasks may touch; by default the current one.
+        durability: ``"full"`` (survives a power cut) or ``"normal"`` (survives a crash).
+        concurrency: how many tasks the worker runs at a time.
+        lease_seconds: how long a task stays with a worker that is not heard of.
+        payload_limit: bytes of one stored value.
+
+    Extend it by subclassing: give ``specialists`` anew, add providers, replace providers.
+    """
+
+    defaults: ClassVar[Mapping[str, object]] = {
+        "database_url": "sqlite+aiosqlite:///:memory:",
+        "workspace": ".",
+        "durability": "full",
+        "concurrency": 10,
+        "lease_seconds": 30.0,
+        "payload_limit": 1024 * 1024,
+    }
+    config = providers.Configuration(strict=True)
+
+    # Adapters: one each for the container's life.
+    clock: Provider[Clock] = providers.Singleton(SystemClock)
+    new_id: Provider[TimeOrderedIds] = providers.Singleton(TimeOrderedIds, clock)
+    codec: Provider[Codec] = providers.Singleton(MsgspecCodec, config.payload_limit)
+    threads: Provider[Threads] = Service(Threads)
+    files: Provider[FileStore] = Service(LocalFileStore, config.workspace, threads)
+    database: Provider[AsyncDatabaseManager] = Service(
+        AsyncDatabaseManager, config.database_url, durability=config.durability
+    )
+    owners: Provider[Owners] = providers.Singleton(owners_beside, database)
+
+    # What is kept.
+    unit_of_work: Provider[UnitOfWork] = providers.Singleton(SqlUnitOfWork, database)
+    tasks: Provider[TaskRepository] = providers.Singleton(SqlTaskRepository, database)
+    queue: Provider[TaskQueue] = providers.Singleton(SqlTaskQueue, database)
+    steps: Provider[StepRepository] = providers.Singleton(SqlStepRepository, database)
+    operations: Provider[FileOperationRepository] = providers.Singleton(
+        SqlFileOperationRepository, database
+    )
+    reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
+
+    # Who does the work. A subclass gives its own.
+    specialists = providers.Aggregate()
+
+    # The use cases.
+    track_file_operations = providers.Singleton(
+        TrackFileOperationsUseCase,
+        operations=operations,
+        reports=reports,
+        files=files,
+        clock=clock,
+        new_id=new_id,
+    )
+    inspect_tasks = providers.Singleton(
+        InspectTasksUseCase,
+        tasks=tasks,
+        steps=steps,
+        tracking=track_file_operations,
+        plain=codec.provided.plain,
+    )
+
+    # The machine room.
+    lease = providers.Singleton(timedelta, seconds=config.lease_seconds)
+    poll = providers.Singleton(poll_of, database)
+    notices = providers.Singleton(Notices)
+    outcomes = providers.Singleton(Outcomes, codec)
+    registry = providers.Singleton(
+        Specialists, catalogue=providers.Singleton(catalogue_of, specialists.provider)
+    )
+    supervision = providers.Singleton(
+        Supervision, clock=clock, chance=providers.Object(random.random)
+    )
+    sign_off = providers.Singleton(
+        SignOff,
+        tasks=tasks,
+        reports=reports,
+        unit_of_work=unit_of_work,
+        tracking=track_file_operations,
+        clock=clock,
+    )
+    file_work = providers.Singleton(
+        FileWork,
+        store=files,
+        operations=operations,
+        tracking=track_file_operations,
+        clock=clock,
+        new_id=new_id,
+    )
+    attempts = providers.Singleton(
+        AttemptRunner,
+        tasks=tasks,
+        steps=steps,
+        specialists=registry,
+        sign_off=sign_off,
+        codec=codec,
+        outcomes=outcomes,
+        supervision=supervision,
+        files=file_work,
+        lease=lease,
+    )
+    engine = Service(
+        Engine,
+        tasks=tasks,
+        queue=queue,
+        attempts=attempts,
+        owners=owners,
+        notices=notices,
+        clock=clock,
+        lease=lease,
+    )
+    worker = Service(
+        Worker,
+        engine=engine,
+        queue=queue,
+        notices=notices,
+        clock=clock,
+        concurrency=config.concurrency,
+        poll=poll,
+    )
+    settling = providers.Singleton(Settling, tasks=tasks, notices=notices, clock=clock, poll=poll)
+    machinery = providers.Singleton(
+        Machinery,
+        tasks=tasks,
+        reports=reports,
+        unit_of_work=unit_of_work,
+        engine=engine,
+        worker=worker,
+        settling=settling,
+        sign_off=sign_off,
+        specialists=registry,
+        notices=notices,
+        outcomes=outcomes,
+        codec=codec,
+        clock=clock,
+        new_id=new_id,
+    )
+
+    # What runs tasks.
+    workflow = providers.Singleton(TaskExecutionWorkflow, machinery=machinery)
+    orchestrator = providers.Singleton(TaskOrchestrator, machinery=machinery)

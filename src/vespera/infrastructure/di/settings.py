@@ -1,0 +1,39 @@
+"""The settings of a container: given by its maker over defaults, read from nowhere else."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dependency_injector import errors, providers
+
+from vespera.domain.errors import MissingSetting
+
+
+class Settings(providers.Configuration):
+    """A strict ``Configuration`` that says which parts need the value that is missing."""
+
+    users_of: Callable[[str], list[str]] = staticmethod(lambda _path: [])
+
+    def get(self, selector: str, required: object = None) -> Any:
+        """The value of a setting; called by the options.
+
+        Raises:
+            MissingSetting: it was not given and has no default.
+        """
+        try:
+            return super().get(selector)
+        except (errors.Error, AttributeError):  # AttributeError: a plain value stands in the way
+            path = f"{self.get_name()}.{selector}"
+            users = self.users_of(path)
+            needed = f", needed by {' <- '.join(users)}" if users else ""
+            given = f"{selector.partition('.')[0]}=..."
+            raise MissingSetting(
+                f"{path} is not set{needed}. Give it: Container({given})."
+            ) from None
+
+
+def defaults_of(cls: type) -> dict[str, Any]:
+    """``defaults`` of the class over those of its bases."""
+    defaults: dict[str, Any] = {}
+    for klass in reversed(cls.__mro__):
+        defaults |= vars(klass).get("defaults", {})
+    return defaults

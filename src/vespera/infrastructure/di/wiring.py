@@ -1,0 +1,172 @@
+"""What happens to a container class when it is declared, and what is checked before its first use.
+
+``relink`` makes a subclass's replacement of a part reach the inherited parts too, which
+dependency-injector does not do. ``problems_of`` finds the mistakes that would otherwise surface
+one by one, each when a part is first asked for.
+"""
+
+import inspect
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dependency_injector import providers
+
+from vespera.infrastructure.di.graph import BUILDERS, Part, did_you_mean, names_of, walk
+from vespera.infrastructure.di.service import Singleton
+from vespera.infrastructure.di.settings import Settings
+
+_COPIED = (dict, list, set)  # arguments that each container gets its own copy of
+_ATOMS = (bool, bytes, complex, float, int, str, type(None), type, types.FunctionType)
+_VARIADIC = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
+
+def relink(cls: Any) -> list[str]:
+    """Give a class providers of its own, in which every reference to a part, of whichever base,
+    is to the part of that name in this class. The MRO decides, as for attributes.
+
+    Returns:
+        What is wrong: parts that need each other, parts replaced by what is no provider.
+    """
+    linking = _Linking(cls)
+    for name, winner in linking.winners.items():
+        value = vars(cls).get(name, winner)
+        if not isinstance(value, providers.Provider):
+            linking.problems.append(f"{name}: {value!r} is no provider; use providers.Object(...)")
+            continue
+        cls.providers[name] = linking.part(name)
+        type.__setattr__(cls, name, cls.providers[name])
+    return linking.problems
+
+
+class _Linking:
+    """Copies the providers of one class and of its bases, each once."""
+
+    def __init__(self, cls: type) -> None:
+        self.winners: dict[str, Part] = {}
+        self.problems: list[str] = []
+        self._aliases: dict[Part, str] = {}
+        self._made: dict[str, Part] = {}
+        self._making: list[str] = []
+        self._memo: dict[int, Any] = {}
+        for klass in reversed(cls.__mro__):
+            declared = vars(klass).get("providers", {})
+            self._aliases |= {provider: name for name, provider in declared.items()}
+            self.winners |= {name: declared[name] for name in vars(klass).get("cls_providers", {})}
+
+    def part(self, name: str) -> Part:
+        """The part of that name, linked."""
+        if name in self._making:
+            path = [*self._making[self._making.index(name) :], name]
+            self.problems.append(f"{name}: it needs itself, {' -> '.join(path)}")
+            return self.winners[name]
+        if name not in self._made:
+            self._making.append(name)
+            made = self._made[name] = self._copy(self.winners[name], inside=name)
+            self._making.pop()
+            self._memo |= {id(p): made for p, own in self._aliases.items() if own == name}
+        return self._made[name]
+
+    def _link(self, provider: Part, inside: str) -> None:
+        """Put what stands for the provider into the memo.
+
+        Inside its replacement (which may wrap it) that is a copy of it; elsewhere the replacement.
+        """
+        name = self._aliases.get(provider, inside)
+        if id(provider) not in self._memo:
+            elsewhere = name != inside and name in self.winners
+            linked = self.part(name) if elsewhere else self._copy(provider, inside)
+            self._memo[id(provider)] = linked
+
+    def _copy(self, provider: Any, inside: str) -> Part:
+        if isinstance(provider, providers.Configuration):
+            settings = Settings(provider.get_name(), provider.get_default(), strict=True)
+            self._memo[id(provider)] = settings  # before its options, which know their root
+            return settings.set_children(providers.deepcopy(provider.get_children(), self._memo))
+        for child in provider.related:
+            self._link(child, inside)
+        _keep_arguments(provider)
+        if type(provider) in {providers.Singleton, providers.ThreadSafeSingleton}:
+            attributes = provider.attributes
+            provider = Singleton(provider.provides, *provider.args, **provider.kwargs)
+            provider.set_attributes(**attributes)
+        copy: Part = providers.deepcopy(provider, self._memo)
+        return copy
+
+
+def _keep_arguments(provider: Any) -> None:
+    """Keep plain objects among the arguments from being copied into each container."""
+    if isinstance(provider, (*BUILDERS, providers.List)):
+        provider.set_args(*map(_kept, provider.args))
+    if isinstance(provider, BUILDERS):
+        provider.set_kwargs(**{name: _kept(value) for name, value in provider.kwargs.items()})
+
+
+def _kept(value: Any) -> Any:
+    copied = isinstance(value, (providers.Provider, *_COPIED, *_ATOMS))
+    return value if copied else providers.Object(value)
+
+
+def problems_of(parts: Mapping[str, Part], reserved: frozenset[str]) -> Iterator[str]:
+    """The wiring mistakes of a container class; nothing is built."""
+    for name in sorted(reserved & parts.keys()):
+        yield f"{name}: the container has an attribute of that name; choose another"
+    graph = walk(parts.values())
+    completed_by_caller = {p.provides for p in graph if isinstance(p, providers.Delegate)}
+    name_of = names_of(parts)
+    for provider in graph:
+        for problem in _misuse(provider, complete=provider not in completed_by_caller):
+            yield f"{name_of(provider)}: {problem}"
+
+
+def _misuse(provider: Any, *, complete: bool) -> Iterator[str]:
+    if isinstance(provider, providers.BaseResource):
+        yield "a Resource makes all that uses it awaitable; use Service(...)"
+    elif isinstance(provider, providers.Container | providers.DependenciesContainer):
+        yield "containers are not nested; subclass one, or several at once"
+    elif isinstance(provider, providers.Dependency) and not provider.is_defined:
+        yield "is only declared; a subclass has to provide it"
+    elif isinstance(provider, BUILDERS) and not providers.is_provider(provider.provides):
+        made = provider.provides
+        what = getattr(made, "__qualname__", repr(made))
+        optional = type(provider) is providers.Callable or not complete
+        for problem in _misfits(made, provider, optional=optional):
+            yield f"{what} {problem}"
+
+
+def _misfits(made: Any, provider: Any, *, optional: bool) -> Iterator[str]:
+    if made is None:
+        yield "is not what can be built"
+    elif inspect.iscoroutinefunction(made) or inspect.isasyncgenfunction(made):
+        yield "is async; use Service(...) for a class to start, Object(...) for a function as it is"
+    elif inspect.isabstract(made) or getattr(made, "_is_protocol", None) is True:
+        yield "is abstract; build a class that implements it"
+    else:
+        yield from _wrong_arguments(_signature(made), provider, optional=optional)
+
+
+def _wrong_arguments(
+    signature: inspect.Signature, provider: Any, *, optional: bool
+) -> Iterator[str]:
+    parameters = signature.parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    unknown = set() if takes_any else provider.kwargs.keys() - parameters.keys()
+    for name in sorted(unknown):
+        yield f"has no parameter {name!r}.{did_you_mean(name, parameters)}"
+    known = {name: value for name, value in provider.kwargs.items() if name not in unknown}
+    try:
+        given = signature.bind_partial(*provider.args, **known).arguments
+    except TypeError as error:
+        yield f"cannot be called: {error}"
+        return
+    for name, parameter in parameters.items():
+        needed = parameter.default is parameter.empty and parameter.kind not in _VARIADIC
+        if needed and not optional and name not in given:
+            yield f"gets nothing for its parameter {name!r}"
+
+
+def _signature(made: Any) -> inspect.Signature:
+    try:
+        return inspect.signature(made)
+    except (NameError, TypeError, ValueError):  # written in C, or (3.14) annotated in a way that
+        return inspect.signature(lambda *_args, **_kwargs: None)  # cannot be read yet

@@ -1,0 +1,154 @@
+"""The workspace on the local file system."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from threading import Event
+
+from vespera.domain.errors import FileUnreadable, InvalidRequest, PathRefused
+from vespera.domain.file_operation import Absent, FileState, PathState, UnknownState
+from vespera.infrastructure.files import changing, looking
+from vespera.infrastructure.files.paths import encoded, names_of, relative, text_of
+from vespera.infrastructure.files.tree import NoWorkspace, hold_directory, hold_root
+from vespera.infrastructure.threads import Threads
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_ALL_MODE_BITS = 0o7777
+_WAYS_OUT = {
+    errno.ENOSPC: "; free some space and try again",
+    errno.EDQUOT: "; raise the quota or free some space, and try again",
+    errno.EROFS: "; choose a workspace that can be written",
+    errno.EACCES: "; give this user the permission",
+    errno.EPERM: "; give this user the permission",
+}
+
+
+class LocalFileStore:
+    """A ``FileStore`` below one directory, which must exist before it is used.
+
+    Every call walks from the root by directory descriptors and refuses symbolic links on the way,
+    so that no path and no race leads outside. Each call is one call of a worker thread, however
+    many paths it is given; nothing is held open between calls.
+    """
+
+    def __init__(self, root: str | PathLike[str], threads: Threads) -> None:
+        self._root = str(Path(root).absolute())
+        self._threads = threads
+
+    async def locate(self, path: str | bytes | PathLike[str]) -> str:
+        """See ``FileStore.locate``."""
+        return await self._threads.run(self._locate, text_of(path))
+
+    async def observe(self, paths: Sequence[str]) -> Sequence[PathState]:
+        """See ``FileStore.observe``."""
+        given = tuple(paths)
+        return await self._threads.run_stoppable(lambda stop: self._observe(given, stop))
+
+    async def read(self, path: str) -> bytes:
+        """See ``FileStore.read``."""
+        return await self._threads.run_stoppable(lambda stop: self._read(path, stop))
+
+    async def write(
+        self, path: str, content: bytes, *, token: str, mode: int | None = None
+    ) -> FileState:
+        """See ``FileStore.write``. A cancelled write has either happened whole or not at all
+        when the cancellation is raised.
+
+        Raises:
+            InvalidRequest: ``token`` or ``mode`` cannot be used.
+        """
+        if not _TOKEN.fullmatch(token):
+            raise InvalidRequest("must be 1 to 200 letters, digits, '-' or '_'", field="token")
+        if mode is not None and not 0 <= mode <= _ALL_MODE_BITS:
+            raise InvalidRequest("must be permission bits (0 to 0o7777)", field="mode")
+        return await self._threads.run(self._write, path, content, token, mode)
+
+    async def delete(self, path: str) -> None:
+        """See ``FileStore.delete``."""
+        await self._threads.run(self._delete, path)
+
+    def _locate(self, path: str) -> str:
+        inside = relative(path, (self._root, os.path.realpath(self._root)))
+        try:
+            with hold_root(self._root) as root, hold_directory(root, names_of(inside)[:-1]):
+                return inside
+        except NoWorkspace as error:
+            raise PathRefused(path, _no_workspace(error)) from error
+        except PathRefused as refusal:
+            raise PathRefused(path, refusal.reason) from None
+        except OSError:
+            # What cannot be entered, or is not there yet, leads nowhere: not outside either.
+            return inside
+
+    def _observe(self, paths: Sequence[str], stop: Event) -> Sequence[PathState]:
+        try:
+            with hold_root(self._root) as root:
+                return [_observe_one(root, path, stop) for path in paths]
+        except NoWorkspace as error:
+            # Not "absent": a workspace that is not mounted proves no deletion.
+            return [UnknownState(f"io_error: {_no_workspace(error)}")] * len(paths)
+
+    def _read(self, path: str, stop: Event) -> bytes:
+        with self._parent(path, "read") as (directory, name):
+            return looking.read(directory, name, stop)
+
+    def _write(self, path: str, content: bytes, token: str, mode: int | None) -> FileState:
+        temporary = f".vespera-{token}.tmp".encode()
+        with self._parent(path, "written", make=True) as (directory, name):
+            return changing.replace(directory, name, content, temporary=temporary, mode=mode)
+
+    def _delete(self, path: str) -> None:
+        try:
+            with self._parent(path, "deleted") as (directory, name):
+                changing.remove(directory, name)
+        except FileUnreadable as error:
+            if not isinstance(error.__cause__, _NOT_THERE):
+                raise
+
+    @contextmanager
+    def _parent(self, path: str, what: str, *, make: bool = False) -> Iterator[tuple[int, bytes]]:
+        """The held directory and the name in it; errors in the block name the path and reason."""
+        *above, name = names_of(path)
+        try:
+            with (
+                hold_root(self._root) as root,
+                hold_directory(root, above, make=make) as directory,
+            ):
+                yield directory, encoded(name)
+        except PathRefused as refusal:
+            raise PathRefused(path, refusal.reason) from None
+        except FileUnreadable as error:
+            raise FileUnreadable(f"{path!r} cannot be {what}: {error}") from None
+        except OSError as error:
+            why = _no_workspace(error) if isinstance(error, NoWorkspace) else _why(error)
+            raise FileUnreadable(f"{path!r} cannot be {what}: {why}") from error
+
+
+_NOT_THERE = (FileNotFoundError, NotADirectoryError)
+
+
+def _observe_one(root: int, path: str, stop: Event) -> PathState:
+    try:
+        *above, name = names_of(path)
+        with hold_directory(root, above) as directory:
+            return looking.look(directory, encoded(name), stop)
+    except PathRefused as refusal:
+        return UnknownState(f"refused: {refusal.reason}")
+    except _NOT_THERE:
+        return Absent()
+    except OSError as error:
+        return looking.unknown(error)
+
+
+def _no_workspace(error: NoWorkspace) -> str:
+    cause = error.__cause__
+    why = cause.strerror if isinstance(cause, OSError) else error.strerror
+    return f"{error.strerror}: {why}; create the directory, or set 'workspace' to another one"
+
+
+def _why(error: OSError) -> str:
+    return f"{error.strerror}{_WAYS_OUT.get(error.errno or 0, '')}"

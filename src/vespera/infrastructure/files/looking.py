@@ -1,0 +1,154 @@
+"""Looking at one name in a directory that is held open; a file's content is always read anew.
+
+Files are read in blocks, never mapped: a mapped file that is truncated meanwhile kills the process.
+"""
+
+import errno
+import io
+import os
+import stat
+from collections.abc import Callable
+from threading import Event
+
+from blake3 import blake3
+
+from vespera.domain.errors import FileUnreadable
+from vespera.domain.file_operation import (
+    Absent,
+    DirectoryState,
+    FileState,
+    PathState,
+    SpecialState,
+    SymlinkState,
+    UnknownState,
+)
+from vespera.infrastructure.files.paths import decoded
+from vespera.infrastructure.files.tree import NO_FOLLOW
+
+# A FIFO that takes a file's place between stat and open must not block the thread for ever.
+_READ = os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+_BLOCK = 256 * 1024
+_TRIES = 3
+_REPLACED_MEANWHILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EINVAL})
+_NAMES_OF_KINDS = {
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symbolic link",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "character device",
+    stat.S_IFBLK: "block device",
+}
+
+
+def look(directory: int, name: bytes, stop: Event) -> PathState:
+    """What is there now; never an error."""
+    try:
+        for _ in range(_TRIES):
+            state = _look_once(directory, name, stop)
+            if state is not None:
+                return state
+    except OSError as error:
+        return unknown(error)
+    return UnknownState("unstable")
+
+
+def read(directory: int, name: bytes, stop: Event) -> bytes:
+    """The content of a regular file, all of one moment.
+
+    Raises:
+        FileUnreadable: something else is there, or it kept changing.
+        OSError: it is not there, or cannot be read.
+    """
+    for _ in range(_TRIES):
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode):
+            raise FileUnreadable(f"it is a {kind_of(found)}, not a regular file")
+        content = bytearray()
+        if _stream(directory, name, content.extend, stop):
+            return bytes(content)
+    raise FileUnreadable("it kept changing while it was read")
+
+
+def digest_of(content: bytes) -> str:
+    """The digest that ``look`` finds for this content."""
+    return f"b3:{blake3(content).hexdigest()}"
+
+
+def kind_of(found: os.stat_result) -> str:
+    """What is there, if it is no regular file, in a word."""
+    return _NAMES_OF_KINDS.get(stat.S_IFMT(found.st_mode), "thing of unknown kind")
+
+
+def unknown(error: OSError) -> UnknownState:
+    """The state of a path that the system would not show."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return UnknownState("unreadable")
+    return UnknownState(f"io_error: {error.strerror or error}")
+
+
+def _look_once(directory: int, name: bytes, stop: Event) -> PathState | None:
+    """What is there; None if it was exchanged while it was looked at."""
+    try:
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return Absent()
+    match stat.S_IFMT(found.st_mode):
+        case stat.S_IFREG:
+            return _look_at_file(directory, name, stop)
+        case stat.S_IFLNK:
+            return _look_at_link(directory, name)
+        case stat.S_IFDIR:
+            return DirectoryState(stat.S_IMODE(found.st_mode))
+        case _:
+            return SpecialState(kind_of(found))
+
+
+def _look_at_link(directory: int, name: bytes) -> SymlinkState | None:
+    try:
+        return SymlinkState(decoded(os.readlink(name, dir_fd=directory)))
+    except OSError as error:
+        if error.errno in _REPLACED_MEANWHILE:
+            return None
+        raise
+
+
+def _look_at_file(directory: int, name: bytes, stop: Event) -> FileState | None:
+    hasher = blake3()
+    found = _stream(directory, name, hasher.update, stop)
+    if found is None:
+        return None
+    return FileState(f"b3:{hasher.hexdigest()}", found.st_size, stat.S_IMODE(found.st_mode))
+
+
+def _stream(
+    directory: int, name: bytes, take: Callable[[memoryview], object], stop: Event
+) -> os.stat_result | None:
+    """Pass a file's content on, block by block; None if it changed meanwhile."""
+    try:
+        descriptor = os.open(name, _READ, dir_fd=directory)
+    except OSError as error:
+        if error.errno in _REPLACED_MEANWHILE:
+            return None
+        raise
+    with io.FileIO(descriptor) as file:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            return None
+        length = _pass_on(file, take, before.st_size, stop)
+        after = os.fstat(descriptor)
+    return after if _key(before) == _key(after) and length == after.st_size else None
+
+
+def _pass_on(file: io.FileIO, take: Callable[[memoryview], object], size: int, stop: Event) -> int:
+    block = memoryview(bytearray(min(size + 1, _BLOCK)))
+    length = 0
+    while count := file.readinto(block):
+        if stop.is_set():
+            raise InterruptedError(errno.ECANCELED, "the call was cancelled")
+        take(block[:count])
+        length += count
+    return length
+
+
+def _key(found: os.stat_result) -> tuple[int, ...]:
+    return (found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -1,0 +1,86 @@
+"""How connections are opened."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vespera.domain.errors import DatabaseCorrupt, DatabaseReadOnly
+from vespera.infrastructure.persistence.location import Location
+
+_WAL_BUG_FIXED = (3, 51, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What it takes to open one more connection to a database.
+
+    ``memory_name`` names a database in memory; it lives as long as one connection to it.
+    """
+
+    location: Location
+    memory_name: str
+    durability: str
+    patience: float
+
+    @property
+    def lock_path(self) -> Path | None:
+        """The lock file by which writers take turns, where SQLite itself needs that help."""
+        path = self.location.path
+        if path is None or sqlite3.sqlite_version_info >= _WAL_BUG_FIXED:
+            return None
+        return path.with_name(path.name + ".lock")
+
+    def connect(
+        self,
+        factory: Callable[..., sqlite3.Connection] = sqlite3.Connection,
+        *,
+        checkpoints: bool = False,
+    ) -> sqlite3.Connection:
+        """A new connection. ``checkpoints``: it may move the log into the file, as only the
+        writer does; two connections doing so at once can damage the file.
+
+        Raises:
+            sqlite3.Error: it cannot be opened.
+        """
+        path = self.location.path
+        connection: sqlite3.Connection = factory(
+            str(path) if path else f"file:/{self.memory_name}?vfs=memdb",
+            uri=path is None,
+            timeout=self.patience,
+            isolation_level=None,  # transactions begin and end where we say so
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        try:
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute(f"PRAGMA synchronous={self.durability}")
+            if not checkpoints:
+                connection.execute("PRAGMA wal_autocheckpoint=0")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def make_place_for(path: Path) -> None:
+    """Make the directory of a database file; ``.vespera`` is its owner's alone.
+
+    Raises:
+        DatabaseReadOnly: the directory cannot be made.
+        DatabaseCorrupt: a directory is where the file should be.
+    """
+    parent = path.parent
+    try:
+        parent.mkdir(
+            parents=True, exist_ok=True, mode=0o700 if parent.name == ".vespera" else 0o777
+        )
+    except OSError as error:
+        raise DatabaseReadOnly(
+            f"{path}: its directory cannot be made: {error.strerror}; choose another place."
+        ) from error
+    if path.is_dir():
+        raise DatabaseCorrupt(f"{path}: this is a directory, not a database file.")
+    if path.exists() and not os.access(path, os.R_OK):
+        raise DatabaseReadOnly(f"{path}: the file cannot be read; check its permissions.")

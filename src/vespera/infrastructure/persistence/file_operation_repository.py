@@ -1,0 +1,156 @@
+"""What is said of files, in SQL."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+
+import sqlalchemy as sa
+
+from vespera.domain.errors import OperationNotFound
+from vespera.domain.file_operation import FileOperation, OperationKind, Phase
+from vespera.domain.ids import OperationId, TaskId
+from vespera.domain.step import Fence
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.fence import must_hold
+from vespera.infrastructure.persistence.statements import (
+    Row,
+    Statement,
+    Write,
+    compiled,
+    compiled_insert,
+    in_chunks,
+    one_of_many,
+)
+from vespera.infrastructure.persistence.tables import file_operations
+from vespera.infrastructure.persistence.unit_of_work import store
+from vespera.infrastructure.persistence.values import (
+    from_micros,
+    from_path,
+    from_state,
+    storable_texts,
+    to_mapping,
+    to_micros,
+    to_path,
+    to_state,
+)
+
+
+class SqlFileOperationRepository:
+    """File operations in the table ``file_operations``."""
+
+    def __init__(self, database: AsyncDatabaseManager) -> None:
+        self._database = database
+
+    async def add(self, operation: FileOperation, fence: Fence | None = None) -> None:
+        """Record an operation.
+
+        Raises:
+            LeaseLost: a fence was given and the task is not held by it any more.
+            DuplicateRow: the id exists already.
+            UnstorableValue: ``context`` or ``metadata`` has no JSON form.
+        """
+        await self._store(Write(_INSERT, _to_row(operation)), fence)
+
+    async def save(self, operation: FileOperation, fence: Fence | None = None) -> None:
+        """Replace a recorded operation (an intent that was carried out).
+
+        Raises:
+            LeaseLost: as for ``add``.
+            OperationNotFound: it was never recorded.
+        """
+        row = _to_row(operation)
+        refusal = partial(OperationNotFound, operation.id)
+        await self._store(Write(_UPDATE, (*row[1:], operation.id), refusal), fence)
+
+    async def get(self, operation_id: OperationId) -> FileOperation:
+        """The operation.
+
+        Raises:
+            OperationNotFound: there is none.
+        """
+        found = await self.find([operation_id])
+        if operation_id not in found:
+            raise OperationNotFound(operation_id)
+        return found[operation_id]
+
+    async def find(
+        self, operation_ids: Collection[OperationId]
+    ) -> Mapping[OperationId, FileOperation]:
+        """Those of the operations that exist."""
+        found = await self._many(_SELECT_BY_ID, storable_texts(operation_ids))
+        return {operation.id: operation for operation in found}
+
+    async def of_task(self, task_id: TaskId) -> Sequence[FileOperation]:
+        """The task's operations in the order of recording."""
+        rows = await self._database.read(_SELECT_OF_TASK.sql, (task_id,))
+        return [_from_row(row) for row in rows]
+
+    async def on_paths(self, paths: Collection[str]) -> Sequence[FileOperation]:
+        """Everybody's operations on these paths in the order of recording."""
+        names = [to_path(path) for path in dict.fromkeys(paths)]
+        found = await self._many(_SELECT_BY_PATH, names)
+        return sorted(found, key=lambda operation: operation.id)
+
+    async def all_paths(self) -> Sequence[str]:
+        """Every path with a recorded operation, sorted."""
+        return sorted(from_path(row[0]) for row in await self._database.read(_SELECT_PATHS.sql))
+
+    async def _store(self, write: Write, fence: Fence | None) -> None:
+        await store(self._database, [must_hold(fence), write] if fence else [write])
+
+    async def _many(self, statement: Statement, keys: Sequence[object]) -> list[FileOperation]:
+        found = []
+        for sql, chunk in in_chunks(statement, keys):
+            found += [_from_row(row) for row in await self._database.read(sql, chunk)]
+        return found
+
+
+def _to_row(operation: FileOperation) -> Row:
+    return (
+        operation.id,
+        operation.task_id,
+        operation.kind.value,
+        operation.phase.value,
+        to_path(operation.path),
+        to_state(operation.before),
+        to_state(operation.after),
+        None if operation.expected is None else to_state(operation.expected),
+        to_micros(operation.recorded_at),
+        to_mapping(operation.context, what="context"),
+        to_mapping(operation.metadata, what="metadata"),
+    )
+
+
+def _from_row(row: Row) -> FileOperation:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["kind"] = OperationKind(values["kind"])
+    values["phase"] = Phase(values["phase"])
+    values["path"] = from_path(values["path"])
+    values["before"] = from_state(values["before"])
+    values["after"] = from_state(values["after"])
+    values["expected"] = from_state(values["expected"]) if values["expected"] else None
+    values["recorded_at"] = from_micros(values["recorded_at"])
+    values["context"] = json.loads(values["context"])
+    values["metadata"] = json.loads(values["metadata"])
+    return FileOperation(**values)
+
+
+_COLUMNS = tuple(file_operations.c.keys())
+_INSERT = compiled_insert(file_operations)
+_UPDATE = compiled(
+    sa.update(file_operations)
+    .where(file_operations.c.id == sa.bindparam("old_id"))
+    .values({name: sa.bindparam(f"new_{name}") for name in _COLUMNS[1:]}),
+    *(f"new_{name}" for name in _COLUMNS[1:]),
+    "old_id",
+    expects=1,
+)
+_SELECT_BY_ID = compiled(sa.select(file_operations).where(one_of_many(file_operations.c.id)))
+_SELECT_BY_PATH = compiled(sa.select(file_operations).where(one_of_many(file_operations.c.path)))
+_SELECT_OF_TASK = compiled(
+    sa.select(file_operations)
+    .where(file_operations.c.task_id == sa.bindparam("task"))
+    .order_by(file_operations.c.id),
+    "task",
+)
+_SELECT_PATHS = compiled(sa.select(file_operations.c.path).distinct())

@@ -1,0 +1,155 @@
+"""One connection, and the work that waits for it."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from vespera.infrastructure.persistence.errors import is_busy
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+Done = Callable[[Any, BaseException | None], None]
+_Job = Callable[[], None]
+
+
+class Lane:
+    """A connection on which one piece of work follows the other, in the order of asking.
+
+    A file's lane works in a daemon thread of its own, so that the disk never holds up the event
+    loop. A lane of memory (``inline``) works on the loop at once, and goes to a thread only to
+    wait for somebody else's lock, for ``patience`` seconds at most.
+    """
+
+    def __init__(self, *, name: str, inline: bool, patience: float) -> None:
+        self._name = name
+        self._inline = inline
+        self._patience = patience
+        self._connection: sqlite3.Connection | None = None
+        self._jobs: SimpleQueue[_Job | None] | None = None
+        self._thread: threading.Thread | None = None
+        self.in_flight = 0
+
+    async def open(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        """Make the connection; where work is done in a thread, it is made there."""
+        if self._inline:
+            self._connection = connect()
+            self._connection.execute("PRAGMA busy_timeout=0")
+        else:
+            self._connection = await self._awaited(lambda done: self._hand_over(connect, done))
+
+    async def run(self, work: Work[T]) -> T:
+        """What ``work`` gives for the connection. Cancelled, its outcome is not waited for."""
+        result: T = await self._awaited(lambda done: self.submit(work, done))
+        return result
+
+    def submit(self, work: Work[T], done: Done) -> None:
+        """Do ``work``, then call ``done(result, None)`` or ``done(None, error)`` on the loop."""
+        if self._inline and not self.in_flight:
+            try:
+                result = work(self._open_connection())
+            except Exception as error:  # noqa: BLE001 -- handed to whoever asked for the work
+                if not is_busy(error):
+                    done(None, error)
+                    return
+            else:
+                done(result, None)
+                return
+        self._hand_over(lambda: self._wait_for_locks(work), done)
+
+    async def close(self) -> None:
+        """Finish all work, close the connection, end the thread."""
+        if self._jobs is None:
+            self._close_connection()
+            return
+        await self._awaited(lambda done: self._hand_over(self._close_connection, done))
+        self._end_thread()
+
+    def abandon(self) -> None:
+        """Close the connection when its work is done, without waiting for that."""
+        if self._jobs is None:
+            self._close_connection()
+        else:
+            self._jobs.put(self._close_connection)
+            self._jobs.put(None)
+
+    async def _awaited(self, begin: Callable[[Done], None]) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def done(result: object, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        begin(done)
+        return await future
+
+    def _hand_over(self, job: Callable[[], object], done: Done) -> None:
+        loop = asyncio.get_running_loop()
+        self.in_flight += 1
+
+        def back_on_loop(result: object, error: BaseException | None) -> None:
+            self.in_flight -= 1
+            done(result, error)
+
+        self._queue().put(lambda: _carry_out(job, loop, back_on_loop))
+
+    def _queue(self) -> SimpleQueue[_Job | None]:
+        if self._jobs is None:
+            self._jobs = SimpleQueue()
+            # The thread knows the queue alone: a lane that is forgotten can still be collected.
+            self._thread = threading.Thread(
+                target=_serve, args=(self._jobs,), name=self._name, daemon=True
+            )
+            self._thread.start()
+        return self._jobs
+
+    def _wait_for_locks(self, work: Work[T]) -> T:
+        connection = self._open_connection()
+        if not self._inline:
+            return work(connection)
+        connection.execute(f"PRAGMA busy_timeout={round(self._patience * 1000)}")
+        try:
+            return work(connection)
+        finally:
+            connection.execute("PRAGMA busy_timeout=0")
+
+    def _open_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        return self._connection
+
+    def _close_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _end_thread(self) -> None:
+        jobs, thread = self._jobs, self._thread
+        self._jobs = self._thread = None
+        if jobs is not None and thread is not None:
+            jobs.put(None)
+            thread.join()
+
+
+def _serve(jobs: "SimpleQueue[_Job | None]") -> None:
+    while (job := jobs.get()) is not None:
+        job()
+        del job  # what it holds must not live until the next one comes
+
+
+def _carry_out(job: Callable[[], object], loop: asyncio.AbstractEventLoop, done: Done) -> None:
+    result: object = None
+    failure: BaseException | None = None
+    try:
+        result = job()
+    except BaseException as error:  # noqa: BLE001 -- raised again where the work was asked for
+        failure = error
+    with suppress(RuntimeError):  # the loop was closed: nobody waits for the outcome any more
+        loop.call_soon_threadsafe(done, result, failure)

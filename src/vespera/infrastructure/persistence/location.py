@@ -1,0 +1,55 @@
+"""Where a database is."""
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from vespera.domain.errors import InvalidRequest
+
+_SCHEMES = ("sqlite+aiosqlite", "sqlite")
+_ACCEPTED = (
+    "accepted are 'sqlite+aiosqlite:///file.db' (relative), 'sqlite+aiosqlite:////dir/file.db'"
+    " (absolute), a plain path, and 'sqlite+aiosqlite:///:memory:'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A file, or (``path`` is None) the memory of this process."""
+
+    path: Path | None
+
+    def __str__(self) -> str:
+        return "in-memory database" if self.path is None else str(self.path)
+
+
+def location_of(url: str | PathLike[str]) -> Location:
+    """The place that a database URL or a plain path names.
+
+    Raises:
+        InvalidRequest: it names no SQLite database.
+    """
+    if not isinstance(url, str | PathLike):
+        raise _refused(url, _ACCEPTED)
+    text = str(url)
+    if not text or "\0" in text:
+        raise _refused(url, _ACCEPTED)
+    scheme, separator, rest = text.partition("://")
+    name = _name_in_url(url, scheme, rest) if separator else text
+    return Location(None if name == ":memory:" else Path(name).absolute())
+
+
+def _name_in_url(url: object, scheme: str, rest: str) -> str:
+    if scheme not in _SCHEMES:
+        raise _refused(url, _ACCEPTED)
+    if not rest:
+        return ":memory:"
+    if not rest.startswith("/") or rest == "/":
+        raise _refused(url, f"it names no file; {_ACCEPTED}")
+    if "?" in rest:
+        raise _refused(url, "options after '?' are not supported; use durability and busy_timeout")
+    return rest[1:]
+
+
+def _refused(url: object, why: str) -> InvalidRequest:
+    return InvalidRequest(f"{url!r} cannot be used: {why}.", field="database_url")

@@ -1,0 +1,133 @@
+"""The first schema: tasks, their steps, file operations, verification reports."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create all tables."""
+    _create_tasks()
+    _create_task_dependencies()
+    _create_steps()
+    _create_file_operations()
+    _create_verification_reports()
+    op.execute(sa.text(f"PRAGMA application_id={0x56535052}"))
+
+
+def _create_tasks() -> None:
+    op.create_table(
+        "tasks",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("priority", sa.BigInteger, nullable=False),
+        sa.Column("blockers", sa.BigInteger, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("attempt", sa.BigInteger, nullable=False),
+        sa.Column("failures", sa.BigInteger, nullable=False),
+        sa.Column("owner", sa.Text),
+        sa.Column("lease_until", sa.BigInteger),
+        sa.Column("run_after", sa.BigInteger),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.Column("completion", sa.Text, nullable=False),
+        sa.Column("specialist_type", sa.Text, nullable=False),
+        sa.Column("parent_id", sa.Text, sa.ForeignKey("tasks.id")),
+        sa.Column("timeout", sa.Double),
+        sa.Column("idempotency_key", sa.Text),
+        sa.Column("request_digest", sa.Text, nullable=False),
+        sa.Column("report_id", sa.Text),
+        sa.Column("retry", sa.Text, nullable=False),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("description", sa.Text, nullable=False),
+        sa.Column("error", sa.Text),
+        sa.Column("payload", sa.LargeBinary, nullable=False),
+        sa.Column("outcome", sa.LargeBinary),
+        sqlite_with_rowid=False,
+    )
+    _create_task_indexes()
+
+
+def _create_task_indexes() -> None:
+    ready = "status = 'pending' AND blockers = 0"
+    op.create_index(
+        "tasks_ready", "tasks", [sa.text("priority DESC"), "id"], sqlite_where=sa.text(ready)
+    )
+    op.create_index(
+        "tasks_delayed",
+        "tasks",
+        ["run_after"],
+        sqlite_where=sa.text(f"{ready} AND run_after IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_running",
+        "tasks",
+        ["owner", "lease_until"],
+        sqlite_where=sa.text("status = 'running'"),
+    )
+    op.create_index(
+        "tasks_by_key",
+        "tasks",
+        ["idempotency_key"],
+        unique=True,
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+
+
+def _create_task_dependencies() -> None:
+    op.create_table(
+        "task_dependencies",
+        sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+        sa.Column("depends_on", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+        sa.Column("position", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("task_dependencies_dependents", "task_dependencies", ["depends_on"])
+
+
+def _create_steps() -> None:
+    op.create_table(
+        "steps",
+        sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("occurrence", sa.BigInteger, primary_key=True),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("recorded_at", sa.BigInteger, nullable=False),
+        sa.Column("value", sa.LargeBinary),
+        sa.Column("error", sa.LargeBinary),
+        sqlite_with_rowid=False,
+    )
+
+
+def _create_file_operations() -> None:
+    op.create_table(
+        "file_operations",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("task_id", sa.Text),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("phase", sa.Text, nullable=False),
+        sa.Column("path", sa.LargeBinary, nullable=False),
+        sa.Column("before", sa.Text, nullable=False),
+        sa.Column("after", sa.Text, nullable=False),
+        sa.Column("expected", sa.Text),
+        sa.Column("recorded_at", sa.BigInteger, nullable=False),
+        sa.Column("context", sa.Text, nullable=False),
+        sa.Column("metadata", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("file_operations_of_task", "file_operations", ["task_id", "id"])
+    op.create_index("file_operations_on_path", "file_operations", ["path", "id"])
+
+
+def _create_verification_reports() -> None:
+    op.create_table(
+        "verification_reports",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("task_id", sa.Text),
+        sa.Column("verified_at", sa.BigInteger, nullable=False),
+        sa.Column("findings", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )

@@ -1,0 +1,87 @@
+"""Verification reports, in SQL."""
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from vespera.domain.file_operation import OperationKind
+from vespera.domain.ids import ReportId
+from vespera.domain.verification import Finding, Report, Verdict
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.statements import Write, compiled, compiled_insert
+from vespera.infrastructure.persistence.tables import verification_reports
+from vespera.infrastructure.persistence.unit_of_work import store
+from vespera.infrastructure.persistence.values import (
+    from_micros,
+    plain_state,
+    state_from_plain,
+    storable_texts,
+    to_json,
+    to_micros,
+)
+
+
+class SqlReportRepository:
+    """Reports in the table ``verification_reports``; written once, never changed."""
+
+    def __init__(self, database: AsyncDatabaseManager) -> None:
+        self._database = database
+
+    async def add(self, report: Report) -> None:
+        """Store a report.
+
+        Raises:
+            DuplicateRow: the id exists already.
+        """
+        findings = to_json([_to_plain(finding) for finding in report.findings], what="findings")
+        row = (report.id, report.task_id, to_micros(report.verified_at), findings)
+        await store(self._database, [Write(_INSERT, row)])
+
+    async def get(self, report_id: ReportId) -> Report | None:
+        """The report, if there is one."""
+        if not storable_texts([report_id]):
+            return None
+        rows = await self._database.read(_SELECT.sql, (report_id,))
+        if not rows:
+            return None
+        _, task_id, verified_at, findings = rows[0]
+        return Report(
+            id=report_id,
+            task_id=task_id,
+            verified_at=from_micros(verified_at),
+            findings=tuple(_from_plain(data) for data in json.loads(findings)),
+        )
+
+
+def _to_plain(finding: Finding) -> dict[str, object]:
+    return {
+        "operation_id": finding.operation_id,
+        "task_id": finding.task_id,
+        "kind": finding.kind.value,
+        "path": finding.path,
+        "verdict": finding.verdict.value,
+        "reason": finding.reason,
+        "before": plain_state(finding.before),
+        "after": plain_state(finding.after),
+    }
+
+
+def _from_plain(data: dict[str, Any]) -> Finding:
+    return Finding(
+        operation_id=data["operation_id"],
+        task_id=data["task_id"],
+        kind=OperationKind(data["kind"]),
+        path=data["path"],
+        verdict=Verdict(data["verdict"]),
+        reason=data["reason"],
+        before=state_from_plain(data["before"]),
+        after=state_from_plain(data["after"]),
+    )
+
+
+_INSERT = compiled_insert(verification_reports)
+_SELECT = compiled(
+    sa.select(verification_reports).where(verification_reports.c.id == sa.bindparam("report")),
+    "report",
+)

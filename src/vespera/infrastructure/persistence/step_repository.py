@@ -1,0 +1,89 @@
+"""What is remembered of steps, in SQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from vespera.domain.errors import DuplicateRow
+from vespera.domain.ids import TaskId
+from vespera.domain.step import Fence, StepRecord
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.fence import must_hold
+from vespera.infrastructure.persistence.statements import Row, Write, compiled
+from vespera.infrastructure.persistence.tables import steps
+from vespera.infrastructure.persistence.unit_of_work import store
+from vespera.infrastructure.persistence.values import from_micros, to_micros
+
+
+class SqlStepRepository:
+    """Steps in the table ``steps``."""
+
+    def __init__(self, database: AsyncDatabaseManager) -> None:
+        self._database = database
+
+    async def of_task(self, task_id: TaskId) -> Sequence[StepRecord]:
+        """All records of the task, in the order of ``seq``."""
+        rows = await self._database.read(_SELECT.sql, (task_id,))
+        return [_from_row(row) for row in rows]
+
+    async def record(
+        self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
+    ) -> None:
+        """Remember a step (in place of the failure of an earlier epoch, if there is one), and
+        extend the lease if ``lease_until`` is given.
+
+        Raises:
+            LeaseLost: the task is not held by this fence any more; nothing was written.
+            DuplicateRow: the step has a result already; a result is never replaced.
+        """
+        writes = [
+            must_hold(fence, lease_until=lease_until),
+            Write(_RECORD, _to_row(step), partial(_recorded_before, step)),
+        ]
+        await store(self._database, writes)
+
+
+def _to_row(step: StepRecord) -> Row:
+    return (
+        step.task_id,
+        step.name,
+        step.occurrence,
+        step.seq,
+        step.epoch,
+        to_micros(step.recorded_at),
+        step.value,
+        step.error,
+    )
+
+
+def _from_row(row: Row) -> StepRecord:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["recorded_at"] = from_micros(values["recorded_at"])
+    return StepRecord(**values)
+
+
+def _recorded_before(step: StepRecord) -> DuplicateRow:
+    return DuplicateRow(
+        f"Step {step.name!r} (occurrence {step.occurrence}) of task {step.task_id!r} is recorded"
+        " already; the first record stands."
+    )
+
+
+_COLUMNS = tuple(steps.c.keys())
+_KEY = ("task_id", "name", "occurrence")
+_NEW = sqlite.insert(steps)
+_RECORD = compiled(
+    _NEW.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={name: _NEW.excluded[name] for name in _COLUMNS if name not in _KEY},
+        where=steps.c.error.is_not(None) & (steps.c.epoch < _NEW.excluded.epoch),
+    ),
+    *_COLUMNS,
+    expects=1,
+)
+_SELECT = compiled(
+    sa.select(steps).where(steps.c.task_id == sa.bindparam("task")).order_by(steps.c.seq), "task"
+)

@@ -1,0 +1,123 @@
+"""The tables, as SQLAlchemy Core sees them; every SQL text of this room is compiled from here.
+
+Moments are microseconds since 1970 (UTC), ids are time-ordered text, structured values are JSON
+text. Tables are clustered by their ids (no rowid), which time-ordered ids keep append-only, and
+large columns come last, so that reading the small ones does not touch them.
+"""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
+RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")
+ASSIGNED: sa.ColumnElement[str] = sa.literal_column("'assigned'")
+COMPLETED: sa.ColumnElement[str] = sa.literal_column("'completed'")
+FAILED: sa.ColumnElement[str] = sa.literal_column("'failed'")
+CANCELLED: sa.ColumnElement[str] = sa.literal_column("'cancelled'")
+NONE: sa.ColumnElement[int] = sa.literal_column("0")
+ONE: sa.ColumnElement[int] = sa.literal_column("1")
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("priority", sa.BigInteger, nullable=False),
+    sa.Column("blockers", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("attempt", sa.BigInteger, nullable=False),
+    sa.Column("failures", sa.BigInteger, nullable=False),
+    sa.Column("owner", sa.Text),
+    sa.Column("lease_until", sa.BigInteger),
+    sa.Column("run_after", sa.BigInteger),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("completion", sa.Text, nullable=False),
+    sa.Column("specialist_type", sa.Text, nullable=False),
+    sa.Column("parent_id", sa.Text, sa.ForeignKey("tasks.id")),
+    sa.Column("timeout", sa.Double),
+    sa.Column("idempotency_key", sa.Text),
+    sa.Column("request_digest", sa.Text, nullable=False),
+    sa.Column("report_id", sa.Text),
+    sa.Column("retry", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("outcome", sa.LargeBinary),
+    sqlite_with_rowid=False,
+)
+_READY = (tasks.c.status == PENDING) & (tasks.c.blockers == NONE)
+sa.Index("tasks_ready", tasks.c.priority.desc(), tasks.c.id, sqlite_where=_READY)
+sa.Index(
+    "tasks_delayed",
+    tasks.c.run_after,
+    sqlite_where=_READY & tasks.c.run_after.is_not(None),
+)
+sa.Index(
+    "tasks_running",
+    tasks.c.owner,
+    tasks.c.lease_until,
+    sqlite_where=tasks.c.status == RUNNING,
+)
+sa.Index(
+    "tasks_by_key",
+    tasks.c.idempotency_key,
+    unique=True,
+    sqlite_where=tasks.c.idempotency_key.is_not(None),
+)
+
+task_dependencies = sa.Table(
+    "task_dependencies",
+    metadata,
+    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("depends_on", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index("task_dependencies_dependents", task_dependencies.c.depends_on)
+
+steps = sa.Table(
+    "steps",
+    metadata,
+    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("occurrence", sa.BigInteger, primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Column("value", sa.LargeBinary),
+    sa.Column("error", sa.LargeBinary),
+    sqlite_with_rowid=False,
+)
+
+# A task id here need not be one of ours: files may be tracked for work that others run.
+file_operations = sa.Table(
+    "file_operations",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("task_id", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("phase", sa.Text, nullable=False),
+    sa.Column("path", sa.LargeBinary, nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("expected", sa.Text),
+    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Column("context", sa.Text, nullable=False),
+    sa.Column("metadata", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index("file_operations_of_task", file_operations.c.task_id, file_operations.c.id)
+sa.Index("file_operations_on_path", file_operations.c.path, file_operations.c.id)
+
+verification_reports = sa.Table(
+    "verification_reports",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("task_id", sa.Text),
+    sa.Column("verified_at", sa.BigInteger, nullable=False),
+    sa.Column("findings", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)

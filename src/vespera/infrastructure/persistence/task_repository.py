@@ -1,0 +1,345 @@
+"""Tasks and their dependencies, in SQL."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+
+import sqlalchemy as sa
+
+from vespera.domain.errors import StaleTask, TaskNotFound
+from vespera.domain.ids import TaskId
+from vespera.domain.task import Completion, Task, TaskStatus
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.statements import (
+    Row,
+    Statement,
+    Write,
+    compiled,
+    compiled_insert,
+    in_chunks,
+    one_of_many,
+)
+from vespera.infrastructure.persistence.tables import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    NONE,
+    ONE,
+    file_operations,
+    task_dependencies,
+    tasks,
+)
+from vespera.infrastructure.persistence.unit_of_work import store
+from vespera.infrastructure.persistence.values import (
+    from_failure,
+    from_micros,
+    from_micros_if_any,
+    from_retry,
+    storable_texts,
+    to_failure,
+    to_micros,
+    to_micros_if_any,
+    to_retry,
+)
+
+
+class SqlTaskRepository:
+    """Tasks in the tables ``tasks`` and ``task_dependencies``."""
+
+    def __init__(self, database: AsyncDatabaseManager) -> None:
+        self._database = database
+
+    async def add(self, task: Task, depends_on: Sequence[TaskId] = ()) -> None:
+        """Store a new task; what it depends on must be stored before, or earlier in the unit.
+
+        Raises:
+            DuplicateRow: the id or the idempotency key exists already.
+            TaskNotFound: a dependency, or the parent, does not exist.
+        """
+        writes = []
+        if task.parent_id is not None:
+            writes.append(_must_exist(task.parent_id))
+        writes.append(Write(_INSERT, _to_row(task)))
+        for position, dependency in enumerate(dict.fromkeys(depends_on)):
+            writes.append(_must_exist(dependency))
+            writes.append(Write(_INSERT_DEPENDENCY, (task.id, dependency, position)))
+        if depends_on:
+            writes.append(Write(_COUNT_BLOCKERS, (task.id, task.id)))
+        await store(self._database, writes)
+
+    async def save(self, task: Task) -> None:
+        """Store what a transition changed; the stored version becomes ``task.version + 1``.
+
+        What is given at creation stays as it is, and ``blockers`` are counted by the database.
+
+        Raises:
+            StaleTask: the stored version is not ``task.version``.
+        """
+        values = (*_changed(task), task.id, task.version)
+        await store(self._database, [Write(_UPDATE, values, partial(_stale, task))])
+
+    async def complete(self, task: Task, *, operations: int) -> None:
+        """``save`` a completed task and release those that waited for it.
+
+        Raises:
+            StaleTask: the stored version is not ``task.version``, or the number of its file
+                operations is not ``operations``.
+        """
+        values = (*_changed(task), task.id, task.version, operations, task.id)
+        await store(
+            self._database,
+            [Write(_COMPLETE, values, partial(_stale, task)), Write(_RELEASE, (task.id,))],
+        )
+
+    async def get(self, task_id: TaskId) -> Task:
+        """The task.
+
+        Raises:
+            TaskNotFound: there is none.
+        """
+        found = await self.find([task_id])
+        if task_id not in found:
+            raise TaskNotFound(task_id)
+        return found[task_id]
+
+    async def find(self, task_ids: Collection[TaskId]) -> Mapping[TaskId, Task]:
+        """Those of the tasks that exist."""
+        return {task.id: task for task in await self._many(_SELECT_BY_ID, task_ids)}
+
+    async def find_by_keys(self, keys: Collection[str]) -> Mapping[str, Task]:
+        """Tasks by idempotency key."""
+        found = await self._many(_SELECT_BY_KEY, keys)
+        return {task.idempotency_key: task for task in found if task.idempotency_key is not None}
+
+    async def page(
+        self,
+        *,
+        status: TaskStatus | None = None,
+        specialist_type: str | None = None,
+        after: TaskId | None = None,
+        limit: int = 100,
+    ) -> Sequence[Task]:
+        """Tasks in the order of their ids, beginning behind ``after``."""
+        values = (after or "", status, status, specialist_type, specialist_type, limit)
+        rows = await self._database.read(_SELECT_PAGE.sql, values)
+        return [task_from_row(row) for row in rows]
+
+    async def count_by_status(self) -> Mapping[TaskStatus, int]:
+        """How many tasks stand where; a status without tasks is left out."""
+        rows = await self._database.read(_COUNT_BY_STATUS.sql)
+        return {TaskStatus(status): count for status, count in rows}
+
+    async def dependencies_of(self, task_id: TaskId) -> Sequence[Task]:
+        """The tasks that this one waits or waited for, in the order they were given."""
+        rows = await self._database.read(_SELECT_DEPENDENCIES.sql, (task_id,))
+        return [task_from_row(row) for row in rows]
+
+    async def dead_ends_of(self, task_id: TaskId) -> Sequence[Task]:
+        """Failed or cancelled tasks that this one waits for, directly or through others."""
+        rows = await self._database.read(_SELECT_DEAD_ENDS.sql, (task_id,))
+        return [task_from_row(row) for row in rows]
+
+    async def _many(self, statement: Statement, keys: Collection[str]) -> Sequence[Task]:
+        found = []
+        for sql, chunk in in_chunks(statement, storable_texts(keys)):
+            found += [task_from_row(row) for row in await self._database.read(sql, chunk)]
+        return found
+
+
+def task_from_row(row: Row) -> Task:
+    """The task that a whole row of ``tasks`` holds."""
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["status"] = TaskStatus(values["status"])
+    values["completion"] = Completion(values["completion"])
+    values["retry"] = from_retry(values["retry"])
+    values["error"] = from_failure(values["error"])
+    values["created_at"] = from_micros(values["created_at"])
+    values["updated_at"] = from_micros(values["updated_at"])
+    values["lease_until"] = from_micros_if_any(values["lease_until"])
+    values["run_after"] = from_micros_if_any(values["run_after"])
+    return Task(**values)
+
+
+def _to_row(task: Task) -> Row:
+    """A whole row, in the order of the columns."""
+    return (
+        task.id,
+        task.status.value,
+        task.priority,
+        task.blockers,
+        task.version,
+        task.attempt,
+        task.failures,
+        task.owner,
+        to_micros_if_any(task.lease_until),
+        to_micros_if_any(task.run_after),
+        to_micros(task.created_at),
+        to_micros(task.updated_at),
+        task.completion.value,
+        task.specialist_type,
+        task.parent_id,
+        task.timeout,
+        task.idempotency_key,
+        task.request_digest,
+        task.report_id,
+        to_retry(task.retry),
+        task.title,
+        task.description,
+        to_failure(task.error),
+        task.payload,
+        task.outcome,
+    )
+
+
+def _changed(task: Task) -> Row:
+    """What a transition may change, in the order of ``_CHANGES``."""
+    return (
+        task.status.value,
+        task.attempt,
+        task.failures,
+        task.owner,
+        to_micros_if_any(task.lease_until),
+        to_micros_if_any(task.run_after),
+        to_micros(task.updated_at),
+        task.report_id,
+        to_failure(task.error),
+        task.outcome,
+    )
+
+
+def _must_exist(task_id: TaskId) -> Write:
+    return Write(_EXISTS, (task_id,), partial(TaskNotFound, task_id))
+
+
+def _stale(task: Task) -> StaleTask:
+    return StaleTask(
+        f"Task {task.id!r} is not as it was read (version {task.version}): somebody else changed"
+        " it, or recorded a file operation of it, in the meantime; read it again."
+    )
+
+
+_COLUMNS = tuple(tasks.c.keys())
+_CHANGES = (
+    "status",
+    "attempt",
+    "failures",
+    "owner",
+    "lease_until",
+    "run_after",
+    "updated_at",
+    "report_id",
+    "error",
+    "outcome",
+)
+_NEW: Mapping[str, sa.BindParameter[object]] = {
+    name: sa.bindparam(f"new_{name}") for name in _CHANGES
+}
+_CHANGE = (
+    sa.update(tasks)
+    .where(tasks.c.id == sa.bindparam("old_id"), tasks.c.version == sa.bindparam("old_version"))
+    .values({**_NEW, "version": tasks.c.version + ONE})
+)
+_CHANGE_NAMES = (*(f"new_{name}" for name in _CHANGES), "old_id", "old_version")
+
+_INSERT = compiled_insert(tasks)
+_INSERT_DEPENDENCY = compiled_insert(task_dependencies)
+_EXISTS = compiled(
+    sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("id")), "id", expects=1, returns=True
+)
+
+_DEPENDENCY = tasks.alias("dependency")
+_BLOCKERS = (
+    sa.select(sa.func.count())
+    .select_from(
+        task_dependencies.join(_DEPENDENCY, _DEPENDENCY.c.id == task_dependencies.c.depends_on)
+    )
+    .where(
+        task_dependencies.c.task_id == sa.bindparam("waiting"), _DEPENDENCY.c.status != COMPLETED
+    )
+    .scalar_subquery()
+)
+_COUNT_BLOCKERS = compiled(
+    sa.update(tasks).where(tasks.c.id == sa.bindparam("task")).values(blockers=_BLOCKERS),
+    "waiting",
+    "task",
+    expects=1,
+)
+_UPDATE = compiled(_CHANGE, *_CHANGE_NAMES, expects=1)
+_OPERATIONS = (
+    sa.select(sa.func.count())
+    .where(file_operations.c.task_id == sa.bindparam("task"))
+    .scalar_subquery()
+)
+_COMPLETE = compiled(
+    _CHANGE.where(sa.bindparam("operations") == _OPERATIONS),
+    *_CHANGE_NAMES,
+    "operations",
+    "task",
+    expects=1,
+)
+_DEPENDENTS = sa.select(task_dependencies.c.task_id).where(
+    task_dependencies.c.depends_on == sa.bindparam("done")
+)
+_RELEASE = compiled(
+    sa.update(tasks).where(tasks.c.id.in_(_DEPENDENTS)).values(blockers=tasks.c.blockers - ONE),
+    "done",
+)
+
+_SELECT_BY_ID = compiled(sa.select(tasks).where(one_of_many(tasks.c.id)))
+_SELECT_BY_KEY = compiled(sa.select(tasks).where(one_of_many(tasks.c.idempotency_key)))
+
+
+def _if_given(column: sa.Column[str], name: str) -> sa.ColumnElement[bool]:
+    given = sa.bindparam(name, type_=sa.Text)
+    return given.is_(None) | (column == sa.bindparam(f"same_{name}", type_=sa.Text))
+
+
+_SELECT_PAGE = compiled(
+    sa.select(tasks)
+    .where(
+        tasks.c.id > sa.bindparam("after"),
+        _if_given(tasks.c.status, "status"),
+        _if_given(tasks.c.specialist_type, "type"),
+    )
+    .order_by(tasks.c.id)
+    .limit(sa.bindparam("page_size"))
+    .offset(NONE),
+    "after",
+    "status",
+    "same_status",
+    "type",
+    "same_type",
+    "page_size",
+)
+_COUNT_BY_STATUS = compiled(sa.select(tasks.c.status, sa.func.count()).group_by(tasks.c.status))
+_SELECT_DEPENDENCIES = compiled(
+    sa.select(tasks)
+    .join(task_dependencies, task_dependencies.c.depends_on == tasks.c.id)
+    .where(task_dependencies.c.task_id == sa.bindparam("task"))
+    .order_by(task_dependencies.c.position),
+    "task",
+)
+
+
+def _select_dead_ends() -> sa.Select[tuple[object, ...]]:
+    """Through dependencies that are not completed yet; a completed one holds nothing up."""
+    direct = (
+        sa.select(task_dependencies.c.depends_on.label("id"))
+        .where(task_dependencies.c.task_id == sa.bindparam("task"))
+        .cte("awaited", recursive=True)
+    )
+    middle = tasks.alias("middle")
+    further = (
+        sa.select(task_dependencies.c.depends_on)
+        .join(middle, middle.c.id == task_dependencies.c.task_id)
+        .join(direct, direct.c.id == middle.c.id)
+        .where(middle.c.status != COMPLETED)
+    )
+    awaited = direct.union(further)
+    return (
+        sa.select(tasks)
+        .where(tasks.c.id.in_(sa.select(awaited.c.id)), tasks.c.status.in_([FAILED, CANCELLED]))
+        .order_by(tasks.c.id)
+    )
+
+
+_SELECT_DEAD_ENDS = compiled(_select_dead_ends(), "task")

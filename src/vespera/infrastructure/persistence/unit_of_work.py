@@ -1,0 +1,87 @@
+"""Units of work: what is written in one block is one transaction."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from vespera.domain.errors import ForeignUnitOfWork, NestedUnitOfWork
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.statements import Write
+
+
+class SqlUnitOfWork:
+    """Opens units of work: ``async with unit_of_work():``."""
+
+    def __init__(self, database: AsyncDatabaseManager) -> None:
+        self._database = database
+
+    def __call__(self) -> AbstractAsyncContextManager[None]:
+        """Open a unit for the block, in the asyncio task that runs it.
+
+        All that the repositories of this database write in the block is buffered, and committed
+        when the block ends; an error in the block drops it. Reads in the block see committed
+        state only.
+
+        Raises (at the block's beginning):
+            NestedUnitOfWork: the task has a unit open already.
+
+        Raises (at the block's end):
+            VesperaError: a write was refused, or the storage is in trouble; nothing was written.
+            asyncio.CancelledError: with ``outcome`` set where the commit had been handed over.
+        """
+        return self._unit()
+
+    @asynccontextmanager
+    async def _unit(self) -> AsyncIterator[None]:
+        task = asyncio.current_task()
+        outer = _innermost.get()
+        found = _open_unit(self._database)
+        if found is not None and found.task is task:
+            raise NestedUnitOfWork
+        unit = _OpenUnit(self._database, task, outer)
+        _innermost.set(unit)
+        try:
+            yield
+        finally:
+            unit.is_open = False
+            _innermost.set(outer)
+        if unit.writes:
+            await self._database.commit(unit.writes)
+
+
+async def store(database: AsyncDatabaseManager, writes: Sequence[Write]) -> None:
+    """Add the writes to the open unit of work, or commit them as a unit of their own.
+
+    Raises:
+        ForeignUnitOfWork: the open unit belongs to another asyncio task.
+        VesperaError: as ``AsyncDatabaseManager.commit``, where no unit is open.
+    """
+    unit = _open_unit(database)
+    if unit is None:
+        await database.commit(writes)
+    elif unit.task is asyncio.current_task():
+        unit.writes.extend(writes)
+    else:
+        raise ForeignUnitOfWork
+
+
+@dataclass(slots=True)
+class _OpenUnit:
+    database: AsyncDatabaseManager
+    task: "asyncio.Task[object] | None"
+    outer: "_OpenUnit | None"
+    writes: list[Write] = field(default_factory=list)
+    is_open: bool = True
+
+
+_innermost: ContextVar[_OpenUnit | None] = ContextVar("unit_of_work", default=None)
+"""Units of several databases may be open at once; each knows the one around it."""
+
+
+def _open_unit(database: AsyncDatabaseManager) -> _OpenUnit | None:
+    unit = _innermost.get()
+    while unit is not None and not (unit.is_open and unit.database is database):
+        unit = unit.outer
+    return unit

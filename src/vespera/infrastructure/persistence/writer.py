@@ -1,0 +1,224 @@
+"""Group commit: all units of work that wait are committed in one transaction.
+
+A commit costs a disk flush, whatever it holds. So units that are handed over while the last
+commit is under way, or within the same turn of the event loop, share the next one. Each caller is
+woken after the commit that holds its unit. No timer is involved: the batch grows with the load,
+and a lone caller pays no delay.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+
+from vespera.domain.errors import StorageError
+from vespera.infrastructure.persistence.errors import is_busy, storage_error
+from vespera.infrastructure.persistence.file_lock import FileLock
+from vespera.infrastructure.persistence.lane import Lane
+from vespera.infrastructure.persistence.statements import Rows, Write
+
+Writes = Sequence[Write]
+_Result = list[Rows] | Exception
+
+_SETTLE = 2
+"""Turns of the loop that a commit waits at most while further units still arrive."""
+
+
+class Writer:
+    """The one place that writes: units in, in the order of asking; results out, once durable."""
+
+    def __init__(self, lane: Lane, lock: FileLock, path: str) -> None:
+        self._lane = lane
+        self._lock = lock
+        self._path = path
+        self._waiting: list[_Unit] = []
+        self._busy = False
+        self._idle: asyncio.Future[None] | None = None
+        self._last_size = 0
+        self._seen = 0
+        self._settled = 0
+
+    async def commit(self, writes: Writes) -> list[Rows]:
+        """Commit the unit: all of its writes, or none.
+
+        Returns the rows of each write that returns rows, once they are durable.
+
+        Raises:
+            VesperaError: a write's refusal, or the typed trouble of the storage; nothing of the
+                unit was written.
+            asyncio.CancelledError: with ``outcome`` ("committed", "rolled back", or "unknown"
+                after a second cancellation) set on it.
+        """
+        loop = asyncio.get_running_loop()
+        unit = _Unit(writes, loop.create_future())
+        self._waiting.append(unit)
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._flush)
+        try:
+            await unit.settled
+        except asyncio.CancelledError as cancelled:
+            cancelled.outcome = await self._outcome_of(unit)  # type: ignore[attr-defined]
+            raise
+        if isinstance(unit.result, Exception):
+            raise unit.result
+        return unit.result
+
+    async def drain(self) -> None:
+        """Return when all units that were handed over are settled."""
+        while self._busy:
+            self._idle = self._idle or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._idle)
+
+    async def _outcome_of(self, unit: "_Unit") -> str:
+        """What became of a unit whose caller was cancelled; a unit not yet sent is withdrawn."""
+        if unit in self._waiting:
+            self._waiting.remove(unit)
+            return "rolled back"
+        if not unit.is_settled:
+            unit.settled = asyncio.get_running_loop().create_future()
+            try:
+                await unit.settled
+            except asyncio.CancelledError:
+                return "unknown"
+        return "rolled back" if isinstance(unit.result, Exception) else "committed"
+
+    def _flush(self) -> None:
+        if self._still_arriving():
+            asyncio.get_running_loop().call_soon(self._flush)
+            return
+        batch, self._waiting = self._waiting, []
+        self._last_size, self._seen, self._settled = len(batch), 0, 0
+        work = partial(_commit_under_lock, self._lock, [unit.writes for unit in batch])
+        self._lane.submit(work, partial(self._settle, batch))
+
+    def _rest(self) -> None:
+        self._busy = False
+        idle, self._idle = self._idle, None
+        if idle is not None:
+            idle.set_result(None)
+
+    def _still_arriving(self) -> bool:
+        count = len(self._waiting)
+        if self._last_size <= 1 or self._settled >= _SETTLE or count <= self._seen:
+            return False
+        self._seen = count
+        self._settled += 1
+        return True
+
+    def _settle(
+        self, batch: "list[_Unit]", results: list[_Result] | None, error: BaseException | None
+    ) -> None:
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        else:
+            self._rest()
+        if results is None:
+            results = [_own_copy(error) for _ in batch]
+        for unit, result in zip(batch, results, strict=True):
+            unit.settle(
+                storage_error(result, self._path) if isinstance(result, Exception) else result
+            )
+
+
+class _Unit:
+    """Writes that stand or fall together, and who waits for them."""
+
+    __slots__ = ("is_settled", "result", "settled", "writes")
+
+    def __init__(self, writes: Writes, settled: asyncio.Future[None]) -> None:
+        self.writes = writes
+        self.settled = settled
+        self.is_settled = False
+        self.result: _Result = []
+
+    def settle(self, result: _Result) -> None:
+        self.result = result
+        self.is_settled = True
+        if not self.settled.done():  # it is cancelled together with its caller
+            self.settled.set_result(None)
+
+
+def commit_batch(connection: sqlite3.Connection, units: Sequence[Writes]) -> list[_Result]:
+    """Commit all units in one transaction; one that fails is left out, its error in its place.
+
+    Raises:
+        sqlite3.Error: the database is held by somebody else, or the commit itself failed; nothing
+            was written.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        results: list[_Result] = [_apply(connection, writes) for writes in units]
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if not isinstance(error, Exception) or is_busy(error):
+            raise
+        return [error] if len(units) == 1 else _replay(connection, units)
+    return results
+
+
+def _commit_under_lock(
+    lock: FileLock, units: Sequence[Writes], connection: sqlite3.Connection
+) -> list[_Result]:
+    with lock.held():
+        return commit_batch(connection, units)
+
+
+def _apply(connection: sqlite3.Connection, writes: Writes) -> list[Rows]:
+    returned = []
+    for statement, values, refusal in writes:
+        cursor = connection.execute(statement.sql, values)
+        if statement.returns:
+            rows = cursor.fetchall()  # to the end: an open cursor would hold up the commit
+            returned.append(rows)
+            count = len(rows)
+        else:
+            count = cursor.rowcount
+        if statement.expects is not None and count != statement.expects:
+            raise refusal() if refusal else StorageError(f"{count} rows met: {statement.sql}")
+    return returned
+
+
+def _replay(connection: sqlite3.Connection, units: Sequence[Writes]) -> list[_Result]:
+    """The batch once more, each unit in a savepoint, so that the guilty ones fail alone."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        results = [_in_savepoint(connection, writes) for writes in units]
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        # On a full disk and the like SQLite gives up the whole transaction, neighbours and all.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if is_busy(error):
+            raise
+        return [_alone(connection, writes) for writes in units]
+    return results
+
+
+def _in_savepoint(connection: sqlite3.Connection, writes: Writes) -> _Result:
+    connection.execute("SAVEPOINT unit")
+    try:
+        result: _Result = _apply(connection, writes)
+    except Exception as error:  # a boundary: the error becomes the unit's result
+        if not connection.in_transaction:
+            raise
+        connection.execute("ROLLBACK TO unit")
+        result = error
+    connection.execute("RELEASE unit")
+    return result
+
+
+def _alone(connection: sqlite3.Connection, writes: Writes) -> _Result:
+    try:
+        return commit_batch(connection, [writes])[0]
+    except sqlite3.Error as error:
+        return error
+
+
+def _own_copy(error: BaseException | None) -> Exception:
+    """Each caller raises an exception of its own; a shared one would collect their tracebacks."""
+    if isinstance(error, StorageError):
+        return type(error)(str(error))
+    return error if isinstance(error, Exception) else StorageError(f"The writer failed: {error!r}")

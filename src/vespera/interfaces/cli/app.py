@@ -1,0 +1,172 @@
+"""The commands and their options. What does the work is imported when a command runs."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+import vespera
+from vespera.domain.task import TaskStatus
+from vespera.interfaces.cli.failures import one_line_errors
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def _storage(command: Command) -> Command:
+    """The options that say which database and which workspace."""
+    database = click.option(
+        "--db",
+        "database_url",
+        envvar="VESPERA_DATABASE_URL",
+        metavar="URL",
+        help="Database (default: .vespera/vespera.db in the workspace).",
+    )
+    workspace = click.option(
+        "--workspace",
+        envvar="VESPERA_WORKSPACE",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=".",
+        help="The directory that tasks work in (default: the current one).",
+    )
+    return database(workspace(command))
+
+
+def _output(command: Command) -> Command:
+    """The options that say how the answer is given."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+    debug = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    return as_json(debug(command))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(vespera.__version__, prog_name="vespera")
+def app() -> None:
+    """Durable tasks in your own process, with proof of what was done to files."""
+
+
+@app.command()
+@click.argument("target", metavar="PATH.py[:NAME]")
+@click.option("--input", "given", metavar="JSON|@FILE", help="Input for main, JSON; @- is stdin.")
+@_storage
+@click.option("--concurrency", type=click.IntRange(min=1), help="Tasks at a time (default: 10).")
+@_output
+def run(
+    *,
+    target: str,
+    given: str | None,
+    database_url: str | None,
+    workspace: Path,
+    concurrency: int | None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Run the `async def main(container, input)` of a file.
+
+    NAME is the Container subclass to use; by default the only one that the file defines. Running
+    the same command again after an interruption resumes the work.
+    """
+    with one_line_errors(debug=debug):
+        from vespera.interfaces.cli.programs import load
+        from vespera.interfaces.cli.rendering import show_result, succeeded
+        from vespera.interfaces.cli.running import run_program
+
+        settings = _settings(database_url, workspace)
+        if concurrency is not None:
+            settings["concurrency"] = concurrency
+        result = run_program(load(target), settings, _input(given))
+        show_result(result, as_json=as_json)
+        if not succeeded(result):
+            sys.exit(1)
+
+
+@app.group()
+def task() -> None:
+    """Look at tasks."""
+
+
+@task.command(name="list")
+@_storage
+@click.option("--status", type=click.Choice(list(TaskStatus), case_sensitive=False))
+@click.option("--type", "specialist_type", metavar="NAME", help="Only this specialist type.")
+@click.option("--after", metavar="ID", help="Go on behind this task.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
+@_output
+def list_tasks(
+    *,
+    database_url: str | None,
+    workspace: Path,
+    status: TaskStatus | None,
+    specialist_type: str | None,
+    after: str | None,
+    limit: int,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """List tasks, oldest first."""
+    with one_line_errors(debug=debug):
+        from vespera.interfaces.cli import reading, rendering
+
+        settings = _settings(database_url, workspace)
+        query = reading.list_tasks(status, specialist_type, after, limit)
+        rendering.show_page(reading.ask(settings, query), as_json=as_json)
+
+
+@task.command(name="show")
+@click.argument("task_id", metavar="ID")
+@_storage
+@_output
+def show_task(
+    *, task_id: str, database_url: str | None, workspace: Path, as_json: bool, debug: bool
+) -> None:
+    """Show a task: payload, steps, file operations with verdicts, error."""
+    with one_line_errors(debug=debug):
+        from vespera.interfaces.cli import reading, rendering
+
+        settings = _settings(database_url, workspace)
+        rendering.show_task(reading.ask(settings, reading.show_task(task_id)), as_json=as_json)
+
+
+@app.command()
+@click.argument("some_id", metavar="[ID]", required=False)
+@_storage
+@_output
+def verify(
+    *, some_id: str | None, database_url: str | None, workspace: Path, as_json: bool, debug: bool
+) -> None:
+    """Check what tasks said of files against the disk.
+
+    ID is a task or a file operation; without it, all operations of tasks that are done, and those
+    of no task, are judged. Exit code 1: something is refused.
+    """
+    with one_line_errors(debug=debug):
+        from vespera.interfaces.cli import reading, rendering
+
+        findings = reading.ask(_settings(database_url, workspace), reading.findings_of(some_id))
+        rendering.show_findings(findings, as_json=as_json)
+        if not all(finding.passes for finding in findings):
+            sys.exit(1)
+
+
+def _settings(database_url: str | None, workspace: Path) -> dict[str, object]:
+    root = workspace.absolute()
+    embedded = f"sqlite+aiosqlite:///{root / '.vespera' / 'vespera.db'}"
+    return {"database_url": database_url or embedded, "workspace": str(root)}
+
+
+def _input(given: str | None) -> object:
+    if given is None:
+        return None
+    text = given
+    if given.startswith("@"):
+        try:
+            with click.open_file(given[1:], encoding="utf-8") as file:
+                text = file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.UsageError(f"--input: {given[1:]} cannot be read: {error}") from error
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(f"--input: this is no JSON: {error}") from error

@@ -1,0 +1,81 @@
+"""Every error is one clear line; its traceback is for those who ask for it."""
+
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+import vespera
+from vespera.domain.errors import VesperaError
+
+HOUSE = Path(vespera.__file__).parent
+LIBRARY = Path(traceback.__file__).parent
+
+
+class Interrupted(Exception):
+    """Somebody stopped the program by a signal."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__("interrupted; run the same command again to resume")
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def one_line_errors(*, debug: bool) -> Iterator[None]:
+    """Turn whatever goes wrong in the block into one line on stderr and an exit code.
+
+    Raises:
+        click.ClickException: which click prints; its exit code is 1, or 2 for wrong usage.
+        click.exceptions.Exit: 130 or 143, after an interruption.
+    """
+    try:
+        yield
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except (Interrupted, KeyboardInterrupt) as error:
+        stopped = error if isinstance(error, Interrupted) else Interrupted(signal.SIGINT)
+        click.echo(str(stopped), err=True)
+        raise click.exceptions.Exit(stopped.exit_code) from error
+    except Exception as error:
+        if debug:
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        raise click.ClickException(printable(one_line(error))) from error
+
+
+def one_line(error: BaseException) -> str:
+    """What the error says, in one line; an error that is not Vespera's with its kind and place."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(one_line(inner) for inner in error.exceptions)
+    message = " ".join(str(error).split())
+    if isinstance(error, VesperaError):
+        return message
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    place = _place(error)
+    return (
+        f"{place}{type(error).__name__}: {message}" if message else f"{place}{type(error).__name__}"
+    )
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal would not show as a character."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def _place(error: BaseException) -> str:
+    """Where in the user's own code it happened, if it did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_users(frame.filename)]
+    return f"{own[-1].filename}:{own[-1].lineno}: " if own else ""
+
+
+def _is_users(filename: str) -> bool:
+    path = Path(filename)
+    of_others = filename.startswith("<") or "site-packages" in path.parts
+    return not of_others and not any(path.is_relative_to(root) for root in (HOUSE, LIBRARY))

@@ -1,0 +1,115 @@
+"""How far the work has come, on stderr: a bar on a terminal, plain lines in a pipe."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import click
+
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.persistence import TaskRepository
+from vespera.domain.errors import VesperaError
+from vespera.domain.task import FINISHED, TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many tasks there are to do, have been done, and have failed."""
+
+    done: int
+    total: int
+    failed: int
+
+    def since(self, start: "Count") -> "Count":
+        """What has been added to ``start``: earlier runs' finished tasks are none of this one's."""
+        return Count(self.done - start.done, self.total - start.done, self.failed - start.failed)
+
+    def __str__(self) -> str:
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.done}/{self.total} tasks{failed}"
+
+
+@asynccontextmanager
+async def shown_progress(tasks: TaskRepository, clock: Clock) -> AsyncIterator[None]:
+    """Show how the tasks get on for as long as the block runs, and where they stand after it."""
+    meter = _Bar() if sys.stderr.isatty() else _Lines()
+    start = await _count(tasks)
+    watch = asyncio.create_task(_watch(tasks, clock, meter, start), name="vespera progress")
+    try:
+        yield
+        await _show(tasks, meter, start)
+    finally:
+        watch.cancel()
+        await asyncio.wait([watch])
+        meter.close()
+
+
+async def _watch(tasks: TaskRepository, clock: Clock, meter: "_Bar | _Lines", start: Count) -> None:
+    while True:
+        await clock.sleep(meter.interval)
+        await _show(tasks, meter, start)
+
+
+async def _show(tasks: TaskRepository, meter: "_Bar | _Lines", start: Count) -> None:
+    with suppress(VesperaError):  # the program meets the same trouble, and tells of it
+        meter.show((await _count(tasks)).since(start))
+
+
+async def _count(tasks: TaskRepository) -> Count:
+    counts = await tasks.count_by_status()
+    done = sum(counts.get(status, 0) for status in FINISHED)
+    return Count(done, sum(counts.values()), counts.get(TaskStatus.FAILED, 0))
+
+
+class _Lines:
+    """A line whenever something has changed, every other second at most."""
+
+    interval = 2.0
+
+    def __init__(self) -> None:
+        self._last = Count(0, 0, 0)
+
+    def show(self, count: Count) -> None:
+        """Print the count if it is another one than before."""
+        if count != self._last:
+            self._last = count
+            click.echo(str(count), err=True)
+
+    def close(self) -> None:
+        """Nothing to take away."""
+
+
+class _Bar:
+    """A bar that goes when the work is done. What the program prints appears above it."""
+
+    interval = 0.2
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._progress = Progress(
+            BarColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            auto_refresh=False,
+            redirect_stdout=sys.stdout.isatty(),
+        )
+        self._tasks = self._progress.add_task("", total=None)
+
+    def show(self, count: Count) -> None:
+        """Draw the bar, from the first task on."""
+        if count.total:
+            self._progress.start()
+            self._progress.update(
+                self._tasks, completed=count.done, total=count.total, description=str(count)
+            )
+            self._progress.refresh()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()

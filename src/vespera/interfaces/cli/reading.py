@@ -1,0 +1,121 @@
+"""What the commands that only look ask of the container."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from vespera.application.ports.persistence import FileOperationRepository, TaskRepository
+from vespera.application.usecases.inspect_tasks import (
+    InspectTasksUseCase,
+    TaskDetails,
+    TaskPage,
+)
+from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.domain.ids import OperationId, TaskId
+from vespera.domain.task import TaskStatus
+from vespera.domain.verification import Finding
+from vespera.infrastructure.di.container import Container
+
+Answer = TypeVar("Answer")
+Question = Callable[[Container], Awaitable[Answer]]
+DONE = frozenset({TaskStatus.COMPLETED, TaskStatus.EXECUTED})
+
+
+def ask(settings: Mapping[str, object], question: Question[Answer]) -> Answer:
+    """The answer of a container that runs no tasks.
+
+    Raises:
+        click.ClickException: the database does not exist; looking does not make one.
+    """
+    database = re.sub(r"^sqlite(\+aiosqlite)?:///", "", str(settings["database_url"]))
+    if "://" not in database and database != ":memory:" and not Path(database).exists():
+        raise click.ClickException(
+            f"there is no database at {database}; `vespera run` makes one, --db and --workspace"
+            " say where it is"
+        )
+    return asyncio.run(_ask(settings, question))
+
+
+async def _ask(settings: Mapping[str, object], question: Question[Answer]) -> Answer:
+    container = Container(**settings)  # not entered: its worker must not run anything
+    try:
+        return await question(container)
+    finally:
+        await container.cleanup_async_services()
+
+
+def list_tasks(
+    status: TaskStatus | None, specialist_type: str | None, after: str | None, limit: int
+) -> Question[TaskPage]:
+    """One page of tasks."""
+
+    async def question(container: Container) -> TaskPage:
+        return await container.get(InspectTasksUseCase).list_tasks(
+            status=status,
+            specialist_type=specialist_type,
+            after=None if after is None else TaskId(after),
+            limit=limit,
+        )
+
+    return question
+
+
+def show_task(task_id: str) -> Question[TaskDetails]:
+    """All of one task."""
+
+    async def question(container: Container) -> TaskDetails:
+        result = await container.get(InspectTasksUseCase).show_task(TaskId(task_id))
+        if result.details is None:
+            raise click.ClickException(result.error or "")
+        return result.details
+
+    return question
+
+
+def findings_of(some_id: str | None) -> Question[Sequence[Finding]]:
+    """The findings on a task's operations, on one operation, or on all that should hold now."""
+
+    async def question(container: Container) -> Sequence[Finding]:
+        tracking = container.get(TrackFileOperationsUseCase)
+        tasks = container.get(TaskRepository)
+        if some_id is None:
+            return await _of_everything_done(tracking, tasks)
+        if await tasks.find([TaskId(some_id)]):
+            return (await tracking.examine(TaskId(some_id))).findings
+        return [await _of_operation(container, some_id)]
+
+    return question
+
+
+async def _of_everything_done(
+    tracking: TrackFileOperationsUseCase, tasks: TaskRepository
+) -> Sequence[Finding]:
+    findings = (await tracking.verify_all()).findings
+    found = await tasks.find({finding.task_id for finding in findings if finding.task_id})
+    not_done = {task.id for task in found.values() if task.status not in DONE}
+    return [finding for finding in findings if finding.task_id not in not_done]
+
+
+async def _of_operation(container: Container, some_id: str) -> Finding:
+    operation_id = OperationId(some_id)
+    found = await container.get(FileOperationRepository).find([operation_id])
+    if operation_id not in found:
+        raise click.ClickException(f"no task and no file operation has the id {some_id!r}")
+    operation = found[operation_id]
+    result = await container.get(TrackFileOperationsUseCase).verify_operation(operation_id)
+    if result.verdict is None:
+        raise click.ClickException(result.error or "")
+    return Finding(
+        operation_id=operation.id,
+        task_id=operation.task_id,
+        kind=operation.kind,
+        path=operation.path,
+        verdict=result.verdict,
+        reason=result.reason,
+        before=result.before,
+        after=result.after,
+    )

@@ -1,0 +1,232 @@
+"""What people and programs get to read: aligned text, or JSON."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+
+import click
+
+from vespera.application.usecases.inspect_tasks import StepDetails, TaskDetails, TaskPage
+from vespera.application.workflows.task_execution_workflow import TaskResult
+from vespera.domain.task import Task
+from vespera.domain.verification import Finding
+from vespera.interfaces.cli.failures import printable
+
+TASK_FIELDS = (
+    "id",
+    "title",
+    "description",
+    "specialist_type",
+    "status",
+    "completion",
+    "priority",
+    "attempt",
+    "failures",
+    "blockers",
+    "created_at",
+    "updated_at",
+    "run_after",
+    "parent_id",
+    "idempotency_key",
+    "error",
+    "report_id",
+)
+
+
+def succeeded(result: object) -> bool:
+    """Whether a program's result, or each of its results, says that it succeeded."""
+    if isinstance(result, Mapping):
+        return result.get("success") is not False
+    if isinstance(result, list | tuple):
+        return all(succeeded(item) for item in result)
+    return getattr(result, "success", True) is not False
+
+
+def show_result(result: object, *, as_json: bool) -> None:
+    """Print what a program's `main` returned; nothing for None."""
+    if as_json:
+        _print_json(result)
+    elif isinstance(result, TaskResult):
+        _print(_task_result(result))
+    elif isinstance(result, list | tuple):
+        for item in result:
+            show_result(item, as_json=False)
+    elif isinstance(result, Mapping):
+        _print(*_aligned([(f"{key}:", _short(value)) for key, value in result.items()]))
+    elif result is not None:
+        _print(str(result))
+
+
+def show_page(page: TaskPage, *, as_json: bool) -> None:
+    """Print a list of tasks, and how to see those that follow."""
+    if as_json:
+        _print_json({"tasks": [_task_form(task) for task in page.tasks], "more": page.more})
+        return
+    rows = [(task.id, task.status, task.specialist_type, task.title) for task in page.tasks]
+    _print(*_aligned([("ID", "STATUS", "TYPE", "TITLE"), *rows]))
+    if page.more:
+        click.echo(f"more: vespera task list --after {page.tasks[-1].id}", err=True)
+
+
+def show_task(details: TaskDetails, *, as_json: bool) -> None:
+    """Print all that is known of a task."""
+    if as_json:
+        _print_json(_details_form(details))
+        return
+    _print(*_aligned(_facts(details)))
+    _print_section("waits for", [(t.id, t.status, t.title) for t in details.dependencies])
+    _print_section("steps", [_step_row(step) for step in details.steps])
+    _print_section("files", [_finding_row(finding) for finding in details.findings])
+
+
+def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Print what is refused, path by path, and how many operations were judged."""
+    refused = [finding for finding in findings if not finding.passes]
+    if as_json:
+        forms = [_finding_form(finding) for finding in findings]
+        _print_json({"verified": not refused, "refused": len(refused), "findings": forms})
+        return
+    for finding in refused:
+        of_task = f" [task {finding.task_id}]" if finding.task_id else ""
+        _print(
+            f"{finding.path}: {finding.verdict}: {finding.reason}"
+            f" ({finding.kind} {finding.operation_id}){of_task}"
+        )
+    if refused:
+        _print(f"{len(refused)} of {_counted(len(findings))} refused")
+    else:
+        _print(f"{_counted(len(findings))} verified")
+
+
+def _counted(operations: int) -> str:
+    return f"{operations} file operation{'' if operations == 1 else 's'}"
+
+
+def _task_result(result: TaskResult) -> str:
+    if result.success:
+        named = f"{result.title} ({result.task_id})"
+        told = result.outcome.summary if result.outcome else ""
+    else:
+        named, told = result.title or result.task_id or "", result.error or ""
+    return ": ".join(part for part in (result.status or "refused", named, told) if part)
+
+
+def _facts(details: TaskDetails) -> list[tuple[str, str]]:
+    task = details.task
+    facts = {
+        "task": task.id,
+        "title": task.title,
+        "description": task.description,
+        "status": f"{task.status} (attempt {task.attempt})",
+        "type": task.specialist_type,
+        "created": task.created_at.isoformat(" ", "seconds"),
+        "changed": task.updated_at.isoformat(" ", "seconds"),
+        "runs after": task.run_after.isoformat(" ", "seconds") if task.run_after else "",
+        "key": task.idempotency_key or "",
+        "payload": _short(details.payload),
+        **_outcome_facts(details.outcome),
+        "error": str(task.error) if task.error else "",
+    }
+    return [(label, value) for label, value in facts.items() if value]
+
+
+def _outcome_facts(outcome: object) -> dict[str, str]:
+    match outcome:
+        case [summary, artifacts, next_action, result]:
+            facts = {
+                "summary": summary,
+                "artifacts": artifacts or "",
+                "next action": next_action,
+                "result": "" if result is None else result,
+            }
+            return {label: _short(value) for label, value in facts.items()}
+        case _:
+            return {} if outcome is None else {"outcome": _short(outcome)}
+
+
+def _step_row(step: StepDetails) -> tuple[str, str, str]:
+    name = step.name if step.occurrence == 1 else f"{step.name} #{step.occurrence}"
+    return name, "failed" if step.failed else "done", _short(step.value)
+
+
+def _finding_row(finding: Finding) -> tuple[str, str, str, str]:
+    return finding.verdict, finding.kind, finding.path, "" if finding.passes else finding.reason
+
+
+def _task_form(task: Task) -> dict[str, object]:
+    return {name: getattr(task, name) for name in TASK_FIELDS}
+
+
+def _details_form(details: TaskDetails) -> dict[str, object]:
+    return {
+        **_task_form(details.task),
+        "payload": details.payload,
+        "outcome": details.outcome,
+        "depends_on": [task.id for task in details.dependencies],
+        "steps": details.steps,
+        "files": [_finding_form(finding) for finding in details.findings],
+    }
+
+
+def _finding_form(finding: Finding) -> dict[str, object]:
+    return {
+        **_fields(finding),
+        "passes": finding.passes,
+        "before": {"state": type(finding.before).__name__, **_fields(finding.before)},
+        "after": {"state": type(finding.after).__name__, **_fields(finding.after)},
+    }
+
+
+def _fields(value: object) -> dict[str, object]:
+    assert dataclasses.is_dataclass(value)
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+def _json_form(value: object) -> object:
+    """The value in JSON types; what has no better form is its text."""
+    if isinstance(value, Enum):
+        return _json_form(value.value)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _json_form(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_json_form(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _json_form(_fields(value))
+    return str(value)
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(_json_form(value), indent=2))
+
+
+def _print_section(title: str, rows: Iterable[Sequence[str]]) -> None:
+    lines = _aligned(rows)
+    if lines:
+        _print("", title, *(f"  {line}" for line in lines))
+
+
+def _print(*lines: str) -> None:
+    for line in lines:
+        click.echo(printable(line))
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(_json_form(value), ensure_ascii=False)
+
+
+def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """The rows as lines, each cell on one line and each column as wide as its widest cell."""
+    cells = [
+        [printable(cell).replace("\n", " ").replace("\t", " ") for cell in row] for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]

@@ -1,0 +1,5 @@
+"""What tests of workflows need: a container of their own, and time that obeys them."""
+
+from vespera.testing.clock import Sleeper, VirtualClock
+
+__all__ = ["Sleeper", "VirtualClock"]

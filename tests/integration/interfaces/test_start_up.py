@@ -1,0 +1,77 @@
+"""Start-up is a feature: help costs no framework, and without click there is a hint."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"alembic", "asyncio", "dependency_injector", "msgspec", "rich", "sqlalchemy", "sqlite3"}
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["run", "--help"], ["task", "list", "--help"], ["--version"]]
+)
+def test_help_imports_no_framework(words):
+    ran = run_python(
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        f"sys.argv = ['vespera', *{words!r}]\n"
+        "from vespera.interfaces.cli import main\n"
+        "main()\n"
+    )
+
+    assert ran.returncode == 0
+    assert "vespera" in ran.stdout
+    assert HEAVY.isdisjoint(ran.stderr.split())
+
+
+def test_without_click_there_is_a_one_line_hint():
+    ran = run_python(
+        "import sys\nsys.modules['click'] = None\nfrom vespera.interfaces.cli import main\nmain()\n"
+    )
+
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert ran.stderr == "The command line is an extra: pip install 'vespera[cli]'\n"
+
+
+def test_another_missing_module_is_not_mistaken_for_click():
+    ran = run_python(
+        "import sys\n"
+        "sys.modules['vespera.domain.task'] = None\n"
+        "from vespera.interfaces.cli import main\n"
+        "main()\n"
+    )
+
+    assert ran.returncode == 1
+    assert "vespera.domain.task" in ran.stderr
+
+
+def test_the_module_is_the_command():
+    ran = subprocess.run(
+        [sys.executable, "-m", "vespera.interfaces.cli", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ran.stdout == "vespera, version 0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["task"], ["run"], ["nonsense"], ["task", "show"], ["run", "--nonsense"]]
+)
+def test_wrong_usage_is_exit_code_2(words):
+    ran = subprocess.run(
+        [sys.executable, "-m", "vespera.interfaces.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 2
+    assert "Usage: vespera" in ran.stderr

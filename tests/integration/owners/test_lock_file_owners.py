@@ -1,0 +1,210 @@
+"""Owners on real lock files, in real processes that really die."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vespera.domain.errors import DatabaseReadOnly
+from vespera.domain.ids import OwnerId
+from vespera.infrastructure import owners as module
+from vespera.infrastructure.owners import LockFileOwners
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "state" / "owners"
+
+
+@pytest.fixture
+def owners(directory):
+    return LockFileOwners(directory)
+
+
+@pytest.fixture
+def another(directory):
+    """As another process sees it."""
+    return LockFileOwners(directory)
+
+
+def test_an_owner_lives_until_it_leaves(owners, another, directory):
+    owner = owners.register()
+    assert [path.name for path in directory.iterdir()] == [owner]
+    assert not another.dead([owner])
+    owners.leave(owner)
+    assert set(another.dead([owner])) == {owner}
+    assert set(owners.dead([owner])) == {owner}
+    assert not list(directory.iterdir())
+    owners.leave(owner)
+
+
+def test_an_owner_does_not_take_itself_for_dead(owners):
+    owner = owners.register()
+    assert not owners.dead([owner])
+    owners.leave(owner)
+
+
+def test_leaving_one_owner_leaves_the_others_alive(owners, another):
+    one, other = owners.register(), owners.register()
+    owners.leave(one)
+    assert set(another.dead([one, other])) == {one}
+    owners.leave(other)
+
+
+def test_an_owner_on_another_host_is_never_called_dead(owners):
+    stranger = OwnerId("anotherboot-0123456789abcdef")
+    assert not owners.dead([stranger])
+
+
+def test_an_owner_whose_file_is_gone_is_dead(owners, another, directory):
+    owner = owners.register()
+    (directory / owner).unlink()
+    assert set(another.dead([owner])) == {owner}
+    owners.leave(owner)
+
+
+def test_an_owner_is_dead_when_the_directory_is_gone(owners, another, directory):
+    owner = owners.register()
+    (directory / owner).unlink()
+    directory.rmdir()
+    assert set(another.dead([owner])) == {owner}
+    owners.leave(owner)
+
+
+def test_an_id_that_is_a_path_touches_nothing(owners, directory):
+    host = owners._host
+    owners.leave(owners.register())
+    precious = directory.parent / "precious"
+    precious.touch()
+    assert not owners.dead([OwnerId("../precious"), OwnerId(f"{host}-/../../precious")])
+    assert precious.exists()
+
+
+def test_a_file_of_another_host_is_left_alone(owners, directory):
+    directory.mkdir(parents=True)
+    foreign = directory / "anotherboot-0123456789abcdef"
+    foreign.touch()
+    owners.leave(owners.register())
+    assert foreign.exists()
+
+
+def test_what_the_dead_left_behind_is_removed_when_somebody_registers(owners, directory):
+    directory.mkdir(parents=True)
+    left_behind = directory / f"{owners._host}-0123456789abcdef"
+    left_behind.touch()
+    owner = owners.register()
+    assert [path.name for path in directory.iterdir()] == [owner]
+    owners.leave(owner)
+
+
+def test_a_symbolic_link_in_place_of_a_file_tells_nothing(owners, directory, tmp_path):
+    directory.mkdir(parents=True)
+    target = tmp_path / "target"
+    target.touch()
+    link = directory / f"{owners._host}-0123456789abcdef"
+    link.symlink_to(target)
+    assert not owners.dead([OwnerId(link.name)])
+    assert target.exists()
+
+
+def test_a_file_that_was_removed_between_making_and_locking_is_made_again(
+    owners, another, directory, monkeypatch
+):
+    locks = []
+    flock = module.fcntl.flock
+
+    def remove_first(lock, how):
+        if not locks:
+            next(directory.iterdir()).unlink()
+        locks.append(how)
+        flock(lock, how)
+
+    monkeypatch.setattr(module.fcntl, "flock", remove_first)
+    owner = owners.register()
+    monkeypatch.undo()
+    assert len(locks) == 2
+    assert not another.dead([owner])
+    owners.leave(owner)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_file_system_without_locks_is_told_and_nothing_stays_open(owners, monkeypatch):
+    def refuse(_lock, _how):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(module.fcntl, "flock", refuse)
+    before = open_files()
+    with pytest.raises(DatabaseReadOnly, match="Operation not supported"):
+        owners.register()
+    assert open_files() == before
+
+
+def test_a_directory_that_cannot_be_made_is_told_with_its_path(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DatabaseReadOnly, match=r"file/owners: a worker cannot keep its lock file"):
+        LockFileOwners(tmp_path / "file" / "owners").register()
+
+
+WORKER = """
+import sys, os
+from pathlib import Path
+from vespera.infrastructure.owners import LockFileOwners
+owners = LockFileOwners(Path(sys.argv[1]))
+print(owners.register(), flush=True)
+if sys.argv[2:] == ["fork"]:
+    child = os.fork()
+    if child:
+        print(child, flush=True)
+sys.stdin.read()
+"""
+
+
+def start_worker(directory: Path, *arguments: str) -> tuple[subprocess.Popen[str], OwnerId]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(directory), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return process, OwnerId(process.stdout.readline().strip())
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    with process:
+        process.wait()
+
+
+@pytest.mark.crash
+def test_an_owner_is_dead_as_soon_as_its_process_was_killed(owners, directory):
+    process, owner = start_worker(directory)
+    assert not owners.dead([owner])
+    kill(process)
+    assert set(owners.dead([owner])) == {owner}
+    assert not list(directory.iterdir())
+    assert set(owners.dead([owner])) == {owner}
+
+
+@pytest.mark.crash
+def test_a_stopped_process_is_not_dead(owners, directory):
+    process, owner = start_worker(directory)
+    process.send_signal(signal.SIGSTOP)
+    assert not owners.dead([owner])
+    kill(process)
+
+
+@pytest.mark.crash
+def test_a_child_that_outlives_its_parent_does_not_keep_it_alive(owners, directory):
+    process, owner = start_worker(directory, "fork")
+    child = int(process.stdout.readline())
+    kill(process)
+    try:
+        assert set(owners.dead([owner])) == {owner}
+    finally:
+        os.kill(child, signal.SIGKILL)

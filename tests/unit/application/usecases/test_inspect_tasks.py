@@ -1,0 +1,210 @@
+"""The reading side of tasks."""
+
+import json
+from datetime import UTC, datetime
+from unittest.mock import AsyncMock, Mock
+
+import pytest
+
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.files import FileStore
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    StepRepository,
+    TaskRepository,
+)
+from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, StepDetails
+from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.domain.errors import TaskNotFound
+from vespera.domain.file_operation import (
+    NOT_OBSERVED,
+    Absent,
+    FileOperation,
+    FileState,
+    OperationKind,
+    Phase,
+)
+from vespera.domain.ids import OperationId, TaskId
+from vespera.domain.step import StepRecord
+from vespera.domain.task import Task, TaskStatus
+from vespera.domain.verification import Verdict
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+SEEN = FileState("b3:00", 4, 0o644)
+
+
+def a_task(task_id: str = "t1", **fields: object) -> Task:
+    return Task(
+        id=TaskId(task_id),
+        title="Write",
+        description="",
+        specialist_type="writer",
+        payload=b'{"n": 7}',
+        created_at=NOW,
+        updated_at=NOW,
+        **fields,
+    )
+
+
+def a_step(name: str, *, value: bytes | None = None, error: bytes | None = None) -> StepRecord:
+    return StepRecord(
+        task_id=TaskId("t1"),
+        name=name,
+        occurrence=1,
+        seq=1,
+        epoch=0,
+        value=value,
+        error=error,
+        recorded_at=NOW,
+    )
+
+
+def an_operation() -> FileOperation:
+    return FileOperation(
+        id=OperationId("o1"),
+        task_id=TaskId("t1"),
+        kind=OperationKind.CREATE,
+        phase=Phase.INTENT,
+        path="a.txt",
+        before=Absent(),
+        after=NOT_OBSERVED,
+        recorded_at=NOW,
+    )
+
+
+@pytest.fixture
+def tasks():
+    repository = AsyncMock(spec=TaskRepository)
+    repository.dependencies_of.return_value = []
+    return repository
+
+
+@pytest.fixture
+def steps():
+    repository = AsyncMock(spec=StepRepository)
+    repository.of_task.return_value = []
+    return repository
+
+
+@pytest.fixture
+def operations():
+    repository = AsyncMock(spec=FileOperationRepository)
+    repository.of_task.return_value = []
+    return repository
+
+
+@pytest.fixture
+def files():
+    return AsyncMock(spec=FileStore)
+
+
+@pytest.fixture
+def reports():
+    return AsyncMock(spec=ReportRepository)
+
+
+@pytest.fixture
+def inspect(tasks, steps, operations, files, reports):
+    clock = Mock(spec=Clock)
+    clock.now.return_value = NOW
+    tracking = TrackFileOperationsUseCase(
+        operations=operations, reports=reports, files=files, clock=clock, new_id=lambda: "r1"
+    )
+    return InspectTasksUseCase(tasks=tasks, steps=steps, tracking=tracking, plain=json.loads)
+
+
+async def test_a_page_holds_as_many_tasks_as_asked_for_and_says_that_others_follow(inspect, tasks):
+    tasks.page.return_value = [a_task("t1"), a_task("t2"), a_task("t3")]
+
+    page = await inspect.list_tasks(limit=2)
+
+    assert [task.id for task in page.tasks] == ["t1", "t2"]
+    assert page.more
+
+
+async def test_the_last_page_says_that_nothing_follows(inspect, tasks):
+    tasks.page.return_value = [a_task("t1"), a_task("t2")]
+
+    page = await inspect.list_tasks(limit=2)
+
+    assert len(page.tasks) == 2
+    assert not page.more
+
+
+async def test_a_page_is_narrowed_by_the_repository(inspect, tasks):
+    tasks.page.return_value = []
+
+    await inspect.list_tasks(
+        status=TaskStatus.FAILED, specialist_type="writer", after=TaskId("t0"), limit=5
+    )
+
+    tasks.page.assert_awaited_once_with(
+        status=TaskStatus.FAILED, specialist_type="writer", after="t0", limit=6
+    )
+
+
+async def test_an_unknown_task_is_a_refusal_that_names_it(inspect, tasks):
+    tasks.get.side_effect = TaskNotFound("t9")
+
+    shown = await inspect.show_task(TaskId("t9"))
+
+    assert not shown.success
+    assert shown.error == "No task has the id 't9'."
+    assert shown.details is None
+
+
+async def test_payload_and_outcome_are_shown_plain(inspect, tasks):
+    tasks.get.return_value = a_task(outcome=b'["done", [], "", null]')
+
+    shown = await inspect.show_task(TaskId("t1"))
+
+    assert shown.success
+    assert shown.details.payload == {"n": 7}
+    assert shown.details.outcome == ["done", [], "", None]
+
+
+async def test_a_task_without_an_outcome_shows_none(inspect, tasks):
+    tasks.get.return_value = a_task()
+
+    shown = await inspect.show_task(TaskId("t1"))
+
+    assert shown.details.outcome is None
+
+
+async def test_steps_are_shown_with_their_values_and_errors(inspect, tasks, steps):
+    tasks.get.return_value = a_task()
+    steps.of_task.return_value = [
+        a_step("plan", value=b'"a plan"'),
+        a_step("call", error=b'["refused", ["OSError"]]'),
+    ]
+
+    shown = await inspect.show_task(TaskId("t1"))
+
+    assert shown.details.steps == [
+        StepDetails(name="plan", occurrence=1, failed=False, value="a plan"),
+        StepDetails(name="call", occurrence=1, failed=True, value=["refused", ["OSError"]]),
+    ]
+
+
+async def test_the_tasks_it_waited_for_are_shown(inspect, tasks):
+    tasks.get.return_value = a_task()
+    tasks.dependencies_of.return_value = [a_task("t0")]
+
+    shown = await inspect.show_task(TaskId("t1"))
+
+    assert [task.id for task in shown.details.dependencies] == ["t0"]
+
+
+async def test_file_operations_are_judged_against_the_disk_and_no_report_is_stored(
+    inspect, tasks, operations, files, reports
+):
+    tasks.get.return_value = a_task()
+    operations.of_task.return_value = operations.on_paths.return_value = [an_operation()]
+    files.observe.return_value = [SEEN]
+
+    shown = await inspect.show_task(TaskId("t1"))
+
+    (finding,) = shown.details.findings
+    assert (finding.path, finding.verdict, finding.after) == ("a.txt", Verdict.VERIFIED, SEEN)
+    reports.add.assert_not_awaited()

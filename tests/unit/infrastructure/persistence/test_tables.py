@@ -1,0 +1,49 @@
+import re
+
+from vespera.infrastructure.persistence.schema import APPLICATION_ID, REVISIONS
+from vespera.infrastructure.persistence.tables import metadata
+
+
+async def test_a_new_database_has_all_tables(database):
+    rows = await database.read("SELECT name FROM sqlite_master WHERE type = 'table'")
+
+    assert {name for (name,) in rows} == {*metadata.tables, "alembic_version"}
+
+
+async def test_a_new_database_is_marked_as_ours_and_with_its_revision(database):
+    assert await database.read("PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert await database.read("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
+
+
+async def test_every_table_is_clustered_by_its_id(database):
+    rows = await database.read("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+
+    assert [name for name, sql in rows if "WITHOUT ROWID" not in sql] == ["alembic_version"]
+
+
+def test_large_columns_come_last():
+    for table in metadata.tables.values():
+        kinds = [str(column.type) == "BLOB" for column in table.c if not re.match("path", column.name)]
+        assert kinds == sorted(kinds)
+
+
+async def plan_of(database, sql, values=()):
+    return " ".join(row[3] for row in await database.read(f"EXPLAIN QUERY PLAN {sql}", values))
+
+
+async def test_queries_on_the_hot_path_use_their_indexes(database):
+    from vespera.infrastructure.persistence import task_queue, task_repository
+
+    plans = {
+        "tasks_ready": (task_queue._CLAIM_READY, ("o", 1, 1, 1, 1)),
+        "tasks_delayed": (task_queue._NEXT_DUE, ()),
+        "tasks_running": (task_queue._TAKE_BACK_OF, (1, "o")),
+        "task_dependencies_dependents": (task_repository._RELEASE, ("t",)),
+        "file_operations_of_task": (task_repository._COMPLETE, (0,) * 14),
+    }
+    for index, (statement, values) in plans.items():
+        plan = await plan_of(database, statement.sql, values)
+        assert f"INDEX {index}" in plan, plan
+        assert "SCAN tasks " not in f"{plan} ".replace("SCAN tasks USING", ""), plan
+    sql = task_repository._SELECT_BY_KEY.sql.replace("__many__", "?")
+    assert "tasks_by_key" in await plan_of(database, sql, ("k",))
