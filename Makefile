@@ -38,15 +38,15 @@ imports: $(INSTALLED) ## Who may import whom (import-linter)
 	$(BIN)/lint-imports
 
 cov: $(INSTALLED) ## Branch coverage: 95 % of all, 100 % of domain and application
-	$(BIN)/python -m pytest -n auto --cov --cov-report=
+	$(BIN)/python -m pytest -n auto --cov --cov-report= --cov-fail-under=0
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 --include='src/vespera/domain/*,src/vespera/application/*'
 
 bench: $(INSTALLED) ## Ratios against a baseline that runs beside
 	@for script in benchmarks/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
 
-format: $(INSTALLED) ## Let ruff put imports and layout in order
-	$(BIN)/ruff check --select I --fix
+format: $(INSTALLED) ## Let ruff mend what it can, and lay the code out
+	$(BIN)/ruff check --fix --exit-zero --quiet
 	$(BIN)/ruff format
 
 clean: ## Remove what can be made again

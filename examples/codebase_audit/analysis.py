@@ -32,6 +32,13 @@ _LINE_END = re.compile(r"\r\n?")
 _WARNING_FILTERS = threading.Lock()  # they belong to the whole process
 
 _BRANCHES = frozenset({ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler})
+_TELLING = _BRANCHES | {
+    ast.BoolOp,
+    ast.comprehension,
+    ast.match_case,
+    ast.Import,
+    ast.ImportFrom,
+}
 T = TypeVar("T")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = Function | ast.ClassDef
@@ -195,14 +202,15 @@ def _reason(error: Exception, source: bytes) -> str:
 
 
 def _measure(text: str, tree: ast.Module, report: ModuleReport) -> ModuleReport:
-    nodes = list(_nodes_by_function(tree))
     complexity: Counter[Function | None] = Counter()
-    for node, function in nodes:
+    imported: set[str] = set()
+    for node, function in _telling_nodes(tree):
         complexity[function] += _decisions(node)
+        imported.update(_imported(node, report.module))
     found = list(_definitions(tree))
     functions = [_function(d, complexity[d.node]) for d in found if isinstance(d.node, Function)]
     classes = [_class(d) for d in found if isinstance(d.node, ast.ClassDef)]
-    imports = sorted({name for node, _ in nodes for name in _imported(node, report.module)})
+    imports = [_clipped(name) for name in sorted(imported)]
     comments = [match for match in _STRING_OR_COMMENT.finditer(text) if match["comment"]]
     markers = _markers(text, comments)
     described = [tree, *(d.node for d in found if d.public)] if tree.body else []
@@ -212,7 +220,7 @@ def _measure(text: str, tree: ast.Module, report: ModuleReport) -> ModuleReport:
         documented=sum(_documented(node) for node in described),
         functions=_listed(functions),
         classes=_listed(classes),
-        imports=_listed([_clipped(name) for name in imports]),
+        imports=_listed(imports),
         markers=_listed(markers),
         left_out=sum(
             max(0, len(entries) - MOST_LISTED) for entries in (functions, classes, imports, markers)
@@ -220,16 +228,18 @@ def _measure(text: str, tree: ast.Module, report: ModuleReport) -> ModuleReport:
     )
 
 
-def _nodes_by_function(tree: ast.Module) -> Iterator[tuple[ast.AST, Function | None]]:
-    """Each node with the innermost function in whose body it is."""
+def _telling_nodes(tree: ast.Module) -> Iterator[tuple[ast.AST, Function | None]]:
+    """Decisions and imports, each with the innermost function in whose body it is."""
     waiting: list[tuple[ast.AST, Function | None]] = [(tree, None)]
     while waiting:  # no recursion: sources nest as deep as they like
         node, function = waiting.pop()
-        yield node, function
+        if type(node) in _TELLING:
+            yield node, function
         own = node if isinstance(node, Function) else None
         body = set(own.body) if own else ()
-        children = ast.iter_child_nodes(node)
-        waiting.extend((child, own if child in body else function) for child in children)
+        for child in ast.iter_child_nodes(node):
+            if child._fields:  # not a mere operator or context
+                waiting.append((child, own if child in body else function))
 
 
 def _decisions(node: ast.AST) -> int:

@@ -6,7 +6,7 @@ import platform
 import secrets
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -24,7 +24,7 @@ from codebase_audit.sources import (
     standard_library,
 )
 from codebase_audit.specialists import PAGE
-from codebase_audit.summary import Audited
+from codebase_audit.summary import Audited, NotMade
 from vespera import TaskOrchestrator, TaskResult, TaskStatus
 from vespera.domain.errors import InvalidRequest
 
@@ -42,7 +42,7 @@ class Wish:
     limit: int | None = None
 
 
-async def main(container: AuditContainer, input: object) -> Audited | list[TaskResult]:
+async def main(container: AuditContainer, input: object) -> Audited | NotMade:
     """Audit what ``input`` wishes for.
 
     Args:
@@ -50,17 +50,19 @@ async def main(container: AuditContainer, input: object) -> Audited | list[TaskR
         input: a mapping with ``source`` (a directory) and ``limit`` (a number), both optional.
 
     Returns:
-        The summary; or, if the report could not be made, the tasks that stood in its way.
+        The summary; or why there is no report. The next run tries again what failed.
     """
     wish = parse_wish(input)
     workspace = str(container.config.workspace())
     orchestrator = container.get(TaskOrchestrator)
     plan = await _renew(home_in(workspace), wish, container.get(SourceReader), orchestrator)
-    results = await orchestrator.run_all(plan.requests)
-    if not all(result.success for result in results):
-        return [result for result in results if not result.success]
+    created = await orchestrator.create_tasks(plan.requests)
+    page = await orchestrator.wait_for_completion(plan.page_id)
+    if not page.completed:
+        stands = created if not created[-1].success else await _stands(plan, orchestrator)
+        return NotMade(stopped=[stand for stand in stands if stand.error])
     return Audited(
-        overview=cast("Overview", results[-1].result),
+        overview=cast("Overview", page.result),
         report=printable(str(Path(workspace, PAGE))),
         verify=f"vespera verify --workspace {shlex.quote(workspace)}",
     )
@@ -113,7 +115,7 @@ async def _renew(
     if last is None:
         file.save(fresh)
         return fresh
-    stands = [await orchestrator.get_task_status(task_id) for task_id in last.task_ids]
+    stands = await _stands(last, orchestrator)
     spoiled = {stand.task_id for stand in stands if stand.task_id and _is_spoiled(stand)}
     plan = next_plan(last, fresh, spoiled=spoiled, published=stands[-1].completed)
     if plan is not last:
@@ -121,6 +123,10 @@ async def _renew(
             await orchestrator.cancel_task(task_id, reason="the source has changed")
         file.save(plan)
     return plan
+
+
+async def _stands(plan: Plan, orchestrator: TaskOrchestrator) -> Sequence[TaskResult]:
+    return [await orchestrator.get_task_status(task_id) for task_id in plan.task_ids]
 
 
 def _is_spoiled(stand: TaskResult) -> bool:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from codebase_audit.sources import Module
-from vespera import TaskRequest
+
+Request = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,21 +40,22 @@ class Entry:
         return _id_of(self._key)
 
     @property
-    def request(self) -> TaskRequest:
+    def request(self) -> Request:
         """The task that audits it."""
         module = self.found.module
-        return TaskRequest(
-            title=f"Audit {module.name}"[:200],
-            specialist_type="analyst",
-            payload={
+        return {
+            "title": f"Audit {module.name}"[:200],
+            "specialist_type": "analyst",
+            "payload": {
                 "name": module.name,
                 "report": module.report,
                 "root": os.fsencode(module.root),
                 "file": os.fsencode(module.file),
             },
-            idempotency_key=self._key,
-            task_id=self.task_id,
-        )
+            "completion": "auto",
+            "idempotency_key": self._key,
+            "task_id": self.task_id,
+        }
 
     @property
     def _key(self) -> str:
@@ -80,16 +82,17 @@ class Plan:
         return _id_of(self._page_key)
 
     @property
-    def requests(self) -> Sequence[TaskRequest]:
+    def requests(self) -> Sequence[Request]:
         """A task for each module, and at last the one that waits for all of them."""
-        page = TaskRequest(
-            title=f"Report on {self.label}"[:200],
-            specialist_type="editor",
-            payload={"label": self.label, "retired": list(self.retired)},
-            depends_on=[entry.task_id for entry in self.entries],
-            idempotency_key=self._page_key,
-            task_id=self.page_id,
-        )
+        page = {
+            "title": f"Report on {self.label}"[:200],
+            "specialist_type": "editor",
+            "payload": {"label": self.label, "retired": list(self.retired)},
+            "depends_on": [entry.task_id for entry in self.entries],
+            "completion": "auto",
+            "idempotency_key": self._page_key,
+            "task_id": self.page_id,
+        }
         return [*(entry.request for entry in self.entries), page]
 
     @property

@@ -11,7 +11,7 @@ from codebase_audit.analysis import ModuleReport
 from codebase_audit.overview import BANDS, band_of, import_graph, peak_complexity
 
 WIDTH = 960
-MOST_NAMED = 14
+MOST_NAMED = 26
 MOST_IMPORTED = 26
 DASH = "\N{EN DASH}"
 EDGES = (1, 2, 3, 4, 5, 6, 8, 11, 16, 21, 31, 51)
@@ -149,18 +149,24 @@ def _dot(report: ModuleReport, across: _LogScale, upward: _LogScale) -> str:
 
 
 def _names(shown: Sequence[ModuleReport], across: _LogScale, upward: _LogScale) -> Iterator[str]:
-    """Names beside the dots that stand out, where there is room for them."""
+    """Names beside the dots that stand out, where they cover nothing."""
     largest = sorted(shown, key=lambda r: (-r.code_lines, r.module))
-    taken: list[_Box] = []
+    taken = [_around(across.at(r.code_lines), upward.at(peak_complexity(r))) for r in shown]
     for report in dict.fromkeys([*shown[:MOST_NAMED], *largest[: MOST_NAMED // 2]]):
         x, y = across.at(report.code_lines), upward.at(peak_complexity(report))
         width = 6.7 * len(report.module)
-        left = x - 9 - width
-        box = _Box(left, y - 8, x - 9, y + 7)
-        if left < across.begin or any(box.meets(other) for other in taken):
-            continue
-        taken.append(box)
-        yield _text(x - 9, y + 4, report.module, "name", "end")
+        before = _Box(x - 8 - width, y - 7, x - 8, y + 6), x - 8, "end"
+        behind = _Box(x + 8, y - 7, x + 8 + width, y + 6), x + 8, "start"
+        for box, at, anchor in (before, behind):
+            inside = across.begin < box.left and box.right < WIDTH
+            if inside and not any(box.meets(other) for other in taken):
+                taken.append(box)
+                yield _text(at, y + 4, report.module, "name", anchor)
+                break
+
+
+def _around(x: float, y: float) -> _Box:
+    return _Box(x - 4, y - 4, x + 4, y + 4)
 
 
 def _bin(complexity: int) -> int:

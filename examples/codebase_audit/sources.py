@@ -111,11 +111,10 @@ def _check(path: Path, is_link: bool, home: Path) -> None:
 
 
 def _about_directory(path: Path, is_link: bool) -> str:
+    os.scandir(path).close()  # raises if it cannot be listed
     if is_link:
         return "is a symbolic link to a directory, which is not followed"
-    if os.access(path, os.R_OK | os.X_OK):
-        return "is a directory"
-    return "is a directory that cannot be listed"
+    return "is a directory"
 
 
 def _files(root: Path, skipped: frozenset[str]) -> Iterator[str]:

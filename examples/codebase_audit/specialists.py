@@ -9,7 +9,7 @@ from typing import cast
 
 from codebase_audit.analysis import ModuleReport, Status, analyse, printable
 from codebase_audit.audit_log import AuditLog
-from codebase_audit.overview import overview_of
+from codebase_audit.overview import overview_of, percent
 from codebase_audit.report_page import page_of
 from codebase_audit.sources import Module, SourceReader, Unreadable, name_notes
 from codebase_audit.summary import markdown_of
@@ -81,8 +81,18 @@ def report_path(name: str) -> str:
 
 
 def json_of(report: ModuleReport) -> str:
-    """A module's report as it is written."""
-    return json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
+    """A module's report as it is written: a line per field, and per entry of a list."""
+    coverage = percent(report.documented, report.documentable)
+    figures = {**asdict(report), "docstring_coverage": coverage and round(coverage, 1)}
+    fields = [f" {json.dumps(name)}: {_json(value)}" for name, value in figures.items()]
+    return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
+def _json(value: object) -> str:
+    if not value or not isinstance(value, list | tuple):
+        return json.dumps(value, ensure_ascii=False)
+    entries = [json.dumps(entry, ensure_ascii=False) for entry in value]
+    return "[\n  " + ",\n  ".join(entries) + "\n ]"
 
 
 async def _publish(task: TaskContext, path: str, text: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from codebase_audit.overview import Overview, Ranked
+from vespera import TaskResult
 
 SHOWN = 10
 
@@ -19,6 +20,21 @@ class Audited:
     def __str__(self) -> str:
         """The summary for a terminal."""
         return "\n".join(_terminal_lines(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotMade:
+    """Why there is no report: the tasks that stood in its way."""
+
+    stopped: Sequence[TaskResult]
+    success: bool = False
+
+    def __str__(self) -> str:
+        """The first of the tasks, for a terminal."""
+        told = [f"{task.status or 'refused'}: {task.title}: {task.error}" for task in self.stopped]
+        count = len(told)
+        rest = [f"... and {count - SHOWN:,} more"] if count > SHOWN else []
+        return "\n".join(["The report could not be made.", *told[:SHOWN], *rest])
 
 
 def markdown_of(overview: Overview) -> str:

@@ -10,7 +10,9 @@ import pytest
 
 import vespera
 
-LOADED_BY_IMPORT = "import sys, vespera; print(*sorted(sys.modules))"
+LOADED_BY_IMPORT = (
+    "import sys; old = set(sys.modules); import vespera; print(*set(sys.modules) - old)"
+)
 
 
 def declared_for_type_checkers() -> dict[str, str]:

@@ -7,6 +7,7 @@ import tokenize
 from pathlib import Path
 
 import pytest
+
 from codebase_audit.analysis import (
     MOST_LISTED,
     ModuleReport,

@@ -2,9 +2,13 @@
 
 import os
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+
 from codebase_audit.sources import (
     MOST_BYTES,
     DiskReader,
@@ -151,18 +155,39 @@ def test_a_file_that_is_too_large_is_told_and_not_read(tmp_path: Path):
     assert why_unreadable(tmp_path, "a.py") == "has 4,194,305 bytes; up to 4,194,304 are audited"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may list and read everything")
-def test_what_may_not_be_read_is_told(tmp_path: Path):
-    grow(tmp_path, "a.py", "package/b.py")
-    (tmp_path / "a.py").chmod(0)
-    (tmp_path / "package").chmod(0)
+@contextmanager
+def somebody_elses_directory() -> Iterator[Path]:
+    """A directory to be looked at by one who may not do everything, which root may."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
     try:
-        assert names_in(tmp_path) == ["a", "package"]
-        assert why_unreadable(tmp_path, "a.py") == "cannot be read: Permission denied"
-        assert why_unreadable(tmp_path, "package") == "is a directory that cannot be listed"
+        yield
     finally:
-        (tmp_path / "package").chmod(0o700)
+        os.seteuid(0)
+
+
+def test_what_may_not_be_read_is_told():
+    with somebody_elses_directory() as root:
+        grow(root, "a.py", "package/b.py")
+        (root / "a.py").chmod(0)
+        (root / "package").chmod(0)
+
+        with as_nobody():
+            names = names_in(root)
+            reasons = [why_unreadable(root, file) for file in ("a.py", "package")]
+
+        (root / "package").chmod(0o700)
+    assert names == ["a", "package"]
+    assert reasons == ["cannot be read: Permission denied"] * 2
 
 
 def test_the_standard_library_is_found_without_its_tests():

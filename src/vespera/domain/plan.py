@@ -14,6 +14,8 @@ def in_order(requests: Sequence[TaskRequest]) -> list[int]:
         DependencyCycle: they wait for each other, or one for itself; names the ids along the way.
     """
     position = {r.task_id: i for i, r in enumerate(requests) if r.task_id is not None}
+    if position.keys().isdisjoint(d for r in requests for d in r.depends_on):
+        return list(range(len(requests)))
     waits = {
         i: [position[d] for d in r.depends_on if d in position] for i, r in enumerate(requests)
     }

@@ -208,16 +208,18 @@ def _fact(act: _Act) -> _Fact:
         return Verdict.SUPERSEDED, "another operation replaced it before its effect was observed"
     if isinstance(after, UnknownState):
         return Verdict.UNVERIFIABLE, f"what it left is not known: {after.reason}"
-    if kind is OperationKind.MODIFY and before == after:
-        return Verdict.NO_EFFECT, f"nothing was modified: there still is {_name(after)}, unchanged"
-    return _result(act.operation, after)
+    return _result(act.operation, before, after)
 
 
-def _result(operation: FileOperation, after: PathState) -> _Fact:
-    expected = operation.expected
+def _result(operation: FileOperation, before: PathState, after: PathState) -> _Fact:
+    kind, expected = operation.kind, operation.expected
     if expected is not None and after != expected:
         return Verdict.REFUTED, f"it was to leave {_name(expected)}; it left {_name(after)}"
-    return Verdict.VERIFIED, _TRUTHS[operation.kind].format(_name(after))
+    if kind is OperationKind.MODIFY and before == after:
+        if expected is not None and operation.phase is Phase.DONE:
+            return Verdict.VERIFIED, f"it was written as it was already: {_name(after)}"
+        return Verdict.NO_EFFECT, f"nothing was modified: there still is {_name(after)}, unchanged"
+    return Verdict.VERIFIED, _TRUTHS[kind].format(_name(after))
 
 
 _TRUTHS = {

@@ -388,7 +388,7 @@ def _why_not(kind: type) -> str:
     hint = _HINTS.get(kind)
     if hint is None:
         base = next((base for base in _WRITERS if issubclass(kind, base)), None)
-        hint = f"{base.__name__}(...) of it" if base else _GENERAL_HINT
+        hint = f"a plain {base.__name__}" if base else _GENERAL_HINT
     return f"object of type {kind.__qualname__} has no stored form; pass {hint}"
 
 

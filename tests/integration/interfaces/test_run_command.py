@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
+
+from vespera.interfaces.cli.app import app
 
 ECHO = "async def main(container, input): return input\n"
 HELLO = """
@@ -189,28 +192,40 @@ def test_the_concurrency_is_a_setting_of_the_container(vespera, program):
     assert vespera("run", path, "--concurrency", 3).stdout == "3\n"
 
 
-def test_a_workspace_that_does_not_exist_is_wrong_usage(program, vespera, tmp_path):
-    ran = vespera("run", program(ECHO), "--workspace", tmp_path / "nowhere")
+def test_a_workspace_that_does_not_exist_is_wrong_usage(program, tmp_path):
+    words = ["run", str(program(ECHO)), "--workspace", str(tmp_path / "nowhere")]
 
-    assert ran.exit_code == 0  # the last --workspace counts, which is the fixture's
+    ran = CliRunner().invoke(app, words)
 
-    outcome = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "vespera.interfaces.cli",
-            "run",
-            program(ECHO),
-            "--workspace",
-            "nowhere",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert outcome.returncode == 2
-    assert "nowhere" in outcome.stderr
+    assert ran.exit_code == 2
+    assert "nowhere' does not exist" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_database_that_cannot_be_is_wrong_usage(vespera, program):
+    ran = vespera("run", program(HELLO), "--input", "[]", "--db", "postgres://here/there")
+
+    assert ran.exit_code == 2
+    assert ran.stderr.startswith("Error: Invalid value for --db: ")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_database_can_be_in_memory(vespera, program, workspace):
+    ran = vespera("run", program(HELLO), "--input", '["Ada"]', "--db", ":memory:")
+
+    assert ran.exit_code == 0, ran.stderr
+    assert not (workspace / ".vespera").exists()
+
+
+@pytest.mark.parametrize("name", ["what?", "50%", "a#b", "with space", "größe"])
+def test_a_workspace_may_have_any_name(program, tmp_path, name):
+    (tmp_path / name).mkdir()
+    words = ["run", str(program(HELLO)), "--input", '["Ada"]', "--workspace", str(tmp_path / name)]
+
+    ran = CliRunner().invoke(app, words)
+
+    assert ran.exit_code == 0, ran.stderr
+    assert (tmp_path / name / ".vespera" / "vespera.db").is_file()
 
 
 def test_the_database_lies_in_the_workspace(vespera, program, workspace):

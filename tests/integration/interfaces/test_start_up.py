@@ -18,7 +18,8 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 def test_help_imports_no_framework(words):
     ran = run_python(
         "import atexit, sys\n"
-        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "before = set(sys.modules)\n"
+        "atexit.register(lambda: print(*set(sys.modules) - before, file=sys.stderr))\n"
         f"sys.argv = ['vespera', *{words!r}]\n"
         "from vespera.interfaces.cli import main\n"
         "main()\n"
@@ -63,9 +64,29 @@ def test_the_module_is_the_command():
 
 
 @pytest.mark.parametrize(
-    "words", [["task"], ["run"], ["nonsense"], ["task", "show"], ["run", "--nonsense"]]
+    ("words", "complaint"),
+    [
+        (["run"], "Missing argument 'PATH.py[:NAME]'. (see vespera run --help)"),
+        (["nonsense"], "No such command 'nonsense'. (see vespera --help)"),
+        (["--nonsense"], "No such option '--nonsense'. (see vespera --help)"),
+        (["task", "show"], "Missing argument 'ID'. (see vespera task show --help)"),
+        (["verify", "a", "b"], "Got unexpected extra argument (b) (see vespera verify --help)"),
+    ],
 )
-def test_wrong_usage_is_exit_code_2(words):
+def test_wrong_usage_is_one_line_and_exit_code_2(words, complaint):
+    ran = subprocess.run(
+        [sys.executable, "-m", "vespera.interfaces.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == f"Error: {complaint}\n"
+
+
+@pytest.mark.parametrize("words", [[], ["task"]])
+def test_without_a_command_the_help_is_shown(words):
     ran = subprocess.run(
         [sys.executable, "-m", "vespera.interfaces.cli", *words],
         capture_output=True,
@@ -74,4 +95,4 @@ def test_wrong_usage_is_exit_code_2(words):
     )
 
     assert ran.returncode == 2
-    assert "Usage: vespera" in ran.stderr
+    assert ran.stderr.startswith("Usage: vespera")

@@ -158,9 +158,8 @@ from vespera.infrastructure.owners import LockFileOwners
 owners = LockFileOwners(Path(sys.argv[1]))
 print(owners.register(), flush=True)
 if sys.argv[2:] == ["fork"]:
-    child = os.fork()
-    if child:
-        print(child, flush=True)
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
 sys.stdin.read()
 """
 

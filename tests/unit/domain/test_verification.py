@@ -182,6 +182,14 @@ class TestOneOperation:
     def test_an_act_that_left_what_was_expected_is_verified(self) -> None:
         assert verdict(intent(CREATE, GONE, expected=V1), found=V1) is VERIFIED
 
+    def test_a_file_that_vespera_wrote_as_it_was_already_is_verified(self) -> None:
+        assert verdict(done(MODIFY, V1, V1, expected=V1), found=V1) is VERIFIED
+        assert verdict(done(MODIFY, V1, V1, expected=V1), found=V2) is CHANGED_SINCE
+
+    def test_a_modification_that_somebody_else_says_needs_an_effect(self) -> None:
+        assert verdict(intent(MODIFY, V1, expected=V1), found=V1) is NO_EFFECT
+        assert verdict(done(MODIFY, V1, V1), found=V1) is NO_EFFECT
+
     def test_unknown_states_that_look_alike_are_no_evidence(self) -> None:
         assert verdict(done(MODIFY, UNREADABLE, UNREADABLE), found=UNREADABLE) is UNVERIFIABLE
 

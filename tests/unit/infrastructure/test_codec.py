@@ -12,7 +12,7 @@ from enum import Enum, Flag, IntEnum, StrEnum, auto
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from unittest.mock import AsyncMock, MagicMock, Mock, create_autospec
 from uuid import UUID
 
@@ -108,6 +108,11 @@ class Outer:
         a: int
 
 
+class Pair(NamedTuple):
+    left: int
+    right: int
+
+
 class Text(str):
     __slots__ = ()
 
@@ -194,14 +199,14 @@ VALUES = st.recursive(
 
 
 @settings(
-    max_examples=300, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=100, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(VALUES)
 def test_every_storable_value_comes_back_equal_and_of_its_type(value):
     assert_same(round_trip(value), value)
 
 
-@settings(max_examples=100, database=None, deadline=None)
+@settings(max_examples=30, database=None, deadline=None)
 @given(VALUES)
 def test_the_stored_form_is_json_and_can_always_be_shown(value):
     codec = MsgspecCodec()
@@ -210,7 +215,7 @@ def test_the_stored_form_is_json_and_can_always_be_shown(value):
     msgspec.json.encode(codec.plain(data))
 
 
-@settings(max_examples=300, database=None, deadline=None)
+@settings(max_examples=100, database=None, deadline=None)
 @given(st.binary() | st.sampled_from(['{"$tuple":', '{"$enum":[1]}']).map(str.encode))
 def test_damaged_data_is_unreadable_or_a_value_never_another_error(data):
     codec = MsgspecCodec()
@@ -340,38 +345,39 @@ def a_generator():
     yield 1
 
 
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        (object(), "object of type object has no stored form; pass plain values"),
-        (Lock(), "object of type lock has no stored form"),
-        (len, "object of type builtin_function_or_method has no stored form"),
-        (round_trip, "object of type function has no stored form; pass its name"),
-        (a_generator(), r"object of type generator has no stored form; pass list\(...\) of it"),
-        (sys, "object of type module has no stored form; pass its name"),
-        (Point, "object of type type has no stored form; pass its name"),
-        (Colour, "object of type EnumType has no stored form"),
-        (bytearray(b"x"), r"object of type bytearray has no stored form; pass bytes\(...\)"),
-        (range(3), r"object of type range has no stored form; pass list\(...\)"),
-        (types.MappingProxyType({}), r"mappingproxy has no stored form; pass dict\(...\) of it"),
-        (OrderedDict(a=1), r"OrderedDict has no stored form; pass dict\(...\) of it"),
-        (defaultdict(int), r"defaultdict has no stored form; pass dict\(...\) of it"),
-        (Text("x"), r"Text has no stored form; pass str\(...\) of it"),
-        (zoneinfo.ZoneInfo("UTC"), "ZoneInfo has no stored form"),
-        (ValueError("x"), "ValueError has no stored form"),
-        (Listlike("x"), r"Listlike has no stored form; pass list\(...\) of it"),
-        (1j, "complex has no stored form"),
-        (AsyncMock(), "AsyncMock has no stored form"),
-        (Mock(spec=dict), "Mock has no stored form"),
-        (MagicMock(spec=Point), "MagicMock has no stored form"),
-        (create_autospec(Point, instance=True), "has no stored form"),
-        (AsyncMock(spec=Colour.RED), "AsyncMock has no stored form"),
-        (datetime(2030, 1, 1, tzinfo=OddZone()), "time zone of type OddZone has no stored form"),
-        (time(1, tzinfo=OddZone()), "time zone of type OddZone has no stored form"),
-        ("\ud800", "text with a lone surrogate has no stored form .*; pass bytes"),
-        (Path("caf\udce9"), "text with a lone surrogate has no stored form"),
-    ],
-)
+REFUSED = [
+    (object(), "object of type object has no stored form; pass plain values"),
+    (Lock(), "object of type lock has no stored form"),
+    (len, "object of type builtin_function_or_method has no stored form"),
+    (round_trip, "object of type function has no stored form; pass its name"),
+    (a_generator(), r"object of type generator has no stored form; pass list\(...\) of it"),
+    (sys, "object of type module has no stored form; pass its name"),
+    (Point, "object of type type has no stored form; pass its name"),
+    (Colour, "object of type EnumType has no stored form"),
+    (bytearray(b"x"), r"object of type bytearray has no stored form; pass bytes\(...\)"),
+    (range(3), r"object of type range has no stored form; pass list\(...\)"),
+    (types.MappingProxyType({}), r"mappingproxy has no stored form; pass dict\(...\) of it"),
+    (OrderedDict(a=1), "OrderedDict has no stored form; pass a plain dict"),
+    (defaultdict(int), "defaultdict has no stored form; pass a plain dict"),
+    (Text("x"), "Text has no stored form; pass a plain str"),
+    (zoneinfo.ZoneInfo("UTC"), "ZoneInfo has no stored form"),
+    (ValueError("x"), "ValueError has no stored form"),
+    (Listlike("x"), "Listlike has no stored form; pass a plain list"),
+    (Pair(1, 2), "Pair has no stored form; pass a plain tuple"),
+    (1j, "complex has no stored form"),
+    (AsyncMock(), "AsyncMock has no stored form"),
+    (Mock(spec=dict), "Mock has no stored form"),
+    (MagicMock(spec=Point), "MagicMock has no stored form"),
+    (create_autospec(Point, instance=True), "has no stored form"),
+    (AsyncMock(spec=Colour.RED), "AsyncMock has no stored form"),
+    (datetime(2030, 1, 1, tzinfo=OddZone()), "time zone of type OddZone has no stored form"),
+    (time(1, tzinfo=OddZone()), "time zone of type OddZone has no stored form"),
+    ("\ud800", "text with a lone surrogate has no stored form .*; pass bytes"),
+    (Path("caf\udce9"), "text with a lone surrogate has no stored form"),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), REFUSED, ids=range(len(REFUSED)))
 @pytest.mark.parametrize(
     ("wrap", "path"),
     [

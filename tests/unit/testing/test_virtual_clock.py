@@ -190,12 +190,11 @@ async def test_a_timeout_of_nothing_cancels_at_the_next_await(clock, seconds):
 
 
 async def test_an_inner_timeout_does_not_end_the_outer_block(clock):
-    async with clock.running():
-        async with clock.timeout(100):
-            with pytest.raises(TimeoutError):
-                async with clock.timeout(10):
-                    await clock.sleep(50)
-            await clock.sleep(50)
+    async with clock.running(), clock.timeout(100):
+        with pytest.raises(TimeoutError):
+            async with clock.timeout(10):
+                await clock.sleep(50)
+        await clock.sleep(50)
     assert seconds_since_start(clock) == 60
 
 
@@ -353,11 +352,11 @@ async def test_it_does_not_move_while_a_thread_of_asyncio_is_at_work(clock):
 
 
 async def test_it_moves_on_a_loop_that_hides_its_queue(clock, spawn, monkeypatch):
-    class Blind:
+    class BlindLoop:
         pass
 
-    monkeypatch.setattr(asyncio, "get_running_loop", lambda: Blind())
-    sleeper = asyncio.get_event_loop().create_future()
+    sleeper = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(asyncio, "get_running_loop", BlindLoop)
     with clock._waiting("sleep", 5, lambda: sleeper.set_result(None)):
         await clock.advance(seconds=5)
     assert sleeper.done()

@@ -38,7 +38,7 @@ class Worker:
     ) -> None:
         self._engine, self._queue = engine, queue
         self._notices, self._clock = notices, clock
-        self._concurrency, self._poll = concurrency, poll
+        self._concurrency, self._longest = concurrency, poll or timedelta.max
         self._active: set[asyncio.Task[Signed]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._users = 0
@@ -141,7 +141,9 @@ class Worker:
             self._take_back_at = now + self._engine.lease / 3
             await self._engine.take_back()
         free = self._concurrency - len(self._active)
-        claimed = await self._engine.claim_ready(free) if free > 0 else ()
+        if free <= 0:
+            return self._longest  # the end of an attempt is news
+        claimed = await self._engine.claim_ready(free)
         for task in claimed:
             handle = self._engine.begin(task, kept=True)
             self._active.add(handle)
@@ -158,8 +160,7 @@ class Worker:
         return self._until(due)
 
     def _until(self, due: datetime | None) -> timedelta:
-        longest = self._poll or timedelta.max
-        return longest if due is None else min(longest, due - self._clock.now())
+        return self._longest if due is None else min(self._longest, due - self._clock.now())
 
     async def _wait(self, news: asyncio.Event, pause: timedelta) -> None:
         if pause == timedelta.max:

@@ -5,10 +5,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import groupby
 from operator import attrgetter
-from os import PathLike
 
 from vespera.application.ports.clock import Clock
-from vespera.application.ports.files import FileStore
+from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
 from vespera.domain.errors import InvalidRequest, RequestError, WorkspaceError
 from vespera.domain.file_operation import (
@@ -23,15 +22,13 @@ from vespera.domain.file_operation import (
 from vespera.domain.ids import OperationId, ReportId, TaskId
 from vespera.domain.verification import Finding, Report, Verdict, judge
 
-FilePath = str | bytes | PathLike[str]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackFileOperationResult:
     """What became of a request to record an operation; ``file_path`` is as it was given."""
 
     success: bool
-    file_path: FilePath
+    file_path: AnyPath
     operation_id: OperationId | None = None
     error: str | None = None
 
@@ -107,7 +104,7 @@ class TrackFileOperationsUseCase:
 
     async def track_file_creation(
         self,
-        file_path: FilePath,
+        file_path: AnyPath,
         operation_context: Mapping[str, object] | None = None,
         metadata: Mapping[str, object] | None = None,
         task_id: str | None = None,
@@ -132,7 +129,7 @@ class TrackFileOperationsUseCase:
 
     async def track_file_modification(
         self,
-        file_path: FilePath,
+        file_path: AnyPath,
         operation_context: Mapping[str, object] | None = None,
         metadata: Mapping[str, object] | None = None,
         task_id: str | None = None,
@@ -149,7 +146,7 @@ class TrackFileOperationsUseCase:
 
     async def track_file_deletion(
         self,
-        file_path: FilePath,
+        file_path: AnyPath,
         operation_context: Mapping[str, object] | None = None,
         metadata: Mapping[str, object] | None = None,
         task_id: str | None = None,
@@ -166,7 +163,7 @@ class TrackFileOperationsUseCase:
 
     async def track_file_read(
         self,
-        file_path: FilePath,
+        file_path: AnyPath,
         operation_context: Mapping[str, object] | None = None,
         metadata: Mapping[str, object] | None = None,
         task_id: str | None = None,
@@ -247,7 +244,7 @@ class TrackFileOperationsUseCase:
         return FileTracker(self, self._operations, TaskId(task_id))
 
     async def _track(
-        self, kind: OperationKind, file_path: FilePath, said: "_Said"
+        self, kind: OperationKind, file_path: AnyPath, said: "_Said"
     ) -> TrackFileOperationResult:
         try:
             said.check()
@@ -358,7 +355,7 @@ class FileTracker:
         self._operations = operations
 
     async def track_file_create(
-        self, path: FilePath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Record a creation; see ``TrackFileOperationsUseCase.track_file_creation``."""
         return await self._use_case.track_file_creation(
@@ -366,7 +363,7 @@ class FileTracker:
         )
 
     async def track_file_modify(
-        self, path: FilePath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Record a modification; see ``TrackFileOperationsUseCase.track_file_creation``."""
         return await self._use_case.track_file_modification(
@@ -374,7 +371,7 @@ class FileTracker:
         )
 
     async def track_file_delete(
-        self, path: FilePath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Record a deletion; see ``TrackFileOperationsUseCase.track_file_creation``."""
         return await self._use_case.track_file_deletion(
@@ -382,7 +379,7 @@ class FileTracker:
         )
 
     async def track_file_read(
-        self, path: FilePath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Record a reading; see ``TrackFileOperationsUseCase.track_file_creation``."""
         return await self._use_case.track_file_read(

@@ -30,7 +30,7 @@ from vespera.infrastructure.di.lifecycle import Lifecycle
 from vespera.infrastructure.di.override import Override
 from vespera.infrastructure.di.part_types import PartTypes, Provider, annotated_ports, type_name
 from vespera.infrastructure.di.service import Service
-from vespera.infrastructure.di.settings import Settings, defaults_of
+from vespera.infrastructure.di.settings import Settings, defaults_of, settings_read_by
 from vespera.infrastructure.di.wiring import problems_of, relink
 
 __all__ = ["BaseContainer", "Override", "Provider", "Service", "providers"]
@@ -61,7 +61,8 @@ else:
             return self
 
         def __setattr__(self, name: str, value: object) -> None:
-            if isinstance(value, providers.Provider) and "_lifecycle" in vars(self):
+            is_part = isinstance(value, providers.Provider) and name != "parent"
+            if is_part and "_lifecycle" in vars(self):
                 raise OverrideRefused(
                     f"{name} would not reach the parts that were made before; use"
                     f" container.override({name!r}, ...), or declare it in a subclass."
@@ -221,6 +222,7 @@ class _Blueprint:
     parts: dict[str, Part]
     types: PartTypes
     defaults: dict[str, Any]
+    settings: frozenset[str]
 
     def name_of(self, key: Any) -> str:
         """The name of the one part that provides a type, or that has this name."""
@@ -237,11 +239,8 @@ class _Blueprint:
 
     def check_settings(self, given: Mapping[Any, object]) -> None:
         """Refuse settings that no part reads and that have no default."""
-        graph = walk(part for name, part in self.parts.items() if name != "config")
-        options = [p for p in graph if isinstance(p, providers.ConfigurationOption)]
-        known = {str(option.get_name_segments()[0]) for option in options} | self.defaults.keys()
-        for name in sorted(given.keys() - known, key=str):
-            near = did_you_mean(str(name), known)
+        for name in given.keys() - self.settings:
+            near = did_you_mean(str(name), self.settings)
             if name in self.parts:
                 near = f" It is a part: container.override({name!r}, ...)."
             raise UnknownSetting(f"{self.owner} has no setting {name!r}.{near}")
@@ -256,7 +255,8 @@ def _blueprint_of(cls: Any) -> _Blueprint:
             raise WiringError(cls.__name__, problems)
         defaults = cls.config.get_default() | defaults_of(cls)
         types = PartTypes(now, annotated_ports(cls))
-        blueprint = _Blueprint(cls.__name__, parts=now, types=types, defaults=defaults)
+        settings = settings_read_by(now).union(defaults)
+        blueprint = _Blueprint(cls.__name__, now, types, defaults, settings)
         type.__setattr__(cls, "_class_blueprint", blueprint)
     before = blueprint.parts
     changed = [name for name in before | now if before.get(name) is not now.get(name)]
@@ -270,4 +270,4 @@ def _blueprint_of(cls: Any) -> _Blueprint:
     return blueprint
 
 
-_RESERVED = frozenset(dir(BaseContainer)) - {"config"}
+_RESERVED = frozenset({*dir(BaseContainer), "parent"} - {"config"})

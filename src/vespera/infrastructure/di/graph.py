@@ -51,8 +51,8 @@ def holders(
     """
     found = {target: None}
     for provider in walk(roots):
-        held = (child for child in children(provider) if not providers.is_delegated(child))
-        if any(child in found for child in held):
+        late = isinstance(provider, providers.Delegate | providers.Aggregate)
+        if not late and not found.keys().isdisjoint(children(provider)):
             found[provider] = None
     return list(found)
 

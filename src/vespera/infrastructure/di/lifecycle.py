@@ -79,7 +79,7 @@ class Lifecycle:
         return [provider for provider in graph if isinstance(provider, Service)]
 
     async def _start_all(self) -> None:
-        services = self._services(uses_now)
+        services = [s for s in self._services(uses_now) if s.last_overriding is None]
         for service in services:
             service()  # what cannot be built is found before anything runs
         for service in services:

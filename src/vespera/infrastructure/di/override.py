@@ -27,7 +27,8 @@ class Override(Generic[V]):
         reason = self._reason_against()
         if reason:
             raise OverrideRefused(f"{name} cannot be overridden: {reason}.")
-        self._given = value if isinstance(value, providers.Provider) else providers.Object(value)
+        given: Any = value if isinstance(value, providers.Provider) else providers.Object(value)
+        self._given: Part = given
         for provider in walk([self._given]):
             provider.disable_async_mode()
         self._target.override(self._given)

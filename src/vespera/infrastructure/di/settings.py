@@ -1,11 +1,12 @@
 """The settings of a container: given by its maker over defaults, read from nowhere else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dependency_injector import errors, providers
 
 from vespera.domain.errors import MissingSetting
+from vespera.infrastructure.di.graph import Part, walk
 
 
 class Settings(providers.Configuration):
@@ -37,3 +38,10 @@ def defaults_of(cls: type) -> dict[str, Any]:
     for klass in reversed(cls.__mro__):
         defaults |= vars(klass).get("defaults", {})
     return defaults
+
+
+def settings_read_by(parts: Mapping[str, Part]) -> frozenset[str]:
+    """The names of the settings that some part reads."""
+    readers = [part for part in parts.values() if not isinstance(part, providers.Configuration)]
+    options = [p for p in walk(readers) if isinstance(p, providers.ConfigurationOption)]
+    return frozenset(str(option.get_name_segments()[0]) for option in options)

@@ -46,7 +46,6 @@ class _Linking:
         self.winners: dict[str, Part] = {}
         self.problems: list[str] = []
         self._aliases: dict[Part, str] = {}
-        self._made: dict[str, Part] = {}
         self._making: list[str] = []
         self._memo: dict[int, Any] = {}
         for klass in reversed(cls.__mro__):
@@ -60,12 +59,13 @@ class _Linking:
             path = [*self._making[self._making.index(name) :], name]
             self.problems.append(f"{name}: it needs itself, {' -> '.join(path)}")
             return self.winners[name]
-        if name not in self._made:
+        if id(self.winners[name]) not in self._memo:
             self._making.append(name)
-            made = self._made[name] = self._copy(self.winners[name], inside=name)
+            made = self._copy(self.winners[name], inside=name)
             self._making.pop()
             self._memo |= {id(p): made for p, own in self._aliases.items() if own == name}
-        return self._made[name]
+        found: Part = self._memo[id(self.winners[name])]
+        return found
 
     def _link(self, provider: Part, inside: str) -> None:
         """Put what stands for the provider into the memo.
@@ -83,6 +83,8 @@ class _Linking:
             settings = Settings(provider.get_name(), provider.get_default(), strict=True)
             self._memo[id(provider)] = settings  # before its options, which know their root
             return settings.set_children(providers.deepcopy(provider.get_children(), self._memo))
+        if isinstance(provider, providers.Container):
+            return provider  # `problems_of` refuses it
         for child in provider.related:
             self._link(child, inside)
         _keep_arguments(provider)
@@ -142,31 +144,20 @@ def _misfits(made: Any, provider: Any, *, optional: bool) -> Iterator[str]:
     elif inspect.isabstract(made) or getattr(made, "_is_protocol", None) is True:
         yield "is abstract; build a class that implements it"
     else:
-        yield from _wrong_arguments(_signature(made), provider, optional=optional)
+        yield from _wrong_arguments(made, provider, optional=optional)
 
 
-def _wrong_arguments(
-    signature: inspect.Signature, provider: Any, *, optional: bool
-) -> Iterator[str]:
-    parameters = signature.parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    unknown = set() if takes_any else provider.kwargs.keys() - parameters.keys()
-    for name in sorted(unknown):
-        yield f"has no parameter {name!r}.{did_you_mean(name, parameters)}"
-    known = {name: value for name, value in provider.kwargs.items() if name not in unknown}
+def _wrong_arguments(made: Any, provider: Any, *, optional: bool) -> Iterator[str]:
     try:
-        given = signature.bind_partial(*provider.args, **known).arguments
-    except TypeError as error:
-        yield f"cannot be called: {error}"
+        parameters = inspect.signature(made).parameters
+    except (NameError, TypeError, ValueError):  # written in C, or (3.14) annotated for later
         return
-    for name, parameter in parameters.items():
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    for name in provider.kwargs if not open_ended else ():
+        if name not in parameters:
+            yield f"has no parameter {name!r}.{did_you_mean(name, parameters)}"
+    given = {*list(parameters)[: len(provider.args)], *provider.kwargs}
+    for name, parameter in parameters.items() if not optional else ():
         needed = parameter.default is parameter.empty and parameter.kind not in _VARIADIC
-        if needed and not optional and name not in given:
+        if needed and name not in given:
             yield f"gets nothing for its parameter {name!r}"
-
-
-def _signature(made: Any) -> inspect.Signature:
-    try:
-        return inspect.signature(made)
-    except (NameError, TypeError, ValueError):  # written in C, or (3.14) annotated in a way that
-        return inspect.signature(lambda *_args, **_kwargs: None)  # cannot be read yet

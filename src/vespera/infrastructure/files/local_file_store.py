@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from threading import Event
 
+from vespera.application.ports.files import AnyPath
 from vespera.domain.errors import FileUnreadable, InvalidRequest, PathRefused
 from vespera.domain.file_operation import Absent, FileState, PathState, UnknownState
 from vespera.infrastructure.files import changing, looking
@@ -39,7 +40,11 @@ class LocalFileStore:
         self._root = str(Path(root).absolute())
         self._threads = threads
 
-    async def locate(self, path: str | bytes | PathLike[str]) -> str:
+    def digest(self, content: bytes) -> str:
+        """See ``FileStore.digest``."""
+        return looking.digest_of(content)
+
+    async def locate(self, path: AnyPath) -> str:
         """See ``FileStore.locate``."""
         return await self._threads.run(self._locate, text_of(path))
 

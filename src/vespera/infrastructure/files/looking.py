@@ -140,9 +140,11 @@ def _stream(
 
 
 def _pass_on(file: io.FileIO, take: Callable[[memoryview], object], size: int, stop: Event) -> int:
+    """Pass on what is read until the end, or until it is more than ``size``; give its length."""
     block = memoryview(bytearray(min(size + 1, _BLOCK)))
     length = 0
-    while count := file.readinto(block):
+    # A file that grows faster than it is read has no end.
+    while length <= size and (count := file.readinto(block)):
         if stop.is_set():
             raise InterruptedError(errno.ECANCELED, "the call was cancelled")
         take(block[:count])

@@ -44,8 +44,15 @@ def from_micros_if_any(micros: int | None) -> datetime | None:
 
 
 def to_path(path: str) -> bytes:
-    """The path as the file system has it, also where it is no UTF-8."""
-    return path.encode("utf-8", "surrogateescape")
+    """The path as the file system has it, also where it is no UTF-8.
+
+    Raises:
+        UnstorableValue: no file can have this path.
+    """
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise UnstorableValue("path", f"no file can be called {path!r}") from error
 
 
 def from_path(path: bytes) -> str:

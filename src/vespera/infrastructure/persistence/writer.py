@@ -72,8 +72,7 @@ class Writer:
 
     async def _outcome_of(self, unit: "_Unit") -> str:
         """What became of a unit whose caller was cancelled; a unit not yet sent is withdrawn."""
-        if unit in self._waiting:
-            self._waiting.remove(unit)
+        if not unit.is_sent:
             return "rolled back"
         if not unit.is_settled:
             unit.settled = asyncio.get_running_loop().create_future()
@@ -87,8 +86,12 @@ class Writer:
         if self._still_arriving():
             asyncio.get_running_loop().call_soon(self._flush)
             return
-        batch, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, []
+        batch = [unit for unit in waiting if unit.send()]
         self._last_size, self._seen, self._settled = len(batch), 0, 0
+        if not batch:
+            self._rest()
+            return
         work = partial(_commit_under_lock, self._lock, [unit.writes for unit in batch])
         self._lane.submit(work, partial(self._settle, batch))
 
@@ -124,13 +127,19 @@ class Writer:
 class _Unit:
     """Writes that stand or fall together, and who waits for them."""
 
-    __slots__ = ("is_settled", "result", "settled", "writes")
+    __slots__ = ("is_sent", "is_settled", "result", "settled", "writes")
 
     def __init__(self, writes: Writes, settled: asyncio.Future[None]) -> None:
         self.writes = writes
         self.settled = settled
+        self.is_sent = False
         self.is_settled = False
         self.result: _Result = []
+
+    def send(self) -> bool:
+        """Whether it goes to the database; it is withdrawn if its caller was cancelled before."""
+        self.is_sent = not self.settled.cancelled()
+        return self.is_sent
 
     def settle(self, result: _Result) -> None:
         self.result = result

@@ -10,7 +10,7 @@ import click
 
 import vespera
 from vespera.domain.task import TaskStatus
-from vespera.interfaces.cli.failures import one_line_errors
+from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -41,7 +41,7 @@ def _output(command: Command) -> Command:
     return as_json(debug(command))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(vespera.__version__, prog_name="vespera")
 def app() -> None:
     """Durable tasks in your own process, with proof of what was done to files."""
@@ -152,7 +152,7 @@ def verify(
 
 def _settings(database_url: str | None, workspace: Path) -> dict[str, object]:
     root = workspace.absolute()
-    embedded = f"sqlite+aiosqlite:///{root / '.vespera' / 'vespera.db'}"
+    embedded = str(root / ".vespera" / "vespera.db")  # a path needs no escaping, a URL would
     return {"database_url": database_url or embedded, "workspace": str(root)}
 
 

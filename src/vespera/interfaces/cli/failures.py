@@ -5,11 +5,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
 import vespera
-from vespera.domain.errors import VesperaError
+from vespera.domain.errors import InvalidRequest, VesperaError
 
 HOUSE = Path(vespera.__file__).parent
 LIBRARY = Path(traceback.__file__).parent
@@ -21,6 +22,38 @@ class Interrupted(Exception):
     def __init__(self, number: signal.Signals) -> None:
         super().__init__("interrupted; run the same command again to resume")
         self.exit_code = 128 + number
+
+
+class WrongUsage(click.ClickException):
+    """What was typed makes no sense. One line, where click prints the usage as well."""
+
+    exit_code = 2
+
+
+class OneLineGroup(click.Group):
+    """A group whose usage errors, and those of its commands, are one line."""
+
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Read the group's own options."""
+        with _one_line_usage():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Read the command's options and run it."""
+        with _one_line_usage():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_line_usage() -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "vespera"
+        message = " ".join(error.format_message().split())
+        raise WrongUsage(printable(f"{message} (see {path} --help)")) from error
 
 
 @contextmanager
@@ -39,10 +72,18 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
         stopped = error if isinstance(error, Interrupted) else Interrupted(signal.SIGINT)
         click.echo(str(stopped), err=True)
         raise click.exceptions.Exit(stopped.exit_code) from error
+    except InvalidRequest as error:
+        if error.field != "database_url":
+            raise _failure(error, debug=debug) from error
+        raise click.BadParameter(str(error), param_hint="--db") from error
     except Exception as error:
-        if debug:
-            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-        raise click.ClickException(printable(one_line(error))) from error
+        raise _failure(error, debug=debug) from error
+
+
+def _failure(error: Exception, *, debug: bool) -> click.ClickException:
+    if debug:
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    return click.ClickException(printable(one_line(error)))
 
 
 def one_line(error: BaseException) -> str:
@@ -52,12 +93,10 @@ def one_line(error: BaseException) -> str:
     message = " ".join(str(error).split())
     if isinstance(error, VesperaError):
         return message
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    place = _place(error)
-    return (
-        f"{place}{type(error).__name__}: {message}" if message else f"{place}{type(error).__name__}"
-    )
+    kind = type(error).__name__
+    if isinstance(error, SyntaxError) and Path(error.filename or "").is_file():
+        return f"{error.filename}:{error.lineno}: {kind}: {error.msg}"
+    return f"{_place(error)}{kind}: {message}" if message else f"{_place(error)}{kind}"
 
 
 def printable(text: str) -> str:

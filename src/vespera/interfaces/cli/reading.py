@@ -107,8 +107,7 @@ async def _of_operation(container: Container, some_id: str) -> Finding:
         raise click.ClickException(f"no task and no file operation has the id {some_id!r}")
     operation = found[operation_id]
     result = await container.get(TrackFileOperationsUseCase).verify_operation(operation_id)
-    if result.verdict is None:
-        raise click.ClickException(result.error or "")
+    assert result.verdict is not None, "an operation that exists is judged"
     return Finding(
         operation_id=operation.id,
         task_id=operation.task_id,

@@ -109,7 +109,7 @@ def _task_result(result: TaskResult) -> str:
         named = f"{result.title} ({result.task_id})"
         told = result.outcome.summary if result.outcome else ""
     else:
-        named, told = result.title or result.task_id or "", result.error or ""
+        named, told = result.title or result.task_id or "", " ".join((result.error or "").split())
     return ": ".join(part for part in (result.status or "refused", named, told) if part)
 
 

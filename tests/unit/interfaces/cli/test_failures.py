@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import re
 import signal
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from vespera.domain.errors import TaskNotFound, WiringError
+from vespera.domain.errors import InvalidRequest, TaskNotFound, WiringError
 from vespera.interfaces.cli.failures import (
     Interrupted,
     one_line,
@@ -60,9 +61,16 @@ def test_an_error_without_a_message_is_told_by_its_kind():
 
 
 def test_an_error_of_syntax_is_told_with_file_and_line():
-    error = SyntaxError("invalid syntax", ("app.py", 7, 1, "def", 7, 2))
+    error = SyntaxError("invalid syntax", (__file__, 7, 1, "def", 7, 2))
 
-    assert one_line(error) == "app.py:7: SyntaxError: invalid syntax"
+    assert one_line(error) == f"{__file__}:7: SyntaxError: invalid syntax"
+
+
+def test_an_error_of_syntax_in_no_file_is_told_like_any_other():
+    with pytest.raises(SyntaxError) as caught:
+        compile("def", "<string>", "exec")
+
+    assert re.match(rf"{__file__}:\d+: SyntaxError: .*<string>", one_line(caught.value))
 
 
 def test_a_group_of_errors_tells_each():
@@ -79,6 +87,13 @@ def test_the_traceback_is_for_those_who_ask():
     assert "Traceback (most recent call last)" in debug.stderr
     assert debug.stderr.endswith(": ValueError: seven\n")
     assert debug.exit_code == 1
+
+
+def test_a_bad_request_is_a_failure_and_not_wrong_usage():
+    outcome = outcome_of(InvalidRequest("is missing", field="title"))
+
+    assert outcome.exit_code == 1
+    assert outcome.stderr == "Error: title: is missing\n"
 
 
 def test_wrong_usage_is_exit_code_2():

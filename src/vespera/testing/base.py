@@ -1,0 +1,206 @@
+"""A base class for tests of workflows."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+import pytest_asyncio
+
+from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.persistence import TaskRepository
+from vespera.application.runtime.context import TaskContext
+from vespera.application.runtime.specialists import Specialists
+from vespera.application.workflows.task_execution_workflow import TaskResult
+from vespera.domain.task import TaskStatus
+from vespera.infrastructure.di.container import Container
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.threads import Threads
+from vespera.testing.clock import VirtualClock
+
+V = TypeVar("V")
+
+
+class AsyncTestBase:
+    """Each test of a subclass has a container of its own, and time that obeys it.
+
+        class TestCheckout(AsyncTestBase):
+            container_class = ShopContainer
+
+            async def test_an_order_is_paid(self):
+                payment = self.override(PaymentClient, AsyncMock(spec=PaymentClient))
+                task = await self.create_test_task(specialist_type="checkout")
+                result = await self.wait_for_completion(task.task_id)
+                assert result.completed
+
+    A worker runs tasks in the background. It begins with the first call of one of the methods
+    below, or when the clock first moves; until then, any part can be overridden. All waiting is
+    virtual: ``self.clock`` jumps over it. The event loop of the fixtures must be that of the tests
+    (the default of pytest-asyncio); its modes "auto" and "strict" are both fine.
+
+    Attributes:
+        container_class: what to make the containers of; give your own.
+        container: the test's container, with a database in memory.
+        clock: the container's ``Clock``.
+        workspace: the directory that the test's tasks may touch; empty, and the test's own.
+    """
+
+    container_class: ClassVar[type[Container]] = Container
+    container: Container
+    clock: VirtualClock
+    workspace: Path
+
+    def container_settings(self) -> Mapping[str, object]:
+        """Settings for the test's container, for a subclass to give; by default there are none."""
+        return {}
+
+    def override(self, key: Any, value: V) -> V:
+        """Put ``value`` in the place of a part, by type or name, until the end of the test.
+
+        Raises:
+            UnknownPart, AmbiguousPart, OverrideRefused: as for ``Container.override``.
+        """
+        self.container.override(key, value)
+        return value
+
+    def register(self, specialist_type: str, specialist: object) -> None:
+        """Let ``specialist`` (an object with ``execute``, or a plain async function of a
+        ``TaskContext``) do the test's tasks of this type.
+        """
+        self.container.get(Specialists).register(specialist_type, specialist)
+
+    async def create_test_task(self, **fields: object) -> TaskResult:
+        """Create a task, which the worker then runs.
+
+        Args:
+            fields: those of ``TaskRequest``; by default, the title is "Test Task", the type is
+                "generic" (which hands back its payload, if the container has no such type), and
+                the engine signs the task off.
+
+        Raises:
+            AssertionError: the task was refused; the message says why.
+        """
+        request = {"title": "Test Task", "specialist_type": "generic", "completion": "auto"}
+        created = await (await self._orchestrator()).create_task({**request, **fields})
+        if not created.success:
+            raise AssertionError(f"The test task was refused: {created.error}")
+        return created
+
+    async def wait_for_completion(
+        self,
+        task_id: str | None,
+        timeout: float | None = 30.0,
+    ) -> TaskResult:
+        """Wait until the task is completed; ``timeout`` is in virtual seconds.
+
+        Raises:
+            AssertionError: it will not complete: it failed, was cancelled, was refused by the
+                proof gate, waits for a task that failed, or waits to be signed off. The message
+                has its status and error; the specialist's traceback is added as a note.
+            TimeoutError: it is still under way after ``timeout``.
+        """
+        orchestrator = await self._orchestrator()
+        try:
+            async with self.clock.running():
+                result = await orchestrator.wait_for_completion(str(task_id), timeout)
+        except TimeoutError:
+            result = await self.status(task_id)
+            if result.status not in {TaskStatus.ASSIGNED, TaskStatus.EXECUTED}:
+                raise
+        if not result.completed:
+            raise await self._disappointment(result)
+        return result
+
+    async def status(self, task_id: str | None) -> TaskResult:
+        """How the task stands now."""
+        return await (await self._orchestrator()).get_task_status(str(task_id))
+
+    async def run_until_idle(self) -> None:
+        """Run everything that can run, now or after whatever virtual delay."""
+        orchestrator = await self._orchestrator()
+        async with self.clock.running():
+            await orchestrator.run_until_idle()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Mark async tests for pytest-asyncio's strict mode."""
+        super().__init_subclass__(**kwargs)
+        for name, test in inspect.getmembers(cls, inspect.iscoroutinefunction):
+            marks = {mark.name for mark in getattr(test, "pytestmark", ())}
+            if name.startswith("test") and "asyncio" not in marks:
+                pytest.mark.asyncio(test)
+
+    @pytest_asyncio.fixture(autouse=True)
+    async def _container_of_the_test(self, tmp_path: Path) -> AsyncIterator[None]:
+        others = asyncio.all_tasks()
+        self.workspace = tmp_path
+        self.container = self.container_class(
+            {"workspace": str(tmp_path), **self.container_settings()}
+        )
+        self.clock = _ClockOfTheTest(self._start_working)
+        self.clock.watch(lambda: _in_flight(self.container.get(AsyncDatabaseManager)))
+        self.clock.watch(lambda: _in_flight(self.container.get(Threads)))
+        self.container.override(Clock, self.clock)
+        self._is_working = False
+        yield
+        self._is_working = True  # too late to start now
+        async with self.clock.running():
+            await self.container.cleanup_async_services()
+        await _end(asyncio.all_tasks() - others - {asyncio.current_task()})
+
+    async def _orchestrator(self) -> TaskOrchestrator:
+        await self._start_working()
+        return self.container.get(TaskOrchestrator)
+
+    async def _start_working(self) -> None:
+        if self._is_working:
+            return
+        self._is_working = True
+        if not self.container.get(Specialists).knows("generic"):
+            self.register("generic", _hand_back_the_payload)
+        await self.container.get(TaskOrchestrator).start()
+
+    async def _disappointment(self, result: TaskResult) -> AssertionError:
+        if result.task_id is None:
+            return AssertionError(result.error)
+        task = await self.container.get(TaskRepository).get(result.task_id)
+        reason = result.error or "it waits for somebody to complete it"
+        error = AssertionError(f"Task {task.id!r} ({task.title}) is {task.status}: {reason}")
+        if task.error and task.error.traceback:
+            error.add_note(task.error.traceback)
+        return error
+
+
+class _ClockOfTheTest(VirtualClock):
+    """Before it moves, there is a worker whose tasks may need it to."""
+
+    def __init__(self, start_working: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._start_working = start_working
+
+    async def _settle(self) -> None:
+        await self._start_working()
+        await super()._settle()
+
+
+async def _hand_back_the_payload(task: TaskContext) -> object:
+    return task.payload
+
+
+def _in_flight(part: object) -> int:
+    """The part's own count, unless a mock has taken the part's place."""
+    count = getattr(part, "in_flight", 0)
+    return count if type(count) is int else 0
+
+
+async def _end(left_over: set[asyncio.Task[Any]]) -> None:
+    """Cancel what a test has left running, and tell it."""
+    running = [task for task in left_over if not task.done()]
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running)
+        names = "".join(f"\n  {task.get_name()}: {task.get_coro()}" for task in running)
+        raise AssertionError(f"The test left tasks running, which were cancelled now:{names}")

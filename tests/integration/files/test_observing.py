@@ -1,0 +1,231 @@
+"""What is seen at a path."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+from threading import Event
+
+import pytest
+from blake3 import blake3
+
+from vespera.domain.file_operation import (
+    Absent,
+    DirectoryState,
+    FileState,
+    PathState,
+    SpecialState,
+    SymlinkState,
+    UnknownState,
+)
+from vespera.infrastructure.files import looking
+from vespera.infrastructure.files.local_file_store import LocalFileStore
+from vespera.infrastructure.threads import Threads
+
+
+async def seen(store: LocalFileStore, path: str) -> PathState:
+    [state] = await store.observe([path])
+    return state
+
+
+async def test_a_file_is_known_by_content_size_and_mode(
+    store: LocalFileStore, workspace: Path
+) -> None:
+    content = os.urandom(700_000)
+    (workspace / "a.bin").write_bytes(content)
+    (workspace / "a.bin").chmod(0o4751)
+
+    assert await seen(store, "a.bin") == FileState(
+        f"b3:{blake3(content).hexdigest()}", len(content), 0o4751
+    )
+
+
+async def test_an_empty_file_is_a_file(store: LocalFileStore, workspace: Path) -> None:
+    (workspace / "empty").touch(0o644)
+
+    assert await seen(store, "empty") == FileState(looking.digest_of(b""), 0, 0o644)
+
+
+@pytest.mark.parametrize("path", ["a.txt", "no/such/directory/a.txt"])
+async def test_nothing_is_absent(store: LocalFileStore, path: str) -> None:
+    assert await seen(store, path) == Absent()
+
+
+async def test_nothing_can_be_below_a_file(store: LocalFileStore, workspace: Path) -> None:
+    (workspace / "file").touch()
+
+    assert await seen(store, "file/a.txt") == Absent()
+
+
+async def test_a_symbolic_link_is_never_followed(
+    store: LocalFileStore, workspace: Path, outside: Path
+) -> None:
+    (workspace / "link").symlink_to(outside / "secret.txt")
+    (workspace / "dangling").symlink_to("nowhere")
+    (workspace / "loop").symlink_to("loop")
+
+    assert await store.observe(["link", "dangling", "loop"]) == [
+        SymlinkState(str(outside / "secret.txt")),
+        SymlinkState("nowhere"),
+        SymlinkState("loop"),
+    ]
+
+
+async def test_a_symbolic_link_on_the_way_hides_what_is_behind(
+    store: LocalFileStore, workspace: Path, outside: Path
+) -> None:
+    (workspace / "link").symlink_to(outside)
+    state = await seen(store, "link/secret.txt")
+
+    assert isinstance(state, UnknownState)
+    assert state.reason.startswith("refused: ")
+
+
+@pytest.mark.parametrize(
+    "path", ["../outside/secret.txt", "/etc/passwd", "a/./b", "", ".vespera/x"]
+)
+@pytest.mark.usefixtures("outside")
+async def test_a_path_that_was_not_located_is_not_looked_at(
+    store: LocalFileStore, path: str
+) -> None:
+    assert isinstance(await seen(store, path), UnknownState)
+
+
+async def test_a_directory_is_a_directory(store: LocalFileStore, workspace: Path) -> None:
+    (workspace / "sub").mkdir()
+    (workspace / "sub").chmod(0o751)
+
+    assert await seen(store, "sub") == DirectoryState(0o751)
+
+
+async def test_special_files_are_never_opened(
+    store: LocalFileStore, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(workspace / "fifo")
+    monkeypatch.chdir(workspace)  # a socket's name must be short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+
+    assert await store.observe(["fifo", "socket"]) == [SpecialState("fifo"), SpecialState("socket")]
+
+
+async def test_devices_are_special(threads: Threads) -> None:
+    assert await seen(LocalFileStore("/dev", threads), "null") == SpecialState("character device")
+
+
+async def test_names_of_any_bytes_are_seen(store: LocalFileStore, workspace: Path) -> None:
+    raw = os.fsencode(workspace) + b"/caf\xe9"
+    descriptor = os.open(raw, os.O_CREAT | os.O_WRONLY)
+    os.close(descriptor)
+
+    assert isinstance(await seen(store, await store.locate(b"caf\xe9")), FileState)
+    assert await seen(store, "caf\u00e9") == Absent()
+
+
+@pytest.mark.usefixtures("ordinary_user")
+async def test_what_may_not_be_read_is_unknown(common_workspace: Path, threads: Threads) -> None:
+    (common_workspace / "closed.txt").write_text("closed")
+    (common_workspace / "closed.txt").chmod(0)
+    (common_workspace / "sub").mkdir(mode=0)
+
+    store = LocalFileStore(common_workspace, threads)
+    assert await store.observe(["closed.txt", "sub/a.txt"]) == [UnknownState("unreadable")] * 2
+    (common_workspace / "sub").chmod(0o700)
+
+
+async def test_a_missing_workspace_proves_no_absence(tmp_path: Path, threads: Threads) -> None:
+    state = await seen(LocalFileStore(tmp_path / "nowhere", threads), "a.txt")
+
+    assert isinstance(state, UnknownState)
+    assert str(tmp_path / "nowhere") in state.reason
+
+
+async def test_a_path_that_is_too_long_for_the_system_is_unknown_and_no_error(
+    store: LocalFileStore,
+) -> None:
+    assert isinstance(await seen(store, "a" * 300), UnknownState)
+
+
+async def test_a_file_that_keeps_growing_is_unstable(workspace: Path) -> None:
+    (workspace / "log").write_bytes(b"x")
+    directory = os.open(workspace, os.O_RDONLY)
+
+    class GrowingEvent(Event):
+        """Asked between two blocks: a writer strikes just then, every time."""
+
+        def is_set(self) -> bool:
+            with (workspace / "log").open("ab") as log:
+                log.write(b"x")
+            return False
+
+    try:
+        assert looking.look(directory, b"log", GrowingEvent()) == UnknownState("unstable")
+    finally:
+        os.close(directory)
+
+
+async def test_a_file_that_grew_once_is_read_again(workspace: Path) -> None:
+    (workspace / "log").write_bytes(b"one")
+    (workspace / "log").chmod(0o644)
+    directory = os.open(workspace, os.O_RDONLY)
+
+    class GrownEvent(Event):
+        """Asked between two blocks: a writer strikes the first time."""
+
+        def is_set(self) -> bool:
+            if (workspace / "log").read_bytes() == b"one":
+                (workspace / "log").write_bytes(b"one two")
+            return False
+
+    try:
+        expected = FileState(looking.digest_of(b"one two"), 7, 0o644)
+        assert looking.look(directory, b"log", GrownEvent()) == expected
+    finally:
+        os.close(directory)
+
+
+async def test_a_content_exchanged_under_the_same_time_stamp_is_seen(
+    store: LocalFileStore, workspace: Path
+) -> None:
+    (workspace / "a.txt").write_text("good")
+    before = await seen(store, "a.txt")
+    found = (workspace / "a.txt").stat()
+    (workspace / "a.txt").write_text("evil")
+    os.utime(workspace / "a.txt", ns=(found.st_atime_ns, found.st_mtime_ns))
+
+    assert await seen(store, "a.txt") != before
+
+
+async def test_a_batch_keeps_its_order(store: LocalFileStore, workspace: Path) -> None:
+    (workspace / "b").mkdir()
+    states = await store.observe(["c", "b", "a", "b"])
+
+    assert [type(state) for state in states] == [Absent, DirectoryState, Absent, DirectoryState]
+    assert await store.observe([]) == []
+
+
+@pytest.mark.usefixtures("open_descriptors")
+async def test_looking_at_a_huge_file_can_be_cancelled(
+    store: LocalFileStore, workspace: Path, threads: Threads
+) -> None:
+    with (workspace / "huge").open("wb") as file:
+        file.truncate(1 << 40)  # sparse: it takes no space, but an hour to read
+    looking_at_it = asyncio.create_task(store.observe(["huge"]))
+    while not threads.in_flight:
+        await asyncio.sleep(0)
+    looking_at_it.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking_at_it
+
+    assert threads.in_flight == 0
+
+
+async def test_the_event_loop_runs_on_meanwhile(store: LocalFileStore, workspace: Path) -> None:
+    (workspace / "big").write_bytes(bytes(32 << 20))
+    looking_at_it = asyncio.create_task(store.observe(["big"]))
+    turns = 0
+    while not looking_at_it.done():
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert turns > 10

@@ -1,0 +1,332 @@
+"""A specialist's file work: recorded, done once under replay, and proven before completion."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from vespera import (
+    Container,
+    FileStore,
+    TaskContext,
+    TaskExecutionWorkflow,
+    TaskResult,
+    TrackFileOperationsUseCase,
+)
+from vespera.application.ports.persistence import FileOperationRepository
+from vespera.application.runtime.specialists import Specialists
+from vespera.domain.file_operation import FileOperation
+
+Handler = Callable[[TaskContext], Awaitable[object]]
+
+
+@pytest.fixture
+async def container(tmp_path: Path) -> AsyncIterator[Container]:
+    async with Container(workspace=str(tmp_path)) as container:
+        yield container
+
+
+@pytest.fixture
+def run(container: Container) -> Callable[[Handler], Awaitable[TaskResult]]:
+    async def run_handler(handler: Handler, **fields: object) -> TaskResult:
+        container.get(Specialists).register("worker", handler)
+        workflow = container.get(TaskExecutionWorkflow)
+        return await workflow.run(title="A", specialist_type="worker", task_id="t", **fields)
+
+    return run_handler
+
+
+class Dying:
+    """A part at whose n-th call of one method the attempt ends, before or behind the call."""
+
+    def __init__(self, real: object, method: str, *, nth: int, behind: bool) -> None:
+        self._real, self._method, self._left, self._behind = real, method, nth, behind
+
+    def __getattr__(self, name: str) -> object:
+        real = getattr(self._real, name)
+        if name != self._method:
+            return real
+
+        async def dying(*args: object, **kwargs: object) -> object:
+            self._left -= 1
+            if self._left == 0 and not self._behind:
+                raise asyncio.CancelledError
+            result = await real(*args, **kwargs)
+            if self._left == 0 and self._behind:
+                raise asyncio.CancelledError
+            return result
+
+        return dying
+
+
+class TwoLives:
+    """The same task in two containers, one after the other, on one database file."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.workspace = tmp_path / "work"
+        self.workspace.mkdir()
+        self._settings = {
+            "database_url": f"sqlite+aiosqlite:///{tmp_path / 'tasks.db'}",
+            "workspace": str(self.workspace),
+        }
+        self.operations: list[FileOperation] = []
+
+    async def run(
+        self, handler: Handler, port: type, method: str, *, nth: int, behind: bool
+    ) -> TaskResult:
+        """Run the handler, end the attempt at the given call, and run it again to its end."""
+        first = Container(self._settings)
+        dying = Dying(first.get(port), method, nth=nth, behind=behind)
+        first.override(port, dying)
+        first.get(Specialists).register("worker", handler)
+        with pytest.raises(asyncio.CancelledError):
+            await first.get(TaskExecutionWorkflow).run(
+                title="A", specialist_type="worker", task_id="t"
+            )
+        await first.cleanup_async_services()
+        async with Container(self._settings) as second:
+            second.get(Specialists).register("worker", handler)
+            result = await second.get(TaskExecutionWorkflow).execute_task("t")
+            self.operations = [*await second.get(FileOperationRepository).of_task(result.task_id)]
+        assert result.attempt == 2
+        return result
+
+    def files(self) -> dict[str, str]:
+        return {path.name: path.read_text() for path in self.workspace.iterdir()}
+
+
+@pytest.fixture
+def lives(tmp_path: Path) -> TwoLives:
+    return TwoLives(tmp_path)
+
+
+async def test_a_written_file_is_there_and_proven(run, tmp_path: Path, container) -> None:
+    async def handler(task: TaskContext) -> None:
+        await task.files.write_text("src/answer.py", "print(42)\n")
+
+    result = await run(handler)
+
+    assert result.completed, result.error
+    assert (tmp_path / "src/answer.py").read_text() == "print(42)\n"
+    verified = await container.get(TrackFileOperationsUseCase).verify_task("t")
+    assert verified.verified
+    assert verified.total_operations == 1
+    assert result.report_id is not None
+
+
+async def test_a_file_can_be_written_changed_read_and_deleted(run, tmp_path: Path) -> None:
+    async def handler(task: TaskContext) -> str:
+        await task.files.write_text("a.txt", "one")
+        await task.files.write_bytes("a.txt", b"two")
+        seen = await task.files.read_text("a.txt")
+        await task.files.delete("a.txt")
+        await task.files.write_text("b.txt", seen)
+        return seen
+
+    result = await run(handler)
+
+    assert result.completed, result.error
+    assert result.result == "two"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.txt"]
+
+
+async def test_writing_what_is_there_already_is_fine(run, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("same")
+
+    async def handler(task: TaskContext) -> None:
+        await task.files.write_text("a.txt", "same")
+
+    result = await run(handler)
+
+    assert result.completed, result.error
+
+
+async def test_a_file_changed_behind_the_back_of_the_task_refuses_its_completion(
+    run, tmp_path: Path, container
+) -> None:
+    async def handler(task: TaskContext) -> None:
+        await task.files.write_text("a.txt", "mine")
+        (tmp_path / "a.txt").write_text("theirs")
+
+    refused = await run(handler)
+
+    assert not refused.success
+    assert refused.status == "executed"
+    assert "a.txt" in str(refused.error)
+    assert refused.findings[0].verdict == "changed_since"
+    workflow = container.get(TaskExecutionWorkflow)
+    again = await workflow.complete_task("t")
+    assert not again.success
+    assert again.findings[0].path == "a.txt"
+    (tmp_path / "a.txt").write_text("mine")
+    assert (await workflow.complete_task("t")).completed
+
+
+async def test_a_false_claim_cannot_complete(run) -> None:
+    async def handler(task: TaskContext) -> str:
+        await task.files.track_file_create("never.txt")
+        return "written, honestly"
+
+    refused = await run(handler)
+
+    assert not refused.success
+    assert "never.txt" in str(refused.error)
+    assert refused.findings[0].verdict == "refuted"
+
+
+async def test_honest_intents_of_all_kinds_complete(run, tmp_path: Path) -> None:
+    async def handler(task: TaskContext) -> None:
+        await task.files.track_file_create("a.txt")
+        (tmp_path / "a.txt").write_text("one")
+        await task.files.track_file_modify("a.txt", {"why": "better"})
+        (tmp_path / "a.txt").write_text("two")
+        await task.files.track_file_read("a.txt")
+        await task.files.track_file_delete("a.txt")
+        (tmp_path / "a.txt").unlink()
+
+    assert (await run(handler)).completed
+
+
+async def test_a_claim_recorded_from_outside_is_examined_too(run, container) -> None:
+    async def handler(task: TaskContext) -> None:
+        tracker = container.get(TrackFileOperationsUseCase).tracker_for(task.id)
+        await tracker.track_file_create("never.txt")
+
+    refused = await run(handler)
+
+    assert refused.status == "executed"
+    assert "never.txt" in str(refused.error)
+
+
+async def test_a_path_outside_fails_the_task(run, tmp_path: Path) -> None:
+    async def handler(task: TaskContext) -> None:
+        await task.files.write_text("../escaped.txt", "x")
+
+    result = await run(handler)
+
+    assert result.status == "failed"
+    assert "../escaped.txt" in str(result.error)
+    assert not (tmp_path.parent / "escaped.txt").exists()
+
+
+async def test_a_refused_note_is_a_value(run) -> None:
+    async def handler(task: TaskContext) -> bool:
+        noted = await task.files.track_file_create("../escaped.txt")
+        return noted.success
+
+    result = await run(handler)
+
+    assert result.completed
+    assert result.result is False
+
+
+@pytest.mark.parametrize("act", ["write", "delete", "delete nothing"])
+async def test_what_is_no_file_is_left_alone(run, tmp_path: Path, act: str) -> None:
+    (tmp_path / "folder").mkdir()
+
+    async def handler(task: TaskContext) -> None:
+        if act == "write":
+            await task.files.write_text("folder", "x")
+        await task.files.delete("folder" if act == "delete" else "nothing")
+
+    result = await run(handler)
+
+    assert result.status == "failed"
+    assert "FileUnreadable" in str(result.error)
+    assert (tmp_path / "folder").is_dir()
+
+
+async def test_a_symbolic_link_is_not_written_through(run, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("target")
+
+    async def handler(task: TaskContext) -> None:
+        await task.files.write_text("link", "x")
+
+    result = await run(handler)
+
+    assert result.status == "failed"
+    assert "symbolic link to 'target'" in str(result.error)
+
+
+CRASHES = [
+    pytest.param(FileOperationRepository, "add", 1, True, id="behind the intent"),
+    pytest.param(FileStore, "write", 1, False, id="before the write"),
+    pytest.param(FileStore, "write", 1, True, id="behind the write"),
+    pytest.param(FileOperationRepository, "save", 1, True, id="behind the record"),
+    pytest.param(FileOperationRepository, "add", 2, True, id="behind the second intent"),
+    pytest.param(FileStore, "delete", 1, True, id="behind the delete"),
+    pytest.param(FileOperationRepository, "save", 2, True, id="behind the record of the delete"),
+]
+
+
+@pytest.mark.parametrize(("port", "method", "nth", "behind"), CRASHES)
+async def test_a_crash_anywhere_leaves_the_same_end(
+    lives: TwoLives, port: type, method: str, nth: int, behind: bool
+) -> None:
+    (lives.workspace / "old.txt").write_text("old")
+
+    async def handler(task: TaskContext) -> str:
+        await task.files.write_text("new.txt", "new")
+        await task.files.delete("old.txt")
+        return "done"
+
+    result = await lives.run(handler, port, method, nth=nth, behind=behind)
+
+    assert result.completed, result.error
+    assert lives.files() == {"new.txt": "new"}
+    kept = [(op.kind, op.phase) for op in lives.operations]
+    assert kept == [("create", "done"), ("delete", "done")]
+
+
+async def test_a_finished_write_is_not_repeated_by_a_replay(lives: TwoLives) -> None:
+    async def handler(task: TaskContext) -> None:
+        await task.files.write_text("a.txt", "first" if task.attempt == 1 else "second")
+        await task.files.read_text("a.txt")
+
+    await lives.run(handler, FileOperationRepository, "add", nth=2, behind=True)
+
+    assert lives.files() == {"a.txt": "first"}
+
+
+async def test_somebody_else_s_edit_after_a_crash_is_not_overwritten(lives: TwoLives) -> None:
+    async def handler(task: TaskContext) -> None:
+        if task.attempt == 2:
+            (lives.workspace / "a.txt").write_text("theirs")
+        await task.files.write_text("a.txt", "mine")
+
+    result = await lives.run(handler, FileStore, "write", nth=1, behind=False)
+
+    assert result.status == "failed"
+    assert "FileConflict" in str(result.error)
+    assert lives.files() == {"a.txt": "theirs"}
+
+
+async def test_a_replay_that_touches_other_files_is_told_so(lives: TwoLives) -> None:
+    async def handler(task: TaskContext) -> None:
+        await task.files.write_text(f"{task.attempt}.txt", "x")
+
+    result = await lives.run(handler, FileStore, "write", nth=1, behind=True)
+
+    assert result.status == "failed"
+    assert "NonDeterministicTask" in str(result.error)
+    assert "'1.txt'" in str(result.error)
+    assert "'2.txt'" in str(result.error)
+
+
+async def test_notes_and_reads_are_recorded_once(lives: TwoLives) -> None:
+    (lives.workspace / "in.txt").write_text("in")
+    target = lives.workspace / "a.txt"
+
+    async def handler(task: TaskContext) -> None:
+        await task.files.track_file_create("a.txt")
+        target.write_text("one")
+        await task.files.read_bytes("in.txt")
+        await task.files.track_file_modify("a.txt")
+        target.write_text("two")
+        await task.files.write_text("b.txt", "x")
+
+    result = await lives.run(handler, FileStore, "write", nth=1, behind=True)
+
+    assert result.completed, result.error
+    assert [op.kind for op in lives.operations] == ["create", "read", "modify", "create"]

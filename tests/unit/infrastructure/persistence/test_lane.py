@@ -1,0 +1,196 @@
+import asyncio
+import sqlite3
+import threading
+
+import pytest
+
+from vespera.infrastructure.persistence.lane import Lane
+
+
+def connect():
+    return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+
+def memory(name):
+    return sqlite3.connect(
+        f"file:/{name}?vfs=memdb", uri=True, isolation_level=None, check_same_thread=False
+    )
+
+
+@pytest.fixture(params=[True, False], ids=["inline", "thread"])
+async def lane(request):
+    lane = Lane(name="lane", inline=request.param, patience=1)
+    await lane.open(connect)
+    yield lane
+    await lane.close()
+
+
+@pytest.fixture
+async def thread_lane():
+    lane = Lane(name="lane", inline=False, patience=1)
+    await lane.open(connect)
+    yield lane
+    await lane.close()
+
+
+async def test_work_gives_its_result(lane):
+    assert await lane.run(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+
+
+async def test_work_gives_its_error(lane):
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        await lane.run(lambda connection: connection.execute("SELECT * FROM x"))
+
+
+async def test_work_follows_in_the_order_of_asking(lane):
+    order = []
+    await asyncio.gather(*(lane.run(lambda _, n=n: order.append(n)) for n in range(20)))
+
+    assert order == list(range(20))
+
+
+async def test_nothing_is_in_flight_once_all_is_done(lane):
+    await lane.run(lambda _: None)
+
+    assert lane.in_flight == 0
+
+
+async def test_inline_work_needs_no_thread():
+    before = threading.active_count()
+    lane = Lane(name="lane", inline=True, patience=1)
+    await lane.open(connect)
+    await lane.run(lambda connection: connection.execute("SELECT 1"))
+    assert threading.active_count() == before
+    await lane.close()
+
+
+async def test_work_in_a_thread_is_in_flight_and_leaves_the_loop_free(thread_lane):
+    go_on = threading.Event()
+    task = asyncio.create_task(thread_lane.run(lambda _: go_on.wait(10)))
+    await asyncio.sleep(0)
+    assert thread_lane.in_flight == 1
+    go_on.set()
+
+    assert await task is True
+
+
+async def test_cancelled_work_goes_on_and_harms_nobody(thread_lane):
+    go_on = threading.Event()
+    task = asyncio.create_task(thread_lane.run(lambda _: go_on.wait(10)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+
+    assert await thread_lane.run(lambda _: "next") == "next"
+
+
+async def test_a_closed_lane_ends_its_thread():
+    lane = Lane(name="a lane to be closed", inline=False, patience=1)
+    await lane.open(connect)
+    await lane.close()
+
+    assert "a lane to be closed" not in [thread.name for thread in threading.enumerate()]
+
+
+async def test_a_closed_lane_says_that_it_is_closed():
+    lane = Lane(name="lane", inline=True, patience=1)
+    await lane.open(connect)
+    await lane.close()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        await lane.run(lambda connection: connection)
+
+
+async def test_closing_finishes_the_work_that_waits():
+    lane = Lane(name="lane", inline=False, patience=1)
+    await lane.open(connect)
+    work = asyncio.create_task(lane.run(lambda _: "done"))
+    await asyncio.sleep(0)
+    await lane.close()
+
+    assert await work == "done"
+
+
+@pytest.mark.parametrize("inline", [True, False])
+async def test_an_abandoned_lane_closes_its_connection(inline):
+    lane = Lane(name="an abandoned lane", inline=inline, patience=1)
+    connections = []
+    await lane.open(lambda: connections.append(connect()) or connections[0])
+    lane.abandon()
+    for thread in threading.enumerate():
+        if thread.name == "an abandoned lane":
+            thread.join(10)
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connections[0].execute("SELECT 1")
+
+
+@pytest.fixture
+async def two():
+    """A lane of memory, and somebody else's connection to the same database."""
+    other = memory("two-connections")
+    other.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
+    lane = Lane(name="lane", inline=True, patience=5)
+    await lane.open(lambda: memory("two-connections"))
+    yield lane, other
+    await lane.close()
+    other.close()
+
+
+def insert(number):
+    return lambda connection: connection.execute("INSERT INTO notes VALUES (?)", (number,))
+
+
+async def test_inline_work_that_meets_a_lock_waits_for_it_in_a_thread(two):
+    lane, other = two
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("INSERT INTO notes VALUES (1)")
+    task = asyncio.create_task(lane.run(insert(2)))
+    await asyncio.sleep(0)
+    assert lane.in_flight == 1
+    other.execute("COMMIT")
+    await task
+
+    assert other.execute("SELECT count(*) FROM notes").fetchone() == (2,)
+
+
+async def test_work_that_comes_while_a_lock_is_waited_for_keeps_its_place(two):
+    lane, other = two
+    other.execute("BEGIN IMMEDIATE")
+    first = asyncio.create_task(lane.run(insert(1)))
+    count = "SELECT count(*) FROM notes"
+    second = asyncio.create_task(lane.run(lambda c: c.execute(count).fetchone()))
+    await asyncio.sleep(0)
+    other.execute("ROLLBACK")
+    await first
+
+    assert await second == (1,)
+
+
+async def test_after_a_wait_for_a_lock_work_is_done_inline_again(two):
+    lane, other = two
+    other.execute("BEGIN IMMEDIATE")
+    task = asyncio.create_task(lane.run(insert(1)))
+    await asyncio.sleep(0)
+    other.execute("ROLLBACK")
+    await task
+
+    here = await lane.run(lambda _: threading.current_thread())
+
+    assert here is threading.main_thread()
+
+
+async def test_a_lock_held_for_too_long_is_an_error():
+    other = memory("held")
+    other.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
+    lane = Lane(name="lane", inline=True, patience=0.01)
+    await lane.open(lambda: memory("held"))
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await lane.run(insert(1))
+    finally:
+        await lane.close()
+        other.close()
