@@ -44,7 +44,7 @@ def stdlib_rate(path: Path, durability: str, count: int) -> float:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=wal")
     connection.execute(f"PRAGMA synchronous={durability}")
-    connection.execute("CREATE TABLE task (id TEXT PRIMARY KEY, state TEXT, data BLOB) WITHOUT ROWID")
+    connection.execute("CREATE TABLE task (id TEXT PRIMARY KEY, state TEXT, data) WITHOUT ROWID")
     connection.execute("CREATE TABLE step (task TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID")
     started = time.perf_counter()
     for number in range(count):

@@ -237,9 +237,11 @@ def _telling_nodes(tree: ast.Module) -> Iterator[tuple[ast.AST, Function | None]
             yield node, function
         own = node if isinstance(node, Function) else None
         body = set(own.body) if own else ()
-        for child in ast.iter_child_nodes(node):
-            if child._fields:  # not a mere operator or context
-                waiting.append((child, own if child in body else function))
+        waiting.extend(
+            (child, own if child in body else function)
+            for child in ast.iter_child_nodes(node)
+            if child._fields  # operators and contexts have none, and tell nothing
+        )
 
 
 def _decisions(node: ast.AST) -> int:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vespera.application.workflows.task_execution_workflow import (
         TaskExecutionWorkflow as TaskExecutionWorkflow,
     )
-    from vespera.application.workflows.task_execution_workflow import TaskResult as TaskResult
+    from vespera.application.workflows.task_result import TaskResult as TaskResult
     from vespera.domain.errors import VesperaError as VesperaError
     from vespera.domain.retry import RetryPolicy as RetryPolicy
     from vespera.domain.task import TaskOutcome as TaskOutcome
@@ -62,7 +62,7 @@ else:
         "TaskOutcome": "domain.task",
         "TaskRepository": "application.ports.persistence",
         "TaskRequest": "domain.task",
-        "TaskResult": "application.workflows.task_execution_workflow",
+        "TaskResult": "application.workflows.task_result",
         "TaskStatus": "domain.task",
         "TrackFileOperationsUseCase": "application.usecases.track_file_operations",
         "UnitOfWork": "application.ports.persistence",

@@ -48,6 +48,10 @@ class Coder:
         return TaskOutcome(summary="wrote the answer", artifacts=["src/answer.py"])
 
 
+async def edit(task: TaskContext) -> str:
+    return task.title
+
+
 class CountTasksUseCase:
     def __init__(self, *, tasks: TaskRepository) -> None:
         self.tasks = tasks
@@ -58,7 +62,11 @@ class MyContainer(Container):
         OpenAiChatModel, api_key=Container.config.openai_key
     )
     count_tasks = providers.Factory(CountTasksUseCase, tasks=Container.tasks)
-    specialists = providers.Aggregate(coder=providers.Factory(Coder, llm=llm))
+    specialists = providers.Aggregate(
+        coder=providers.Factory(Coder, llm=llm),
+        editor=providers.Object(edit),
+        counter=providers.Factory(CountTasksUseCase, tasks=Container.tasks),
+    )
 
     def helper(self) -> int:
         return 1
@@ -94,8 +102,8 @@ assert_type(container.count_tasks(), CountTasksUseCase)
 assert_type(OtherContainer().llm(), ChatModel)
 
 container.get(3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
-container.taks  # type: ignore[attr-defined]  # noqa: B018  # pyright: ignore
-container.taks = 1  # type: ignore[attr-defined]  # pyright: ignore
+container.taks  # type: ignore[attr-defined]  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+container.taks = 1  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 # -------------------------------------------------------------------------------------- overriding

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import cast
 
 from vespera.domain.errors import InvalidRequest, StepFailed
 
@@ -71,10 +70,11 @@ class RetryPolicy:
                 raise InvalidRequest(hint, field=f"retry.{name}")
         values = dict(given)
         kinds = values.get("retry_on", ("Exception",))
-        listed = isinstance(kinds, list | tuple)
-        if not listed or not all(isinstance(kind, str | type) for kind in kinds):
+        if not isinstance(kinds, list | tuple) or not all(
+            isinstance(kind, str | type) for kind in kinds
+        ):
             raise InvalidRequest("must be a list of exception names", field="retry.retry_on")
-        values["retry_on"] = tuple(cast("list[str]", kinds))
+        values["retry_on"] = tuple(kinds)
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks each
 
     def allows(self, error: BaseException, failures: int) -> bool:

@@ -14,7 +14,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.specialists import Specialists
-from vespera.application.workflows.task_execution_workflow import TaskResult
+from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.task import TaskStatus
 from vespera.infrastructure.di.container import Container
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager

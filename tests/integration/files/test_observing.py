@@ -1,10 +1,13 @@
 """What is seen at a path."""
 
 import asyncio
+import errno
+import io
 import os
 import socket
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 from blake3 import blake3
@@ -229,3 +232,74 @@ async def test_the_event_loop_runs_on_meanwhile(store: LocalFileStore, workspace
         turns += 1
 
     assert turns > 10
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        ("file", "link", SymlinkState("elsewhere")),
+        ("file", "fifo", SpecialState("fifo")),
+        ("file", "socket", SpecialState("socket")),
+        ("file", "directory", DirectoryState(0o700)),
+        ("file", "nothing", Absent()),
+        ("link", "file", FileState(looking.digest_of(b"content"), 7, 0o644)),
+        ("link", "nothing", Absent()),
+    ],
+)
+@pytest.mark.usefixtures("open_descriptors")
+async def test_what_is_exchanged_while_it_is_looked_at_is_looked_at_again(
+    store: LocalFileStore,
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    first: str,
+    then: str,
+    expected: PathState,
+) -> None:
+    monkeypatch.chdir(workspace)
+    put_there(first)
+    real = os.stat
+
+    def exchanged_right_after(*args: Any, **options: Any) -> os.stat_result:
+        found = real(*args, **options)
+        if options.get("dir_fd") is not None and args[0] == b"a":
+            monkeypatch.setattr(os, "stat", real)
+            Path("a").unlink()
+            put_there(then)
+        return found
+
+    monkeypatch.setattr(os, "stat", exchanged_right_after)
+
+    assert await seen(store, "a") == expected
+
+
+@pytest.mark.usefixtures("open_descriptors")
+@pytest.mark.parametrize("thing", ["file", "link"])
+async def test_a_failing_disk_is_told(
+    store: LocalFileStore, workspace: Path, monkeypatch: pytest.MonkeyPatch, thing: str
+) -> None:
+    monkeypatch.chdir(workspace)
+    put_there(thing)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(io, "FileIO", fail)
+    monkeypatch.setattr(os, "readlink", fail)
+
+    assert await seen(store, "a") == UnknownState("io_error: Input/output error")
+
+
+def put_there(thing: str) -> None:
+    """Make ``a`` in the current directory, whose name may be too long for a socket."""
+    if thing == "file":
+        Path("a").write_bytes(b"content")
+        Path("a").chmod(0o644)
+    elif thing == "link":
+        Path("a").symlink_to("elsewhere")
+    elif thing == "directory":
+        Path("a").mkdir(mode=0o700)
+    elif thing == "fifo":
+        os.mkfifo("a")
+    elif thing == "socket":
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind("a")

@@ -151,6 +151,18 @@ def test_a_directory_that_cannot_be_made_is_told_with_its_path(tmp_path):
         LockFileOwners(tmp_path / "file" / "owners").register()
 
 
+def test_a_forked_child_closes_its_copies_of_the_locks(directory, monkeypatch):
+    in_child = []
+    monkeypatch.setattr(os, "register_at_fork", lambda **calls: in_child.append(calls))
+    owners = LockFileOwners(directory)
+    before = open_files()
+    owners.register()
+    in_child[0]["after_in_child"]()
+    assert open_files() == before
+    del owners
+    in_child[0]["after_in_child"]()
+
+
 WORKER = """
 import sys, os
 from pathlib import Path

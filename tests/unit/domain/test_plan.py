@@ -1,5 +1,7 @@
 """In which order tasks are created, and whether they can ever run."""
 
+from itertools import pairwise
+
 import pytest
 
 from vespera.domain.errors import DependencyCycle
@@ -35,4 +37,4 @@ def test_a_cycle_is_shown_in_the_direction_of_waiting() -> None:
     path = caught.value.path
     assert path[0] == path[-1]
     waits = {"a": "b", "b": "c", "c": "a"}
-    assert all(waits[one] == other for one, other in zip(path, path[1:], strict=False))
+    assert all(waits[one] == other for one, other in pairwise(path))

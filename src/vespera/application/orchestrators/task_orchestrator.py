@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from vespera.application.workflows.task_execution_workflow import (
-    TaskExecutionWorkflow,
-    TaskResult,
-)
+from vespera.application.workflows.task_execution_workflow import TaskExecutionWorkflow
+from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import InvalidRequest, TaskNotFound
 from vespera.domain.ids import TaskId
 from vespera.domain.request import parse_request
@@ -40,7 +38,7 @@ class TaskOrchestrator(TaskExecutionWorkflow):
     async def wait_for_completion(
         self,
         task_id: str,
-        timeout: float | None = None,  # noqa: ASYNC109  (the seconds are ours)
+        timeout: float | None = None,
     ) -> TaskResult:
         """Wait until nothing more will come of the task, running what is ready meanwhile.
 
@@ -78,7 +76,7 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         self,
         requests: Iterable[TaskRequest | Mapping[str, object]],
         *,
-        timeout: float | None = None,  # noqa: ASYNC109  (the seconds are ours)
+        timeout: float | None = None,
     ) -> list[TaskResult]:
         """Create all of the tasks, run them side by side, and complete each when it is proven.
 

@@ -1,6 +1,5 @@
 """Run once, remember, replay: one attempt's view of the steps recorded so far."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -41,7 +40,7 @@ class StepLog:
         self.lost = False
         self._recorded = {(r.name, r.occurrence): r for r in records}
         self._next_seq = max((r.seq for r in records), default=0) + 1
-        self._asked: Counter[str] = Counter()
+        self._asked: dict[str, int] = {}
         self._fresh: list[str] = []
         self._reopened_at: int | None = None
         self._lease = lease
@@ -49,8 +48,8 @@ class StepLog:
 
     def ask(self, name: str) -> tuple[Key, StepRecord | None]:
         """The key of this request for step ``name``, and its record if it is to be replayed."""
-        self._asked[name] += 1
-        key = (name, self._asked[name])
+        self._asked[name] = occurrence = self._asked.get(name, 0) + 1
+        key = (name, occurrence)
         record = self._recorded.get(key)
         if record is None:
             self._fresh.append(name)
@@ -97,7 +96,7 @@ class StepLog:
         missing = [
             record.name
             for (name, occurrence), record in self._recorded.items()
-            if occurrence > self._asked[name] and not self._excused(record)
+            if occurrence > self._asked.get(name, 0) and not self._excused(record)
         ]
         if missing:
             asked = f"; it asked for {_listed(self._fresh)} instead" if self._fresh else ""

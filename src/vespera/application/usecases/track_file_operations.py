@@ -1,6 +1,5 @@
 """Record what is said of files, and find out whether it is so."""
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import groupby
@@ -9,17 +8,18 @@ from operator import attrgetter
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
-from vespera.domain.errors import InvalidRequest, RequestError, WorkspaceError
+from vespera.application.usecases.file_statements import Statement, checked_id
+from vespera.domain.context_recovery import recovery_info
+from vespera.domain.errors import RequestError, WorkspaceError
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
-    Absent,
     FileOperation,
     OperationKind,
     PathState,
     Phase,
-    UnknownState,
 )
 from vespera.domain.ids import OperationId, ReportId, TaskId
+from vespera.domain.repeated_intent import is_open_to_repetition, repeats
 from vespera.domain.verification import Finding, Report, Verdict, judge
 
 
@@ -124,7 +124,7 @@ class TrackFileOperationsUseCase:
         Raises:
             StorageError: the database cannot do its work.
         """
-        said = _Said(operation_context, metadata, task_id, after, expected)
+        said = Statement(operation_context, metadata, task_id, after, expected)
         return await self._track(OperationKind.CREATE, file_path, said)
 
     async def track_file_modification(
@@ -137,11 +137,8 @@ class TrackFileOperationsUseCase:
         after: bool = False,
         expected: PathState | None = None,
     ) -> TrackFileOperationResult:
-        """Record that a file is about to be modified, or (``after``) that it was.
-
-        Arguments, result and errors are those of ``track_file_creation``.
-        """
-        said = _Said(operation_context, metadata, task_id, after, expected)
+        """Record a modification, intended or (``after``) made; as ``track_file_creation``."""
+        said = Statement(operation_context, metadata, task_id, after, expected)
         return await self._track(OperationKind.MODIFY, file_path, said)
 
     async def track_file_deletion(
@@ -154,11 +151,8 @@ class TrackFileOperationsUseCase:
         after: bool = False,
         expected: PathState | None = None,
     ) -> TrackFileOperationResult:
-        """Record that a file is about to be deleted, or (``after``) that it was.
-
-        Arguments, result and errors are those of ``track_file_creation``.
-        """
-        said = _Said(operation_context, metadata, task_id, after, expected)
+        """Record a deletion, intended or (``after``) made; as ``track_file_creation``."""
+        said = Statement(operation_context, metadata, task_id, after, expected)
         return await self._track(OperationKind.DELETE, file_path, said)
 
     async def track_file_read(
@@ -171,11 +165,8 @@ class TrackFileOperationsUseCase:
         after: bool = False,
         expected: PathState | None = None,
     ) -> TrackFileOperationResult:
-        """Record that a file is read, with the content it has now.
-
-        Arguments, result and errors are those of ``track_file_creation``.
-        """
-        said = _Said(operation_context, metadata, task_id, after, expected)
+        """Record that a file is read, with the content it has now; as ``track_file_creation``."""
+        said = Statement(operation_context, metadata, task_id, after, expected)
         return await self._track(OperationKind.READ, file_path, said)
 
     async def verify_operation(self, operation_id: str) -> VerifyOperationResult:
@@ -187,7 +178,7 @@ class TrackFileOperationsUseCase:
             StorageError: the database cannot do its work.
         """
         try:
-            known = OperationId(_checked_id(operation_id, "operation_id"))
+            known = OperationId(checked_id(operation_id, "operation_id"))
             operation = await self._operations.get(known)
         except RequestError as refusal:
             return VerifyOperationResult(
@@ -215,7 +206,7 @@ class TrackFileOperationsUseCase:
             StorageError: the database cannot do its work.
         """
         try:
-            task = TaskId(_checked_id(task_id, "task_id"))
+            task = TaskId(checked_id(task_id, "task_id"))
         except RequestError as refusal:
             return VerifyTaskResult(success=False, error=str(refusal))
         return await self._stored(await self.examine(task))
@@ -230,11 +221,7 @@ class TrackFileOperationsUseCase:
         return await self._stored(self._report(None, judged.values()))
 
     async def examine(self, task_id: TaskId) -> Report:
-        """Judge all operations of a task without storing the report.
-
-        Raises:
-            StorageError: the database cannot do its work.
-        """
+        """Judge all operations of a task as ``verify_task`` does, without storing the report."""
         own = await self._operations.of_task(task_id)
         judged = await self._judge_paths({operation.path for operation in own})
         return self._report(task_id, [judged[operation.id] for operation in own])
@@ -244,7 +231,7 @@ class TrackFileOperationsUseCase:
         return FileTracker(self, self._operations, TaskId(task_id))
 
     async def _track(
-        self, kind: OperationKind, file_path: AnyPath, said: "_Said"
+        self, kind: OperationKind, file_path: AnyPath, said: Statement
     ) -> TrackFileOperationResult:
         try:
             said.check()
@@ -260,7 +247,7 @@ class TrackFileOperationsUseCase:
         recorded = (first or operation).id
         return TrackFileOperationResult(success=True, file_path=file_path, operation_id=recorded)
 
-    async def _observe(self, kind: OperationKind, path: str, said: "_Said") -> FileOperation:
+    async def _observe(self, kind: OperationKind, path: str, said: Statement) -> FileOperation:
         [state] = await self._files.observe([path])
         return FileOperation(
             id=OperationId(self._new_id()),
@@ -278,10 +265,10 @@ class TrackFileOperationsUseCase:
 
     async def _said_before(self, operation: FileOperation) -> FileOperation | None:
         """The intent that ``operation`` repeats: an attempt after a crash says it all again."""
-        if operation.task_id is None or not _can_be_repeated(operation):
+        if not is_open_to_repetition(operation):
             return None
         chain = await self._operations.on_paths([operation.path])
-        return chain[-1] if chain and _repeats(operation, chain[-1]) else None
+        return chain[-1] if chain and repeats(operation, chain[-1]) else None
 
     async def _judge_paths(self, paths: Collection[str]) -> Mapping[OperationId, Finding]:
         """Findings on everybody's operations on these paths, in the order of recording.
@@ -387,11 +374,7 @@ class FileTracker:
         )
 
     async def verify_all_operations(self) -> VerifyAllOperationsResult:
-        """Judge the task's operations, and store the report.
-
-        Raises:
-            StorageError: the database cannot do its work.
-        """
+        """Judge the task's operations, and store the report; as ``verify_task``."""
         result = await self._use_case.verify_task(self.task_id)
         return VerifyAllOperationsResult(
             success=result.success,
@@ -407,115 +390,9 @@ class FileTracker:
 
         Plain JSON values: ``open_intents`` (announced, but not seen on the disk: probably under
         way at a crash), ``files_affected`` (path -> operations with verdicts, oldest first) and
-        ``failed_verifications`` (each with ``next_action``).
-
-        Raises:
-            StorageError: the database cannot do its work.
+        ``failed_verifications`` (each with ``next_action``). Errors are those of ``verify_task``.
         """
         report = await self._use_case.examine(self.task_id)
         recorded = await self._operations.find([f.operation_id for f in report.findings])
-        return _recovery_info(self.task_id, report, recorded)
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """The arguments of a ``track_*`` call."""
-
-    operation_context: Mapping[str, object] | None
-    metadata: Mapping[str, object] | None
-    task_id: str | None
-    after: bool
-    expected: PathState | None
-
-    @property
-    def task(self) -> TaskId | None:
-        given: object = self.task_id
-        if given is None and self.operation_context is not None:
-            given = self.operation_context.get("task_id")
-        return None if given is None else TaskId(_checked_id(given, "task_id"))
-
-    def check(self) -> None:
-        _check_mapping(self.operation_context, "operation_context")
-        _check_mapping(self.metadata, "metadata")
-        if self.expected is not None and not isinstance(self.expected, PathState):
-            raise InvalidRequest("must be a PathState, as a verification gives", field="expected")
-        if not isinstance(self.after, bool):
-            raise InvalidRequest("must be True or False", field="after")
-
-
-def _checked_id(given: object, field: str) -> str:
-    if not isinstance(given, str) or not given:
-        raise InvalidRequest(f"must be text that is not empty, not {given!r}", field=field)
-    if not given.isprintable():
-        raise InvalidRequest(f"must be printable text, not {given!r}", field=field)
-    return given
-
-
-def _check_mapping(given: object, field: str) -> None:
-    if given is None:
-        return
-    if not isinstance(given, Mapping):
-        raise InvalidRequest(f"must be a mapping, not {type(given).__name__}", field=field)
-    if not all(isinstance(key, str) for key in given):
-        raise InvalidRequest("its keys must be text", field=field)
-    try:
-        json.dumps(dict(given), allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequest(f"must hold plain JSON values only: {error}", field=field) from error
-
-
-def _can_be_repeated(operation: FileOperation) -> bool:
-    return operation.phase is Phase.INTENT and operation.kind is not OperationKind.READ
-
-
-def _repeats(operation: FileOperation, latest: FileOperation) -> bool:
-    """Whether the intent says what the latest one said, and the disk shows that it may be so.
-
-    A modification that was carried out is no repetition: the next one is a modification anew.
-    """
-    said = (operation.task_id, operation.kind, operation.phase, operation.expected)
-    if said != (latest.task_id, latest.kind, latest.phase, latest.expected):
-        return False
-    now = operation.before
-    if isinstance(now, UnknownState):
-        return False
-    return now == latest.before or _is_carried_out(latest, now)
-
-
-def _is_carried_out(intent: FileOperation, now: PathState) -> bool:
-    if intent.kind is OperationKind.CREATE:
-        return intent.before == Absent()
-    return intent.kind is OperationKind.DELETE and now == Absent()
-
-
-def _recovery_info(
-    task_id: TaskId, report: Report, recorded: Mapping[OperationId, FileOperation]
-) -> Mapping[str, object]:
-    files: dict[str, list[Mapping[str, object]]] = {}
-    for finding in report.findings:
-        files.setdefault(finding.path, []).append(_told(finding))
-    return {
-        "task_id": task_id,
-        "verified_at": report.verified_at.isoformat(),
-        "total_operations": len(report.findings),
-        "all_verified": report.verified,
-        "open_intents": [
-            _told(finding)
-            for finding in report.refused
-            if _can_be_repeated(recorded[finding.operation_id])
-        ],
-        "files_affected": files,
-        "failed_verifications": [
-            {**_told(finding), "next_action": finding.remedy} for finding in report.refused
-        ],
-    }
-
-
-def _told(finding: Finding) -> Mapping[str, object]:
-    return {
-        "operation_id": finding.operation_id,
-        "file_path": finding.path,
-        "kind": finding.kind.value,
-        "verdict": finding.verdict.value,
-        "reason": finding.reason,
-    }
+        intents = {known.id for known in recorded.values() if known.phase is Phase.INTENT}
+        return recovery_info(report, intents)

@@ -16,6 +16,7 @@ from vespera.application.runtime.settling import Settling
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.worker import Worker
+from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import (
     DuplicateRow,
     IllegalTransition,
@@ -27,50 +28,13 @@ from vespera.domain.errors import (
     TaskNotFound,
     UnreadableValue,
 )
-from vespera.domain.ids import ReportId, TaskId
+from vespera.domain.ids import TaskId
 from vespera.domain.plan import in_order
 from vespera.domain.request import Given, parse_outcome, parse_request
 from vespera.domain.task import Completion, Task, TaskOutcome, TaskRequest, TaskStatus
 from vespera.domain.verification import Finding
 
 MOST_TRIES: Final = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskResult:
-    """What came of a call, and how the task stands.
-
-    ``success`` says whether the call did what it was asked to; ``error`` says why not, and names
-    the field or the id. ``status`` compares with text: ``result.status == "completed"``.
-    ``findings`` are those by which the proof gate refused the completion.
-    """
-
-    success: bool
-    error: str | None = None
-    task_id: TaskId | None = None
-    status: TaskStatus | None = None
-    title: str = ""
-    specialist_type: str = ""
-    outcome: TaskOutcome | None = None
-    findings: tuple[Finding, ...] = ()
-    report_id: ReportId | None = None
-    attempt: int = 0
-    failures: int = 0
-
-    @property
-    def completed(self) -> bool:
-        """Whether the task is signed off."""
-        return self.status is TaskStatus.COMPLETED
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will happen to the task."""
-        return self.status in {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
-
-    @property
-    def result(self) -> object:
-        """What the specialist handed back; None before that."""
-        return self.outcome.result if self.outcome else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,7 +314,7 @@ class TaskExecutionWorkflow:
         task = signed.task
         done = task.status in {TaskStatus.COMPLETED, TaskStatus.EXECUTED} and not signed.refused
         error = None if done and not task.error else await self._why_not(task)
-        return replace(self._result(task, error=error), findings=signed.refused)
+        return self._result(task, error=error, findings=signed.refused)
 
     async def _why_not(self, task: Task) -> str:
         if task.status is TaskStatus.ASSIGNED:
@@ -380,7 +344,9 @@ class TaskExecutionWorkflow:
             return self._result(found[TaskId(task_id)], error=str(error))
         return TaskResult(success=False, error=str(error))
 
-    def _result(self, task: Task, *, error: str | None = None) -> TaskResult:
+    def _result(
+        self, task: Task, *, error: str | None = None, findings: tuple[Finding, ...] = ()
+    ) -> TaskResult:
         outcome = None
         if task.outcome is not None:
             try:
@@ -395,6 +361,7 @@ class TaskExecutionWorkflow:
             title=task.title,
             specialist_type=task.specialist_type,
             outcome=outcome,
+            findings=findings,
             report_id=task.report_id,
             attempt=task.attempt,
             failures=task.failures,

@@ -53,12 +53,17 @@ else:
     class _Native(containers.DynamicContainer, containers.DeclarativeContainer):
         """Class and instance in one: dependency-injector makes its instances of another class."""
 
+        auto_load_config = False
+
         @classmethod
         def instance_type(cls) -> Self:
             """Make the instance; called by ``DeclarativeContainer.__new__``."""
             self = object.__new__(cls)
             containers.DynamicContainer.__init__(self)
             return self
+
+        def apply_container_providers_overridings(self) -> None:
+            """Do nothing, at once: there are no containers inside."""
 
         def __setattr__(self, name: str, value: object) -> None:
             is_part = isinstance(value, providers.Provider) and name != "parent"
@@ -239,7 +244,7 @@ class _Blueprint:
 
     def check_settings(self, given: Mapping[Any, object]) -> None:
         """Refuse settings that no part reads and that have no default."""
-        for name in given.keys() - self.settings:
+        for name in sorted(given.keys() - self.settings, key=str):
             near = did_you_mean(str(name), self.settings)
             if name in self.parts:
                 near = f" It is a part: container.override({name!r}, ...)."

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
 from vespera.application.ports.clock import Clock
@@ -64,10 +64,15 @@ def poll_of(database: AsyncDatabaseManager) -> timedelta | None:
 
 
 def catalogue_of(
-    specialists: providers.Aggregate,
+    specialists: providers.Aggregate[Any],
 ) -> Callable[[], Mapping[str, Callable[[], object]]]:
     """The specialists' factories, as they are overridden at the moment of asking."""
-    return lambda: (specialists.last_overriding or specialists).providers
+
+    def catalogue() -> Mapping[str, Callable[[], object]]:
+        named: Any = specialists.last_overriding or specialists
+        return named.providers  # type: ignore[no-any-return]
+
+    return catalogue
 
 
 class Container(BaseContainer):
@@ -116,7 +121,7 @@ class Container(BaseContainer):
     reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
 
     # Who does the work. A subclass gives its own.
-    specialists = providers.Aggregate()
+    specialists: providers.Aggregate[Any] = providers.Aggregate()
 
     # The use cases.
     track_file_operations = providers.Singleton(

@@ -42,15 +42,16 @@ def walk(roots: Iterable[Part], children: Callable[[Part], Iterable[Part]] = use
 
 
 def holders(
-    target: Part, roots: Iterable[Part], children: Callable[[Part], Iterable[Part]] = uses
+    target: Part, graph: Iterable[Part], children: Callable[[Part], Iterable[Part]] = uses
 ) -> list[Part]:
-    """The target, and all whose objects hold the target's object, directly or through others.
+    """The target, and all of the graph (as ``walk`` gives it) whose objects hold the target's
+    object, directly or through others.
 
     What is given another provider (``x.provider``, an ``Aggregate``) asks it anew each time, and
     holds nothing.
     """
     found = {target: None}
-    for provider in walk(roots):
+    for provider in graph:
         late = isinstance(provider, providers.Delegate | providers.Aggregate)
         if not late and not found.keys().isdisjoint(children(provider)):
             found[provider] = None

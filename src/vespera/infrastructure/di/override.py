@@ -24,7 +24,8 @@ class Override(Generic[V]):
         self._name, self._value = name, value
         self._parts, self._target = parts, parts[name]
         self._in_force = in_force
-        reason = self._reason_against()
+        graph = walk(parts.values())
+        reason = self._reason_against(graph)
         if reason:
             raise OverrideRefused(f"{name} cannot be overridden: {reason}.")
         given: Any = value if isinstance(value, providers.Provider) else providers.Object(value)
@@ -33,7 +34,7 @@ class Override(Generic[V]):
             provider.disable_async_mode()
         self._target.override(self._given)
         self._in_force.append(self)
-        self._drop_cached()
+        self._drop_cached(graph)
 
     def undo(self) -> None:
         """Take this override away, and no other. Nothing happens if that was done already.
@@ -43,7 +44,8 @@ class Override(Generic[V]):
         """
         if self not in self._in_force:
             return
-        started = self._services(running=False)
+        graph = walk(self._parts.values())
+        started = self._services(graph, running=False)
         if started:
             raise OverrideRefused(
                 f"The override of {self._name} cannot be undone: {started} was started with it."
@@ -56,7 +58,7 @@ class Override(Generic[V]):
         for other in others:
             self._target.override(other)
         self._in_force.remove(self)
-        self._drop_cached()
+        self._drop_cached(graph)
 
     def __enter__(self) -> V:
         return self._value
@@ -70,9 +72,9 @@ class Override(Generic[V]):
     async def __aexit__(self, *_error: object) -> None:
         self.undo()
 
-    def _reason_against(self) -> str:
+    def _reason_against(self, graph: list[Part]) -> str:
         value, target, reason = self._value, self._target, ""
-        running = self._services(running=True)
+        running = self._services(graph, running=True)
         if isinstance(target, providers.Aggregate):
             reason = f"it is a group; override one of its parts, {self._name}.<part>"
         elif isinstance(target, providers.Configuration):
@@ -87,15 +89,15 @@ class Override(Generic[V]):
             reason = f"{running} runs with it; override before the start or the first use"
         return reason
 
-    def _services(self, *, running: bool) -> str:
+    def _services(self, graph: list[Part], *, running: bool) -> str:
         """The services that hold the part and were started, or started themselves."""
-        holding = holders(self._target, self._parts.values(), uses_now)
+        holding = holders(self._target, graph, uses_now)
         services = [provider for provider in holding if isinstance(provider, Service)]
         found = [s for s in services if s.started or (running and s.running)]
-        return " and ".join(map(names_of(self._parts), found))
+        return " and ".join(map(names_of(self._parts), found)) if found else ""
 
-    def _drop_cached(self) -> None:
+    def _drop_cached(self, graph: list[Part]) -> None:
         """What was built with the other object is built anew when it is asked for."""
-        for provider in holders(self._target, self._parts.values()):
+        for provider in holders(self._target, graph):
             if isinstance(provider, providers.BaseSingleton):
                 provider.reset()

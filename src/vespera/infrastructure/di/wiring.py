@@ -49,9 +49,10 @@ class _Linking:
         self._making: list[str] = []
         self._memo: dict[int, Any] = {}
         for klass in reversed(cls.__mro__):
-            declared = vars(klass).get("providers", {})
+            own = vars(klass).get("cls_providers", vars(klass))  # a mixin may be no container
+            declared = _only_parts(vars(klass).get("providers", vars(klass)))
             self._aliases |= {provider: name for name, provider in declared.items()}
-            self.winners |= {name: declared[name] for name in vars(klass).get("cls_providers", {})}
+            self.winners |= {name: part for name, part in declared.items() if name in own}
 
     def part(self, name: str) -> Part:
         """The part of that name, linked."""
@@ -94,6 +95,11 @@ class _Linking:
             provider.set_attributes(**attributes)
         copy: Part = providers.deepcopy(provider, self._memo)
         return copy
+
+
+def _only_parts(attributes: Mapping[str, Any]) -> dict[str, Part]:
+    found = {n: value for n, value in attributes.items() if isinstance(value, providers.Provider)}
+    return {name: part for name, part in found.items() if not isinstance(part, providers.Self)}
 
 
 def _keep_arguments(provider: Any) -> None:

@@ -130,17 +130,22 @@ def _stream(
         if error.errno in _REPLACED_MEANWHILE:
             return None
         raise
-    with io.FileIO(descriptor) as file:
+    try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             return None
-        length = _pass_on(file, take, before.st_size, stop)
+        length = _pass_on(descriptor, take, before.st_size, stop)
         after = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
     return after if _key(before) == _key(after) and length == after.st_size else None
 
 
-def _pass_on(file: io.FileIO, take: Callable[[memoryview], object], size: int, stop: Event) -> int:
+def _pass_on(
+    descriptor: int, take: Callable[[memoryview], object], size: int, stop: Event
+) -> int:
     """Pass on what is read until the end, or until it is more than ``size``; give its length."""
+    file = io.FileIO(descriptor, closefd=False)
     block = memoryview(bytearray(min(size + 1, _BLOCK)))
     length = 0
     # A file that grows faster than it is read has no end.

@@ -1,6 +1,5 @@
 """How connections are opened."""
 
-import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from vespera.domain.errors import DatabaseCorrupt, DatabaseReadOnly
 from vespera.infrastructure.persistence.location import Location
 
+_MAGIC = b"SQLite format 3\0"
 _WAL_BUG_FIXED = (3, 51, 3)
 
 
@@ -68,8 +68,8 @@ def make_place_for(path: Path) -> None:
     """Make the directory of a database file; ``.vespera`` is its owner's alone.
 
     Raises:
-        DatabaseReadOnly: the directory cannot be made.
-        DatabaseCorrupt: a directory is where the file should be.
+        DatabaseReadOnly: the directory cannot be made, or the file cannot be read.
+        DatabaseCorrupt: what is there is no database; it is not touched.
     """
     parent = path.parent
     try:
@@ -80,7 +80,21 @@ def make_place_for(path: Path) -> None:
         raise DatabaseReadOnly(
             f"{path}: its directory cannot be made: {error.strerror}; choose another place."
         ) from error
-    if path.is_dir():
-        raise DatabaseCorrupt(f"{path}: this is a directory, not a database file.")
-    if path.exists() and not os.access(path, os.R_OK):
-        raise DatabaseReadOnly(f"{path}: the file cannot be read; check its permissions.")
+    _refuse_what_is_no_database(path)
+
+
+def _refuse_what_is_no_database(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        return
+    except IsADirectoryError as error:
+        raise DatabaseCorrupt(f"{path}: this is a directory, not a database file.") from error
+    except OSError as error:
+        raise DatabaseReadOnly(f"{path}: the file cannot be read: {error.strerror}.") from error
+    if beginning not in (b"", _MAGIC):
+        raise DatabaseCorrupt(
+            f"{path}: the file is no database, or its beginning is damaged; it was left untouched."
+            " Restore a copy of it, or choose another file."
+        )

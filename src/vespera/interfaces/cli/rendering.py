@@ -9,7 +9,7 @@ from enum import Enum
 import click
 
 from vespera.application.usecases.inspect_tasks import StepDetails, TaskDetails, TaskPage
-from vespera.application.workflows.task_execution_workflow import TaskResult
+from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.task import Task
 from vespera.domain.verification import Finding
 from vespera.interfaces.cli.failures import printable

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 
+from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskRepository
 from vespera.interfaces.cli.failures import Interrupted
@@ -39,6 +40,7 @@ async def _work(program: Program, settings: Mapping[str, object], given: object)
         program.container(**settings) as container,
         shown_progress(container.get(TaskRepository), container.get(Clock)),
     ):
+        await container.get(TaskOrchestrator).start()
         return await program.main(container, given)
 
 

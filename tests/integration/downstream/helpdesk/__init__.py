@@ -1,1 +1,1 @@
-"""A project that builds on Vespera, as its users do: public names only, everything by subclassing."""
+"""A project that builds on Vespera as its users do: by subclassing its container."""

@@ -280,19 +280,21 @@ async def test_a_full_disk_stops_the_claiming_and_not_the_worker(
 ) -> None:
     specialists.register("coder", title)
     worker = container.get(Worker)
-    engine = worker._engine  # noqa: SLF001
+    engine = worker._engine
     real = container.get(TaskQueue)
-    engine._queue = AsyncMock(wraps=real)  # noqa: SLF001
+    engine._queue = AsyncMock(wraps=real)
     trouble = [DatabaseFull("full"), DatabaseFull("full")]
-    engine._queue.claim_ready.side_effect = trouble  # noqa: SLF001
-    await orchestrator.create_task(title="A", specialist_type="coder", task_id="t", completion="auto")
+    engine._queue.claim_ready.side_effect = trouble
+    await orchestrator.create_task(
+        title="A", specialist_type="coder", task_id="t", completion="auto"
+    )
 
     with caplog.at_level(logging.ERROR, "vespera"), pytest.raises(DatabaseFull):
         await orchestrator.run_until_idle()
     assert "No tasks can be claimed: full" in caplog.text
 
-    engine._queue.claim_ready.side_effect = None  # noqa: SLF001
-    engine._queue = real  # noqa: SLF001
+    engine._queue.claim_ready.side_effect = None
+    engine._queue = real
     assert (await orchestrator.wait_for_completion("t")).completed
 
 

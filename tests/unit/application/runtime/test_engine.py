@@ -70,9 +70,7 @@ async def finished_elsewhere(container: Container, clock: VirtualClock, task_id:
 async def test_a_worker_that_lost_its_lease_writes_nothing(
     container: Container, workflow: TaskExecutionWorkflow, stall: Stall, clock: VirtualClock
 ) -> None:
-    running = asyncio.create_task(
-        workflow.run(title="A", specialist_type="stall", task_id="t")
-    )
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="stall", task_id="t"))
     await stall.entered.wait()
     await stolen(container, clock, "t")
 
@@ -92,9 +90,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(
 async def test_a_heartbeat_notices_the_loss_and_interrupts_the_handler(
     container: Container, workflow: TaskExecutionWorkflow, stall: Stall, clock: VirtualClock
 ) -> None:
-    running = asyncio.create_task(
-        workflow.run(title="A", specialist_type="stall", task_id="t")
-    )
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="stall", task_id="t"))
     await stall.entered.wait()
     await stolen(container, clock, "t")
     await finished_elsewhere(container, clock, "t")
@@ -109,9 +105,7 @@ async def test_a_heartbeat_notices_the_loss_and_interrupts_the_handler(
 async def test_heartbeats_keep_a_long_task(
     container: Container, workflow: TaskExecutionWorkflow, stall: Stall, clock: VirtualClock
 ) -> None:
-    running = asyncio.create_task(
-        workflow.run(title="A", specialist_type="stall", task_id="t")
-    )
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="stall", task_id="t"))
     await stall.entered.wait()
 
     await clock.sleep(3600)
@@ -131,11 +125,9 @@ async def test_a_heartbeat_that_fails_is_logged_and_tried_again(
 ) -> None:
     engine = container.get(Engine)
     queue = container.get(TaskQueue)
-    engine._queue = AsyncMock(wraps=queue)  # noqa: SLF001
-    engine._queue.extend.side_effect = [DatabaseLocked("busy"), [TaskId("t")], [TaskId("t")]]  # noqa: SLF001
-    running = asyncio.create_task(
-        workflow.run(title="A", specialist_type="stall", task_id="t")
-    )
+    engine._queue = AsyncMock(wraps=queue)
+    engine._queue.extend.side_effect = [DatabaseLocked("busy"), [TaskId("t")], [TaskId("t")]]
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="stall", task_id="t"))
     await stall.entered.wait()
 
     with caplog.at_level(logging.ERROR, "vespera"):
@@ -154,8 +146,8 @@ async def test_the_tasks_of_a_dead_worker_are_taken_over_at_once(
     queue = container.get(TaskQueue)
     await queue.claim(task_id, owner=STRANGER, now=clock.now(), lease_until=clock.now() + HOUR)
     engine = container.get(Engine)
-    engine._owners = AsyncMock(spec=Owners)  # noqa: SLF001
-    engine._owners.dead.return_value = {STRANGER}  # noqa: SLF001
+    engine._owners = AsyncMock(spec=Owners)
+    engine._owners.dead.return_value = {STRANGER}
 
     await engine.take_back()
 
@@ -165,9 +157,7 @@ async def test_the_tasks_of_a_dead_worker_are_taken_over_at_once(
 async def test_stopping_releases_what_is_under_way(
     container: Container, workflow: TaskExecutionWorkflow, stall: Stall
 ) -> None:
-    running = asyncio.create_task(
-        workflow.run(title="A", specialist_type="stall", task_id="t")
-    )
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="stall", task_id="t"))
     await stall.entered.wait()
 
     await container.get(Engine).stop()
@@ -192,8 +182,8 @@ async def test_a_claim_cancelled_behind_its_commit_is_given_back(
         error.outcome = "committed"  # type: ignore[attr-defined]
         raise error
 
-    engine._queue = AsyncMock(wraps=queue)  # noqa: SLF001
-    engine._queue.claim = claim_then_cancelled  # noqa: SLF001
+    engine._queue = AsyncMock(wraps=queue)
+    engine._queue.claim = claim_then_cancelled
 
     with pytest.raises(asyncio.CancelledError):
         await engine.claim(task_id)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -44,9 +45,7 @@ def workflow(container: Container) -> TaskExecutionWorkflow:
 
 
 @pytest.fixture
-def interrupted(
-    workflow: TaskExecutionWorkflow, specialists: Specialists
-) -> Callable[..., object]:
+def interrupted(workflow: TaskExecutionWorkflow, specialists: Specialists) -> Callable[..., object]:
     async def run(script: Script, **fields: object) -> object:
         """Run the script, interrupt it where it pauses, run it again; gives the second result."""
         specialists.register("script", script)
@@ -151,7 +150,7 @@ async def test_a_step_is_tried_again_by_its_policy(
     result = await workflow.run(title="A", specialist_type="coder")
 
     assert result.result == "well"
-    assert [b - a for a, b in zip(calls, calls[1:], strict=False)] == [
+    assert [b - a for a, b in pairwise(calls)] == [
         timedelta(seconds=10),
         timedelta(seconds=20),
     ]
@@ -204,7 +203,8 @@ async def test_a_failed_step_raises_the_same_error_on_a_replay(interrupted) -> N
 
     result = await interrupted(script)
 
-    assert result.result == ["fail", ["KeyError", "LookupError"], "Step 'fail' failed: KeyError: 'k'"]
+    told = "Step 'fail' failed: KeyError: 'k'"
+    assert result.result == ["fail", ["KeyError", "LookupError"], told]
     assert script.calls == ["fail"]
 
 

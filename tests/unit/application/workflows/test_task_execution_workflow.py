@@ -168,9 +168,7 @@ async def test_execute_does_the_work_and_complete_signs_it_off(
     workflow: TaskExecutionWorkflow, specialists: Specialists
 ) -> None:
     specialists.register("coder", echo)
-    created = await workflow.create_task(
-        title="A", specialist_type="coder", payload={"n": 1}
-    )
+    created = await workflow.create_task(title="A", specialist_type="coder", payload={"n": 1})
 
     executed = await workflow.execute_task(str(created.task_id))
 
@@ -291,7 +289,9 @@ async def test_a_bad_sign_off_names_its_field(
     assert "did you mean 'artifacts'" in str(refused.error)
 
 
-@pytest.mark.parametrize("method", ["execute_task", "complete_task", "get_task_status", "cancel_task"])
+@pytest.mark.parametrize(
+    "method", ["execute_task", "complete_task", "get_task_status", "cancel_task"]
+)
 async def test_an_unknown_id_is_named(workflow: TaskExecutionWorkflow, method: str) -> None:
     result = await getattr(workflow, method)("ghost")
 
@@ -577,7 +577,8 @@ async def test_a_task_waits_for_its_dependencies(
     assert not blocked.success
     assert blocked.status == "pending"
     await workflow.execute_task(str(first.task_id))
-    assert not (await workflow.execute_task(str(second.task_id))).success, "executed is not completed"
+    still_blocked = await workflow.execute_task(str(second.task_id))
+    assert not still_blocked.success, "executed is not completed"
     await workflow.complete_task(str(first.task_id))
     assert (await workflow.execute_task(str(second.task_id))).success
 
@@ -613,9 +614,7 @@ async def test_a_failed_dependency_blocks_and_is_named(
     specialists.register("coder", echo)
     failed = await workflow.run(title="bad", specialist_type="raising")
 
-    result = await workflow.run(
-        title="B", specialist_type="coder", depends_on=[failed.task_id]
-    )
+    result = await workflow.run(title="B", specialist_type="coder", depends_on=[failed.task_id])
 
     assert not result.success
     assert result.status == "pending"

@@ -56,7 +56,7 @@ def test_holders_are_those_that_hold_the_object_also_through_others():
     user_of_group = providers.Factory(dict, group=group)
     roots = [indirect, late, user_of_group, group]
 
-    assert holders(target, roots) == [target, direct, indirect]
+    assert holders(target, walk(roots)) == [target, direct, indirect]
 
 
 def test_parts_in_groups_have_dotted_names_and_self_is_no_part():

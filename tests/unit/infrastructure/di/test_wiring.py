@@ -161,6 +161,20 @@ def test_several_bases_follow_the_method_resolution_order():
     assert OwnFirst.value() == OwnFirst().get("value") == OwnFirst().get("user") == "own"
 
 
+def test_a_mixin_that_is_no_container_brings_parts_of_its_own_for_each_container():
+    class Mixin:
+        noted = providers.Singleton(object)
+        user = providers.Factory(User, repository=Base.repository)
+
+    class Mine(Mixin, Wrapped):
+        pass
+
+    one, two = Mine(), Mine()
+
+    assert one.get("noted") is one.noted() is not two.get("noted")
+    assert one.get("user").repository is one.get(Repository)
+
+
 def test_attributes_and_nested_providers_follow_a_replacement():
     class Settable:
         repository: Repository

@@ -1,0 +1,44 @@
+"""What workflows and orchestrators give back."""
+
+from dataclasses import dataclass
+
+from vespera.domain.ids import ReportId, TaskId
+from vespera.domain.task import FINISHED, TaskOutcome, TaskStatus
+from vespera.domain.verification import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """What came of a call, and how the task stands.
+
+    ``success`` says whether the call did what it was asked to; ``error`` says why not, and names
+    the field or the id. ``status`` compares with text: ``result.status == "completed"``.
+    ``findings`` are those by which the proof gate refused the completion.
+    """
+
+    success: bool
+    error: str | None = None
+    task_id: TaskId | None = None
+    status: TaskStatus | None = None
+    title: str = ""
+    specialist_type: str = ""
+    outcome: TaskOutcome | None = None
+    findings: tuple[Finding, ...] = ()
+    report_id: ReportId | None = None
+    attempt: int = 0
+    failures: int = 0
+
+    @property
+    def completed(self) -> bool:
+        """Whether the task is signed off."""
+        return self.status is TaskStatus.COMPLETED
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to the task."""
+        return self.status in FINISHED
+
+    @property
+    def result(self) -> object:
+        """What the specialist handed back; None before that."""
+        return self.outcome.result if self.outcome else None

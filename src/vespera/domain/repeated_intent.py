@@ -1,0 +1,36 @@
+"""When an announcement is one that was made before, and not a second one."""
+
+from vespera.domain.file_operation import (
+    Absent,
+    FileOperation,
+    OperationKind,
+    PathState,
+    Phase,
+    UnknownState,
+)
+
+
+def is_open_to_repetition(operation: FileOperation) -> bool:
+    """Whether the operation announces a change, for a task that may run again after a crash."""
+    announces = operation.phase is Phase.INTENT and operation.kind is not OperationKind.READ
+    return announces and operation.task_id is not None
+
+
+def repeats(operation: FileOperation, latest: FileOperation) -> bool:
+    """Whether an intent says what the latest one on its path said, and the disk allows for it.
+
+    A modification that was carried out is not repeated: the next one is another modification.
+    """
+    said = (operation.task_id, operation.kind, operation.phase, operation.expected)
+    if said != (latest.task_id, latest.kind, latest.phase, latest.expected):
+        return False
+    now = operation.before
+    if isinstance(now, UnknownState):
+        return False
+    return now == latest.before or _is_carried_out(latest, now)
+
+
+def _is_carried_out(intent: FileOperation, now: PathState) -> bool:
+    if intent.kind is OperationKind.CREATE:
+        return intent.before == Absent()
+    return intent.kind is OperationKind.DELETE and now == Absent()
