@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from vespera.infrastructure.codec import MsgspecCodec
+from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 
 
 @dataclass(frozen=True, slots=True)

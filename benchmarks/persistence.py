@@ -29,8 +29,7 @@ def main() -> None:
         for callers, count in ((1, 500), (100, 10_000)):
             ours, baseline = _measured(durability, callers, count)
             print(
-                f"{durability:10} {callers:8} {ours:10,.0f} {baseline:9,.0f}"
-                f" {ours / baseline:6.1f}"
+                f"{durability:10} {callers:8} {ours:10,.0f} {baseline:9,.0f} {ours / baseline:6.1f}"
             )
     print(f"a fresh database in memory, first read and stop: {_fresh() * 1000:.2f} ms")
 

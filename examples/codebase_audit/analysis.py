@@ -22,7 +22,7 @@ MARKERS = ("TODO", "FIXME", "XXX", "HACK")
 
 _MARKED = re.compile(rf"\b({'|'.join(MARKERS)})\b")
 _STRING_OR_COMMENT = re.compile(
-    r"""(?P<quotes>\"{3}|'{3}) (?:\\.|.)*? (?P=quotes)
+    r"""(?P<quotes>\"{3}|'{3}) (?:\\.|[^\\])*? (?P=quotes)
       | " (?:\\.|[^"\\\n])* "
       | ' (?:\\.|[^'\\\n])* '
       | (?P<comment>\#[^\n]*)""",

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from codebase_audit.analysis import digest_of, printable
+from codebase_audit.analysis import ModuleReport, digest_of, printable
 from codebase_audit.container import AuditContainer, home_in
 from codebase_audit.odd_sources import odd_sources
 from codebase_audit.overview import Overview
-from codebase_audit.plan import Found, Plan, PlanFile, first_plan, next_plan, superseded
+from codebase_audit.plan import Entry, Found, Plan, PlanFile, first_plan, next_plan, superseded
 from codebase_audit.sources import (
     Source,
     SourceReader,
@@ -115,9 +115,12 @@ async def _renew(
     if last is None:
         file.save(fresh)
         return fresh
-    stands = await _stands(last, orchestrator)
-    spoiled = {stand.task_id for stand in stands if stand.task_id and _is_spoiled(stand)}
-    plan = next_plan(last, fresh, spoiled=spoiled, published=stands[-1].completed)
+    *audits, page = await _stands(last, orchestrator)
+    spoiled = {
+        *(entry.task_id for entry, stand in zip(last.entries, audits) if _is_outdated(entry, stand)),
+        *(stand.task_id for stand in (*audits, page) if stand.task_id and _is_spoiled(stand)),
+    }
+    plan = next_plan(last, fresh, spoiled=spoiled, published=page.completed)
     if plan is not last:
         for task_id in superseded(last, plan):
             await orchestrator.cancel_task(task_id, reason="the source has changed")
@@ -134,6 +137,14 @@ def _is_spoiled(stand: TaskResult) -> bool:
     if stand.status is TaskStatus.EXECUTED:
         return stand.error is not None
     return stand.status in {TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.ASSIGNED}
+
+
+def _is_outdated(entry: Entry, stand: TaskResult) -> bool:
+    """Whether the source changed between the plan and the audit, so that the report tells of
+    another source than the plan.
+    """
+    report = stand.result
+    return isinstance(report, ModuleReport) and report.source != entry.found.digest
 
 
 def _survey(home: Path, wish: Wish, reader: SourceReader) -> Plan:

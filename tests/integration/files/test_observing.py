@@ -303,3 +303,14 @@ def put_there(thing: str) -> None:
     elif thing == "socket":
         with socket.socket(socket.AF_UNIX) as listening:
             listening.bind("a")
+
+
+async def test_a_stopped_look_ends_at_the_next_block(workspace: Path) -> None:
+    (workspace / "a.txt").write_text("content")
+    stop = Event()
+    stop.set()
+    directory = os.open(workspace, os.O_RDONLY)
+    try:
+        assert isinstance(looking.look(directory, b"a.txt", stop), UnknownState)
+    finally:
+        os.close(directory)

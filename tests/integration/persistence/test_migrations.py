@@ -24,15 +24,11 @@ def schema_of(path):
     """Every table and index, its text without white space, which alone may differ."""
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql NOT NULL")
-        schema = {(kind, name): without_prefix("".join(sql.split())) for kind, name, sql in rows}
+        schema = {(kind, name): "".join(sql.split()) for kind, name, sql in rows}
         schema["application_id"] = connection.execute("PRAGMA application_id").fetchone()
         schema["revision"] = connection.execute("SELECT * FROM alembic_version").fetchall()
     connection.close()
     return schema
-
-
-def without_prefix(sql):
-    return sql.replace('"', "")
 
 
 async def created(path):
@@ -45,7 +41,10 @@ def at_no_revision(path):
     """A file of ours from before the first revision: marked, and with nothing but the stamp."""
     with sqlite3.connect(path) as connection:
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))")
+        connection.execute(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+            " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+        )
     connection.close()
 
 
@@ -126,6 +125,36 @@ async def test_many_may_open_a_file_at_once_and_one_makes_its_tables(path, old, 
 
     assert len(await SqlTaskRepository(databases[0]).page()) == 6
     await asyncio.gather(*(database.stop() for database in databases))
+
+
+def test_a_revision_that_is_nowhere_is_an_error_of_the_storage(path):
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError, match="9999"):
+        upgrade(connection, "9999")
+    connection.execute("ROLLBACK")
+    connection.close()
+
+
+START_UP = """
+import asyncio, sys
+from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+
+async def main():
+    database = AsyncDatabaseManager(sys.argv[1])
+    await SqlTaskRepository(database).page()
+    await database.stop()
+
+asyncio.run(main())
+print(*sorted({"alembic", "aiosqlite", "sqlalchemy.ext.asyncio", "sqlalchemy.orm"} & set(sys.modules)))
+"""
+
+
+def test_the_first_use_of_a_new_file_imports_nothing_that_it_can_do_without(path, program):
+    said, complaint = program(START_UP, path).communicate(timeout=60)
+
+    assert (said.strip(), complaint) == ("", "")
 
 
 OPEN = """

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 
 import pytest
 import sqlalchemy as sa
@@ -98,16 +99,14 @@ async def test_every_task_is_claimed_by_one_worker(database, tasks, unit_of_work
         mine = []
         while True:
             lease_until = now + timedelta(seconds=30)
-            got = await queue.claim_ready(
-                owner=owner, now=now, lease_until=lease_until, limit=7
-            )
+            got = await queue.claim_ready(owner=owner, now=now, lease_until=lease_until, limit=7)
             if not got:
                 return mine
             mine += [task.id for task in got]
 
     shares = await asyncio.gather(*(work(f"w{number}") for number in range(8)))
 
-    assert sorted(sum(shares, [])) == [f"{number:03}" for number in range(200)]
+    assert sorted(chain(*shares)) == [f"{number:03}" for number in range(200)]
     assert await tasks.count_by_status() == {TaskStatus.RUNNING: 200}
 
 
@@ -215,9 +214,7 @@ async def test_sessions_that_write_at_once_take_turns(database, tasks, make_task
     assert (await tasks.get("a")).priority == 20
 
 
-async def test_a_stream_that_is_never_finished_does_not_block_a_file(
-    file_database, make_task
-):
+async def test_a_stream_that_is_never_finished_does_not_block_a_file(file_database, make_task):
     tasks = SqlTaskRepository(file_database)
     for number in range(300):
         await tasks.add(make_task(f"{number:03}", payload=b"x" * 1000))
@@ -247,9 +244,7 @@ async def test_somebody_who_holds_the_file_for_too_long_is_named_with_the_file(
     assert await ids(tasks) == ["a", "b"]
 
 
-async def test_what_was_committed_is_there_when_the_file_is_opened_again(
-    file_database, make_task
-):
+async def test_what_was_committed_is_there_when_the_file_is_opened_again(file_database, make_task):
     tasks = SqlTaskRepository(file_database)
     await tasks.add(make_task("a"))
     await file_database.stop()

@@ -1,7 +1,6 @@
 """A database in trouble: each kind has its typed error, names the file, and loses nothing."""
 
 import asyncio
-import os
 import sqlite3
 import stat
 
@@ -62,9 +61,7 @@ async def test_a_damaged_header_is_refused_and_left_as_it_was(path, make_task):
     assert path.read_bytes() == content
 
 
-async def test_a_damaged_page_is_found_when_it_is_read_and_the_rest_stays_readable(
-    path, make_task
-):
+async def test_a_damaged_page_is_found_when_it_is_read_and_the_rest_stays_readable(path, make_task):
     await filled(path, make_task)
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 40_000] = b"\xff" * 40_000
@@ -168,8 +165,8 @@ async def test_a_file_that_cannot_be_written_can_still_be_read(
 ):
     path = open_directory / "work.db"
     await filled(path, make_task, count=2)
-    for name in os.listdir(open_directory):
-        (open_directory / name).chmod(0o444)
+    for file in open_directory.iterdir():
+        file.chmod(0o444)
     with unprivileged():
         database = AsyncDatabaseManager(str(path))
         tasks = SqlTaskRepository(database)
@@ -216,8 +213,10 @@ async def test_a_full_disk_refuses_writes_goes_on_reading_and_recovers(
 async def test_of_many_units_a_full_disk_refuses_those_that_do_not_fit(database, tasks, make_task):
     await tasks.add(make_task("a"))
     await limit_pages(database, extra=8)
-    adding = [tasks.add(make_task(f"{number}", payload=b"x" * size)) for number, size in
-              enumerate((10, 10, 10, 100_000, 10, 10))]
+    adding = [
+        tasks.add(make_task(f"{number}", payload=b"x" * size))
+        for number, size in enumerate((10, 10, 10, 100_000, 10, 10))
+    ]
     results = await asyncio.gather(*adding, return_exceptions=True)
 
     assert [type(result) for result in results].count(DatabaseFull) == 1

@@ -1,6 +1,7 @@
 """Several processes may work on one file: nothing is lost, nothing is done twice."""
 
 import sqlite3
+from itertools import chain
 
 import pytest
 
@@ -85,4 +86,4 @@ async def test_processes_that_claim_at_once_get_each_task_once(path, program, ma
 
     shares = ran_together(program, CLAIM, path, ["p", "q", "r"])
 
-    assert sorted(sum(shares, [])) == names
+    assert sorted(chain(*shares)) == names

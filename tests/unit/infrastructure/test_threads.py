@@ -22,7 +22,7 @@ async def threads() -> AsyncIterator[Threads]:
 
 
 async def reached(event: Event) -> None:
-    while not event.is_set():  # noqa: ASYNC110 - it is set by a thread
+    while not event.is_set():
         await asyncio.sleep(0)
 
 

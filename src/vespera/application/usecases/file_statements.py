@@ -10,7 +10,7 @@ from vespera.domain.ids import TaskId
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class FileStatement:
     """What the caller of a ``track_*`` method says besides the path."""
 
     operation_context: Mapping[str, object] | None

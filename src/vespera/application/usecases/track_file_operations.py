@@ -8,7 +8,7 @@ from operator import attrgetter
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
-from vespera.application.usecases.file_statements import Statement, checked_id
+from vespera.application.usecases.file_statements import FileStatement, checked_id
 from vespera.domain.context_recovery import recovery_info
 from vespera.domain.errors import RequestError, WorkspaceError
 from vespera.domain.file_operation import (
@@ -124,7 +124,7 @@ class TrackFileOperationsUseCase:
         Raises:
             StorageError: the database cannot do its work.
         """
-        said = Statement(operation_context, metadata, task_id, after, expected)
+        said = FileStatement(operation_context, metadata, task_id, after, expected)
         return await self._track(OperationKind.CREATE, file_path, said)
 
     async def track_file_modification(
@@ -138,7 +138,7 @@ class TrackFileOperationsUseCase:
         expected: PathState | None = None,
     ) -> TrackFileOperationResult:
         """Record a modification, intended or (``after``) made; as ``track_file_creation``."""
-        said = Statement(operation_context, metadata, task_id, after, expected)
+        said = FileStatement(operation_context, metadata, task_id, after, expected)
         return await self._track(OperationKind.MODIFY, file_path, said)
 
     async def track_file_deletion(
@@ -152,7 +152,7 @@ class TrackFileOperationsUseCase:
         expected: PathState | None = None,
     ) -> TrackFileOperationResult:
         """Record a deletion, intended or (``after``) made; as ``track_file_creation``."""
-        said = Statement(operation_context, metadata, task_id, after, expected)
+        said = FileStatement(operation_context, metadata, task_id, after, expected)
         return await self._track(OperationKind.DELETE, file_path, said)
 
     async def track_file_read(
@@ -166,7 +166,7 @@ class TrackFileOperationsUseCase:
         expected: PathState | None = None,
     ) -> TrackFileOperationResult:
         """Record that a file is read, with the content it has now; as ``track_file_creation``."""
-        said = Statement(operation_context, metadata, task_id, after, expected)
+        said = FileStatement(operation_context, metadata, task_id, after, expected)
         return await self._track(OperationKind.READ, file_path, said)
 
     async def verify_operation(self, operation_id: str) -> VerifyOperationResult:
@@ -231,7 +231,7 @@ class TrackFileOperationsUseCase:
         return FileTracker(self, self._operations, TaskId(task_id))
 
     async def _track(
-        self, kind: OperationKind, file_path: AnyPath, said: Statement
+        self, kind: OperationKind, file_path: AnyPath, said: FileStatement
     ) -> TrackFileOperationResult:
         try:
             said.check()
@@ -247,7 +247,7 @@ class TrackFileOperationsUseCase:
         recorded = (first or operation).id
         return TrackFileOperationResult(success=True, file_path=file_path, operation_id=recorded)
 
-    async def _observe(self, kind: OperationKind, path: str, said: Statement) -> FileOperation:
+    async def _observe(self, kind: OperationKind, path: str, said: FileStatement) -> FileOperation:
         [state] = await self._files.observe([path])
         return FileOperation(
             id=OperationId(self._new_id()),

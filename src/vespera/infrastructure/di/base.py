@@ -102,6 +102,7 @@ class BaseContainer(_Native):
         timeout = self.config.stop_timeout()
         if not isinstance(timeout, int | float | None):
             raise ContainerError(f"config.stop_timeout is a number or None, not {timeout!r}.")
+        self._lifecycle.stop_timeout = timeout
 
     @overload
     def get(self, key: str) -> Any: ...
@@ -205,7 +206,7 @@ class BaseContainer(_Native):
                 provider.set_container(self)
         self.config.set_default(blueprint.defaults)
         vars(self.config)["users_of"] = partial(users_of_setting, parts=self._parts)
-        self._lifecycle = Lifecycle(self._parts, self.config.stop_timeout)
+        self._lifecycle = Lifecycle(self._parts, blueprint.defaults["stop_timeout"])
         return self
 
     def _undo_overrides(self) -> None:

@@ -35,7 +35,7 @@ from vespera.application.workflows.task_execution_workflow import (
     TaskExecutionWorkflow,
 )
 from vespera.infrastructure.clock import SystemClock
-from vespera.infrastructure.codec import MsgspecCodec
+from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.di.base import BaseContainer, Provider, Service, providers
 from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.ids import TimeOrderedIds

@@ -18,10 +18,10 @@ class Lifecycle:
     Starting and stopping may be asked for twice and at the same time; each waits for its turn.
     """
 
-    def __init__(self, parts: Mapping[str, Part], stop_timeout: Callable[[], float | None]) -> None:
+    def __init__(self, parts: Mapping[str, Part], stop_timeout: float | None) -> None:
         self._parts = parts
         self._name_of = names_of(parts)
-        self._stop_timeout = stop_timeout
+        self.stop_timeout = stop_timeout
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
         self._started = False
@@ -94,7 +94,7 @@ class Lifecycle:
         errors: list[BaseException] = []
         for service in reversed(self._services(uses)):
             for stop in service.release():
-                limit = asyncio.timeout(self._stop_timeout())
+                limit = asyncio.timeout(self.stop_timeout)
                 try:
                     async with limit:
                         await stop()
@@ -109,7 +109,7 @@ class Lifecycle:
 
     def _late(self, service: Service[Any], error: BaseException) -> StopTimedOut:
         late = StopTimedOut(
-            f"{self._name_of(service)} did not stop within {self._stop_timeout()} s"
+            f"{self._name_of(service)} did not stop within {self.stop_timeout} s"
             " (setting 'stop_timeout'), and was cancelled."
         )
         late.__cause__ = error

@@ -61,13 +61,15 @@ class Override(Generic[V]):
         self._drop_cached(graph)
 
     def __enter__(self) -> V:
+        if self not in self._in_force:
+            raise OverrideRefused(f"This override of {self._name} is over; make a new one.")
         return self._value
 
     def __exit__(self, *_error: object) -> None:
         self.undo()
 
     async def __aenter__(self) -> V:
-        return self._value
+        return self.__enter__()
 
     async def __aexit__(self, *_error: object) -> None:
         self.undo()

@@ -108,6 +108,10 @@ def _keep_arguments(provider: Any) -> None:
         provider.set_args(*map(_kept, provider.args))
     if isinstance(provider, BUILDERS):
         provider.set_kwargs(**{name: _kept(value) for name, value in provider.kwargs.items()})
+    if isinstance(provider, providers.Dict):
+        provider.set_kwargs({key: _kept(value) for key, value in provider.kwargs.items()})
+    if isinstance(provider, providers.Factory | providers.BaseSingleton):
+        provider.set_attributes(**{n: _kept(value) for n, value in provider.attributes.items()})
 
 
 def _kept(value: Any) -> Any:

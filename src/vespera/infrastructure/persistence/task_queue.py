@@ -28,7 +28,7 @@ class SqlTaskQueue:
         """
         moment = to_micros(now)
         rows = await self._commit(
-            _CLAIM_READY, (owner, to_micros(lease_until), moment, moment, limit)
+            _CLAIM_READY, (owner, to_micros(lease_until), moment, moment, max(limit, 0))
         )
         claimed = [task_from_row(row) for row in rows]
         return sorted(claimed, key=lambda task: (-task.priority, task.id))

@@ -119,7 +119,7 @@ class SqlTaskRepository:
         limit: int = 100,
     ) -> Sequence[Task]:
         """Tasks in the order of their ids, beginning behind ``after``."""
-        values = (after or "", status, status, specialist_type, specialist_type, limit)
+        values = (after or "", status, status, specialist_type, specialist_type, max(limit, 0))
         rows = await self._database.read(_SELECT_PAGE.sql, values)
         return [task_from_row(row) for row in rows]
 

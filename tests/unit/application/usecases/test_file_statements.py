@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from vespera.application.usecases.file_statements import Statement, checked_id
+from vespera.application.usecases.file_statements import FileStatement, checked_id
 from vespera.domain.errors import InvalidRequest
 
 
-def said(**given: Any) -> Statement:
+def said(**given: Any) -> FileStatement:
     nothing: dict[str, Any] = dict.fromkeys(
         ("operation_context", "metadata", "task_id", "expected"), None
     )
-    return Statement(**nothing | {"after": False} | given)
+    return FileStatement(**nothing | {"after": False} | given)
 
 
 def test_nothing_need_be_said() -> None:

@@ -324,6 +324,16 @@ async def test_a_service_that_does_not_stop_in_time_is_cancelled_and_named(log: 
     assert log == STARTED + STOPPED
 
 
+async def test_settings_replaced_natively_do_not_hinder_the_cleanup(log: list[str]):
+    container = chain(log)()
+    await container.initialize_async_services()
+
+    container.config.override({})
+    await container.cleanup_async_services()
+
+    assert log == STARTED + STOPPED
+
+
 async def test_each_service_has_the_stop_timeout_for_itself(log: list[str]):
     container = chain(log, a={"on_stop": never}, c={"on_stop": never})(stop_timeout=0.001)
     await container.initialize_async_services()

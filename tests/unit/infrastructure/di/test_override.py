@@ -180,6 +180,16 @@ def test_undoing_twice_is_undoing_once():
     lower.undo()
 
 
+async def test_an_override_that_is_over_cannot_be_entered_again():
+    override = House().override(Clock, FixedClock(2))
+    override.undo()
+
+    with pytest.raises(OverrideRefused, match="This override of clock is over"), override:
+        pass
+    with pytest.raises(OverrideRefused, match="make a new one"):
+        await override.__aenter__()
+
+
 def test_the_same_provider_given_twice_is_undone_one_at_a_time():
     container = House()
     fake = providers.Factory(FixedClock, 2)

@@ -1,6 +1,7 @@
 """What a subclass replaces, and the mistakes that are found before the first container."""
 
 import threading
+import types
 from abc import ABC, abstractmethod
 from typing import Protocol
 
@@ -205,12 +206,16 @@ def test_plain_arguments_keep_their_identity():
     class Mine(BaseContainer):
         keeper = providers.Factory(Keeper, lock, marker=marker, pair=pair)
         listed = providers.List(lock)
+        mapped = providers.Dict({1: lock})
+        adorned = providers.Singleton(types.SimpleNamespace).add_attributes(lock=lock)
 
     for container in (Mine(), type("Sub", (Mine,), {})()):
         keeper = container.get(Keeper)
         assert (keeper.lock, keeper.marker, keeper.pair) == (lock, marker, pair)
         assert keeper.pair is pair
         assert container.get("listed") == [lock]
+        assert container.get("mapped") == {1: lock}
+        assert container.get("adorned").lock is lock
 
 
 # ----------------------------------------------------------------------------------------- mistakes

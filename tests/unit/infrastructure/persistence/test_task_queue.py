@@ -174,3 +174,10 @@ async def test_the_next_due_moment_is_that_of_an_unblocked_pending_task(
     await tasks.add(make_task("ready"))
 
     assert await queue.next_due() == later
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_to_claim_nothing_claims_nothing(tasks, queue, make_task, now, later, limit):
+    await tasks.add(make_task("a"))
+
+    assert await claim_ready(queue, now, later, limit) == []

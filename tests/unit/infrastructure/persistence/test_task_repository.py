@@ -276,6 +276,13 @@ async def test_pages_follow_each_other_without_gap_or_overlap(tasks, make_task):
     ]
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_an_empty_page_is_empty(tasks, make_task, limit):
+    await tasks.add(make_task("a"))
+
+    assert await tasks.page(limit=limit) == []
+
+
 async def test_a_page_can_be_of_one_status_and_type(tasks, make_task):
     await tasks.add(make_task("a", specialist_type="coder"))
     await tasks.add(make_task("b", status=TaskStatus.FAILED, specialist_type="coder"))

@@ -93,7 +93,12 @@ def test_no_failure_stays_no_failure():
     [
         NEVER,
         RetryPolicy(
-            max_attempts=7, delay=0.25, multiplier=3, max_delay=9.5, jitter=0.5, retry_on=("OSError",)
+            max_attempts=7,
+            delay=0.25,
+            multiplier=3,
+            max_delay=9.5,
+            jitter=0.5,
+            retry_on=("OSError",),
         ),
     ],
 )

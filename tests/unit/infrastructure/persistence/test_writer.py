@@ -3,7 +3,13 @@ import sqlite3
 
 import pytest
 
-from vespera.domain.errors import DatabaseFull, DatabaseLocked, DuplicateRow, StaleTask, StorageError
+from vespera.domain.errors import (
+    DatabaseFull,
+    DatabaseLocked,
+    DuplicateRow,
+    StaleTask,
+    StorageError,
+)
 from vespera.infrastructure.persistence.file_lock import FileLock
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.statements import Statement, Write
@@ -111,6 +117,43 @@ def test_a_neighbour_is_not_lost_when_sqlite_gives_up_the_whole_transaction(conn
     assert stored(connection) == [1, 3]
 
 
+class BusyConnection(sqlite3.Connection):
+    """Somebody else reads at the moment of the commit, which in memory holds the commit up."""
+
+    def execute(self, sql, *values):
+        if sql == "COMMIT":
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return super().execute(sql, *values)
+
+
+@pytest.mark.parametrize(
+    "units",
+    [[[note(1)]], [[note(1)], [note(2)]], [[note(1)], [note(2), note(2)]]],
+    ids=["one unit", "a batch", "a replay"],
+)
+def test_a_commit_that_is_held_up_wrote_nothing_and_can_be_repeated_as_a_whole(units):
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=BusyConnection)
+    connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        commit_batch(connection, units)
+
+    assert not connection.in_transaction
+    assert stored(connection) == []
+    connection.close()
+
+
+def test_a_unit_that_cannot_be_committed_alone_either_has_its_error(connection):
+    full = "x" * 100_000
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count={pages + 1}")
+
+    results = commit_batch(connection, [[note(1, full)], [note(2, full)], [note(3)]])
+
+    assert [type(result) for result in results] == [sqlite3.OperationalError] * 2 + [list]
+
+
 def test_an_interruption_leaves_no_transaction_open(connection):
     def interrupt():
         raise KeyboardInterrupt
@@ -212,9 +255,7 @@ async def sent(lane, awaitable):
     return task
 
 
-@pytest.mark.parametrize(
-    ("first_number", "outcome"), [(1, "committed"), (9, "rolled back")]
-)
+@pytest.mark.parametrize(("first_number", "outcome"), [(1, "committed"), (9, "rolled back")])
 async def test_a_caller_cancelled_after_sending_learns_the_outcome(
     connection, lane, slow_writer, first_number, outcome
 ):

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from vespera.domain.errors import PayloadTooLarge, UnreadableValue, UnstorableValue
 from vespera.domain.task import TaskOutcome, TaskStatus
-from vespera.infrastructure.codec import DEPTH_LIMIT, MsgspecCodec
+from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
+from vespera.infrastructure.codec.writing import DEPTH_LIMIT
 
 HERE = __name__
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
