@@ -91,10 +91,11 @@ class Marker:
 class ModuleReport:
     """All that is said of one module.
 
-    ``report`` is the name of its report, without suffix. ``reason`` says why it is not
-    ``AUDITED``, ``notes`` what is odd about it. ``imports`` are dotted names, relative ones made
-    absolute. ``documentable`` counts the module itself and its public classes, functions and
-    methods, ``documented`` those of them with a docstring. ``left_out`` counts entries beyond
+    ``report`` is the name of its report, without suffix. ``digest`` stands for the source, or
+    for the reason why it cannot be read. ``reason`` says why the module is not ``AUDITED``,
+    ``notes`` what is odd about it. ``imports`` are dotted names, relative ones made absolute.
+    ``documentable`` counts the module itself and its public classes, functions and methods,
+    ``documented`` those of them with a docstring. ``left_out`` counts entries beyond
     ``MOST_LISTED`` in the lists.
     """
 

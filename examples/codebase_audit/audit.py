@@ -6,7 +6,7 @@ import platform
 import secrets
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -29,6 +29,7 @@ from vespera import TaskOrchestrator, TaskResult, TaskStatus
 from vespera.domain.errors import InvalidRequest
 
 FIELDS = ("source", "limit")
+STOPPED = {TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.ASSIGNED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +117,7 @@ async def _renew(
         file.save(fresh)
         return fresh
     *audits, page = await _stands(last, orchestrator)
-    spoiled = {
-        *(entry.task_id for entry, stand in zip(last.entries, audits) if _is_outdated(entry, stand)),
-        *(stand.task_id for stand in (*audits, page) if stand.task_id and _is_spoiled(stand)),
-    }
+    spoiled = _outdated(last.entries, audits) | _stopped([*audits, page])
     plan = next_plan(last, fresh, spoiled=spoiled, published=page.completed)
     if plan is not last:
         for task_id in superseded(last, plan):
@@ -132,19 +130,23 @@ async def _stands(plan: Plan, orchestrator: TaskOrchestrator) -> Sequence[TaskRe
     return [await orchestrator.get_task_status(task_id) for task_id in plan.task_ids]
 
 
-def _is_spoiled(stand: TaskResult) -> bool:
-    """Whether a task will never complete by itself."""
-    if stand.status is TaskStatus.EXECUTED:
-        return stand.error is not None
-    return stand.status in {TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.ASSIGNED}
+def _stopped(stands: Iterable[TaskResult]) -> set[str]:
+    """The ids of the tasks that will never complete by themselves."""
+    return {
+        stand.task_id
+        for stand in stands
+        if stand.task_id
+        and (stand.status in STOPPED or (stand.status is TaskStatus.EXECUTED and stand.error))
+    }
 
 
-def _is_outdated(entry: Entry, stand: TaskResult) -> bool:
-    """Whether the source changed between the plan and the audit, so that the report tells of
-    another source than the plan.
-    """
-    report = stand.result
-    return isinstance(report, ModuleReport) and report.source != entry.found.digest
+def _outdated(entries: Iterable[Entry], audits: Iterable[TaskResult]) -> set[str]:
+    """The ids of the audits that met another source than the plan was made of."""
+    return {
+        entry.task_id
+        for entry, audit in zip(entries, audits, strict=True)
+        if isinstance(audit.result, ModuleReport) and audit.result.digest != entry.found.digest
+    }
 
 
 def _survey(home: Path, wish: Wish, reader: SourceReader) -> Plan:
@@ -164,7 +166,7 @@ def _digest(reader: SourceReader, root: str, file: str) -> str:
     try:
         return digest_of(reader.read(root, file))
     except Unreadable as error:
-        return f"unreadable: {error}"
+        return error.digest
 
 
 def _program() -> str:

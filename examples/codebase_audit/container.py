@@ -1,6 +1,8 @@
 """The wiring: Vespera's container, with the audit's own parts and specialists."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from codebase_audit.audit_log import AppendedLog, AuditLog
 from codebase_audit.sources import DiskReader, SourceReader
@@ -19,6 +21,9 @@ def _log_in(workspace: str | Path) -> AppendedLog:
 
 class AuditContainer(Container):
     """Vespera with an analyst and an editor."""
+
+    # A module's report may list thousands of functions.
+    defaults: ClassVar[Mapping[str, object]] = {"payload_limit": 16 * 1024 * 1024}
 
     reader: Provider[SourceReader] = providers.Singleton(DiskReader)
     audit_log: Provider[AuditLog] = providers.Singleton(_log_in, Container.config.workspace)

@@ -72,7 +72,7 @@ def overview_of(label: str, reports: Sequence[ModuleReport]) -> Overview:
     """The figures of these reports."""
     complexities = [f.complexity for report in reports for f in report.functions]
     findings = list(findings_of(reports))
-    content = "\n".join(f"{r.report} {r.digest} {r.reason}" for r in reports)
+    content = "\n".join(f"{r.report} {r.digest}" for r in reports)
     return Overview(
         label=label,
         fingerprint=digest_of(content.encode()),

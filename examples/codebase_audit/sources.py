@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Protocol
 
-from codebase_audit.analysis import printable
+from codebase_audit.analysis import digest_of, printable
 
 MOST_BYTES = 4 * 1024 * 1024
 LONGEST_NAME = 200
@@ -23,6 +23,11 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 class Unreadable(Exception):
     """A file cannot be read as a module; the message says why."""
+
+    @property
+    def digest(self) -> str:
+        """Stands for the reason, in place of the content."""
+        return digest_of(f"unreadable: {self}".encode())
 
 
 class SourceReader(Protocol):

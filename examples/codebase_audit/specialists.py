@@ -56,6 +56,7 @@ class Analyst:
                 status=Status.UNREADABLE,
                 reason=str(error),
                 notes=notes,
+                digest=error.digest,
             )
         return analyse(source, module=module.name, path=path, report=module.report, notes=notes)
 

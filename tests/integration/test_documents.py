@@ -32,7 +32,11 @@ FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.
 FILE_NAME = re.compile(r"# (?P<name>\S+\.py)\n")
 LINK = re.compile(r"\]\((?!https?:)(?P<target>[^)#\s]+)(?:#(?P<anchor>[^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (?P<title>.+)$", re.MULTILINE)
-PATH = re.compile(r"`(?P<path>(?:src|tests|docs|examples|benchmarks)/[\w./-]+)(?:::(?P<test>\w+))?`")
+PATH = re.compile(r"`((?:src|tests|docs|examples|benchmarks)/[\w./-]+)`")
+TEST = re.compile(r"`(test_\w+)`")
+TEST_FILES = [
+    path for folder in ("tests", "examples") for path in (ROOT / folder).rglob("test_*.py")
+]
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 ALIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 NOT_OURS = {"basedpyright", "cd", "git", "mypy", "pip"}
@@ -139,7 +143,9 @@ def test_the_commands_of_a_document_exist(document):
 
     commands = [command for block in blocks for command, _ in commands_of(block)]
 
-    assert [command for command in commands if not exists(shlex.split(command, comments=True))] == []
+    assert [
+        command for command in commands if not exists(shlex.split(command, comments=True))
+    ] == []
 
 
 def exists(words: list[str]) -> bool:
@@ -183,14 +189,18 @@ def anchor(title: str) -> str:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
-def test_the_files_and_tests_that_a_document_names_exist(document):
-    missing = [found[0] for found in PATH.finditer(text_of(document)) if not is_there(found)]
+def test_the_files_that_a_document_names_exist(document):
+    paths = PATH.findall(text_of(document))
 
-    assert missing == []
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def is_there(found: re.Match[str]) -> bool:
-    path = ROOT / found["path"]
-    if found["test"] is None:
-        return path.exists()
-    return path.is_file() and re.search(rf"def {found['test']}\b", text_of(path)) is not None
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_the_tests_that_a_document_names_exist(document, known_tests):
+    assert set(TEST.findall(text_of(document))) <= known_tests
+
+
+@pytest.fixture(scope="module")
+def known_tests():
+    files = {path.stem for path in TEST_FILES}
+    return files.union(*(re.findall(r"def (test_\w+)", text_of(path)) for path in TEST_FILES))

@@ -15,6 +15,7 @@ from codebase_audit.overview import (
     overview_of,
 )
 from codebase_audit.report_page import page_of
+from codebase_audit.sources import Unreadable
 from codebase_audit.specialists import json_of
 from codebase_audit.summary import Audited, NotMade, markdown_of
 from vespera import TaskResult
@@ -29,7 +30,12 @@ def report_on(module: str, source: str = "") -> ModuleReport:
 
 def unreadable(module: str, reason: str = "is a directory") -> ModuleReport:
     return ModuleReport(
-        module=module, path=module, report="x", status=Status.UNREADABLE, reason=reason
+        module=module,
+        path=module,
+        report="x",
+        status=Status.UNREADABLE,
+        reason=reason,
+        digest=Unreadable(reason).digest,
     )
 
 

@@ -245,6 +245,28 @@ async def test_a_failed_audit_is_told_and_tried_again_by_the_next_run(workspace,
     assert await workspace.unverified() == []
 
 
+async def test_a_source_that_changed_for_a_moment_is_audited_as_it_is(workspace, fresh, source):
+    workspace.reads(after_survey=lambda _root, _file: b"this_was = 'seen for a moment'\n")
+    await workspace.audit(source)
+
+    workspace.reads_disk()
+    await workspace.audit(source)
+    await fresh.audit(source)
+
+    assert workspace.report == fresh.report
+
+
+async def test_a_module_of_thousands_of_long_names_is_audited(workspace, tmp_path):
+    (tmp_path / "wide").mkdir()
+    name = "long" * 50
+    functions = (f"def {name}_{n}(): pass  # TODO: {name}\n" for n in range(5_100))
+    (tmp_path / "wide" / "m.py").write_text("".join(functions))
+
+    made = await workspace.audit(tmp_path / "wide")
+
+    assert made.overview.functions == 5_000
+
+
 async def test_a_source_that_changed_after_a_failure_is_audited_as_it_is(workspace, fresh, source):
     workspace.reads(after_survey=Mock(side_effect=RuntimeError("the disk is on fire")))
     await workspace.run({"source": str(source)})

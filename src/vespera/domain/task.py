@@ -191,12 +191,13 @@ class Task:
 
     def refuse(self, refusal: TaskFailure, now: datetime) -> "Task":
         """Remember why the sign-off was refused; the status stays."""
-        return replace(self, error=refusal, updated_at=now)
+        return replace(self, error=refusal, updated_at=now, version=self.version + 1)
 
     def _to(self, status: TaskStatus, now: datetime, **changes: object) -> "Task":
         if status not in ALLOWED[self.status]:
             raise IllegalTransition(self.id, self.status, status)
-        return replace(self, status=status, updated_at=now, **changes)  # type: ignore[arg-type]
+        version = self.version + 1
+        return replace(self, status=status, updated_at=now, version=version, **changes)  # type: ignore[arg-type]
 
 
 _LET_GO: Mapping[str, None] = {"owner": None, "lease_until": None}

@@ -143,12 +143,13 @@ def summary_written(audit: Audit) -> Reached:
 
 
 def moments(chance: random.Random) -> Iterator[tuple[Callable[[Audit], Reached], float]]:
-    """When to kill: thirty moments, in the migration first and in the fan-in last."""
+    """When to kill, and how many seconds later: thirty moments, from migration to fan-in."""
     yield database_appears, 0.0
     yield database_appears, chance.uniform(0, 0.02)
     yield plan_is_made, chance.uniform(0, 0.02)
     middle = [
-        *((audits_more(chance.randint(1, 4)), chance.uniform(0, 0.02)) for _ in range(14)),
+        *((audits_more(chance.randint(1, 4)), 0.0) for _ in range(7)),
+        *((audits_more(chance.randint(1, 4)), chance.uniform(0, 0.02)) for _ in range(7)),
         *((worker_appears, chance.uniform(0, 0.03)) for _ in range(4)),
         *((at_once, chance.uniform(0.1, 0.6)) for _ in range(2)),
     ]
@@ -157,10 +158,10 @@ def moments(chance: random.Random) -> Iterator[tuple[Callable[[Audit], Reached],
     yield at_once, 0.0
     yield at_once, 0.0
     yield all_reported, 0.0
-    yield all_reported, chance.uniform(0, 0.02)
+    yield worker_appears, 0.0
+    yield worker_appears, chance.uniform(0, 0.05)
     yield summary_written, 0.0
-    yield worker_appears, chance.uniform(0, 0.03)
-    yield summary_written, chance.uniform(0, 0.01)
+    yield worker_appears, chance.uniform(0, 0.05)
 
 
 def grow_source(root: Path, chance: random.Random) -> Path:

@@ -330,3 +330,19 @@ async def test_notes_and_reads_are_recorded_once(lives: TwoLives) -> None:
 
     assert result.completed, result.error
     assert [op.kind for op in lives.operations] == ["create", "read", "modify", "create"]
+
+
+async def test_a_replay_that_says_something_else_of_a_file_is_told_so(lives: TwoLives) -> None:
+    (lives.workspace / "a.txt").write_text("one")
+
+    async def handler(task: TaskContext) -> None:
+        if task.attempt == 1:
+            await task.files.track_file_read("a.txt")
+        else:
+            await task.files.track_file_delete("a.txt")
+        await task.files.write_text("b.txt", "x")
+
+    result = await lives.run(handler, FileStore, "write", nth=1, behind=True)
+
+    assert result.status == "failed"
+    assert "recorded read 'a.txt'" in str(result.error)

@@ -274,3 +274,24 @@ async def test_every_connection_is_as_durable_as_was_asked_for(path, durability)
         assert (await session.execute(sa.text("PRAGMA wal_autocheckpoint"))).scalar_one() == 0
     assert await database.read("PRAGMA journal_mode") == [("wal",)]
     await database.stop()
+
+
+async def test_while_a_session_writes_to_a_file_others_read_and_who_writes_waits(
+    file_database, make_task
+):
+    tasks = SqlTaskRepository(file_database)
+    await tasks.add(make_task("a"))
+    change = sa.text("UPDATE tasks SET title = 'changed'")
+    async with file_database.session() as first, file_database.session() as second:
+        await first.execute(change)
+        assert (await second.execute(sa.text("SELECT title FROM tasks"))).all() == [("a task",)]
+        with pytest.raises(DatabaseLocked):
+            await second.execute(change)
+        with pytest.raises(DatabaseLocked):
+            await tasks.add(make_task("b"))
+        assert (await tasks.get("a")).title == "a task"
+        await first.commit()
+        await second.execute(change)
+        await second.commit()
+
+    assert (await tasks.get("a")).title == "changed"

@@ -45,8 +45,7 @@ class TaskRepository(Protocol):
         ...
 
     async def save(self, task: Task) -> None:
-        """Store a changed task; ``task.version`` is the version it was read at, the stored one is
-        one more.
+        """Store a task that one transition has changed, in place of the version before it.
 
         Raises:
             StaleTask: the stored version is another.

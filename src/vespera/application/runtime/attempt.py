@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
@@ -113,7 +113,7 @@ class AttemptRunner:
 
     async def _save(self, task: Task) -> Task:
         await self.tasks.save(task)
-        return replace(task, version=task.version + 1)
+        return task
 
     def _now(self) -> datetime:
         return self.supervision.clock.now()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -71,6 +71,11 @@ class Engine:
         if self._owner is None:
             self._owner = self._owners.register()
         return self._owner
+
+    @property
+    def started(self) -> bool:
+        """Whether it has begun to hold tasks."""
+        return self._owner is not None
 
     @property
     def running(self) -> Collection[TaskId]:
@@ -209,7 +214,7 @@ class Engine:
             return Signed(await self._tasks.get(claimed.id))
         if run.stop is None:
             raise error
-        return Signed(replace(changed, version=changed.version + 1))
+        return Signed(changed)
 
     @staticmethod
     def _interrupt(run: _Run, stop: Stop, reason: str = "") -> None:

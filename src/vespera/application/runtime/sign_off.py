@@ -72,7 +72,7 @@ class SignOff:
             if report and findings:
                 await self.reports.add(report)
             await self.tasks.complete(done, operations=len(findings))
-        return _stored(done)
+        return done
 
     async def _refuse(self, task: Task, outcome: bytes, report: Report) -> Signed:
         refused = tuple(report.refused)
@@ -86,11 +86,7 @@ class SignOff:
         async with self.unit_of_work():
             await self.reports.add(report)
             await self.tasks.save(kept)
-        return Signed(_stored(kept), refused)
-
-
-def _stored(task: Task) -> Task:
-    return replace(task, version=task.version + 1)
+        return Signed(kept, refused)
 
 
 def _in_words(report: Report) -> str:

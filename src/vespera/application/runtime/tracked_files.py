@@ -117,35 +117,46 @@ class TaskFiles:
         self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Say that the task is about to create a file (``after=True``: that it has)."""
-        return await self._note(self._work.tracking.track_file_creation, path, metadata, after)
+        track = self._work.tracking.track_file_creation
+        return await self._note(OperationKind.CREATE, track, path, metadata, after)
 
     async def track_file_modify(
         self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Say that the task is about to change a file (``after=True``: that it has)."""
-        return await self._note(self._work.tracking.track_file_modification, path, metadata, after)
+        track = self._work.tracking.track_file_modification
+        return await self._note(OperationKind.MODIFY, track, path, metadata, after)
 
     async def track_file_delete(
         self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Say that the task is about to delete a file (``after=True``: that it has)."""
-        return await self._note(self._work.tracking.track_file_deletion, path, metadata, after)
+        track = self._work.tracking.track_file_deletion
+        return await self._note(OperationKind.DELETE, track, path, metadata, after)
 
     async def track_file_read(
         self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Say that the task reads a file."""
-        return await self._note(self._work.tracking.track_file_read, path, metadata, after)
+        track = self._work.tracking.track_file_read
+        return await self._note(OperationKind.READ, track, path, metadata, after)
 
     async def _note(
-        self, track: Track, path: AnyPath, metadata: Mapping[str, object] | None, after: bool
+        self,
+        kind: OperationKind,
+        track: Track,
+        path: AnyPath,
+        metadata: Mapping[str, object] | None,
+        after: bool,
     ) -> TrackFileOperationResult:
         self._order += 1
         self.touched = True
-        known = self._memo.get(self._order)
-        if known is not None:
-            return TrackFileOperationResult(success=True, operation_id=known.id, file_path=path)
-        context = {ORDER: self._order}
+        order = self._order
+        if order in self._memo:
+            known = self._remembered(await self._work.store.locate(path), (kind,), order)
+            known_id = known.id if known else None
+            return TrackFileOperationResult(success=True, operation_id=known_id, file_path=path)
+        context = {ORDER: order}
         return await track(path, context, metadata, self._fence.task_id, after=after)
 
     async def _begin(
@@ -154,13 +165,18 @@ class TaskFiles:
         self._order += 1
         order = self._order
         where = await self._work.store.locate(path)
+        return where, order, self._remembered(where, kinds, order)
+
+    def _remembered(
+        self, where: str, kinds: Sequence[OperationKind], order: int
+    ) -> FileOperation | None:
         known = self._memo.get(order)
         if known is not None and (known.path != where or known.kind not in kinds):
             raise NonDeterministicTask(
                 f"Task {self._fence.task_id!r} recorded {known.kind} {known.path!r} as its file"
                 f" operation {order}; its handler now asks for {kinds[-1]} {where!r} instead."
             )
-        return where, order, known
+        return known
 
     async def _intend_write(self, where: str, order: int, data: bytes) -> FileOperation:
         before = await self._look(where)

@@ -49,6 +49,11 @@ class Worker:
         self._failure: Exception | None = None
         self._take_back_at = LONG_AGO
 
+    @property
+    def started(self) -> bool:
+        """Whether it works at this moment."""
+        return self._loop is not None
+
     def keep_working(self) -> None:
         """Work in the background until ``stop``. Safe to repeat."""
         self._kept = True

@@ -76,6 +76,11 @@ class AsyncDatabaseManager:
         return self._opening.location.path
 
     @property
+    def started(self) -> bool:
+        """Whether it is open."""
+        return self._parts is not None
+
+    @property
     def in_flight(self) -> int:
         """How many operations are under way outside the event loop at this moment."""
         return self._parts.in_flight if self._parts else 0
@@ -166,7 +171,7 @@ class AsyncDatabaseManager:
             await parts.open()
         except BaseException as error:
             await parts.close_lanes()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, sqlite3.Error | OSError):
                 raise storage_error(error, parts.name) from error
             raise
         self._parts = parts

@@ -114,10 +114,6 @@ def _revision_of(connection: sqlite3.Connection, path: str) -> str:
 
 
 def _stamp(connection: sqlite3.Connection) -> str:
-    if not connection.execute(
-        "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
-    ).fetchone():
-        return ""
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(row[0]) if row else ""
 

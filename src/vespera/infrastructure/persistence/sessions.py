@@ -1,9 +1,10 @@
 """SQLAlchemy sessions on the same database, for what the repositories do not offer."""
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,7 @@ _READS_WITH = re.compile(
 )
 _AT_ONCE = 5
 _AT_MOST = 15
+_LONGEST_GOODBYE = 1.0
 
 
 class Sessions:
@@ -36,6 +38,7 @@ class Sessions:
         self._opening = opening
         self._path = str(opening.location)
         self._engine: AsyncEngine | None = None
+        self._connections: list[_Connection] = []
         self.in_flight = 0
 
     def open(self) -> AsyncSession:
@@ -45,10 +48,12 @@ class Sessions:
         return AsyncSession(self._engine, expire_on_commit=False)
 
     async def close(self) -> None:
-        """Close all connections that are not in use."""
+        """Close all connections that are not in use, and wait for those that are being closed."""
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.dispose()
+        for connection in self._connections:
+            connection.join()
 
     def _create_engine(self) -> AsyncEngine:
         engine = create_async_engine(
@@ -65,7 +70,10 @@ class Sessions:
     async def _connect(self) -> aiosqlite.Connection:
         lock = FileLock(self._opening.lock_path, patience=self._opening.patience)
         connect = partial(self._opening.connect, partial(_SessionConnection, lock))
-        return await _Connection(connect, self._counting)
+        connection = _Connection(connect, self._counting)
+        self._connections = [known for known in self._connections if known.is_alive]
+        self._connections.append(connection)
+        return await connection
 
     @contextmanager
     def _counting(self) -> Any:
@@ -83,7 +91,10 @@ class Sessions:
 
 
 class _Connection(aiosqlite.Connection):
-    """Counts what is under way on its thread, which does not hold up the program's exit."""
+    """Counts what is under way on its thread, and ends it when it is cancelled.
+
+    Left alone, a cancelled query would run on in its thread for as long as it likes.
+    """
 
     def __init__(
         self, connect: Callable[[], sqlite3.Connection], counting: Callable[[], Any]
@@ -92,14 +103,36 @@ class _Connection(aiosqlite.Connection):
         self._thread.daemon = True
         self._counting = counting
 
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def join(self) -> None:
+        """Return when the thread has ended; it has nothing more to do."""
+        if self.is_alive:
+            self._thread.join(_LONGEST_GOODBYE)
+
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         with self._counting():
-            return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+            try:
+                return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+            except asyncio.CancelledError:
+                await self._interrupt()
+                raise
 
     async def _connect(self) -> "_Connection":
         with self._counting():
             await super()._connect()
         return self
+
+    async def _interrupt(self) -> None:
+        with suppress(sqlite3.ProgrammingError, ValueError):  # it is closed, or being closed
+            self._conn.interrupt()
+            await super()._execute(_nothing)  # type: ignore[no-untyped-call]
+
+
+def _nothing() -> None:
+    """What is done when all that was asked for before is done."""
 
 
 class _SessionConnection(sqlite3.Connection):

@@ -67,24 +67,24 @@ class SqlTaskRepository:
         await store(self._database, writes)
 
     async def save(self, task: Task) -> None:
-        """Store what a transition changed; the stored version becomes ``task.version + 1``.
+        """Store what one transition changed, in place of the version before it.
 
         What is given at creation stays as it is, and ``blockers`` are counted by the database.
 
         Raises:
-            StaleTask: the stored version is not ``task.version``.
+            StaleTask: the stored version is not the one before ``task.version``.
         """
-        values = (*_changed(task), task.id, task.version)
+        values = (*_changed(task), task.id, task.version - 1)
         await store(self._database, [Write(_UPDATE, values, partial(_stale, task))])
 
     async def complete(self, task: Task, *, operations: int) -> None:
         """``save`` a completed task and release those that waited for it.
 
         Raises:
-            StaleTask: the stored version is not ``task.version``, or the number of its file
-                operations is not ``operations``.
+            StaleTask: the stored version is not the one before ``task.version``, or the number of
+                its file operations is not ``operations``.
         """
-        values = (*_changed(task), task.id, task.version, operations, task.id)
+        values = (*_changed(task), task.id, task.version - 1, operations, task.id)
         await store(
             self._database,
             [Write(_COMPLETE, values, partial(_stale, task)), Write(_RELEASE, (task.id,))],
@@ -212,8 +212,8 @@ def _must_exist(task_id: TaskId) -> Write:
 
 def _stale(task: Task) -> StaleTask:
     return StaleTask(
-        f"Task {task.id!r} is not as it was read (version {task.version}): somebody else changed"
-        " it, or recorded a file operation of it, in the meantime; read it again."
+        f"Task {task.id!r} is not as it was read (version {task.version - 1}): somebody else"
+        " changed it, or recorded a file operation of it, in the meantime; read it again."
     )
 
 

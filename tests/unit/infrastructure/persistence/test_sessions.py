@@ -1,4 +1,5 @@
 import asyncio
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -154,9 +155,17 @@ async def test_a_write_that_waits_for_too_long_says_so_and_wrote_nothing(
 
 async def test_a_session_that_waits_for_too_long_says_so_with_the_same_error(database):
     async with database.session() as first, database.session() as second:
+        await second.execute(COUNT)
         await first.execute(ADD, {"number": "x"})
         with pytest.raises(DatabaseLocked):
             await second.execute(ADD, {"number": "y"})
+
+
+async def test_a_session_that_begins_while_another_writes_waits_and_says_so(database):
+    async with database.session() as first, database.session() as second:
+        await first.execute(ADD, {"number": "x"})
+        with pytest.raises(DatabaseLocked):
+            await second.execute(COUNT)
 
 
 async def test_a_mistake_in_a_statement_is_sqlalchemys_own_error(database):
@@ -180,6 +189,48 @@ async def test_nothing_is_in_flight_while_a_session_is_idle(database):
         await asyncio.sleep(0)
         assert database.in_flight == 1
         await task
+
+
+ENDLESS = sa.text(
+    "WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+)
+
+
+async def test_a_cancelled_query_does_not_run_on(database):
+    async def query():
+        async with database.session() as session:
+            await session.execute(COUNT)
+            await session.execute(ENDLESS)
+
+    querying = asyncio.create_task(query())
+    while not database.in_flight:
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    querying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await querying
+
+    assert database.in_flight == 0
+    assert await count(database) == 0
+
+
+async def test_a_stopped_database_leaves_no_thread_of_a_session(database):
+    before = threading.active_count()
+
+    async def query():
+        async with database.session() as session:
+            await session.execute(ENDLESS)
+
+    querying = [asyncio.create_task(query()) for _ in range(3)]
+    while database.in_flight < 3:
+        await asyncio.sleep(0)
+    for task in querying:
+        task.cancel()
+    await asyncio.gather(*querying, return_exceptions=True)
+    await database.stop()
+
+    assert threading.active_count() == before
 
 
 async def test_a_cancelled_query_of_a_session_does_not_lose_the_database(
