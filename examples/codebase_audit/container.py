@@ -28,6 +28,6 @@ class AuditContainer(Container):
     reader: Provider[SourceReader] = providers.Singleton(DiskReader)
     audit_log: Provider[AuditLog] = providers.Singleton(_log_in, Container.config.workspace)
     specialists = providers.Aggregate(
-        analyst=providers.Factory(Analyst, reader=reader, log=audit_log),
-        editor=providers.Factory(Editor),
+        analyst=providers.Factory(Analyst, reader=reader, log=audit_log, files=Container.files),
+        editor=providers.Factory(Editor, files=Container.files),
     )

@@ -13,7 +13,7 @@ from codebase_audit.overview import overview_of, percent
 from codebase_audit.report_page import page_of
 from codebase_audit.sources import Module, SourceReader, Unreadable, name_notes
 from codebase_audit.summary import markdown_of
-from vespera import TaskContext, TaskOutcome
+from vespera import FileStore, TaskContext, TaskOutcome
 from vespera.domain.errors import FileUnreadable
 
 PAGE = "report/index.html"
@@ -23,8 +23,8 @@ SUMMARY = "report/summary.md"
 class Analyst:
     """Audits one module and writes its report."""
 
-    def __init__(self, *, reader: SourceReader, log: AuditLog) -> None:
-        self._reader, self._log = reader, log
+    def __init__(self, *, reader: SourceReader, log: AuditLog, files: FileStore) -> None:
+        self._reader, self._log, self._files = reader, log, files
 
     async def execute(self, task: TaskContext) -> TaskOutcome:
         """The outcome's result is the ``ModuleReport``."""
@@ -36,7 +36,7 @@ class Analyst:
         )
         report = await task.step("audit", asyncio.to_thread, self._audit, module)
         path = report_path(module.report)
-        await _publish(task, path, json_of(report))
+        await _publish(task, self._files, path, json_of(report))
         return TaskOutcome(summary=_told(report), artifacts=[path], result=report)
 
     def _audit(self, module: Module) -> ModuleReport:
@@ -64,14 +64,17 @@ class Analyst:
 class Editor:
     """Makes the page and the summary of all modules' reports."""
 
+    def __init__(self, *, files: FileStore) -> None:
+        self._files = files
+
     async def execute(self, task: TaskContext) -> TaskOutcome:
         """The outcome's result is the ``Overview``."""
         outcomes = await task.dependencies()
         reports = [cast("ModuleReport", outcome.result) for outcome in outcomes.values()]
         overview = overview_of(cast("str", task.payload["label"]), reports)
         await _retire(task, cast("Sequence[str]", task.payload["retired"]))
-        await _publish(task, SUMMARY, markdown_of(overview))
-        await _publish(task, PAGE, page_of(overview, reports))
+        await _publish(task, self._files, SUMMARY, markdown_of(overview))
+        await _publish(task, self._files, PAGE, page_of(overview, reports))
         told = f"{overview.modules:,} modules, {overview.findings_count:,} findings"
         return TaskOutcome(summary=told, artifacts=[PAGE, SUMMARY], result=overview)
 
@@ -96,17 +99,23 @@ def _json(value: object) -> str:
     return "[\n  " + ",\n  ".join(entries) + "\n ]"
 
 
-async def _publish(task: TaskContext, path: str, text: str) -> None:
-    """Write the file, unless it says just that already.
+async def _publish(task: TaskContext, files: FileStore, path: str, text: str) -> None:
+    """Write the file; or read it, if it says just that already.
 
     To write it again would change nothing, and a modification that changes nothing proves nothing.
+    What was found is remembered in a step: a replay must go the same way.
     """
-    try:
-        standing = await task.files.read_bytes(path)
-    except FileUnreadable:
-        standing = None
-    if standing != text.encode():
+    if await task.step(f"compare {path}", _says, files, path, text.encode()):
+        await task.files.read_bytes(path)
+    else:
         await task.files.write_text(path, text)
+
+
+async def _says(files: FileStore, path: str, content: bytes) -> bool:
+    try:
+        return await files.read(path) == content
+    except FileUnreadable:
+        return False
 
 
 async def _retire(task: TaskContext, reports: Sequence[str]) -> None:

@@ -64,7 +64,7 @@ class Audit:
         before = len(self.log)
         process = self.start()
         said, complained = process.communicate(timeout=120)
-        assert process.returncode == 0, complained
+        assert process.returncode == 0, said + complained
         self.segments.append(self.log[before:])
         return said
 

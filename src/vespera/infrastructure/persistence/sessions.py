@@ -108,8 +108,8 @@ class _Connection(aiosqlite.Connection):
         return self._thread.is_alive()
 
     def join(self) -> None:
-        """Return when the thread has ended; it has nothing more to do."""
-        if self.is_alive:
+        """Return when the thread has ended, if it was told to: it has nothing more to do."""
+        if self.is_alive and not self._running:
             self._thread.join(_LONGEST_GOODBYE)
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -212,8 +212,8 @@ def _must_exist(task_id: TaskId) -> Write:
 
 def _stale(task: Task) -> StaleTask:
     return StaleTask(
-        f"Task {task.id!r} is not as it was read (version {task.version - 1}): somebody else"
-        " changed it, or recorded a file operation of it, in the meantime; read it again."
+        f"Task {task.id!r} is not as it was read (version {task.version - 1}): in the meantime"
+        " somebody else changed it, or recorded a file operation of it; read it again."
     )
 
 
