@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from vespera.domain.task import TaskStatus as TaskStatus
     from vespera.domain.verification import Verdict as Verdict
     from vespera.infrastructure.di.base import Provider as Provider
+    from vespera.infrastructure.di.base import Service as Service
     from vespera.infrastructure.di.base import providers as providers
     from vespera.infrastructure.di.container import Container as Container
     from vespera.infrastructure.persistence.database import (
@@ -56,6 +57,7 @@ else:
         "FileStore": "application.ports.files",
         "Provider": "infrastructure.di.base",
         "RetryPolicy": "domain.retry",
+        "Service": "infrastructure.di.base",
         "TaskContext": "application.runtime.context",
         "TaskExecutionWorkflow": "application.workflows.task_execution_workflow",
         "TaskOrchestrator": "application.orchestrators.task_orchestrator",
@@ -91,6 +93,7 @@ __all__ = (
     "FileStore",
     "Provider",
     "RetryPolicy",
+    "Service",
     "TaskContext",
     "TaskExecutionWorkflow",
     "TaskOrchestrator",

@@ -51,6 +51,10 @@ class RetryPolicy:
                 raise InvalidRequest("must be a number", field=f"retry.{name}")
             if not math.isfinite(value) or value < least:
                 raise InvalidRequest(f"must be finite and at least {least}", field=f"retry.{name}")
+        if self.delay > self.max_delay:
+            raise InvalidRequest(
+                f"must be at least the delay ({self.delay:g} s)", field="retry.max_delay"
+            )
         if self.jitter > 1:
             raise InvalidRequest("must be at most 1", field="retry.jitter")
         names = tuple(kind if isinstance(kind, str) else kind.__name__ for kind in self.retry_on)

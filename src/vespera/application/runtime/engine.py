@@ -1,6 +1,7 @@
 """Attempts under way in this process: started, joined, kept alive, called off."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -116,13 +117,12 @@ class Engine:
 
     async def disown(self, task_id: TaskId, error: asyncio.CancelledError) -> None:
         """Release a task that was claimed by a call that was cancelled before it could begin."""
-        if getattr(error, "outcome", "rolled back") == "rolled back":
+        if getattr(error, "outcome", "rolled back") == "rolled back" or task_id in self._runs:
             return
-        found = (await self._tasks.find([task_id])).get(task_id)
-        mine = found is not None and found.owner == self.owner and task_id not in self._runs
-        if found is not None and mine:
-            await self._tasks.save(found.release(self._clock.now()))
-            self._notices.work()
+        for found in (await self._tasks.find([task_id])).values():
+            if found.owner == self.owner:
+                await self._let_go(found)
+                self._notices.work()
 
     def begin(self, claimed: Task, *, kept: bool) -> "asyncio.Task[Signed]":
         """Start the attempt of a task that this engine has claimed.
@@ -172,10 +172,6 @@ class Engine:
             self._interrupt(run, Stop.RELEASE)
         for run in runs:
             await _over(run.handle)
-        if self._heart is not None:
-            self._heart.cancel()
-            await _over(self._heart)
-            self._heart = None
         if self._owner is not None:
             self._owners.leave(self._owner)
             self._owner = None
@@ -186,10 +182,18 @@ class Engine:
             signed = await self._attempts.run(claimed, self.owner)
         except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
             signed = await self._interrupted(run, error)
+        except StorageError:
+            await self._let_go(claimed)
+            raise
         finally:
             self._forget(run)
         self._notices.changed(signed.task)
         return signed
+
+    async def _let_go(self, claimed: Task) -> None:
+        """The end could not be stored; if it cannot be released either, its lease runs out."""
+        with contextlib.suppress(StorageError, StaleTask):
+            await self._tasks.save(claimed.release(self._clock.now()))
 
     def _forget(self, run: _Run) -> None:
         if self._runs.get(run.task.id) is run:
@@ -214,7 +218,7 @@ class Engine:
             return Signed(await self._tasks.get(claimed.id))
         if run.stop is None:
             raise error
-        return Signed(changed)
+        return Signed(changed, released=run.stop is Stop.RELEASE)
 
     @staticmethod
     def _interrupt(run: _Run, stop: Stop, reason: str = "") -> None:

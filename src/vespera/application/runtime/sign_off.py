@@ -15,10 +15,14 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The task after the attempt to sign it off, and the findings that speak against it."""
+    """The task at the end of an attempt, and the findings that speak against its completion.
+
+    ``released``: the attempt was broken off on purpose; the task goes on some other time.
+    """
 
     task: Task
     refused: tuple[Finding, ...] = ()
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

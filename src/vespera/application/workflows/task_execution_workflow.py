@@ -128,8 +128,9 @@ class TaskExecutionWorkflow:
             task = await self._m.tasks.get(TaskId(task_id))
         except TaskNotFound as error:
             return TaskResult(success=False, error=str(error))
+        result = self._result(task, findings=await self._refused(task))
         why = str(task.error) if task.error else await self._m.settling.dead_ends(task)
-        return replace(self._result(task), error=why or None, findings=await self._refused(task))
+        return replace(result, error=why or result.error)
 
     async def cancel_task(self, task_id: str, reason: str = "") -> TaskResult:
         """Call the task off. A running handler is cancelled at its next await and cleans up first;
@@ -216,15 +217,14 @@ class TaskExecutionWorkflow:
         raise InvalidRequest("is being created by others again and again", field="idempotency_key")
 
     async def _insert(self, new: Sequence[tuple[Task, TaskRequest]]) -> None:
-        parents = {task.parent_id for task, _ in new if task.parent_id}
-        if parents and (missing := parents - (await self._m.tasks.find(parents)).keys()):
-            raise InvalidRequest(str(TaskNotFound(min(missing))), field="parent_id")
         try:
             async with self._m.unit_of_work():
                 for task, request in new:
                     await self._m.tasks.add(task, [TaskId(d) for d in request.depends_on])
         except TaskNotFound as error:
-            raise InvalidRequest(str(error), field="depends_on") from error
+            awaited = any(error.task_id in request.depends_on for _, request in new)
+            field = "depends_on" if awaited else "parent_id"
+            raise InvalidRequest(str(error), field=field) from error
 
     async def _check_ids(self, task_ids: Sequence[TaskId]) -> None:
         for task_id in await self._m.tasks.find(task_ids):
@@ -274,10 +274,10 @@ class TaskExecutionWorkflow:
             signed = await engine.join(task_id)
             if signed is None:
                 continue
-            if signed.task.status is TaskStatus.PENDING and signed.task.run_after:
-                await self._m.clock.sleep(self._delay(signed.task))
-            elif signed.task.status is not TaskStatus.RUNNING:
+            task = signed.task
+            if signed.released or task.status not in {TaskStatus.PENDING, TaskStatus.RUNNING}:
                 return signed
+            await self._m.clock.sleep(self._delay(task))
 
     def _delay(self, task: Task) -> float:
         """Seconds until the task is due; 0 if it is."""
@@ -314,7 +314,8 @@ class TaskExecutionWorkflow:
         task = signed.task
         done = task.status in {TaskStatus.COMPLETED, TaskStatus.EXECUTED} and not signed.refused
         error = None if done and not task.error else await self._why_not(task)
-        return self._result(task, error=error, findings=signed.refused)
+        findings = signed.refused or await self._refused(task)
+        return self._result(task, error=error, findings=findings)
 
     async def _why_not(self, task: Task) -> str:
         if task.status is TaskStatus.ASSIGNED:

@@ -1,10 +1,11 @@
 """Units of work: what is written in one block is one transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import TracebackType
 
 from vespera.domain.errors import ForeignUnitOfWork, NestedUnitOfWork
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
@@ -31,24 +32,7 @@ class SqlUnitOfWork:
             VesperaError: a write was refused, or the storage is in trouble; nothing was written.
             asyncio.CancelledError: with ``outcome`` set where the commit had been handed over.
         """
-        return self._unit()
-
-    @asynccontextmanager
-    async def _unit(self) -> AsyncIterator[None]:
-        task = asyncio.current_task()
-        outer = _innermost.get()
-        found = _open_unit(self._database)
-        if found is not None and found.task is task:
-            raise NestedUnitOfWork
-        unit = _OpenUnit(self._database, task, outer)
-        _innermost.set(unit)
-        try:
-            yield
-        finally:
-            unit.is_open = False
-            _innermost.set(outer)
-        if unit.writes:
-            await self._database.commit(unit.writes)
+        return _Block(self._database)
 
 
 async def store(database: AsyncDatabaseManager, writes: Sequence[Write]) -> None:
@@ -65,6 +49,37 @@ async def store(database: AsyncDatabaseManager, writes: Sequence[Write]) -> None
         unit.writes.extend(writes)
     else:
         raise ForeignUnitOfWork
+
+
+class _Block:
+    """The block of a unit; a class rather than a generator, as it is on the hot path."""
+
+    __slots__ = ("_database", "_unit")
+
+    def __init__(self, database: AsyncDatabaseManager) -> None:
+        self._database = database
+        self._unit: _OpenUnit | None = None
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        found = _open_unit(self._database)
+        if found is not None and found.task is task:
+            raise NestedUnitOfWork
+        self._unit = _OpenUnit(self._database, task, _innermost.get())
+        _innermost.set(self._unit)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        unit, self._unit = self._unit, None
+        if unit is not None:
+            unit.is_open = False
+            _innermost.set(unit.outer)
+            if kind is None and unit.writes:
+                await self._database.commit(unit.writes)
 
 
 @dataclass(slots=True)

@@ -1,19 +1,29 @@
 """Attempts under way: leases, fences, take-over."""
 
 import asyncio
+import contextlib
 import logging
-from datetime import timedelta
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime, timedelta
 from unittest.mock import AsyncMock
 
 import pytest
 
-from vespera import Container, TaskContext, TaskExecutionWorkflow, TaskRepository
+from vespera import (
+    Container,
+    TaskContext,
+    TaskExecutionWorkflow,
+    TaskRepository,
+    UnitOfWork,
+)
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import StepRepository, TaskQueue
 from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.errors import DatabaseLocked, LeaseLost
+from vespera.domain.errors import DatabaseFull, DatabaseLocked, LeaseLost
 from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.task import Task
 from vespera.testing import VirtualClock
 
 STRANGER = OwnerId("stranger")
@@ -206,3 +216,179 @@ async def test_nobody_to_join_or_to_cancel_is_none(container: Container) -> None
 
     assert await engine.join(TaskId("t")) is None
     assert await engine.cancel(TaskId("t"), "") is None
+
+
+async def test_a_loss_that_the_handler_swallows_is_a_loss_all_the_same(
+    container: Container,
+    workflow: TaskExecutionWorkflow,
+    specialists: Specialists,
+    clock: VirtualClock,
+) -> None:
+    entered, go, over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def deaf(task: TaskContext) -> str:
+        entered.set()
+        await go.wait()
+        try:
+            await task.step("late", lambda: 1)
+        except LeaseLost:
+            over.set()
+        return "as if nothing had happened"
+
+    specialists.register("deaf", deaf)
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="deaf", task_id="t"))
+    await entered.wait()
+    await stolen(container, clock, "t")
+    go.set()
+    await over.wait()
+    await finished_elsewhere(container, clock, "t")
+    container.get(Notices).changed(await container.get(TaskRepository).get(TaskId("t")))
+
+    result = await running
+
+    assert result.outcome is not None
+    assert result.outcome.summary == "stranger"
+
+
+async def test_a_lease_that_ran_out_here_is_taken_up_again_here(
+    container: Container, workflow: TaskExecutionWorkflow, stall: Stall, clock: VirtualClock
+) -> None:
+    """As after a loop that stood still for longer than the lease."""
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="stall", task_id="t"))
+    await stall.entered.wait()
+    engine = container.get(Engine)
+    queue = container.get(TaskQueue)
+    engine._queue = AsyncMock(wraps=queue)
+
+    async def an_hour_later(*, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
+        return await queue.take_back(now=now + HOUR, dead=dead)
+
+    engine._queue.take_back = an_hour_later
+
+    await engine.take_back()
+    stall.go.set()
+
+    result = await running
+    assert result.result == "late"
+    assert result.attempt == 2
+
+
+async def test_what_was_taken_back_and_is_not_under_way_is_left_alone(
+    container: Container, workflow: TaskExecutionWorkflow, clock: VirtualClock
+) -> None:
+    await workflow.create_task(title="A", task_id="t")
+    queue = container.get(TaskQueue)
+    await queue.claim(TaskId("t"), owner=STRANGER, now=clock.now(), lease_until=clock.now())
+
+    await container.get(Engine).take_back()
+
+    assert (await workflow.get_task_status("t")).status == "pending"
+
+
+async def test_a_task_of_somebody_else_is_not_disowned(
+    container: Container, workflow: TaskExecutionWorkflow, clock: VirtualClock
+) -> None:
+    await workflow.create_task(title="A", task_id="t")
+    queue = container.get(TaskQueue)
+    await queue.claim(TaskId("t"), owner=STRANGER, now=clock.now(), lease_until=clock.now() + HOUR)
+    error = asyncio.CancelledError()
+    error.outcome = "committed"
+
+    await container.get(Engine).disown(TaskId("t"), error)
+
+    assert (await workflow.get_task_status("t")).status == "running"
+
+
+async def test_an_end_that_cannot_be_stored_is_an_error_and_the_task_runs_again(
+    container: Container, workflow: TaskExecutionWorkflow, specialists: Specialists
+) -> None:
+    class Full:
+        """A repository whose disk is full at the end of the first attempt."""
+
+        def __init__(self, real: TaskRepository) -> None:
+            self._real = real
+            self.full = True
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._real, name)
+
+        async def complete(self, task: Task, *, operations: int) -> None:
+            if self.full:
+                self.full = False
+                raise DatabaseFull("the disk is full")
+            await self._real.complete(task, operations=operations)
+
+    async def echo(task: TaskContext) -> int:
+        return task.attempt
+
+    hindered = Container()
+    hindered.override(TaskRepository, Full(hindered.get(TaskRepository)))
+    async with hindered:
+        hindered.get(Specialists).register("echo", echo)
+        run = hindered.get(TaskExecutionWorkflow)
+        with pytest.raises(DatabaseFull):
+            await run.run(title="A", specialist_type="echo", task_id="t")
+
+        assert (await run.get_task_status("t")).status == "pending"
+        assert (await run.execute_task("t")).result == 2
+
+
+async def test_a_call_off_that_comes_too_late_changes_nothing(
+    container: Container, workflow: TaskExecutionWorkflow, specialists: Specialists
+) -> None:
+    """The handler is done, its completion is committed, and then the cancellation arrives."""
+    committed = asyncio.Event()
+
+    class LateUnit:
+        """A unit of work that commits, and then takes long to say so."""
+
+        def __init__(self, real: UnitOfWork) -> None:
+            self._real = real
+
+        @contextlib.asynccontextmanager
+        async def __call__(self) -> AsyncIterator[None]:
+            async with self._real():
+                yield
+            if asyncio.current_task().get_name() == "vespera task t":
+                committed.set()
+                await asyncio.Event().wait()
+
+    async def echo(task: TaskContext) -> int:
+        return task.attempt
+
+    late = Container()
+    late.override(UnitOfWork, LateUnit(late.get(UnitOfWork)))
+    async with late:
+        late.get(Specialists).register("echo", echo)
+        slow = late.get(TaskExecutionWorkflow)
+        running = asyncio.create_task(slow.run(title="A", specialist_type="echo", task_id="t"))
+        await committed.wait()
+
+        refused = await slow.cancel_task("t")
+
+        assert not refused.success
+        assert (await running).completed
+
+
+async def test_a_second_call_off_waits_for_the_first(
+    workflow: TaskExecutionWorkflow, specialists: Specialists
+) -> None:
+    entered, cleaned = asyncio.Event(), asyncio.Event()
+
+    async def slow_to_leave(_task: TaskContext) -> None:
+        try:
+            entered.set()
+            await asyncio.Event().wait()
+        finally:
+            await cleaned.wait()
+
+    specialists.register("slow", slow_to_leave)
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="slow", task_id="t"))
+    await entered.wait()
+    both = [asyncio.create_task(workflow.cancel_task("t")) for _ in range(2)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    cleaned.set()
+
+    assert [(await one).status for one in both] == ["cancelled", "cancelled"]
+    assert (await running).status == "cancelled"

@@ -1,24 +1,37 @@
 """One task from the request to the proven completion."""
 
 import asyncio
+import contextvars
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from unittest.mock import AsyncMock
+from unittest.mock import DEFAULT, AsyncMock, Mock
 
 import pytest
 
 from vespera import (
+    Codec,
     Container,
+    FileStore,
     RetryPolicy,
     TaskContext,
     TaskExecutionWorkflow,
+    TaskOrchestrator,
     TaskOutcome,
     TaskRepository,
     TaskRequest,
     TaskStatus,
 )
+from vespera.application.ports.persistence import TaskQueue
+from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.sign_off import SignOff
 from vespera.application.runtime.specialists import Specialists
+from vespera.application.workflows.task_execution_workflow import Machinery
+from vespera.domain.errors import StaleTask, UnreadableValue
+from vespera.domain.file_operation import Absent, FileState
+from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.task import Task, TaskFailure
 from vespera.testing import VirtualClock
 
 
@@ -665,3 +678,177 @@ async def test_types_come_back_as_they_went_in(
     result = await workflow.run(title="A", specialist_type="echo", payload={"at": Point(1, 2)})
 
     assert result.result == {"at": Point(1, 2)}
+
+
+# ------------------------------------------------------------------------------- others interfere
+
+
+def with_tasks(container: Container, **methods: object) -> TaskExecutionWorkflow:
+    """A workflow whose task repository does something else in the given methods."""
+    tasks = AsyncMock(wraps=container.get(TaskRepository))
+    for name, effect in methods.items():
+        getattr(tasks, name).side_effect = effect
+    machinery = replace(container.get(Machinery), tasks=tasks)
+    return TaskExecutionWorkflow(machinery=machinery)
+
+
+async def test_signing_off_is_repeated_when_somebody_else_was_faster(
+    container: Container, workflow: TaskExecutionWorkflow, specialists: Specialists
+) -> None:
+    specialists.register("coder", echo)
+    task_id = str((await workflow.create_task(title="A", specialist_type="coder")).task_id)
+    await workflow.execute_task(task_id)
+    sign_off = AsyncMock(wraps=container.get(SignOff))
+    sign_off.complete.side_effect = [StaleTask(), DEFAULT]
+    hindered = TaskExecutionWorkflow(machinery=replace(container.get(Machinery), sign_off=sign_off))
+
+    assert (await hindered.complete_task(task_id)).completed
+    assert sign_off.complete.await_count == 2
+
+
+async def test_signing_off_gives_up_when_others_are_always_faster(
+    container: Container, workflow: TaskExecutionWorkflow, specialists: Specialists
+) -> None:
+    specialists.register("coder", echo)
+    task_id = str((await workflow.create_task(title="A", specialist_type="coder")).task_id)
+    await workflow.execute_task(task_id)
+    sign_off = AsyncMock(spec=SignOff)
+    sign_off.complete.side_effect = StaleTask
+    hindered = TaskExecutionWorkflow(machinery=replace(container.get(Machinery), sign_off=sign_off))
+
+    refused = await hindered.complete_task(task_id)
+
+    assert not refused.success
+    assert "Somebody else changed the task" in str(refused.error)
+
+
+async def test_calling_off_is_repeated_and_given_up_likewise(
+    container: Container, workflow: TaskExecutionWorkflow
+) -> None:
+    for name, effect, success in (
+        ("a", [StaleTask(), DEFAULT], True),
+        ("b", StaleTask, False),
+    ):
+        await workflow.create_task(title="A", task_id=name)
+
+        cancelled = await with_tasks(container, save=effect).cancel_task(name)
+
+        assert cancelled.success is success
+
+
+async def test_creating_is_repeated_when_somebody_else_takes_the_key(
+    container: Container, workflow: TaskExecutionWorkflow
+) -> None:
+    first = await workflow.create_task(title="A", idempotency_key="k")
+    nobody_yet: dict[str, Task] = {}
+    hindered = with_tasks(container, find_by_keys=[nobody_yet, DEFAULT])
+
+    second = await hindered.create_task(title="A", idempotency_key="k")
+
+    assert second.task_id == first.task_id
+
+
+async def test_creating_gives_up_when_the_key_is_never_seen(
+    container: Container, workflow: TaskExecutionWorkflow
+) -> None:
+    await workflow.create_task(title="A", idempotency_key="k")
+
+    refused = await with_tasks(container, find_by_keys=lambda _keys: {}).create_task(
+        title="A", idempotency_key="k"
+    )
+
+    assert not refused.success
+    assert "idempotency_key" in str(refused.error)
+
+
+async def test_run_cancelled_behind_its_commit_leaves_nothing_claimed(
+    container: Container, workflow: TaskExecutionWorkflow, specialists: Specialists
+) -> None:
+    specialists.register("coder", echo)
+    real = container.get(TaskRepository)
+
+    async def add_then_cancelled(task: Task, depends_on: object = ()) -> None:
+        async with asyncio.TaskGroup() as apart:
+            apart.create_task(real.add(task), context=contextvars.Context())
+        error = asyncio.CancelledError()
+        error.outcome = "committed"  # type: ignore[attr-defined]
+        raise error
+
+    hindered = with_tasks(container, add=add_then_cancelled)
+
+    with pytest.raises(asyncio.CancelledError):
+        await hindered.run(title="A", specialist_type="coder", task_id="t")
+
+    assert (await workflow.get_task_status("t")).status == "pending"
+
+
+async def test_executing_waits_for_whoever_runs_the_task_already(
+    workflow: TaskExecutionWorkflow, container: Container, clock: VirtualClock
+) -> None:
+    await workflow.create_task(title="A", task_id="t", idempotency_key="k")
+    queue = container.get(TaskQueue)
+    hour = clock.now() + timedelta(hours=1)
+    claimed = await queue.claim(
+        TaskId("t"), owner=OwnerId("stranger"), now=clock.now(), lease_until=hour
+    )
+    assert claimed is not None
+    executing = asyncio.create_task(workflow.execute_task("t"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not executing.done()
+
+    failed = claimed.fail(TaskFailure(error_types=("OSError",), message="down"), clock.now())
+    await container.get(TaskRepository).save(failed)
+    container.get(Notices).changed(failed)
+
+    assert (await executing).error == "OSError: down"
+
+
+async def test_run_repairs_what_it_was_refused_for_earlier(
+    workflow: TaskExecutionWorkflow, specialists: Specialists, container: Container
+) -> None:
+    async def claiming(task: TaskContext) -> None:
+        await task.files.track_file_create("never.txt")
+
+    files = AsyncMock(spec=FileStore)
+    files.locate.side_effect = lambda path: path
+    files.observe.side_effect = lambda paths: [Absent() for _ in paths]
+    fresh = Container()
+    fresh.override(FileStore, files)
+    async with fresh:
+        fresh.get(Specialists).register("claiming", claiming)
+        mocked = fresh.get(TaskExecutionWorkflow)
+        refused = await mocked.run(title="A", specialist_type="claiming", idempotency_key="k")
+        assert refused.status == "executed"
+        assert [finding.path for finding in refused.findings] == ["never.txt"]
+        status = await mocked.get_task_status(str(refused.task_id))
+        assert [finding.path for finding in status.findings] == ["never.txt"]
+        orchestrator = fresh.get(TaskOrchestrator)
+        waited = await orchestrator.wait_for_completion(str(refused.task_id))
+        assert not waited.success
+        assert waited.findings == status.findings
+
+        files.observe.side_effect = lambda paths: [FileState("b3:0", 1, 0o644) for _ in paths]
+        repaired = await mocked.run(title="A", specialist_type="claiming", idempotency_key="k")
+
+        assert repaired.completed, repaired.error
+
+
+async def test_an_outcome_of_an_unknown_type_is_told_and_nothing_is_lost(
+    workflow: TaskExecutionWorkflow, container: Container, specialists: Specialists
+) -> None:
+    specialists.register("coder", echo)
+    created = await workflow.run(title="A", specialist_type="coder", task_id="t")
+    assert created.completed
+    codec = AsyncMock(wraps=container.get(Codec))
+    codec.decode = Mock(side_effect=UnreadableValue("import shop.orders first"))
+    stranger = TaskExecutionWorkflow(
+        machinery=replace(container.get(Machinery), outcomes=Outcomes(codec))
+    )
+
+    status = await stranger.get_task_status("t")
+
+    assert status.completed
+    assert status.outcome is None
+    assert "import shop.orders" in str(status.error)
+    assert (await workflow.get_task_status("t")).result == {}

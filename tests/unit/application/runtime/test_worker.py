@@ -1,0 +1,86 @@
+"""The worker when things around it go wrong."""
+
+import asyncio
+import logging
+from unittest.mock import AsyncMock
+
+import pytest
+
+from vespera import Container, TaskContext, TaskOrchestrator
+from vespera.application.ports.persistence import TaskQueue
+from vespera.application.runtime.attempt import AttemptRunner
+from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.specialists import Specialists
+from vespera.application.runtime.worker import Worker
+from vespera.domain.errors import DatabaseFull
+
+
+async def test_it_tells_whether_it_works(container: Container) -> None:
+    worker = container.get(Worker)
+    assert not worker.started
+
+    async with worker.engaged():
+        assert worker.started
+
+    assert not worker.started
+
+
+async def test_one_who_leaves_does_not_stop_the_others(
+    container: Container, specialists: Specialists
+) -> None:
+    async def title(task: TaskContext) -> str:
+        return task.title
+
+    specialists.register("coder", title)
+    worker = container.get(Worker)
+    orchestrator = container.get(TaskOrchestrator)
+    async with worker.engaged():
+        async with worker.engaged():
+            pass
+        created = await orchestrator.create_task(
+            title="A", specialist_type="coder", completion="auto"
+        )
+
+        assert (await orchestrator.wait_for_completion(str(created.task_id))).completed
+
+
+async def test_one_who_comes_while_it_halts_keeps_it_going(container: Container) -> None:
+    worker = container.get(Worker)
+    async with worker.engaged():
+        await asyncio.sleep(0)
+        stopping = asyncio.create_task(worker.stop())
+        await asyncio.sleep(0)
+        worker.keep_working()
+        await stopping
+
+        assert worker.started
+
+
+async def test_a_bug_in_it_reaches_whoever_waits(container: Container) -> None:
+    engine = container.get(Engine)
+    engine._queue = AsyncMock(wraps=container.get(TaskQueue))
+    engine._queue.claim_ready.side_effect = ZeroDivisionError
+    worker = container.get(Worker)
+    noticed: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, told: noticed.append(told))
+
+    with pytest.raises(ZeroDivisionError):
+        await worker.until_idle()
+
+
+async def test_an_attempt_that_breaks_off_is_logged(
+    container: Container, specialists: Specialists, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = container.get(Engine)
+    engine._attempts = AsyncMock(spec=AttemptRunner)
+    engine._attempts.run.side_effect = [DatabaseFull("full"), DatabaseFull("full")]
+    orchestrator = container.get(TaskOrchestrator)
+    await orchestrator.create_task(title="A", specialist_type="coder", task_id="t")
+
+    with caplog.at_level(logging.ERROR, "vespera"):
+        async with container.get(Worker).engaged():
+            while "broke off" not in caplog.text:
+                await asyncio.sleep(0)
+        await orchestrator.cancel_task("t")
+
+    assert "its task runs again later" in caplog.text
