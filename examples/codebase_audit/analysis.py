@@ -213,7 +213,7 @@ def _measure(text: str, tree: ast.Module, report: ModuleReport) -> ModuleReport:
     classes = [_class(d) for d in found if isinstance(d.node, ast.ClassDef)]
     imports = [_clipped(name) for name in sorted(imported)]
     comments = [match for match in _STRING_OR_COMMENT.finditer(text) if match["comment"]]
-    markers = _markers(text, comments)
+    markers = list(_markers(text, comments))
     described = [tree, *(d.node for d in found if d.public)] if tree.body else []
     return replace(
         _with_line_counts(report, text, comments),
@@ -333,12 +333,13 @@ def _origin(node: ast.ImportFrom, module: str) -> str:
     return ".".join([*package, *([node.module] if node.module else [])])
 
 
-def _markers(text: str, comments: Sequence[re.Match[str]]) -> Sequence[Marker]:
-    return [
-        Marker(line=text.count("\n", 0, c.start()) + 1, text=_clipped(c["comment"].lstrip("# ")))
-        for c in comments
-        if _MARKED.search(c["comment"])
-    ]
+def _markers(text: str, comments: Sequence[re.Match[str]]) -> Iterator[Marker]:
+    line, counted = 1, 0
+    for comment in comments:
+        line += text.count("\n", counted, comment.start())
+        counted = comment.start()
+        if _MARKED.search(comment["comment"]):
+            yield Marker(line=line, text=_clipped(comment["comment"].lstrip("# ")))
 
 
 def _with_line_counts(

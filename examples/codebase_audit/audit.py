@@ -5,6 +5,7 @@ import os
 import platform
 import secrets
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ async def main(container: AuditContainer, input: object) -> Audited | NotMade:
     return Audited(
         overview=cast("Overview", page.result),
         report=printable(str(Path(workspace, PAGE))),
-        verify=f"vespera verify --workspace {shlex.quote(workspace)}",
+        verify=f"{_vespera()} verify --workspace {shlex.quote(workspace)}",
     )
 
 
@@ -174,3 +175,11 @@ def _program() -> str:
     here = Path(__file__).parent
     files = sorted([*here.glob("*.py"), *(here / "assets").iterdir()])
     return digest_of(b"\0".join([sys.version.encode(), *(file.read_bytes() for file in files)]))
+
+
+def _vespera() -> str:
+    """How to call the command line: as this program was called, if it is not on the path."""
+    called = sys.argv[0]
+    if shutil.which("vespera") or Path(called).name != "vespera":
+        return "vespera"
+    return shlex.quote(called)

@@ -97,10 +97,10 @@ def name_notes(file: str) -> Sequence[str]:
     """What is odd about the name of a source file."""
     name = PurePath(file).name.removesuffix(".py")
     if printable(name) != name:
-        return ("its name is not plain text",)
-    if name.isidentifier() and not keyword.iskeyword(name):
-        return ()
-    return ("its name is no identifier, so no import statement can name it",)
+        return ("cannot be imported: its name is not plain text",)
+    if keyword.iskeyword(name):
+        return ("cannot be imported: its name is a keyword",)
+    return () if name.isidentifier() else ("cannot be imported: its name is no identifier",)
 
 
 def _check(path: Path, is_link: bool, home: Path) -> None:

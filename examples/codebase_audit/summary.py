@@ -7,6 +7,8 @@ from codebase_audit.overview import Overview, Ranked
 from vespera import TaskResult
 
 SHOWN = 10
+SHOWN_FINDINGS = 25
+WIDEST = 44
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ def markdown_of(overview: Overview) -> str:
         *_table(
             ("module", "kind", "what"), [(f.module, f.kind, f.text) for f in overview.findings]
         ),
-        *_rest(overview),
+        *_rest(overview.findings_count - len(overview.findings)),
         "",
         f"Fingerprint of the sources: `{overview.fingerprint}`",
     ]
@@ -92,16 +94,15 @@ def _terminal_lines(audited: Audited) -> Iterable[str]:
         yield from _aligned([header, *_rows(overview.most_complex[:SHOWN])], numbers=(2, 3))
     if overview.findings:
         yield ""
-        told = [(f.module, f.kind, f.text) for f in overview.findings]
+        told = [(f.module, f.kind, f.text) for f in overview.findings[:SHOWN_FINDINGS]]
         yield from _aligned([("FINDINGS", "", ""), *told])
-        yield from _rest(overview)
+        yield from _rest(overview.findings_count - len(told))
     yield ""
     yield f"report:  {audited.report}"
     yield f"verify:  {audited.verify}"
 
 
-def _rest(overview: Overview) -> Iterable[str]:
-    left = overview.findings_count - len(overview.findings)
+def _rest(left: int) -> Iterable[str]:
     if left:
         yield ""
         yield f"... and {left:,} more; index.html has all of them."
@@ -130,10 +131,17 @@ def _cell(text: str) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    short = [[*(_middle_out(cell) for cell in row[:-1]), row[-1]] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*short, strict=True)]
+    for row in short:
         cells = [
             cell.rjust(width) if at in numbers else cell.ljust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()
+
+
+def _middle_out(text: str) -> str:
+    """A long text without its middle."""
+    half = WIDEST // 2
+    return text if len(text) <= WIDEST else f"{text[: half - 1]}…{text[-half:]}"

@@ -211,6 +211,15 @@ def test_the_terminal_says_where_the_report_is_and_how_to_prove_it():
     assert "unreadable  is a directory" in text
 
 
+def test_long_names_and_lists_leave_the_terminal_readable():
+    reports = [unreadable("package." * 20 + str(number)) for number in range(100)]
+
+    text = str(Audited(overview=overview_of("src", reports), report="r", verify="v"))
+
+    assert max(map(len, text.splitlines())) < 80
+    assert "... and 75 more" in text
+
+
 def test_a_report_that_could_not_be_made_tells_the_first_reasons():
     stopped = [TaskResult(success=False, title=f"Audit {n}", error="no") for n in range(12)]
 

@@ -77,12 +77,16 @@ def test_a_name_that_is_no_utf_8_is_found_and_read(tmp_path: Path):
 
     assert module.name == "caf\\udce9"
     assert DiskReader().read(module.root, module.file) == b"x = 1\n"
-    assert name_notes(module.file) == ("its name is not plain text",)
+    assert name_notes(module.file) == ("cannot be imported: its name is not plain text",)
 
 
-@pytest.mark.parametrize("name", ["not-a-module.py", "class.py", "2to3.py", "a b.py"])
+@pytest.mark.parametrize("name", ["not-a-module.py", "2to3.py", "a b.py", ".py"])
 def test_a_name_that_cannot_be_imported_is_noted(name: str):
-    assert "no import statement" in name_notes(f"package/{name}")[0]
+    assert name_notes(f"package/{name}") == ("cannot be imported: its name is no identifier",)
+
+
+def test_a_name_that_is_a_keyword_is_noted():
+    assert name_notes("package/class.py") == ("cannot be imported: its name is a keyword",)
 
 
 @pytest.mark.parametrize("name", ["a.py", "__main__.py", "größe.py", "match.py"])

@@ -64,6 +64,7 @@ class Engine:
         self.lease = lease
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, _Run] = {}
+        self._handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._heart: asyncio.Task[None] | None = None
 
     @property
@@ -132,16 +133,18 @@ class Engine:
             kept: it goes on when nobody waits for it.
         """
         handle = asyncio.create_task(self._conduct(claimed), name=f"vespera task {claimed.id}")
+        if claimed.id in self._runs:  # its lease ran out unnoticed, and now it is ours again
+            self._interrupt(self._runs[claimed.id], Stop.LOST)
         self._runs[claimed.id] = _Run(claimed, handle, kept)
+        self._handles.add(handle)
+        handle.add_done_callback(self._handles.discard)
         if self._heart is None:
             self._heart = asyncio.create_task(self._beat(), name="vespera heartbeat")
         return handle
 
-    async def join(self, task_id: TaskId) -> Signed | None:
-        """Wait for the end of an attempt that is under way here; None if there is none."""
-        run = self._runs.get(task_id)
-        if run is None:
-            return None
+    async def join(self, task_id: TaskId) -> Signed:
+        """Wait for the end of an attempt that is ``running`` here."""
+        run = self._runs[task_id]
         run.callers += 1
         try:
             return await asyncio.shield(run.handle)
@@ -167,11 +170,10 @@ class Engine:
         """Interrupt all attempts, let their handlers clean up, and release the tasks: they are
         pending again and go on at the next start.
         """
-        runs = list(self._runs.values())
-        for run in runs:
+        for run in self._runs.values():
             self._interrupt(run, Stop.RELEASE)
-        for run in runs:
-            await _over(run.handle)
+        for handle in list(self._handles):
+            await _over(handle)
         if self._owner is not None:
             self._owners.leave(self._owner)
             self._owner = None
@@ -229,7 +231,8 @@ class Engine:
     async def _beat(self) -> None:
         while True:
             await self._clock.sleep(self.lease.total_seconds() / 3)
-            attempts = {task_id: run.task.attempt for task_id, run in self._runs.items()}
+            runs = dict(self._runs)
+            attempts = {task_id: run.task.attempt for task_id, run in runs.items()}
             until = self._clock.now() + self.lease
             try:
                 held = await self._queue.extend(attempts, owner=self.owner, lease_until=until)
@@ -237,9 +240,7 @@ class Engine:
                 logger.exception("The leases of %d tasks could not be extended.", len(attempts))
                 continue
             for task_id in attempts.keys() - set(held):
-                run = self._runs.get(task_id)
-                if run is not None and run.task.attempt == attempts[task_id]:
-                    self._interrupt(run, Stop.LOST)
+                self._interrupt(runs[task_id], Stop.LOST)
 
 
 def called_off(reason: str) -> TaskFailure:
@@ -250,5 +251,5 @@ def called_off(reason: str) -> TaskFailure:
 async def _over(handle: "asyncio.Task[object]") -> None:
     """Wait for the end of a task, whatever it is; one's own cancellation passes."""
     await asyncio.wait({handle})
-    if not handle.cancelled():
+    with contextlib.suppress(asyncio.CancelledError):
         handle.exception()

@@ -87,8 +87,9 @@ class Worker:
             self._failure = None
             self._notices.work()
             await self._idle.wait()
-            if self._failure is not None:
-                raise self._failure
+            failure = self._failure
+        if failure is not None:
+            raise failure
 
     @property
     def _needed(self) -> bool:

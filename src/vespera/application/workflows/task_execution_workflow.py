@@ -257,8 +257,7 @@ class TaskExecutionWorkflow:
             if current.blockers:
                 async with self._m.worker.engaged():
                     return Signed(await self._m.settling.settled(task.id))
-            if delay := self._delay(current):
-                await self._m.clock.sleep(delay)
+            await self._m.clock.sleep(self._delay(current))
         return await self._execute(task.id)
 
     async def _execute(self, task_id: TaskId) -> Signed:
@@ -272,8 +271,6 @@ class TaskExecutionWorkflow:
                         return Signed(await self._m.settling.at_rest(task_id))
                 engine.begin(claimed, kept=False)
             signed = await engine.join(task_id)
-            if signed is None:
-                continue
             task = signed.task
             if signed.released or task.status not in {TaskStatus.PENDING, TaskStatus.RUNNING}:
                 return signed

@@ -283,15 +283,19 @@ async def test_a_full_disk_stops_the_claiming_and_not_the_worker(
     engine = worker._engine
     real = container.get(TaskQueue)
     engine._queue = AsyncMock(wraps=real)
-    trouble = [DatabaseFull("full"), DatabaseFull("full")]
+    trouble = [DatabaseFull("full")] * 5
     engine._queue.claim_ready.side_effect = trouble
     await orchestrator.create_task(
         title="A", specialist_type="coder", task_id="t", completion="auto"
     )
 
-    with caplog.at_level(logging.ERROR, "vespera"), pytest.raises(DatabaseFull):
-        await orchestrator.run_until_idle()
-    assert "No tasks can be claimed: full" in caplog.text
+    with caplog.at_level(logging.ERROR, "vespera"):
+        with pytest.raises(DatabaseFull):
+            await orchestrator.run_until_idle()
+        await orchestrator.start()
+        while engine._queue.claim_ready.await_count < 3:
+            await asyncio.sleep(0)
+    assert caplog.text.count("No tasks can be claimed: full") == 1, "told once"
 
     engine._queue.claim_ready.side_effect = None
     engine._queue = real

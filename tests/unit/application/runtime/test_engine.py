@@ -13,6 +13,7 @@ from vespera import (
     Container,
     TaskContext,
     TaskExecutionWorkflow,
+    TaskOrchestrator,
     TaskRepository,
     UnitOfWork,
 )
@@ -211,10 +212,10 @@ async def test_nothing_is_given_back_when_the_claim_was_not_committed(
     assert engine.running == set()
 
 
-async def test_nobody_to_join_or_to_cancel_is_none(container: Container) -> None:
+async def test_nobody_to_cancel_is_none(container: Container) -> None:
     engine = container.get(Engine)
 
-    assert await engine.join(TaskId("t")) is None
+    assert not engine.started
     assert await engine.cancel(TaskId("t"), "") is None
 
 
@@ -392,3 +393,51 @@ async def test_a_second_call_off_waits_for_the_first(
 
     assert [(await one).status for one in both] == ["cancelled", "cancelled"]
     assert (await running).status == "cancelled"
+
+
+async def test_a_lost_attempt_that_is_slow_to_leave_does_not_disturb_the_next_one(
+    container: Container, specialists: Specialists, clock: VirtualClock
+) -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def first_time_slow(task: TaskContext) -> int:
+        if task.attempt == 1:
+            try:
+                entered.set()
+                await asyncio.Event().wait()
+            finally:
+                await leave.wait()
+        return task.attempt
+
+    specialists.register("slow", first_time_slow)
+    orchestrator = container.get(TaskOrchestrator)
+    await orchestrator.start()
+    await orchestrator.create_task(
+        title="A", specialist_type="slow", task_id="t", completion="auto"
+    )
+    await entered.wait()
+    engine = container.get(Engine)
+    taken = await container.get(TaskQueue).take_back(now=clock.now() + HOUR, dead=[])
+    assert taken == ["t"]
+    container.get(Notices).work()
+
+    assert (await orchestrator.wait_for_completion("t")).result == 2
+    leave.set()
+    while engine.running:
+        await asyncio.sleep(0)
+    assert (await orchestrator.get_task_status("t")).result == 2
+
+
+async def test_the_end_of_the_event_loop_leaves_the_task_pending(
+    workflow: TaskExecutionWorkflow, stall: Stall
+) -> None:
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="stall", task_id="t"))
+    await stall.entered.wait()
+
+    for task in asyncio.all_tasks():
+        if task.get_name() == "vespera task t":
+            task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await workflow.get_task_status("t")).status == "pending"
