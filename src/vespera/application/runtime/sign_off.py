@@ -69,13 +69,14 @@ class SignOff:
         )
 
     async def _sign(self, task: Task, outcome: bytes, report: Report | None) -> Task:
-        findings = report.findings if report else ()
-        report_id = report.id if report and findings else None
-        done = task.complete(outcome, report_id, self.clock.now())
+        if report is None or not report.findings:
+            done = task.complete(outcome, None, self.clock.now())
+            await self.tasks.complete(done, operations=0)
+            return done
+        done = task.complete(outcome, report.id, self.clock.now())
         async with self.unit_of_work():
-            if report and findings:
-                await self.reports.add(report)
-            await self.tasks.complete(done, operations=len(findings))
+            await self.reports.add(report)
+            await self.tasks.complete(done, operations=len(report.findings))
         return done
 
     async def _refuse(self, task: Task, outcome: bytes, report: Report) -> Signed:
