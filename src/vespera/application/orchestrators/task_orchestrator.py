@@ -1,6 +1,5 @@
 """Many tasks: created together, run side by side, waited for."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -94,9 +93,7 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         if not all(result.success for result in created):
             return created
         async with self._m.clock.timeout(timeout), self._m.worker.engaged():
-            return await asyncio.gather(
-                *(self.wait_for_completion(r.task_id) for r in created if r.task_id)
-            )
+            return [await self.wait_for_completion(r.task_id) for r in created if r.task_id]
 
 
 AsyncTaskOrchestrator = TaskOrchestrator

@@ -10,6 +10,7 @@ from vespera.application.runtime.notices import Notices
 from vespera.domain.ids import TaskId
 from vespera.domain.task import Completion, Task, TaskStatus
 
+MOST_NAMED = 3
 UNDER_WAY = frozenset({TaskStatus.PENDING, TaskStatus.RUNNING})
 
 
@@ -59,6 +60,8 @@ class Settling:
             return ""
         found = await self._tasks.dead_ends_of(task.id)
         named = [f"{dead.id!r} ({dead.title}), which is {dead.status}" for dead in found]
+        if len(named) > MOST_NAMED:
+            named[MOST_NAMED:] = [f"and {len(named) - MOST_NAMED} more"]
         return f"it waits for {'; '.join(named)}" if named else ""
 
     async def _hear(self, news: asyncio.Event) -> None:

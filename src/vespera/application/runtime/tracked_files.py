@@ -102,6 +102,9 @@ class TaskFiles:
     async def read_bytes(self, path: AnyPath) -> bytes:
         """The content of a file; that it was read, and in which state, is recorded once.
 
+        A replay reads again. A read that fails is not recorded: to make a handler go one way or
+        the other by whether a file is there, look in a ``step``.
+
         Raises:
             FileUnreadable: it is not there, is no file, or cannot be read.
             PathRefused, LeaseLost: as for ``write_bytes``.

@@ -224,6 +224,20 @@ async def test_waiting_ends_when_a_dependency_will_never_complete(
     assert "'bad'" in str(result.error)
 
 
+async def test_of_many_dead_ends_the_first_are_named(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    specialists.register("raising", raising)
+    bad = [{"title": "bad", "specialist_type": "raising", "task_id": f"bad{n}"} for n in range(9)]
+    await orchestrator.run_all(bad)
+    ids = [request["task_id"] for request in bad]
+
+    result = await orchestrator.run(title="B", specialist_type="raising", depends_on=ids)
+
+    assert "'bad2'" in str(result.error)
+    assert "and 6 more" in str(result.error)
+
+
 async def test_waiting_too_long_says_how_the_task_stands(orchestrator: TaskOrchestrator) -> None:
     created = await orchestrator.create_task(title="an ode", specialist_type="poet")
 

@@ -1,9 +1,8 @@
 """Attempts under way: leases, fences, take-over."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from unittest.mock import AsyncMock
 
@@ -15,7 +14,6 @@ from vespera import (
     TaskExecutionWorkflow,
     TaskOrchestrator,
     TaskRepository,
-    UnitOfWork,
 )
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import StepRepository, TaskQueue
@@ -340,25 +338,25 @@ async def test_a_call_off_that_comes_too_late_changes_nothing(
     """The handler is done, its completion is committed, and then the cancellation arrives."""
     committed = asyncio.Event()
 
-    class LateUnit:
-        """A unit of work that commits, and then takes long to say so."""
+    class Late:
+        """A repository that commits, and then takes long to say so."""
 
-        def __init__(self, real: UnitOfWork) -> None:
+        def __init__(self, real: TaskRepository) -> None:
             self._real = real
 
-        @contextlib.asynccontextmanager
-        async def __call__(self) -> AsyncIterator[None]:
-            async with self._real():
-                yield
-            if asyncio.current_task().get_name() == "vespera task t":
-                committed.set()
-                await asyncio.Event().wait()
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._real, name)
+
+        async def complete(self, task: Task, *, operations: int) -> None:
+            await self._real.complete(task, operations=operations)
+            committed.set()
+            await asyncio.Event().wait()
 
     async def echo(task: TaskContext) -> int:
         return task.attempt
 
     late = Container()
-    late.override(UnitOfWork, LateUnit(late.get(UnitOfWork)))
+    late.override(TaskRepository, Late(late.get(TaskRepository)))
     async with late:
         late.get(Specialists).register("echo", echo)
         slow = late.get(TaskExecutionWorkflow)
