@@ -141,9 +141,7 @@ def _stream(
     return after if _key(before) == _key(after) and length == after.st_size else None
 
 
-def _pass_on(
-    descriptor: int, take: Callable[[memoryview], object], size: int, stop: Event
-) -> int:
+def _pass_on(descriptor: int, take: Callable[[memoryview], object], size: int, stop: Event) -> int:
     """Pass on what is read until the end, or until it is more than ``size``; give its length."""
     file = io.FileIO(descriptor, closefd=False)
     block = memoryview(bytearray(min(size + 1, _BLOCK)))
