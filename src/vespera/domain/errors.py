@@ -15,6 +15,8 @@
     |   |-- NonDeterministicTask        a replay asked for other steps than were recorded
     |   |-- UnprovenCompletion          what the task says of files is not what the disk says
     |   |-- TaskTimedOut                the task or one of its steps took too long
+    |   |-- CancelledInside             what the task or a step awaited had been cancelled elsewhere
+    |   |-- EngineStopped               the container was cleaned up while somebody waited
     |   `-- SpecialistError             the specialist itself is at fault (not found, not callable)
     |-- PayloadError                    a value cannot be stored
     |   |-- UnstorableValue             its type has no stored form; the path to it is named
@@ -149,6 +151,14 @@ class UnprovenCompletion(TaskError):
 
 class TaskTimedOut(TaskError, TimeoutError):
     """The task, or one of its steps, took too long."""
+
+
+class CancelledInside(TaskError):
+    """What was awaited had been cancelled from elsewhere; nobody called this task off."""
+
+
+class EngineStopped(TaskError):
+    """The container was cleaned up; its tasks go on at the next start. Get the part again."""
 
 
 class SpecialistError(TaskError):

@@ -1,17 +1,19 @@
 """Turn what a caller asks for, in whichever form, into a checked ``TaskRequest``."""
 
-import math
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 
 from vespera.domain.errors import InvalidRequest
-from vespera.domain.retry import RetryPolicy
+from vespera.domain.ids import TaskId
+from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, RetryPolicy, number_of, whole_number_of
 from vespera.domain.task import Completion, TaskOutcome, TaskRequest
 
 LONGEST_TEXT = 10_000
-LARGEST_PRIORITY = 2**31 - 1
+FIRST_YEAR, LAST_YEAR = 1970, 9000  # leaves room for the delays of ten years that may be added
 
 Given = TaskRequest | Mapping[str, object] | None
 
@@ -46,6 +48,42 @@ def parse_outcome(
     return replace(base, **{name: _OUTCOME_CHECKS[name](v, name) for name, v in values.items()})  # type: ignore[arg-type]
 
 
+def request_digest(request: TaskRequest, payload: bytes) -> str:
+    """Tells parsed requests apart, whoever signs the task off and in whichever order the payload's
+    entries were given. ``payload`` is the stored form of the request's payload.
+    """
+    names = [name for name in _REQUEST_FIELDS if name not in {"payload", "completion"}]
+    said = [getattr(request, name) for name in names]
+    return hashlib.sha256(repr(said).encode() + _in_one_order(payload)).hexdigest()
+
+
+def task_id_of(value: object) -> TaskId:
+    """The id of a task, as given by a caller.
+
+    Raises:
+        InvalidRequest: it is no text, or a text that no task can have as its id.
+    """
+    return TaskId(_filled_text(value, "task_id"))
+
+
+def seconds_of(value: object, field: str) -> float | None:
+    """A time in seconds, from 0 to ten years; None stays None.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    if value is None:
+        return None
+    return number_of(value, field, least=0, most=TEN_YEARS, what="a number of seconds")
+
+
+def _in_one_order(payload: bytes) -> bytes:
+    try:
+        return json.dumps(json.loads(payload), sort_keys=True).encode()
+    except (ValueError, RecursionError):  # no JSON, or nested too deeply to be put in order
+        return payload
+
+
 def _merged(
     given: Mapping[str, object] | None, named: Mapping[str, object], known: Sequence[str]
 ) -> dict[str, object]:
@@ -71,7 +109,7 @@ def _text(value: object, name: str) -> str:
         raise InvalidRequest(f"is longer than {LONGEST_TEXT:,} characters", field=name)
     if "\0" in value or not _encodable(value):
         raise InvalidRequest("has a NUL or a lone surrogate, which cannot be stored", field=name)
-    return value
+    return str.__str__(value)  # plain text, also of the member of an enum
 
 
 def _encodable(value: str) -> bool:
@@ -105,26 +143,22 @@ def _mapping(value: object, name: str) -> Mapping[str, object]:
 def _texts(value: object, name: str) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
         raise InvalidRequest(f"must be a list of texts, got {_kind(value)}", field=name)
-    items = sorted(value) if isinstance(value, set | frozenset) else value
-    return tuple(dict.fromkeys(_filled_text(item, f"{name}[{i}]") for i, item in enumerate(items)))
+    if isinstance(value, Sequence):
+        texts = [_filled_text(item, f"{name}[{i}]") for i, item in enumerate(value)]
+    else:
+        texts = sorted(_filled_text(item, name) for item in value)
+    return tuple(dict.fromkeys(texts))
 
 
 def _priority(value: object, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidRequest(f"must be a whole number, got {_kind(value)}", field=name)
-    if abs(value) > LARGEST_PRIORITY:
-        raise InvalidRequest(f"must lie within ±{LARGEST_PRIORITY:,}", field=name)
-    return value
+    return whole_number_of(value, name, least=-LARGEST_WHOLE, most=LARGEST_WHOLE)
 
 
-def _seconds(value: object, name: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidRequest(f"must be a number of seconds, got {_kind(value)}", field=name)
-    if not math.isfinite(value) or value <= 0:
-        raise InvalidRequest("must be a finite number of seconds above 0", field=name)
-    return float(value)
+def _time_limit(value: object, name: str) -> float | None:
+    seconds = seconds_of(value, name)
+    if seconds == 0:
+        raise InvalidRequest("must be above 0 seconds; None sets no limit", field=name)
+    return seconds
 
 
 def _retry(value: object, name: str) -> RetryPolicy:
@@ -138,9 +172,15 @@ def _retry(value: object, name: str) -> RetryPolicy:
 def _moment(value: object, name: str) -> datetime | None:
     if value is None:
         return None
-    if not isinstance(value, datetime) or value.tzinfo is None:
+    if not isinstance(value, datetime) or value.utcoffset() is None:
         raise InvalidRequest("must be a datetime with a time zone", field=name)
-    return value
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        moment = None
+    if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise InvalidRequest(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}", field=name)
+    return moment
 
 
 def _completion(value: object, name: str) -> Completion:
@@ -167,7 +207,7 @@ _CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "depends_on": _texts,
     "parent_id": _optional_text,
     "priority": _priority,
-    "timeout": _seconds,
+    "timeout": _time_limit,
     "retry": _retry,
     "idempotency_key": _optional_text,
     "run_after": _moment,

@@ -55,7 +55,7 @@ class TaskOutcome:
     """What a specialist hands back, or what an outside worker says when signing a task off.
 
     ``artifacts`` are references for people, not claims; a file is claimed by tracking it.
-    ``result`` is any storable value.
+    ``result`` is any storable value. Texts have at most 10,000 characters.
     """
 
     summary: str = ""
@@ -80,9 +80,10 @@ class TaskFailure:
 class TaskRequest:
     """What a caller asks for. See ``parse_request`` for the plain mapping form.
 
-    ``payload`` is any storable mapping. ``timeout`` is in seconds, for one attempt. ``priority``:
-    higher runs first. ``run_after``: not before this moment. ``task_id`` may be chosen by the
-    caller. The same ``idempotency_key`` gives the same task, never a second one.
+    ``payload`` is any storable mapping. ``timeout`` is in seconds (at most ten years), for one
+    attempt. ``priority``: higher runs first. ``run_after``: not before this moment, which has a
+    time zone and is kept in UTC. ``task_id`` may be chosen by the caller. The same
+    ``idempotency_key`` gives the same task, never a second one.
     """
 
     title: str
@@ -140,6 +141,12 @@ class Task:
     def finished(self) -> bool:
         """Whether nothing more will happen to the task."""
         return self.status in FINISHED
+
+    @property
+    def refused(self) -> bool:
+        """Whether the proof gate keeps it from the completion that it was to have by itself."""
+        executed = self.status is TaskStatus.EXECUTED and self.completion is Completion.AUTO
+        return executed and self.error is not None
 
     def claim(self, owner: OwnerId, lease_until: datetime, now: datetime) -> "Task":
         """Begin a new attempt, held by ``owner`` until ``lease_until``."""

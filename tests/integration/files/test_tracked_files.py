@@ -51,13 +51,20 @@ class Dying:
         async def dying(*args: object, **kwargs: object) -> object:
             self._left -= 1
             if self._left == 0 and not self._behind:
-                raise asyncio.CancelledError
+                await self._end()
             result = await real(*args, **kwargs)
             if self._left == 0 and self._behind:
-                raise asyncio.CancelledError
+                await self._end()
             return result
 
         return dying
+
+    @staticmethod
+    async def _end() -> None:
+        attempt = asyncio.current_task()
+        assert attempt is not None
+        attempt.cancel()
+        await asyncio.sleep(0)
 
 
 class TwoLives:
@@ -346,3 +353,35 @@ async def test_a_replay_that_says_something_else_of_a_file_is_told_so(lives: Two
 
     assert result.status == "failed"
     assert "recorded read 'a.txt'" in str(result.error)
+
+
+async def test_somebody_else_s_file_in_place_of_the_one_to_delete_is_left_alone(
+    lives: TwoLives,
+) -> None:
+    (lives.workspace / "old.txt").write_text("old")
+
+    async def handler(task: TaskContext) -> None:
+        if task.attempt == 2:
+            (lives.workspace / "old.txt").write_text("precious")
+        await task.files.delete("old.txt")
+
+    result = await lives.run(handler, FileStore, "delete", nth=1, behind=False)
+
+    assert result.status == "failed"
+    assert "FileConflict" in str(result.error)
+    assert lives.files() == {"old.txt": "precious"}
+
+
+async def test_a_caller_s_own_context_is_not_mistaken_for_the_engine_s(run, container) -> None:
+    async def handler(task: TaskContext) -> None:
+        tracking = container.get(TrackFileOperationsUseCase)
+        await tracking.track_file_read("in.txt", {"order": {"id": 7}}, task_id=task.id)
+        await task.files.write_text("a.txt", "x")
+        if task.attempt == 1:
+            raise OSError("again")
+
+    (Path(container.config.workspace()) / "in.txt").write_text("in")
+
+    result = await run(handler, retry={"max_attempts": 2, "delay": 0})
+
+    assert result.completed, result.error

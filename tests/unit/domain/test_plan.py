@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from vespera.domain.errors import DependencyCycle
+from vespera.domain.errors import DependencyCycle, InvalidRequest
 from vespera.domain.plan import in_order
 from vespera.domain.task import TaskRequest
 
@@ -38,3 +38,28 @@ def test_a_cycle_is_shown_in_the_direction_of_waiting() -> None:
     assert path[0] == path[-1]
     waits = {"a": "b", "b": "c", "c": "a"}
     assert all(waits[one] == other for one, other in pairwise(path))
+
+
+def test_an_id_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match=r"^task_id: 'a' is given twice$"):
+        in_order([a_request("a"), a_request("b"), a_request("a")])
+
+
+def test_the_same_request_object_twice_is_an_id_given_twice() -> None:
+    twice = a_request("a")
+
+    with pytest.raises(InvalidRequest, match="'a' is given twice"):
+        in_order([twice, twice])
+
+
+def test_an_id_given_twice_under_two_keys_is_refused() -> None:
+    requests = [TaskRequest(title="A", task_id="a", idempotency_key=key) for key in ("k", "l")]
+
+    with pytest.raises(InvalidRequest, match="'a' is given twice"):
+        in_order(requests)
+
+
+def test_an_id_given_twice_under_one_key_is_one_task() -> None:
+    again = TaskRequest(title="A", task_id="a", idempotency_key="k")
+
+    assert in_order([again, a_request("b", "a"), again]) == [0, 2, 1]

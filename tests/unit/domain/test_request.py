@@ -1,11 +1,18 @@
 """Requests come in any form; a bad one names its field."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from enum import IntEnum, StrEnum
 
 import pytest
 
 from vespera.domain.errors import InvalidRequest
-from vespera.domain.request import parse_outcome, parse_request
+from vespera.domain.request import (
+    parse_outcome,
+    parse_request,
+    request_digest,
+    seconds_of,
+    task_id_of,
+)
 from vespera.domain.retry import RetryPolicy
 from vespera.domain.task import Completion, TaskOutcome, TaskRequest
 
@@ -73,6 +80,75 @@ def test_a_set_of_dependencies_gets_an_order() -> None:
     assert parse_request({"title": "A", "depends_on": {"b", "a"}}, {}).depends_on == ("a", "b")
 
 
+@pytest.mark.parametrize("kind", [set, frozenset])
+@pytest.mark.parametrize("item", [1, None, ("a",)])
+def test_a_set_of_dependencies_with_something_else_in_it_is_refused(
+    kind: type, item: object
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"^depends_on: must be text"):
+        parse_request({"title": "A", "depends_on": kind({item, "a", "b"})}, {})
+
+
+class Kind(StrEnum):
+    AUDIT = "audit"
+
+
+class Urgency(IntEnum):
+    HIGH = 5
+
+
+def test_members_of_enums_are_taken_as_plain_values() -> None:
+    request = parse_request({"title": Kind.AUDIT, "priority": Urgency.HIGH}, {})
+
+    assert (type(request.title), request.title) == (str, "audit")
+    assert (type(request.priority), request.priority) == (int, 5)
+
+
+def test_a_moment_is_kept_in_utc() -> None:
+    moment = datetime(2030, 1, 1, 1, tzinfo=timezone(timedelta(hours=2)))
+
+    run_after = parse_request({"title": "A", "run_after": moment}, {}).run_after
+
+    assert run_after == moment
+    assert run_after.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=12))),
+        datetime.max.replace(tzinfo=UTC),
+        datetime(9001, 1, 1, tzinfo=UTC),
+        datetime(9000, 12, 31, 23, tzinfo=timezone(timedelta(hours=-2))),
+        datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(1970, 1, 1, 1, tzinfo=timezone(timedelta(hours=2))),
+    ],
+    ids=str,
+)
+def test_a_moment_that_cannot_be_reckoned_with_is_refused(moment: datetime) -> None:
+    with pytest.raises(InvalidRequest, match=r"^run_after: must lie in the years 1970 to 9000"):
+        parse_request({"title": "A", "run_after": moment}, {})
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)],
+    ids=str,
+)
+def test_the_first_and_the_last_moment_are_accepted(moment: datetime) -> None:
+    assert parse_request({"title": "A", "run_after": moment}, {}).run_after == moment
+
+
+def test_a_time_zone_that_says_nothing_is_none() -> None:
+    class Nowhere(tzinfo):
+        def utcoffset(self, _moment: datetime | None) -> None:
+            return None
+
+    with pytest.raises(InvalidRequest, match="with a time zone"):
+        parse_request({"title": "A", "run_after": datetime(2030, 1, 1, tzinfo=Nowhere())}, {})
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
@@ -97,7 +173,15 @@ def test_a_set_of_dependencies_gets_an_order() -> None:
         ({"title": "A", "priority": 2**40}, "priority"),
         ({"title": "A", "timeout": 0}, "timeout"),
         ({"title": "A", "timeout": "1"}, "timeout"),
+        ({"title": "A", "timeout": True}, "timeout"),
+        ({"title": "A", "timeout": -1}, "timeout"),
         ({"title": "A", "timeout": float("inf")}, "timeout"),
+        ({"title": "A", "timeout": float("nan")}, "timeout"),
+        ({"title": "A", "timeout": 1e12}, "timeout"),
+        ({"title": "A", "timeout": 10**400}, "timeout"),
+        ({"title": "A", "priority": 10**400}, "priority"),
+        ({"title": "A", "retry": {"delay": 10**400, "max_delay": 10**401}}, "retry.delay"),
+        ({"title": "A", "retry": {"retry_on": "ValueError"}}, "retry.retry_on"),
         ({"title": "A", "retry": 3}, "retry"),
         ({"title": "A", "retry": {"max_attempts": 0}}, "retry.max_attempts"),
         ({"title": "A", "idempotency_key": ""}, "idempotency_key"),
@@ -159,3 +243,106 @@ def test_a_typed_outcome_replaces_all() -> None:
 def test_a_bad_sign_off_names_its_field() -> None:
     with pytest.raises(InvalidRequest, match=r"^artifacts: "):
         parse_outcome({"artifacts": "file"}, {}, TaskOutcome())
+
+
+def test_a_task_s_id_is_text() -> None:
+    assert task_id_of("a") == "a"
+
+
+@pytest.mark.parametrize(
+    "value", [None, 5, [], ["a"], {}, b"a", "", " ", "a\0b", "\ud800", "x" * 10_001], ids=repr
+)
+def test_what_can_be_no_task_s_id_is_refused(value: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        task_id_of(value)
+
+    assert caught.value.field == "task_id"
+
+
+@pytest.mark.parametrize(("value", "seconds"), [(None, None), (0, 0.0), (1, 1.0), (0.5, 0.5)])
+def test_a_time_is_a_number_of_seconds_or_none(value: float | None, seconds: float | None) -> None:
+    assert seconds_of(value, "timeout") == seconds
+
+
+@pytest.mark.parametrize(
+    "value", [-1, -0.5, float("nan"), float("inf"), 10**400, -(10**400), True, "1", [1]], ids=str
+)
+def test_a_time_that_cannot_be_waited_for_is_refused(value: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        seconds_of(value, "timeout")
+
+    assert caught.value.field == "timeout"
+
+
+def digest(fields: dict[str, object], payload: bytes = b"{}") -> str:
+    return request_digest(parse_request(fields, {}), payload)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"retry": {"delay": 1}}, {"retry": {"delay": 1.0}}),
+        ({"retry": {"retry_on": ["OSError"]}}, {"retry": {"retry_on": (OSError,)}}),
+        ({"retry": RetryPolicy(multiplier=3)}, {"retry": {"multiplier": 3.0}}),
+        ({"timeout": 1}, {"timeout": 1.0}),
+        ({"title": Kind.AUDIT}, {"title": "audit"}),
+        ({"priority": Urgency.HIGH}, {"priority": 5}),
+        ({"depends_on": ["a", "a", "b"]}, {"depends_on": ("a", "b")}),
+        ({"completion": "auto"}, {"completion": "manual"}),
+        (
+            {"run_after": datetime(2030, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))},
+            {"run_after": datetime(2030, 1, 1, tzinfo=UTC)},
+        ),
+    ],
+    ids=str,
+)
+def test_the_same_request_said_otherwise_has_the_same_digest(
+    one: dict[str, object], other: dict[str, object]
+) -> None:
+    assert digest({"title": "A"} | one) == digest({"title": "A"} | other)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"title": "B"},
+        {"description": "d"},
+        {"specialist_type": "coder"},
+        {"depends_on": ["a"]},
+        {"parent_id": "p"},
+        {"priority": 1},
+        {"timeout": 1},
+        {"retry": {"delay": 2}},
+        {"idempotency_key": "k"},
+        {"run_after": datetime(2030, 1, 1, tzinfo=UTC)},
+        {"task_id": "t"},
+    ],
+    ids=str,
+)
+def test_another_request_has_another_digest(fields: dict[str, object]) -> None:
+    assert digest({"title": "A"} | fields) != digest({"title": "A"})
+
+
+def test_the_order_of_the_payload_s_entries_does_not_count() -> None:
+    one, other = b'{"a":1,"b":{"x":[1,2],"y":null}}', b'{"b":{"y":null,"x":[1,2]},"a":1}'
+
+    assert digest({"title": "A"}, one) == digest({"title": "A"}, other)
+
+
+@pytest.mark.parametrize(
+    "payload", [b'{"a":2}', b'{"a":"1"}', b'{"a":[1]}', b'{"a":1,"b":1}', b"", b"\xff"], ids=str
+)
+def test_another_payload_counts(payload: bytes) -> None:
+    assert digest({"title": "A"}, payload) != digest({"title": "A"}, b'{"a":1}')
+
+
+def test_the_order_of_a_list_in_the_payload_counts() -> None:
+    assert digest({"title": "A"}, b"[1,2]") != digest({"title": "A"}, b"[2,1]")
+
+
+@pytest.mark.parametrize("payload", [b"\xff\x00", b"not JSON", b"[" * 100_000], ids=len)
+def test_a_payload_that_is_no_json_counts_as_it_is(payload: bytes) -> None:
+    same, other = digest({"title": "A"}, payload), digest({"title": "A"}, payload + b" ")
+
+    assert digest({"title": "A"}, payload) == same
+    assert same != other

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from vespera.application.workflows.task_execution_workflow import TaskExecutionWorkflow
 from vespera.application.workflows.task_result import TaskResult
-from vespera.domain.errors import InvalidRequest, TaskNotFound
+from vespera.domain.errors import EngineStopped, InvalidRequest, TaskNotFound
 from vespera.domain.ids import TaskId
 from vespera.domain.request import parse_request
-from vespera.domain.task import Completion, TaskRequest
+from vespera.domain.task import Completion, Task, TaskRequest
 
 
 class TaskOrchestrator(TaskExecutionWorkflow):
@@ -20,7 +20,7 @@ class TaskOrchestrator(TaskExecutionWorkflow):
 
     async def stop(self) -> None:
         """Claim no more tasks; what is under way goes on. Safe to repeat."""
-        await self._m.worker.stop()
+        await self._m.worker.rest()
 
     async def create_tasks(
         self, requests: Iterable[TaskRequest | Mapping[str, object]]
@@ -50,24 +50,21 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         try:
             async with self._m.clock.timeout(timeout), self._m.worker.engaged():
                 task = await self._m.settling.settled(TaskId(task_id))
-        except TaskNotFound as error:
-            return TaskResult(success=False, error=str(error))
+        except (TaskNotFound, EngineStopped) as error:
+            return TaskResult(success=False, error=str(error), task_id=TaskId(task_id))
         except TimeoutError as error:
             stands = await self.get_task_status(task_id)
             raise TimeoutError(
                 f"Task {task_id!r} ({stands.title}) is {stands.status} after {timeout:g} s."
             ) from error
-        if task.finished and not task.error:
-            return self._result(task)
-        return replace(
-            self._result(task, error=await self._why_not(task)), findings=await self._refused(task)
-        )
+        return await self._as_it_stands(task)
 
     async def run_until_idle(self) -> None:
         """Run everything that can run, now or after a delay, until nothing is left to run.
 
         Raises:
             StorageError: the database cannot be asked for work.
+            EngineStopped: the container was cleaned up meanwhile.
         """
         await self._m.worker.until_idle()
 
@@ -79,21 +76,47 @@ class TaskOrchestrator(TaskExecutionWorkflow):
     ) -> list[TaskResult]:
         """Create all of the tasks, run them side by side, and complete each when it is proven.
 
+        Returns when nothing more will come of any of them by itself; one that no specialist does
+        is ``assigned`` then.
+
         Returns:
             A result per request, in order.
 
         Raises:
             TimeoutError: it takes longer than ``timeout`` seconds; the tasks go on later.
         """
+        asked = list(requests)
         try:
-            typed = [parse_request(r, {"completion": Completion.AUTO}) for r in requests]
+            typed = [parse_request(r, {"completion": Completion.AUTO}) for r in asked]
         except InvalidRequest as error:
-            return [TaskResult(success=False, error=str(error))]
-        created = await self.create_tasks(typed)
-        if not all(result.success for result in created):
-            return created
-        async with self._m.clock.timeout(timeout), self._m.worker.engaged():
-            return [await self.wait_for_completion(r.task_id) for r in created if r.task_id]
+            return [TaskResult(success=False, error=str(error)) for _ in asked]
+        results = await self.create_tasks(typed)
+        if not all(result.success for result in results):
+            return results
+        done = 0
+        try:
+            async with self._m.clock.timeout(timeout), self._m.worker.engaged():
+                for done, created in enumerate(results):
+                    results[done] = await self._ended(created)
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"{len(results) - done} of {len(results)} tasks are not finished after"
+                f" {timeout:g} s; the first of them is {results[done].task_id!r}."
+            ) from error
+        return results
+
+    async def _ended(self, created: TaskResult) -> TaskResult:
+        try:
+            task = await self._m.settling.settled(TaskId(str(created.task_id)), handed_over=True)
+        except EngineStopped as error:
+            return replace(created, success=False, error=str(error))
+        return await self._as_it_stands(task)
+
+    async def _as_it_stands(self, task: Task) -> TaskResult:
+        if task.finished and not task.error:
+            return self._result(task)
+        why, refused = await self._why_not(task), await self._refused(task)
+        return self._result(task, error=why, findings=refused)
 
 
 AsyncTaskOrchestrator = TaskOrchestrator

@@ -5,6 +5,14 @@ from datetime import datetime
 from typing import Protocol
 
 
+class TimeLimit(Protocol):
+    """A running time limit."""
+
+    def expired(self) -> bool:
+        """Whether it was this limit that ended the block."""
+        ...
+
+
 class Clock(Protocol):
     """All of the engine's time: retries, leases, timeouts, delayed starts."""
 
@@ -16,6 +24,6 @@ class Clock(Protocol):
         """Return after ``seconds``."""
         ...
 
-    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
+    def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[TimeLimit]:
         """Cancel the block after ``seconds`` and raise ``TimeoutError``; ``None``: never."""
         ...

@@ -97,7 +97,7 @@ class TaskRepository(Protocol):
         ...
 
     async def dead_ends_of(self, task_id: TaskId) -> Sequence[Task]:
-        """Failed or cancelled tasks that this one waits for, directly or through others."""
+        """Failed, cancelled or refused tasks that this one waits for, also through others."""
         ...
 
 
@@ -150,7 +150,7 @@ class StepRepository(Protocol):
         self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
     ) -> None:
         """Remember a step (in place of the failure of an earlier epoch, if there is one), and
-        extend the lease if ``lease_until`` is given.
+        extend the lease if ``lease_until`` is given. A transaction of its own, also inside a unit.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
@@ -162,7 +162,7 @@ class FileOperationRepository(Protocol):
     """What is said of files."""
 
     async def add(self, operation: FileOperation, fence: Fence | None = None) -> None:
-        """Record an operation.
+        """Record an operation; with a fence, in a transaction of its own also inside a unit.
 
         Raises:
             LeaseLost: a fence was given and the task is not held by it any more.
@@ -171,7 +171,7 @@ class FileOperationRepository(Protocol):
         ...
 
     async def save(self, operation: FileOperation, fence: Fence | None = None) -> None:
-        """Replace a recorded operation (an intent that was carried out).
+        """Replace a recorded operation (an intent that was carried out); as ``add``.
 
         Raises:
             LeaseLost: as for ``add``.

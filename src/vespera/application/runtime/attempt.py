@@ -1,6 +1,7 @@
 """One attempt at one task: from the claim to what came of it, all of it recorded."""
 
-import traceback
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,21 +11,21 @@ from typing import cast
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import StepRepository, TaskRepository
 from vespera.application.runtime.context import TaskContext
+from vespera.application.runtime.failures import failure_of
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.steps import StepLog
-from vespera.application.runtime.supervision import Supervision
+from vespera.application.runtime.supervision import Supervision, interrupted
 from vespera.application.runtime.tracked_files import FileWork, TaskFiles
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StorageError
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OwnerId
-from vespera.domain.retry import type_names
 from vespera.domain.step import StepRecord
-from vespera.domain.task import Completion, Task, TaskFailure
+from vespera.domain.task import Completion, Task
 
-LONGEST_MESSAGE = 10_000
-LONGEST_TRACEBACK = 20_000
+logger = logging.getLogger("vespera")
+PASS_ON = (LeaseLost, StorageError, asyncio.CancelledError, KeyboardInterrupt, SystemExit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +59,14 @@ class AttemptRunner:
         try:
             returned, untouched = await self._work(task, owner)
             outcome = self.outcomes.encode(returned)
-        except (LeaseLost, StorageError):
+        except PASS_ON:
             raise
-        except Exception as error:  # noqa: BLE001  (the boundary to the specialist; kept whole)
+        except BaseException as error:  # the boundary to the specialist; recorded whole
+            if interrupted():
+                logger.warning(
+                    "Task %s raised while it was being stopped.", task.id, exc_info=error
+                )
+                raise asyncio.CancelledError from error
             return Signed(await self._failed(task, error))
         if task.completion is Completion.AUTO:
             return await self.sign_off.complete(task, outcome, untouched=untouched)
@@ -102,7 +108,7 @@ class AttemptRunner:
         records = await self.steps.of_task(task.id)
         return records, await self.files.operations.of_task(task.id)
 
-    async def _failed(self, task: Task, error: Exception) -> Task:
+    async def _failed(self, task: Task, error: BaseException) -> Task:
         now, failures = self._now(), task.failures + 1
         failure = failure_of(error)
         retry = task.retry
@@ -117,14 +123,3 @@ class AttemptRunner:
 
     def _now(self) -> datetime:
         return self.supervision.clock.now()
-
-
-def failure_of(error: BaseException) -> TaskFailure:
-    """What is kept of an error: its class and bases, its message, its traceback (the end of it)."""
-    message = _printable(str(error))[:LONGEST_MESSAGE]
-    trace = _printable("".join(traceback.format_exception(error)))[-LONGEST_TRACEBACK:]
-    return TaskFailure(error_types=type_names(error), message=message, traceback=trace)
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()

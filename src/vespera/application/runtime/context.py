@@ -1,6 +1,7 @@
 """What a specialist holds in hand while it works on a task."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from functools import partial
 from typing import TypeVar, overload
 
@@ -9,12 +10,13 @@ from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
-from vespera.domain.errors import LeaseLost, StorageError
+from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError
 from vespera.domain.ids import TaskId
 from vespera.domain.retry import NEVER, RetryPolicy
 from vespera.domain.task import Task, TaskOutcome
 
 T = TypeVar("T")
+_step: ContextVar[str | None] = ContextVar("step", default=None)
 
 
 class TaskContext:
@@ -98,26 +100,42 @@ class TaskContext:
             What was stored, decoded: the same on the first run as on a replay.
 
         Raises:
+            InvalidRequest: the name is no text, or the step is asked for inside another step.
             StepFailed: the last call raised or took too long, or its value cannot be stored.
             LeaseLost: another worker has the task; what the function gave is not recorded.
         """
+        _check(name)
         key, record = self._log.ask(name)
         if record is not None:
             return self._log.replay(record)
         call = partial(function, *args, **kwargs)
-        guard = retry or NEVER
+        within = _step.set(name)
         try:
             value = await self._supervision.call(
-                f"Step {name!r}", call, retry=guard, timeout=timeout
+                f"Step {name!r}", call, retry=retry or NEVER, timeout=timeout
             )
             return await self._log.succeeded(key, value)
         except (LeaseLost, StorageError):
             raise
         except Exception as error:  # the boundary to the step's function; recorded whole
             raise await self._log.failed(key, error) from error
+        finally:
+            _step.reset(within)
 
     async def dependencies(self) -> Mapping[TaskId, TaskOutcome]:
         """What came of the tasks that this one waited for, by id, in the order they were given."""
         done = await self._tasks.dependencies_of(self.id)
         decode = self._outcomes.decode
         return {task.id: decode(task.outcome) for task in done if task.outcome is not None}
+
+
+def _check(name: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise InvalidRequest(f"a step's name must be text, not {name!r}", field="name")
+    outer = _step.get()
+    if outer is not None:
+        raise InvalidRequest(
+            f"step {name!r} is asked for inside step {outer!r}, which a replay does not call"
+            " again; ask for it in the handler",
+            field="name",
+        )

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -14,7 +15,7 @@ from vespera.application.ports.persistence import TaskQueue, TaskRepository
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.sign_off import Signed
-from vespera.domain.errors import LeaseLost, StaleTask, StorageError
+from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task, TaskFailure
 
@@ -69,7 +70,13 @@ class Engine:
 
     @property
     def owner(self) -> OwnerId:
-        """Under which id this engine holds tasks; registered when first asked for."""
+        """Under which id this engine holds tasks; registered when first asked for.
+
+        Raises:
+            EngineStopped: it has been stopped; its container gives a new one.
+        """
+        if self._notices.closed:
+            raise EngineStopped
         if self._owner is None:
             self._owner = self._owners.register()
         return self._owner
@@ -128,18 +135,24 @@ class Engine:
     def begin(self, claimed: Task, *, kept: bool) -> "asyncio.Task[Signed]":
         """Start the attempt of a task that this engine has claimed.
 
+        It runs in an empty ``contextvars`` context, the same here as after a recovery.
+
         Args:
             claimed: running, as stored.
             kept: it goes on when nobody waits for it.
         """
-        handle = asyncio.create_task(self._conduct(claimed), name=f"vespera task {claimed.id}")
+        handle = asyncio.create_task(
+            self._conduct(claimed), name=f"vespera task {claimed.id}", context=Context()
+        )
         if claimed.id in self._runs:  # its lease ran out unnoticed, and now it is ours again
             self._interrupt(self._runs[claimed.id], Stop.LOST)
         self._runs[claimed.id] = _Run(claimed, handle, kept)
         self._handles.add(handle)
         handle.add_done_callback(self._handles.discard)
         if self._heart is None:
-            self._heart = asyncio.create_task(self._beat(), name="vespera heartbeat")
+            self._heart = asyncio.create_task(
+                self._beat(), name="vespera heartbeat", context=Context()
+            )
         return handle
 
     async def join(self, task_id: TaskId) -> Signed:
@@ -170,6 +183,7 @@ class Engine:
         """Interrupt all attempts, let their handlers clean up, and release the tasks: they are
         pending again and go on at the next start.
         """
+        self._notices.close()
         for run in self._runs.values():
             self._interrupt(run, Stop.RELEASE)
         for handle in list(self._handles):
@@ -181,7 +195,7 @@ class Engine:
     async def _conduct(self, claimed: Task) -> Signed:
         run = self._runs[claimed.id]
         try:
-            signed = await self._attempts.run(claimed, self.owner)
+            signed = await self._attempts.run(claimed, claimed.owner or self.owner)
         except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
             signed = await self._interrupted(run, error)
         except StorageError:
@@ -229,13 +243,14 @@ class Engine:
             run.handle.cancel()
 
     async def _beat(self) -> None:
+        owner = self.owner
         while True:
             await self._clock.sleep(self.lease.total_seconds() / 3)
             runs = dict(self._runs)
             attempts = {task_id: run.task.attempt for task_id, run in runs.items()}
             until = self._clock.now() + self.lease
             try:
-                held = await self._queue.extend(attempts, owner=self.owner, lease_until=until)
+                held = await self._queue.extend(attempts, owner=owner, lease_until=until)
             except StorageError:
                 logger.exception("The leases of %d tasks could not be extended.", len(attempts))
                 continue

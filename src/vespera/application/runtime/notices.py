@@ -16,11 +16,19 @@ class Notices:
     def __init__(self) -> None:
         self._waiting: dict[TaskId, set[asyncio.Event]] = {}
         self._listening: set[asyncio.Event] = set()
+        self.closed = False
+
+    def close(self) -> None:
+        """Wake everybody for good: the container is being cleaned up."""
+        self.closed = True
+        for waiting in self._waiting.values():
+            _set_all(waiting)
+        self.work()
 
     @contextmanager
     def about(self, task_id: TaskId) -> Iterator[asyncio.Event]:
         """An event that is set whenever the task, or one it may hang on, has changed."""
-        event = asyncio.Event()
+        event = self._event()
         self._waiting.setdefault(task_id, set()).add(event)
         try:
             yield event
@@ -33,7 +41,7 @@ class Notices:
     @contextmanager
     def of_work(self) -> Iterator[asyncio.Event]:
         """An event that is set whenever a task may have become ready to run."""
-        event = asyncio.Event()
+        event = self._event()
         self._listening.add(event)
         try:
             yield event
@@ -42,7 +50,7 @@ class Notices:
 
     def changed(self, task: Task) -> None:
         """Tell of a task's stored change. A dead end is told to all: any may hang on it."""
-        if task.status in DEAD_ENDS:
+        if task.status in DEAD_ENDS or task.refused:
             for waiting in self._waiting.values():
                 _set_all(waiting)
         elif self._waiting:
@@ -52,6 +60,12 @@ class Notices:
     def work(self) -> None:
         """Tell the worker that there may be something to do."""
         _set_all(self._listening)
+
+    def _event(self) -> asyncio.Event:
+        event = asyncio.Event()
+        if self.closed:
+            event.set()
+        return event
 
 
 def _set_all(events: "set[asyncio.Event] | tuple[()]") -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from vespera.application.ports.codec import Codec
+from vespera.domain.request import parse_outcome
 from vespera.domain.task import TaskOutcome
 
 Stored = tuple[str, list[str], str, object]
@@ -20,9 +21,13 @@ class Outcomes:
         which becomes its ``result``.
 
         Raises:
+            InvalidRequest: a field of the ``TaskOutcome`` is wrong; the error names it.
             UnstorableValue, PayloadTooLarge: it cannot be stored; the path begins with "outcome".
         """
-        outcome = returned if type(returned) is TaskOutcome else TaskOutcome(result=returned)
+        if type(returned) is TaskOutcome:
+            outcome = parse_outcome(returned, {}, TaskOutcome())
+        else:
+            outcome = TaskOutcome(result=returned)
         artifacts = list(outcome.artifacts)
         stored = [outcome.summary, artifacts, outcome.next_action, outcome.result]
         return self.codec.encode(stored, what="outcome")

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import timedelta
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.notices import Notices
+from vespera.domain.errors import EngineStopped
 from vespera.domain.ids import TaskId
-from vespera.domain.task import Completion, Task, TaskStatus
+from vespera.domain.task import Task, TaskStatus
 
 MOST_NAMED = 3
 UNDER_WAY = frozenset({TaskStatus.PENDING, TaskStatus.RUNNING})
@@ -25,37 +27,38 @@ class Settling:
         self._tasks, self._notices, self._clock = tasks, notices, clock
         self._poll = None if poll is None else poll.total_seconds()
 
-    async def settled(self, task_id: TaskId) -> Task:
+    async def settled(self, task_id: TaskId, *, handed_over: bool = False) -> Task:
         """The task, once it is finished, or refused by the proof gate, or waits for a task that
-        will never complete.
+        will never complete; or, if that counts, is handed over to an outside worker.
 
         Raises:
             TaskNotFound: there is no such task.
+            EngineStopped: the container was cleaned up meanwhile.
         """
-        with self._notices.about(task_id) as news:
-            while True:
-                news.clear()
-                task = await self._tasks.get(task_id)
-                if task.finished or _refused(task) or await self.dead_ends(task):
-                    return task
-                await self._hear(news)
 
-    async def at_rest(self, task_id: TaskId) -> Task:
-        """The task, once nobody works on it and nothing is due: neither running nor ready to.
+        def enough(task: Task) -> bool:
+            assigned = handed_over and task.status is TaskStatus.ASSIGNED
+            return task.finished or task.refused or assigned
+
+        return await self._until(task_id, enough)
+
+    async def worked(self, task_id: TaskId) -> Task:
+        """The task, once it is neither running nor will be: executed, handed over, finished, or
+        behind a task that will never complete. Errors as for ``settled``.
+        """
+        return await self._until(task_id, lambda task: task.status not in UNDER_WAY)
+
+    async def pause(self, task_id: TaskId, seconds: float) -> None:
+        """Return after ``seconds``, or when the task has changed.
 
         Raises:
-            TaskNotFound: there is no such task.
+            EngineStopped: the container was cleaned up meanwhile.
         """
         with self._notices.about(task_id) as news:
-            while True:
-                news.clear()
-                task = await self._tasks.get(task_id)
-                if task.status not in UNDER_WAY or task.blockers:
-                    return task
-                await self._hear(news)
+            await self._hear(news, seconds)
 
     async def dead_ends(self, task: Task) -> str:
-        """Which failed or cancelled tasks block this one for good, in words; "" if none do."""
+        """Which failed, cancelled or refused tasks block this one, in words; "" if none do."""
         if task.status is not TaskStatus.PENDING or not task.blockers:
             return ""
         found = await self._tasks.dead_ends_of(task.id)
@@ -64,15 +67,18 @@ class Settling:
             named[MOST_NAMED:] = [f"and {len(named) - MOST_NAMED} more"]
         return f"it waits for {'; '.join(named)}" if named else ""
 
-    async def _hear(self, news: asyncio.Event) -> None:
+    async def _until(self, task_id: TaskId, enough: Callable[[Task], bool]) -> Task:
+        with self._notices.about(task_id) as news:
+            while True:
+                news.clear()
+                task = await self._tasks.get(task_id)
+                if enough(task) or await self.dead_ends(task):
+                    return task
+                await self._hear(news, self._poll)
+
+    async def _hear(self, news: asyncio.Event, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
-            async with self._clock.timeout(self._poll):
+            async with self._clock.timeout(seconds):
                 await news.wait()
-
-
-def _refused(task: Task) -> bool:
-    return (
-        task.status is TaskStatus.EXECUTED
-        and task.completion is Completion.AUTO
-        and task.error is not None
-    )
+        if self._notices.closed:
+            raise EngineStopped

@@ -6,6 +6,7 @@ from datetime import timedelta
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import StepRepository
+from vespera.application.runtime.failures import message_of
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
 from vespera.domain.ids import OwnerId
 from vespera.domain.retry import type_names
@@ -42,7 +43,7 @@ class StepLog:
         self._next_seq = max((r.seq for r in records), default=0) + 1
         self._asked: dict[str, int] = {}
         self._fresh: list[str] = []
-        self._reopened_at: int | None = None
+        self._reopened: dict[Key, int] = {}
         self._lease = lease
         self._extend_at = clock.now() + lease / 3
 
@@ -54,7 +55,7 @@ class StepLog:
         if record is None:
             self._fresh.append(name)
         elif record.failed and record.epoch != self._task.failures:
-            self._reopened_at = min(record.seq, self._reopened_at or record.seq)
+            self._reopened[key] = record.seq
             record = None
         return key, record
 
@@ -82,7 +83,7 @@ class StepLog:
 
     async def failed(self, key: Key, error: Exception) -> StepFailed:
         """Record the failure; durable on return. Gives the error to raise."""
-        message, kinds = _printable(str(error)), type_names(error)
+        message, kinds = message_of(error), type_names(error)
         encoded = self._codec.encode((message, kinds), what=f"error of step {key[0]!r}")
         await self._record(key, None, encoded)
         return StepFailed(key[0], message, kinds)
@@ -107,8 +108,19 @@ class StepLog:
             )
 
     def _excused(self, record: StepRecord) -> bool:
-        """A step that failed earlier and now ran anew may lead the handler another way."""
-        return self._reopened_at is not None and record.seq > self._reopened_at
+        """A step that failed in an epoch and ran anew in a later one may lead the handler another
+        way than the one it took behind the failure.
+        """
+        turns = [(other.seq, other.epoch) for other in self._recorded.values()]
+        turns += [(seq, self._task.failures) for seq in self._reopened.values()]
+        return any(seq < record.seq and epoch > record.epoch for seq, epoch in turns)
+
+    def _place(self, key: Key) -> int:
+        """The next number; or that of the failure in whose place the step is recorded."""
+        if key in self._reopened:
+            return self._reopened[key]
+        self._next_seq += 1
+        return self._next_seq - 1
 
     async def _record(self, key: Key, value: bytes | None, error: bytes | None) -> None:
         now = self._clock.now()
@@ -119,13 +131,12 @@ class StepLog:
             task_id=self._task.id,
             name=key[0],
             occurrence=key[1],
-            seq=self._next_seq,
+            seq=self._place(key),
             epoch=self._task.failures,
             value=value,
             error=error,
             recorded_at=now,
         )
-        self._next_seq += 1
         try:
             await self._steps.record(record, self.fence, lease_until=lease_until)
         except LeaseLost:
@@ -135,7 +146,3 @@ class StepLog:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names)
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()

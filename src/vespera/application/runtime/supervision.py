@@ -5,8 +5,8 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vespera.application.ports.clock import Clock
-from vespera.domain.errors import TaskTimedOut
+from vespera.application.ports.clock import Clock, TimeLimit
+from vespera.domain.errors import CancelledInside, TaskTimedOut
 from vespera.domain.retry import RetryPolicy
 
 
@@ -51,16 +51,33 @@ class Supervision:
 
         Raises:
             TaskTimedOut: it took longer.
+            CancelledInside: it awaited something that somebody else had cancelled.
         """
-        if timeout is None:
-            return await _value(function())
         try:
-            async with self.clock.timeout(timeout):
+            if timeout is None:
+                return await _value(function())
+            return await self._within(what, function, timeout)
+        except asyncio.CancelledError as error:
+            if interrupted():
+                raise
+            raise CancelledInside(f"{what} awaited something that had been cancelled.") from error
+
+    async def _within(self, what: str, function: Callable[[], object], seconds: float) -> object:
+        limits: list[TimeLimit] = []
+        try:
+            async with self.clock.timeout(seconds) as limit:
+                limits.append(limit)
                 return await _value(function())
         except TimeoutError as error:
-            if isinstance(error.__cause__, asyncio.CancelledError):
-                raise TaskTimedOut(f"{what} took longer than {timeout:g} s.") from error
+            if any(limit.expired() for limit in limits):
+                raise TaskTimedOut(f"{what} took longer than {seconds:g} s.") from error
             raise
+
+
+def interrupted() -> bool:
+    """Whether somebody has cancelled the running asyncio task, and not only what it awaits."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def _value(result: object) -> object:

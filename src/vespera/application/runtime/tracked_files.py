@@ -24,7 +24,7 @@ from vespera.domain.file_operation import (
 from vespera.domain.ids import OperationId
 from vespera.domain.step import Fence
 
-ORDER, DIGEST = "order", "digest"
+ORDER, DIGEST = "vespera:order", "vespera:digest"
 WRITES = (OperationKind.CREATE, OperationKind.MODIFY)
 Track = Callable[..., Awaitable[TrackFileOperationResult]]
 
@@ -85,13 +85,15 @@ class TaskFiles:
 
         Raises:
             FileUnreadable: nothing is there, or it cannot be removed.
-            PathRefused, LeaseLost: as for ``write_bytes``.
+            PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
         where, order, intent = await self._begin(path, (OperationKind.DELETE,))
         if intent is not None and intent.phase is Phase.DONE:
             return
         if intent is None:
             intent = await self._intend_delete(where, order)
+        elif (found := await self._look(where)) not in {intent.before, Absent()}:
+            raise _conflict(intent, found)
         await self._work.store.delete(where)
         await self._finish(intent, Absent())
 
@@ -235,10 +237,14 @@ def _carried_out(intent: FileOperation, found: PathState) -> bool:
         return True
     if found == intent.before:
         return False
-    raise FileConflict(
-        f"{intent.path!r} is neither as it was before the interrupted write nor as it was to be:"
-        " somebody else changed it. Nothing was overwritten; decide which content is right, put it"
-        " there, and run the task again."
+    raise _conflict(intent, found)
+
+
+def _conflict(intent: FileOperation, found: PathState) -> FileConflict:
+    return FileConflict(
+        f"{intent.path!r} is neither as it was before the interrupted {intent.kind} nor as it was"
+        f" to be ({_named(found)}): somebody else changed it. Nothing was overwritten; decide what"
+        " is right, put it there, and run the task again."
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 
 from vespera.application.ports.clock import Clock
@@ -11,7 +12,7 @@ from vespera.application.ports.persistence import TaskQueue
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.sign_off import Signed
-from vespera.domain.errors import StorageError
+from vespera.domain.errors import EngineStopped, StorageError
 
 logger = logging.getLogger("vespera")
 AFTER_TROUBLE = timedelta(seconds=1)
@@ -44,6 +45,7 @@ class Worker:
         self._users = 0
         self._kept = False
         self._halted = False
+        self._stopped = False
         self._idle = asyncio.Event()
         self._rested = asyncio.Event()
         self._failure: Exception | None = None
@@ -59,9 +61,15 @@ class Worker:
         self._kept = True
         self._wake_up()
 
-    async def stop(self) -> None:
-        """Claim nothing more, whoever needs it. What is under way goes on. Safe to repeat."""
+    async def rest(self) -> None:
+        """Undo ``keep_working``. What is under way goes on. Safe to repeat."""
         self._kept = False
+        if not self._needed:
+            await self._halt()
+
+    async def stop(self) -> None:
+        """Claim nothing more, whoever needs it: the container is being cleaned up."""
+        self._kept, self._stopped = False, True
         await self._halt()
 
     @contextlib.asynccontextmanager
@@ -81,6 +89,7 @@ class Worker:
 
         Raises:
             StorageError: the database could not be asked for work.
+            EngineStopped: the container was cleaned up meanwhile.
         """
         async with self.engaged():
             self._idle.clear()
@@ -88,6 +97,8 @@ class Worker:
             self._notices.work()
             await self._idle.wait()
             failure = self._failure
+        if self._stopped:
+            raise EngineStopped
         if failure is not None:
             raise failure
 
@@ -100,7 +111,7 @@ class Worker:
         self._rested.set()
         if self._loop is None:
             self._take_back_at = LONG_AGO
-            self._loop = asyncio.create_task(self._work(), name="vespera worker")
+            self._loop = asyncio.create_task(self._work(), name="vespera worker", context=Context())
 
     async def _halt(self) -> None:
         """End the loop between two claims, so that no claimed task is left over."""
@@ -159,14 +170,16 @@ class Worker:
         return pause
 
     async def _pause(self) -> timedelta:
+        """Until something is due, or somebody else's lease may have run out."""
         due = await self._queue.next_due()
-        busy = self._active or self._engine.running or due
-        if not busy and not set(await self._queue.owners()) - {self._engine.owner}:
-            self._idle.set()
-        return self._until(due)
-
-    def _until(self, due: datetime | None) -> timedelta:
-        return self._longest if due is None else min(self._longest, due - self._clock.now())
+        moments = [due] if due else []
+        if not self._active and not self._engine.running:
+            if await self._queue.owners():
+                moments.append(self._take_back_at)
+            elif due is None:
+                self._idle.set()
+        now = self._clock.now()
+        return min([self._longest, *(moment - now for moment in moments)])
 
     async def _wait(self, news: asyncio.Event, pause: timedelta) -> None:
         if pause == timedelta.max:

@@ -12,13 +12,14 @@ from vespera.application.ports.persistence import ReportRepository, TaskReposito
 from vespera.application.runtime.engine import Engine, called_off
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
-from vespera.application.runtime.settling import Settling
+from vespera.application.runtime.settling import UNDER_WAY, Settling
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.worker import Worker
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import (
     DuplicateRow,
+    EngineStopped,
     IllegalTransition,
     InvalidRequest,
     KeyReused,
@@ -93,7 +94,10 @@ class TaskExecutionWorkflow:
         if task.status is TaskStatus.PENDING and task.blockers:
             why = await self._m.settling.dead_ends(task) or "it waits for tasks not completed yet"
             return self._result(task, error=f"Task {task.id!r} cannot run: {why}.")
-        signed = await self._execute(task.id)
+        try:
+            signed = await self._execute(task.id)
+        except EngineStopped as error:
+            return self._result(task, error=str(error))
         if signed.task.status is TaskStatus.ASSIGNED:
             return self._result(signed.task)
         return await self._of(signed)
@@ -161,7 +165,10 @@ class TaskExecutionWorkflow:
             task = await self._begin(self._build(parsed), parsed)
         except (RequestError, PayloadError) as error:
             return TaskResult(success=False, error=str(error))
-        return await self._of(await self._finish(task))
+        try:
+            return await self._of(await self._finish(task))
+        except EngineStopped as error:
+            return self._result(task, error=str(error))
 
     execute_complete_task_lifecycle = run
 
@@ -233,10 +240,9 @@ class TaskExecutionWorkflow:
     async def _begin(self, task: Task, request: TaskRequest) -> Task:
         """Store the task; in the same transaction claim it, if it can run at once."""
         m = self._m
-        if not m.specialists.knows(task.specialist_type):
-            task = task.assign(m.clock.now())
-        elif not request.depends_on and not self._delay(task):
-            task = m.engine.held(task)
+        if not request.depends_on and not self._delay(task):
+            known = m.specialists.knows(task.specialist_type)
+            task = m.engine.held(task) if known else task.assign(m.clock.now())
         try:
             stored = (await self._add([task], [request]))[0]
         except asyncio.CancelledError as error:
@@ -248,16 +254,21 @@ class TaskExecutionWorkflow:
 
     async def _finish(self, task: Task) -> Signed:
         """Bring a task that ``run`` created, now or earlier, as far as it will go."""
-        if task.status is TaskStatus.EXECUTED:
-            return await self._m.sign_off.complete(task, task.outcome or b"")
-        if task.finished or task.status is TaskStatus.ASSIGNED:
-            return Signed(task)
+        signed = Signed(task)
+        if task.status in UNDER_WAY:
+            signed = await self._work_off(task)
+        if signed.task.status is TaskStatus.EXECUTED and not signed.refused:
+            signed = await self._m.sign_off.complete(signed.task, signed.task.outcome or b"")
+            self._m.notices.changed(signed.task)
+        return signed
+
+    async def _work_off(self, task: Task) -> Signed:
         if task.status is TaskStatus.PENDING:
-            current = await self._m.tasks.get(task.id)
-            if current.blockers:
+            task = await self._m.tasks.get(task.id)
+            if task.blockers:
                 async with self._m.worker.engaged():
-                    return Signed(await self._m.settling.settled(task.id))
-            await self._m.clock.sleep(self._delay(current))
+                    return Signed(await self._m.settling.worked(task.id))
+            await self._until_due(task)
         return await self._execute(task.id)
 
     async def _execute(self, task_id: TaskId) -> Signed:
@@ -268,13 +279,18 @@ class TaskExecutionWorkflow:
                 claimed = await engine.claim(task_id)
                 if claimed is None:
                     async with self._m.worker.engaged():
-                        return Signed(await self._m.settling.at_rest(task_id))
+                        return Signed(await self._m.settling.worked(task_id))
                 engine.begin(claimed, kept=False)
             signed = await engine.join(task_id)
-            task = signed.task
-            if signed.released or task.status not in {TaskStatus.PENDING, TaskStatus.RUNNING}:
+            if signed.released or signed.task.status not in UNDER_WAY:
                 return signed
-            await self._m.clock.sleep(self._delay(task))
+            await self._until_due(signed.task)
+
+    async def _until_due(self, task: Task) -> None:
+        """Wait for the moment, or until somebody else does something with the task."""
+        while task.status is TaskStatus.PENDING and (delay := self._delay(task)):
+            await self._m.settling.pause(task.id, delay)
+            task = await self._m.tasks.get(task.id)
 
     def _delay(self, task: Task) -> float:
         """Seconds until the task is due; 0 if it is."""

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from os import PathLike, fspath
 from typing import Any, ClassVar
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
@@ -34,6 +35,8 @@ from vespera.application.workflows.task_execution_workflow import (
     Machinery,
     TaskExecutionWorkflow,
 )
+from vespera.domain.errors import InvalidRequest
+from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.di.base import BaseContainer, Provider, Service, providers
@@ -50,6 +53,7 @@ from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
 from vespera.infrastructure.threads import Threads
 
 POLL = timedelta(seconds=1)
+SHORTEST_LEASE = 0.001  # in seconds
 
 
 def owners_beside(database: AsyncDatabaseManager) -> LockFileOwners:
@@ -75,6 +79,19 @@ def catalogue_of(
     return catalogue
 
 
+def check_workspace(value: object) -> None:
+    """Refuse what names no directory.
+
+    Raises:
+        InvalidRequest: it is no path, or one that no directory can have.
+    """
+    path = fspath(value) if isinstance(value, str | PathLike) else None
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise InvalidRequest(
+            f"must be the path of a directory, as text or a Path, not {value!r}", field="workspace"
+        )
+
+
 class Container(BaseContainer):
     """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
 
@@ -82,9 +99,9 @@ class Container(BaseContainer):
         database_url: where tasks are kept; ``"sqlite+aiosqlite:///work.db"`` or in memory.
         workspace: the directory that tasks may touch; by default the current one.
         durability: ``"full"`` (survives a power cut) or ``"normal"`` (survives a crash).
-        concurrency: how many tasks the worker runs at a time.
+        concurrency: how many tasks the worker runs at a time, 1 or more.
         lease_seconds: how long a task stays with a worker that is not heard of.
-        payload_limit: bytes of one stored value.
+        payload_limit: bytes of one stored value, 1 or more.
 
     Extend it by subclassing: give ``specialists`` anew, add providers, replace providers.
     """
@@ -98,6 +115,26 @@ class Container(BaseContainer):
         "payload_limit": 1024 * 1024,
     }
     config = providers.Configuration(strict=True)
+
+    def __init__(self, settings: Mapping[str, object] | None = None, /, **more: object) -> None:
+        """Take the settings, as a mapping, by keyword, or both; the environment is never read.
+
+        Raises:
+            InvalidRequest: a setting makes no sense; the error names it and says what is allowed.
+            WiringError, UnknownSetting, OverrideRefused: as for every container.
+        """
+        super().__init__(settings, **more)
+        given = self.config
+        check_workspace(given.workspace())
+        whole_number_of(given.concurrency(), "concurrency", least=1, most=LARGEST_WHOLE)
+        whole_number_of(given.payload_limit(), "payload_limit", least=1, most=LARGEST_WHOLE)
+        number_of(
+            given.lease_seconds(),
+            "lease_seconds",
+            least=SHORTEST_LEASE,
+            most=TEN_YEARS,
+            what="a number of seconds",
+        )
 
     # Adapters: one each for the container's life.
     clock: Provider[Clock] = providers.Singleton(SystemClock)

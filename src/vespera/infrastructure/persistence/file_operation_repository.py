@@ -42,7 +42,7 @@ class SqlFileOperationRepository:
         self._database = database
 
     async def add(self, operation: FileOperation, fence: Fence | None = None) -> None:
-        """Record an operation.
+        """Record an operation; with a fence, in a transaction of its own also inside a unit.
 
         Raises:
             LeaseLost: a fence was given and the task is not held by it any more.
@@ -96,7 +96,10 @@ class SqlFileOperationRepository:
         return sorted(from_path(row[0]) for row in await self._database.read(_SELECT_PATHS.sql))
 
     async def _store(self, write: Write, fence: Fence | None) -> None:
-        await store(self._database, [must_hold(fence), write] if fence else [write])
+        if fence:
+            await self._database.commit([must_hold(fence), write])
+        else:
+            await store(self._database, [write])
 
     async def _many(self, statement: Statement, keys: Sequence[object]) -> list[FileOperation]:
         found = []

@@ -14,7 +14,6 @@ from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.fence import must_hold
 from vespera.infrastructure.persistence.statements import Row, Write, compiled
 from vespera.infrastructure.persistence.tables import steps
-from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import from_micros, to_micros
 
 
@@ -33,7 +32,7 @@ class SqlStepRepository:
         self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
     ) -> None:
         """Remember a step (in place of the failure of an earlier epoch, if there is one), and
-        extend the lease if ``lease_until`` is given.
+        extend the lease if ``lease_until`` is given. A transaction of its own, also inside a unit.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
@@ -43,7 +42,7 @@ class SqlStepRepository:
             must_hold(fence, lease_until=lease_until),
             Write(_RECORD, _to_row(step), partial(_recorded_before, step)),
         ]
-        await store(self._database, writes)
+        await self._database.commit(writes)
 
 
 def _to_row(step: StepRecord) -> Row:

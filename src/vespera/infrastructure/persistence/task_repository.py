@@ -19,8 +19,10 @@ from vespera.infrastructure.persistence.statements import (
     one_of_many,
 )
 from vespera.infrastructure.persistence.tables import (
+    AUTO,
     CANCELLED,
     COMPLETED,
+    EXECUTED,
     FAILED,
     NONE,
     ONE,
@@ -134,7 +136,7 @@ class SqlTaskRepository:
         return [task_from_row(row) for row in rows]
 
     async def dead_ends_of(self, task_id: TaskId) -> Sequence[Task]:
-        """Failed or cancelled tasks that this one waits for, directly or through others."""
+        """Failed, cancelled or refused tasks that this one waits for, also through others."""
         rows = await self._database.read(_SELECT_DEAD_ENDS.sql, (task_id,))
         return [task_from_row(row) for row in rows]
 
@@ -335,9 +337,15 @@ def _select_dead_ends() -> sa.Select[tuple[object, ...]]:
         .where(middle.c.status != COMPLETED)
     )
     awaited = direct.union(further)
+    refused = sa.and_(
+        tasks.c.status == EXECUTED, tasks.c.completion == AUTO, tasks.c.error.is_not(None)
+    )
     return (
         sa.select(tasks)
-        .where(tasks.c.id.in_(sa.select(awaited.c.id)), tasks.c.status.in_([FAILED, CANCELLED]))
+        .where(
+            tasks.c.id.in_(sa.select(awaited.c.id)),
+            tasks.c.status.in_([FAILED, CANCELLED]) | refused,
+        )
         .order_by(tasks.c.id)
     )
 

@@ -54,3 +54,12 @@ def test_every_change_may_mean_work() -> None:
         notices.changed(TASK)
 
         assert work.is_set()
+
+
+def test_who_comes_after_the_closing_is_told_at_once() -> None:
+    notices = Notices()
+    notices.close()
+
+    with notices.about(TaskId("t")) as about, notices.of_work() as work:
+        assert about.is_set()
+        assert work.is_set()

@@ -1,6 +1,7 @@
 """Who can do which kind of task."""
 
-from unittest.mock import AsyncMock
+from functools import partial
+from unittest.mock import AsyncMock, MagicMock, NonCallableMock, create_autospec
 
 import pytest
 
@@ -16,6 +17,28 @@ class Coder:
 
 async def write(task: TaskContext) -> str:
     return task.title
+
+
+async def greet(greeting: str, task: TaskContext) -> str:
+    return f"{greeting}, {task.title}"
+
+
+class Caller:
+    async def __call__(self, task: TaskContext) -> str:
+        return f"called for {task.title}"
+
+
+class CallableCoder(Coder):
+    def __call__(self, task: TaskContext) -> str:
+        raise AssertionError
+
+
+class Proxy:
+    def __init__(self, inner: object) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
 
 
 @pytest.fixture
@@ -63,3 +86,78 @@ async def test_a_registered_one_goes_before_the_container_s(registry: Specialist
     registry.register("coder", AsyncMock(return_value="mine", spec=write))
 
     assert await registry.handler("coder")(AsyncMock()) == "mine"
+
+
+@pytest.mark.parametrize(
+    ("specialist", "given"),
+    [
+        (partial(greet, "Hello"), "Hello, A"),
+        (Caller(), "called for A"),
+        (Coder().execute, "A"),
+        (Proxy(Coder()), "A"),
+        (CallableCoder(), "A"),
+    ],
+    ids=["partial", "callable", "method", "proxy", "execute before call"],
+)
+async def test_whatever_can_be_called_does(
+    registry: Specialists, specialist: object, given: str
+) -> None:
+    registry.register("any", specialist)
+
+    assert await registry.handler("any")(AsyncMock(title="A")) == given
+
+
+def test_a_function_that_is_not_async_does_too(registry: Specialists) -> None:
+    registry.register("plain", lambda task: task.title)
+
+    assert registry.handler("plain")(AsyncMock(title="A")) == "A"
+
+
+async def test_a_bare_mock_is_called_itself_each_time(registry: Specialists) -> None:
+    mock = AsyncMock(return_value={"a": 1})
+    registry.register("mock", mock)
+
+    given = [await registry.handler("mock")("task") for _ in range(2)]
+
+    assert given == [{"a": 1}, {"a": 1}]
+    assert mock.await_count == 2
+
+
+@pytest.mark.parametrize(
+    "mock",
+    [
+        AsyncMock(spec=Coder),
+        AsyncMock(spec_set=Coder()),
+        MagicMock(spec=Coder),
+        create_autospec(Coder, instance=True),
+        AsyncMock(**{"execute.return_value": None}),
+        NonCallableMock(execute=AsyncMock()),
+    ],
+    ids=["spec", "spec_set", "sync", "autospec", "configured", "not callable"],
+)
+async def test_a_mock_that_has_execute_is_used_through_it(
+    registry: Specialists, mock: AsyncMock
+) -> None:
+    mock.execute.return_value = "done"
+    registry.register("mock", mock)
+
+    assert await registry.handler("mock")("task") == "done"
+    mock.execute.assert_awaited_once_with("task")
+
+
+async def test_a_mock_of_a_function_is_called(registry: Specialists) -> None:
+    registry.register("mock", create_autospec(write, return_value="written"))
+
+    assert await registry.handler("mock")("task") == "written"
+
+
+@pytest.mark.parametrize("specialist", [42, None, "coder", Coder, NonCallableMock(execute=1)])
+def test_what_is_no_specialist_is_told_what_is_expected(
+    registry: Specialists, specialist: object
+) -> None:
+    registry.register("odd", specialist)
+
+    with pytest.raises(
+        SpecialistError, match=r"'odd' is .* a method 'execute\(task\)', or a function of one"
+    ):
+        registry.handler("odd")

@@ -84,3 +84,14 @@ async def test_an_attempt_that_breaks_off_is_logged(
         await orchestrator.cancel_task("t")
 
     assert "its task runs again later" in caplog.text
+
+
+async def test_a_rest_leaves_it_to_those_who_still_need_it(container: Container) -> None:
+    worker = container.get(Worker)
+    worker.keep_working()
+    async with worker.engaged():
+        await worker.rest()
+
+        assert worker.started
+
+    assert not worker.started

@@ -1,0 +1,28 @@
+"""What is kept of an error."""
+
+import traceback
+
+from vespera.domain.retry import type_names
+from vespera.domain.task import TaskFailure
+
+LONGEST_MESSAGE = 10_000
+LONGEST_TRACEBACK = 20_000
+
+
+def failure_of(error: BaseException) -> TaskFailure:
+    """Its class and bases, its message, and the end of its traceback."""
+    trace = _printable("".join(traceback.format_exception(error)))[-LONGEST_TRACEBACK:]
+    return TaskFailure(error_types=type_names(error), message=message_of(error), traceback=trace)
+
+
+def message_of(error: BaseException) -> str:
+    """Its text, in printable characters, cut to a sensible length."""
+    try:
+        text = str(error)
+    except Exception as second:  # noqa: BLE001  (the boundary to the error's own code)
+        text = f"(its text cannot be told: {type(second).__name__})"
+    return _printable(text)[:LONGEST_MESSAGE]
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
