@@ -134,8 +134,7 @@ def _error_name(kind: object) -> str:
 
 
 def _no_errors(given: object) -> InvalidRequest:
-    a_class = isinstance(given, type)
-    shown = f"the class {given.__name__}" if a_class else f"a value of {type(given).__name__}"
+    shown = given.__name__ if isinstance(given, type) else f"a value of {type(given).__name__}"
     wanted = "must be a list of exception classes or of their names"
     return InvalidRequest(f"{wanted}, got {shown}", field="retry.retry_on")
 

@@ -4,20 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
 from typing import assert_never
 
+from vespera.domain.chain import Evidence, Fate, gather
+from vespera.domain.effects import name_of, refutation
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
-    Absent,
-    DirectoryState,
     FileOperation,
     FileState,
     OperationKind,
     PathState,
-    Phase,
-    SpecialState,
-    SymlinkState,
     UnknownState,
 )
 from vespera.domain.ids import OperationId, ReportId, TaskId
@@ -87,139 +83,74 @@ def judge(chain: Sequence[FileOperation], found: PathState) -> list[Finding]:
 
     Every operation gets one finding, in the order given. The chain is read as a line of
     observations: an intent was observed before its act, a claim after it, and ``found`` comes
-    last. An act is proven by the observations around it, whoever made them. A change between two
-    observations that no operation declares is told; what nobody could observe proves nothing.
+    last. An act is proven by the observations around it, whoever made them, and each observed
+    change proves one act at most. A change that no operation declares is charged to both sides:
+    the act before it no longer stands, the one after it was interfered with. What nobody could
+    observe proves nothing.
     """
-    acts = _acts(chain, found)
-    facts = [
-        _interference(previous, act) or _fact(act)
-        for previous, act in zip([None, *acts], acts, strict=False)
-    ]
-    compared = _compare_with_disk(acts, facts, found)
-    return [_finding(act, *fact) for act, fact in zip(acts, compared, strict=True)]
+    return [_finding(evidence) for evidence in gather(chain, found)]
 
 
 _Fact = tuple[Verdict, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Act:
-    """What is known of the path right before and after one operation was carried out.
-
-    ``after`` is None where another act followed before anybody looked. ``steady`` is False for a
-    reading made while an announced change was still to come: what it saw need not have lasted.
-    """
-
-    operation: FileOperation
-    before: PathState
-    after: PathState | None
-    steady: bool = True
-
-    @property
-    def reads(self) -> bool:
-        return self.operation.kind is OperationKind.READ
-
-    @property
-    def changes(self) -> bool:
-        return _known(self.before) and _known(self.after) and self.before != self.after
+def _finding(evidence: Evidence) -> Finding:
+    operation = evidence.operation
+    verdict, reason = _verdict(evidence)
+    return Finding(
+        operation_id=operation.id,
+        task_id=operation.task_id,
+        kind=operation.kind,
+        path=operation.path,
+        verdict=verdict,
+        reason=reason,
+        before=evidence.before,
+        after=NOT_OBSERVED if evidence.after is None else evidence.after,
+    )
 
 
-def _known(state: PathState | None) -> bool:
-    return state is not None and not isinstance(state, UnknownState)
+def _verdict(evidence: Evidence) -> _Fact:
+    if evidence.left is not None:
+        left, met = name_of(evidence.left), name_of(evidence.before)
+        reason = f"the operation before left {left}; when this one began, there was {met}"
+        return Verdict.INTERFERED, reason
+    fact = _fact(evidence)
+    true = fact[0] is Verdict.VERIFIED
+    return (_since(evidence) or fact) if true else fact
 
 
-def _acts(chain: Sequence[FileOperation], found: PathState) -> list[_Act]:
-    acts: list[_Act] = []
-    change: _Act | None = None
-    pending: FileOperation | None = None
-    for index, operation in enumerate(chain):
-        if operation.kind is OperationKind.READ:
-            seen = _seen(operation)
-            if pending and _shows_effect(seen, pending):
-                pending = None
-            act = _Act(operation, seen, seen, steady=pending is None)
-        else:
-            before = _before(operation, change, acts[-1] if acts else None)
-            change = act = _Act(operation, before, _after(chain, index, found))
-            pending = operation if operation.phase is Phase.INTENT else None
-        acts.append(act)
-    return acts
-
-
-def _seen(reading: FileOperation) -> PathState:
-    return reading.after if reading.phase is Phase.CLAIM else reading.before
-
-
-def _shows_effect(seen: PathState, intent: FileOperation) -> bool:
-    return _known(seen) and seen != intent.before
-
-
-def _before(operation: FileOperation, change: _Act | None, previous: _Act | None) -> PathState:
-    if operation.phase is not Phase.CLAIM:
-        return operation.before
-    if change and _closes(operation, change.operation):
-        return change.before
-    if previous and previous.steady and previous.after is not None:
-        return previous.after
-    return NOT_OBSERVED
-
-
-def _after(chain: Sequence[FileOperation], index: int, found: PathState) -> PathState | None:
-    operation = chain[index]
-    if operation.phase is not Phase.INTENT:
-        return operation.after
-    for later in islice(chain, index + 1, None):
-        if later.kind is OperationKind.READ:
-            if _shows_effect(_seen(later), operation):
-                return _seen(later)
-        elif later.phase is Phase.CLAIM:
-            return later.after if _closes(later, operation) else None
-        else:
-            return later.before
-    return found
-
-
-def _closes(claim: FileOperation, intent: FileOperation) -> bool:
-    """Whether the claim says that this very intent was carried out."""
-    same = (claim.kind, claim.task_id) == (intent.kind, intent.task_id)
-    return same and intent.phase is Phase.INTENT
-
-
-def _interference(previous: _Act | None, act: _Act) -> _Fact | None:
-    """What happened to the path between two operations without being declared."""
-    observed = act.reads or act.operation.phase is not Phase.CLAIM
-    if previous is None or not (observed and previous.steady and act.steady):
-        return None
-    left, met = previous.after, act.before
-    if left is None or not (_known(left) and _known(met)) or left == met:
-        return None
-    reason = f"the operation before left {_name(left)}; when this one began, there was {_name(met)}"
-    return Verdict.INTERFERED, reason
-
-
-def _fact(act: _Act) -> _Fact:
+def _fact(evidence: Evidence) -> _Fact:
     """Judge one act by what was observed right before and after it."""
-    kind, before, after = act.operation.kind, act.before, act.after
-    if lie := _refutation(kind, before, after):
+    before, after = evidence.before, evidence.after
+    if lie := refutation(evidence.operation.kind, before, after):
         return Verdict.REFUTED, lie
     if isinstance(before, UnknownState):
         return Verdict.UNVERIFIABLE, f"what was there before is not known: {before.reason}"
     if after is None:
-        return Verdict.SUPERSEDED, "another operation replaced it before its effect was observed"
+        return _unseen(evidence)
     if isinstance(after, UnknownState):
         return Verdict.UNVERIFIABLE, f"what it left is not known: {after.reason}"
-    return _result(act.operation, before, after)
+    return _result(evidence, after)
 
 
-def _result(operation: FileOperation, before: PathState, after: PathState) -> _Fact:
-    kind, expected = operation.kind, operation.expected
+def _unseen(evidence: Evidence) -> _Fact:
+    """Judge an act whose effect nobody observed by what the next operation says it found."""
+    match evidence.operation.kind, evidence.claimed_next:
+        case OperationKind.CREATE, FileOperation(kind=OperationKind.MODIFY, after=FileState()):
+            return Verdict.SUPERSEDED, "it was there for the next operation, which modified it"
+        case _:
+            return Verdict.UNVERIFIABLE, "another operation came before its effect was observed"
+
+
+def _result(evidence: Evidence, after: PathState) -> _Fact:
+    kind, expected = evidence.operation.kind, evidence.operation.expected
     if expected is not None and after != expected:
-        return Verdict.REFUTED, f"it was to leave {_name(expected)}; it left {_name(after)}"
-    if kind is OperationKind.MODIFY and before == after:
-        if expected is not None and operation.phase is Phase.DONE:
-            return Verdict.VERIFIED, f"it was written as it was already: {_name(after)}"
-        return Verdict.NO_EFFECT, f"nothing was modified: there still is {_name(after)}, unchanged"
-    return Verdict.VERIFIED, _TRUTHS[kind].format(_name(after))
+        return Verdict.REFUTED, f"it was to leave {name_of(expected)}; it left {name_of(after)}"
+    if kind is OperationKind.MODIFY and evidence.before == after:
+        if evidence.written:
+            return Verdict.VERIFIED, f"it was written as it was already: {name_of(after)}"
+        return Verdict.NO_EFFECT, f"nothing was modified: {name_of(after)} is unchanged"
+    return Verdict.VERIFIED, _TRUTHS[kind].format(name_of(after))
 
 
 _TRUTHS = {
@@ -230,127 +161,25 @@ _TRUTHS = {
 }
 
 
-def _refutation(kind: OperationKind, before: PathState, after: PathState | None) -> str:
-    """Why the act cannot have happened as said; empty if it can."""
-    match kind:
-        case OperationKind.CREATE:
-            return _why_not_created(before, after)
-        case OperationKind.MODIFY:
-            return _why_not_modified(before, after)
-        case OperationKind.DELETE:
-            return _why_not_deleted(before, after)
-        case OperationKind.READ:
-            return _why_not_read(before)
-        case _:
-            assert_never(kind)
-
-
-def _why_not_created(before: PathState, after: PathState | None) -> str:
-    match before, after:
-        case _, Absent():
-            return "it was not created: nothing is there"
-        case ((Absent() | UnknownState()), _):
-            return ""
-        case _:
-            since = "; it is unchanged" if before == after else ""
-            return f"it was not created: there was {_name(before)} already{since}"
-
-
-def _why_not_modified(before: PathState, after: PathState | None) -> str:
-    if isinstance(before, Absent):
-        return "it was not modified: nothing was there"
-    if isinstance(before, DirectoryState | SpecialState):
-        return f"it was not modified: {_name(before)} was there, no file"
-    match after:
-        case None | FileState() | UnknownState():
-            return ""
-        case Absent():
-            return "it was not modified but removed: nothing is there"
-        case _:
-            return f"it was not modified but replaced by {_name(after)}"
-
-
-def _why_not_deleted(before: PathState, after: PathState | None) -> str:
-    if isinstance(before, Absent):
-        return "it was not deleted: nothing was there"
-    match after:
-        case None | Absent() | UnknownState():
-            return ""
-        case _:
-            return f"it was not deleted: there still is {_name(after)}"
-
-
-def _why_not_read(seen: PathState) -> str:
-    match seen:
-        case FileState() | UnknownState():
-            return ""
-        case Absent():
-            return "it was not read: nothing was there"
-        case _:
-            return f"no file was there to be read, but {_name(seen)}"
-
-
-def _compare_with_disk(acts: list[_Act], facts: list[_Fact], found: PathState) -> list[_Fact]:
+def _since(evidence: Evidence) -> _Fact | None:
     """Ask of what was true once: does it still stand, and if not, who declared the change?"""
-    compared: list[_Fact] = []
-    changed_by: set[TaskId | None] = set()
-    last = True
-    for act, fact in zip(reversed(acts), reversed(facts), strict=True):
-        true = fact[0] is Verdict.VERIFIED
-        if true and changed_by - {act.operation.task_id}:
-            compared.append((Verdict.SUPERSEDED, "true then; another task changed it later"))
-        elif true and last:
-            compared.append(_standing(act, found) or fact)
-        else:
-            compared.append(fact)
-        if not act.reads:
-            last = False
-            changed_by |= {act.operation.task_id} if act.changes else set()
-    return compared[::-1]
-
-
-def _standing(act: _Act, found: PathState) -> _Fact | None:
-    """What speaks against the last act on a path, by what is there now."""
-    if isinstance(found, UnknownState):
-        return Verdict.UNVERIFIABLE, f"what is there now is not known: {found.reason}"
-    if act.after is None or act.after == found:
-        return None
-    if not act.steady:
-        return Verdict.SUPERSEDED, "true then; a change announced before came after it"
-    was = "true when read" if act.reads else "true when done"
-    return Verdict.CHANGED_SINCE, f"{was}: {_name(act.after)}; now there is {_name(found)}"
-
-
-def _finding(act: _Act, verdict: Verdict, reason: str) -> Finding:
-    operation = act.operation
-    return Finding(
-        operation_id=operation.id,
-        task_id=operation.task_id,
-        kind=operation.kind,
-        path=operation.path,
-        verdict=verdict,
-        reason=reason,
-        before=act.before,
-        after=NOT_OBSERVED if act.after is None else act.after,
-    )
-
-
-def _name(state: PathState) -> str:
-    match state:
-        case Absent():
-            return "nothing"
-        case FileState(digest, size, mode):
-            return f"a file of {size:,} bytes ({digest[:15]}, mode {mode:04o})"
-        case SymlinkState(target):
-            return f"a symbolic link to {target!r}"
-        case DirectoryState():
-            return "a directory"
-        case SpecialState(kind):
-            return f"a {kind}"
-        case UnknownState(reason):
-            return f"something unknown ({reason})"
+    then = evidence.then
+    match evidence.fate:
+        case Fate.STANDS | Fate.REPLACED:
+            return None
+        case Fate.REPLACED_BY_OTHERS:
+            return Verdict.SUPERSEDED, "true then; another task changed it later"
+        case Fate.REPLACED_AS_ANNOUNCED:
+            return Verdict.SUPERSEDED, "true then; a change announced before came after it"
+        case Fate.CHANGED:
+            was = "read" if evidence.operation.kind is OperationKind.READ else "done"
+            left = name_of(evidence.after or NOT_OBSERVED)
+            reason = f"true when {was}: {left}; then, undeclared, there was {name_of(then)}"
+            return Verdict.CHANGED_SINCE, reason
+        case Fate.UNKNOWN:
+            return Verdict.UNVERIFIABLE, f"now there is {name_of(then)}"
         case _:
-            assert_never(state)
+            assert_never(evidence.fate)
 
 
 def _remedy(verdict: Verdict, kind: OperationKind) -> str:
@@ -364,6 +193,6 @@ def _remedy(verdict: Verdict, kind: OperationKind) -> str:
         case Verdict.INTERFERED:
             return "find out who else writes this path, then run the task again"
         case Verdict.UNVERIFIABLE:
-            return "make the path readable, or record the intent before the act, then verify again"
+            return "make the path readable; record an intent before the act, and a claim after it"
         case _:
             assert_never(verdict)

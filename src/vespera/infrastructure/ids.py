@@ -1,6 +1,6 @@
 """Ids whose order is the order of their making."""
 
-import secrets
+import os
 from threading import Lock
 
 from vespera.application.ports.clock import Clock
@@ -28,10 +28,12 @@ class TimeOrderedIds:
     def __call__(self) -> str:
         """A new id."""
         milliseconds = int(self._clock.now().timestamp() * 1000)
-        fresh = milliseconds << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
         with self._lock:
-            is_later = fresh >> _RANDOM_BITS > self._last >> _RANDOM_BITS
-            self._last = fresh if is_later else self._last + 1 + secrets.randbits(32)
+            if milliseconds > self._last >> _RANDOM_BITS:
+                chance = int.from_bytes(os.urandom(10)) >> (80 - _RANDOM_BITS)
+                self._last = milliseconds << _RANDOM_BITS | chance
+            else:
+                self._last += 1 + int.from_bytes(os.urandom(4))
             return _as_uuid7(self._last)
 
 

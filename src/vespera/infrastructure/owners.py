@@ -19,6 +19,9 @@ except ImportError:  # there, leases alone tell who is dead
 else:
     _HAS_LOCKS = True
 
+_KEPT = 3600.0
+"""Seconds for which the file of a dead owner is kept: the proof of its death."""
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -26,9 +29,9 @@ class LockFileOwners:
     """Owners that each hold a lock on a file of their own in ``directory``.
 
     An owner's id names the running kernel, and only owners under this kernel are ever called
-    dead: at once, however they ended, when their file can be locked or is gone. Nothing is known
-    of owners elsewhere; their leases decide. Without a ``directory`` (a database in memory has
-    one process only) those are dead that left.
+    dead: at once, however they ended, when their file is there and nobody holds its lock. Nothing
+    is known of owners elsewhere, nor of those whose file is not there; their leases decide.
+    Without a ``directory`` (a database in memory has one process only) those are dead that left.
     """
 
     def __init__(self, directory: Path | None) -> None:
@@ -43,7 +46,7 @@ class LockFileOwners:
     def register(self) -> OwnerId:
         """A new id, alive until ``leave`` or the end of the process, however it ends.
 
-        What dead owners have left in the directory is removed.
+        What dead owners have left in the directory is removed after a while.
 
         Raises:
             DatabaseReadOnly: the owner's file cannot be made.
@@ -53,8 +56,8 @@ class LockFileOwners:
             return owner
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            self.dead([OwnerId(path.name) for path in self._directory.iterdir()])
             self._held[owner] = _create_locked(self._directory / owner)
+            self._clear_away(self._directory, newest=self._directory / owner)
         except OSError as error:
             raise DatabaseReadOnly(
                 f"{self._directory}: a worker cannot keep its lock file there ({error});"
@@ -70,7 +73,7 @@ class LockFileOwners:
             os.close(self._held.pop(owner))
 
     def dead(self, owners: Collection[OwnerId]) -> Collection[OwnerId]:
-        """Those of the owners that are known to be dead; their files are removed."""
+        """Those of the owners that are known to be dead."""
         return {owner for owner in owners if owner in self._left or self._is_abandoned(owner)}
 
     def _is_abandoned(self, owner: OwnerId) -> bool:
@@ -78,7 +81,17 @@ class LockFileOwners:
             return False
         if not re.fullmatch(rf"{re.escape(self._host)}-[0-9a-f]{{16}}", owner):
             return False
-        return _remove_unlocked(self._directory / owner)
+        return _is_there_unlocked(self._directory / owner)
+
+    def _clear_away(self, directory: Path, *, newest: Path) -> None:
+        """Remove the files of the dead that are old enough for their tasks to be taken back."""
+        now = newest.stat().st_mtime
+        for path in directory.iterdir():
+            owner = OwnerId(path.name)
+            with suppress(FileNotFoundError):  # somebody else removes it at the same time
+                if self._is_abandoned(owner) and now - path.stat().st_mtime > _KEPT:
+                    path.unlink()
+                    self._left.add(owner)  # here it stays known
 
     def _close_locks(self) -> None:
         while self._held:
@@ -108,21 +121,17 @@ def _create_locked(path: Path) -> int:
         os.close(lock)  # between the two calls somebody took it for abandoned and removed it
 
 
-def _remove_unlocked(path: Path) -> bool:
-    """Whether nobody holds the file; then it is removed."""
+def _is_there_unlocked(path: Path) -> bool:
+    """Whether the file is known to be held by nobody."""
     try:
         lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return True
-    except OSError:  # cannot be told
+    except OSError:  # it is not there, or cannot be told
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # who else asks is not in the way
     except OSError:  # held, or cannot be told
         return False
     else:
-        with suppress(OSError):
-            path.unlink()
         return True
     finally:
         os.close(lock)

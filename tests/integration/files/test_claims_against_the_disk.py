@@ -146,6 +146,58 @@ class TestWhatIsTrue:
         assert await all_verified(again)
 
 
+class TestTwoTasksAtOneFile:
+    """What one task says never speaks for what another one said."""
+
+    @pytest.fixture
+    def other(self, tracking: TrackFileOperationsUseCase) -> FileTracker:
+        return tracking.tracker_for("another_task")
+
+    @pytest.mark.parametrize("kind", ["modify", "delete", "read"])
+    async def test_tampering_shows_whatever_is_announced_later(
+        self, tracker: FileTracker, other: FileTracker, file: Path, kind: str
+    ) -> None:
+        await tracker.track_file_create(file)
+        file.write_text("good")
+        await tracker.track_file_create(file, after=True)
+        file.write_text("evil")
+        await getattr(other, f"track_file_{kind}")(file)
+
+        assert await verdicts(tracker) == [Verdict.VERIFIED, Verdict.CHANGED_SINCE]
+
+    async def test_a_deletion_never_done_is_not_proven_by_the_claim_of_a_modification(
+        self, tracker: FileTracker, other: FileTracker, file: Path
+    ) -> None:
+        file.write_text("old")
+        await tracker.track_file_delete(file)
+        await other.track_file_modify(file, after=True)
+
+        assert await verdicts(tracker) == [Verdict.UNVERIFIABLE]
+
+    async def test_a_creation_never_done_is_not_proven_by_the_claim_of_another(
+        self, tracker: FileTracker, other: FileTracker, file: Path
+    ) -> None:
+        await tracker.track_file_create(file)
+        file.write_text("made by another task")
+        await other.track_file_create(file, after=True)
+
+        assert await verdicts(tracker) == [Verdict.UNVERIFIABLE]
+
+    async def test_both_announce_before_both_write_and_claim(
+        self, tracker: FileTracker, other: FileTracker, file: Path
+    ) -> None:
+        file.write_text("0")
+        await tracker.track_file_modify(file)
+        await other.track_file_modify(file)
+        file.write_text("1")
+        await tracker.track_file_modify(file, after=True)
+        file.write_text("2")
+        await other.track_file_modify(file, after=True)
+
+        assert await verdicts(tracker) == [Verdict.SUPERSEDED] * 2
+        assert await all_verified(other)
+
+
 class TestWhatIsFalse:
     """None of it may pass."""
 
@@ -243,6 +295,15 @@ class TestWhatIsFalse:
 
             assert await verdicts(tracker) == [Verdict.UNVERIFIABLE]
 
+    async def test_a_file_of_somebody_else_claimed_after_nothing_was_read(
+        self, tracker: FileTracker, file: Path
+    ) -> None:
+        await tracker.track_file_read(file)
+        file.write_text("made by somebody else")
+        await tracker.track_file_create(file, after=True)
+
+        assert await verdicts(tracker) == [Verdict.REFUTED, Verdict.UNVERIFIABLE]
+
     async def test_a_file_read_that_was_not_there(self, tracker: FileTracker, file: Path) -> None:
         await tracker.track_file_read(file)
 
@@ -258,6 +319,7 @@ class TestWhatIsRefused:
             "../../../../../etc/passwd",
             "/etc/passwd",
             "link/secret.txt",
+            "link/../secret.txt",
             "",
             "a\0b",
             ".vespera/x",

@@ -147,6 +147,40 @@ async def test_a_path_through_a_symbolic_link_is_refused(
     assert repr(given) in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "link/../a.txt",
+        "link/./../a.txt",
+        "link/sub/../../a.txt",
+        "real/inner/../a.txt",
+        "dead/../a",
+    ],
+)
+async def test_a_way_up_from_a_symbolic_link_is_refused(
+    store: LocalFileStore, workspace: Path, outside: Path, given: str
+) -> None:
+    (workspace / "link").symlink_to(outside)
+    (workspace / "dead").symlink_to("nowhere")
+    (workspace / "real").mkdir()
+    (workspace / "real" / "inner").symlink_to(outside)
+
+    for path in (given, workspace / given):
+        with pytest.raises(PathRefused, match="symbolic link") as refusal:
+            await store.locate(path)
+        assert repr(str(path)) in str(refusal.value)
+
+
+async def test_a_way_up_from_a_directory_or_from_nothing_is_plain(
+    store: LocalFileStore, workspace: Path
+) -> None:
+    (workspace / "real").mkdir()
+
+    assert await store.locate("real/../a.txt") == "a.txt"
+    assert await store.locate(workspace / "real" / ".." / "a.txt") == "a.txt"
+    assert await store.locate("absent/deeper/../../a.txt") == "a.txt"
+
+
 async def test_a_symbolic_link_itself_can_be_located(
     store: LocalFileStore, workspace: Path, outside: Path
 ) -> None:

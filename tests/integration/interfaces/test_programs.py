@@ -89,6 +89,22 @@ def test_a_file_with_an_impossible_name_is_imported_all_the_same(file, name):
     assert module.__name__.startswith("vespera_program_")
 
 
+def test_a_file_with_the_name_of_the_command_itself_is_imported_alone(file, monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # as it is in a script
+
+    module = module_of(file("__main__.py"))
+
+    assert module.__name__ == "vespera_program___main__"
+
+
+def test_the_main_file_of_a_package_is_imported_as_part_of_it(file):
+    file("tool/__init__.py", "")
+
+    module = module_of(file("tool/__main__.py"))
+
+    assert module.__name__ == "tool.__main__"
+
+
 def test_loading_a_program_again_gives_the_same_module(file):
     path = file("daily.py")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -28,6 +29,15 @@ HELLO = """
         return await container.get(TaskOrchestrator).run_all(requests)
 """
 RETURNS = "async def main(container, input):\n    return {}\n"
+
+
+@pytest.fixture
+def handlers():
+    """What signals do to this process is as before."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_what_main_returns_is_printed(vespera, program):
@@ -161,6 +171,8 @@ def test_without_an_input_main_gets_none(vespera, program):
     [
         pytest.param("{a: 1}", "--input: this is no JSON: ", id="no JSON"),
         pytest.param("@no/such/file", "--input: no/such/file cannot be read: ", id="no file"),
+        pytest.param('"\udcff"', "--input: this is no JSON: ", id="no UTF-8"),
+        pytest.param("[" * 100_000, "--input: this JSON is nested too deeply", id="nested"),
     ],
 )
 def test_an_input_that_cannot_be_read_is_wrong_usage(vespera, program, given, complaint):
@@ -168,6 +180,14 @@ def test_an_input_that_cannot_be_read_is_wrong_usage(vespera, program, given, co
 
     assert ran.exit_code == 2
     assert complaint in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+def test_with_an_input_that_is_wrong_not_even_the_file_is_run(vespera, program):
+    ran = vespera("run", program("1 / 0"), "--input", "{a: 1}")
+
+    assert ran.exit_code == 2
+    assert "ZeroDivisionError" not in ran.stderr
 
 
 def test_an_input_file_that_is_no_text_is_wrong_usage(vespera, program, tmp_path):
@@ -179,11 +199,13 @@ def test_an_input_file_that_is_no_text_is_wrong_usage(vespera, program, tmp_path
     assert "binary cannot be read" in ran.stderr
 
 
-def test_a_concurrency_below_one_is_wrong_usage(vespera, program):
-    ran = vespera("run", program(ECHO), "--concurrency", 0)
+@pytest.mark.parametrize("concurrency", [0, -1, 10_001, 2**63])
+def test_a_concurrency_out_of_bounds_is_wrong_usage(vespera, program, concurrency):
+    ran = vespera("run", program(ECHO), "--concurrency", concurrency)
 
     assert ran.exit_code == 2
-    assert "--concurrency" in ran.stderr
+    assert "'--concurrency'" in ran.stderr
+    assert f"{concurrency} is not in the range 1<=x<=10000" in ran.stderr
 
 
 def test_the_concurrency_is_a_setting_of_the_container(vespera, program):
@@ -208,6 +230,58 @@ def test_a_database_that_cannot_be_is_wrong_usage(vespera, program):
     assert ran.exit_code == 2
     assert ran.stderr.startswith("Error: Invalid value for --db: ")
     assert ran.stderr.count("\n") == 1
+
+
+def test_an_empty_database_name_is_not_the_default(vespera, program, workspace):
+    ran = vespera("run", program(HELLO), "--input", "[]", "--db", "")
+
+    assert ran.exit_code == 2
+    assert ran.stderr.startswith("Error: Invalid value for --db: '' cannot be used: ")
+    assert not (workspace / ".vespera").exists()
+
+
+def test_an_empty_variable_of_the_environment_is_none(vespera, program, workspace, monkeypatch):
+    monkeypatch.setenv("VESPERA_DATABASE_URL", "")
+
+    ran = vespera("run", program(HELLO), "--input", '["Ada"]')
+
+    assert ran.exit_code == 0, ran.stderr
+    assert (workspace / ".vespera" / "vespera.db").is_file()
+
+
+def test_a_setting_that_no_option_gave_is_a_failure_of_the_program(vespera, program):
+    path = program("""
+        from vespera import Container
+
+        class Mine(Container):
+            defaults = {"concurrency": 0}
+
+        async def main(container, input): ...
+    """)
+
+    ran = vespera("run", path)
+
+    assert ran.exit_code == 1
+    assert ran.stderr.startswith("Error: concurrency: ")
+
+
+def test_a_setting_that_an_option_gave_is_wrong_usage(vespera, program):
+    path = program("""
+        from vespera import Container
+        from vespera.domain.errors import InvalidRequest
+
+        class Mine(Container):
+            def __init__(self, **settings):
+                super().__init__(**settings)
+                raise InvalidRequest("must be even", field="concurrency")
+
+        async def main(container, input): ...
+    """)
+
+    ran = vespera("run", path, "--concurrency", 3)
+
+    assert ran.exit_code == 2
+    assert ran.stderr.startswith("Error: Invalid value for --concurrency: must be even (see ")
 
 
 def test_a_database_can_be_in_memory(vespera, program, workspace):
@@ -260,6 +334,88 @@ def test_an_error_of_main_is_one_line_with_its_place(vespera, program):
 
     assert (ran.exit_code, ran.stdout) == (1, "")
     assert ran.stderr == f"Error: {path}:2: ValueError: no luck\n"
+
+
+@pytest.mark.parametrize(
+    ("argument", "code", "said"),
+    [
+        pytest.param("", 0, "", id="nothing"),
+        pytest.param("0", 0, "", id="zero"),
+        pytest.param("3", 3, "", id="a code"),
+        pytest.param("'no luck'", 1, "no luck\n", id="a text"),
+    ],
+)
+def test_a_program_that_exits_is_done_quietly(program, tmp_path, argument, code, said):
+    path = program(f"""
+        import sys
+
+        async def main(container, input):
+            try:
+                sys.exit({argument})
+            finally:
+                print("cleaned up")
+    """)
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "vespera.interfaces.cli", "run", path],
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        text=True,
+    )
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (code, "cleaned up\n", said)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        pytest.param("raise BaseException('of its own')", "BaseException: of its own", id="base"),
+        pytest.param("raise GeneratorExit", "GeneratorExit", id="generator"),
+        pytest.param("raise asyncio.CancelledError", "CancelledError", id="cancelled"),
+    ],
+)
+def test_an_end_that_is_no_error_is_one_line_with_its_place(vespera, program, statement, said):
+    path = program(f"import asyncio\nasync def main(container, input):\n    {statement}\n")
+
+    ran = vespera("run", path)
+
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert ran.stderr == f"Error: {path}:3: {said}\n"
+
+
+def test_an_interruption_of_the_programs_own_is_an_interruption(vespera, program):
+    ran = vespera("run", program("async def main(container, input): raise KeyboardInterrupt\n"))
+
+    assert ran.exit_code == 130
+    assert ran.stderr == "interrupted; run the same command again to resume\n"
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "reaction",
+    [pytest.param("raise", id="goes along"), pytest.param("return 'done'", id="finishes")],
+)
+def test_a_signal_interrupts_whether_or_not_the_program_goes_along(
+    vespera, program, number, reaction
+):
+    path = program(f"""
+        import asyncio
+        import signal
+
+        async def main(container, input):
+            signal.raise_signal({int(number)})
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                {reaction}
+    """)
+
+    ran = vespera("run", path)
+
+    assert (ran.exit_code, ran.stdout) == (128 + number, "")
+    assert ran.stderr == "interrupted; run the same command again to resume\n"
 
 
 def test_the_traceback_is_shown_with_debug(vespera, program):
@@ -329,6 +485,24 @@ def test_a_file_that_is_no_database_is_one_line(vespera, program, tmp_path):
     assert ran.exit_code == 1
     assert "text.db" in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+def test_numbers_that_json_has_not_are_texts(vespera, program):
+    ran = vespera("run", program(RETURNS.format("[float('nan'), float('-inf')]")), "--json")
+
+    assert json.loads(ran.stdout, parse_constant=pytest.fail) == ["NaN", "-Infinity"]
+
+
+def test_a_workspace_and_a_database_may_have_names_that_are_no_utf_8(program, tmp_path):
+    workspace = tmp_path / "odd\udcff"
+    workspace.mkdir()
+    words = ["--workspace", str(workspace), "--db", str(workspace / "\udcfe.db")]
+    ran = CliRunner().invoke(app, ["run", str(program(HELLO)), "--input", '["Ada"]', *words])
+
+    listed = CliRunner().invoke(app, ["task", "list", *words])
+
+    assert ran.exit_code == 0, ran.stderr
+    assert "Greet Ada" in listed.stdout
 
 
 def test_names_that_are_no_utf_8_are_printed_escaped(vespera, program):

@@ -41,6 +41,37 @@ async def main(container, input):
         await asyncio.Event().wait()
 """
 
+BLOCKS_THE_LOOP = """
+import time
+
+async def main(container, input):
+    print("working", flush=True)
+    time.sleep(3600)
+"""
+BLOCKS_A_THREAD = """
+import asyncio
+import time
+
+def work():
+    print("working", flush=True)
+    time.sleep(3600)
+
+async def main(container, input):
+    await asyncio.to_thread(work)
+"""
+BLOCKS_THE_EXIT = """
+import asyncio
+import threading
+import time
+
+async def main(container, input):
+    threading.Thread(target=time.sleep, args=[3600]).start()
+    print("working", flush=True)
+    await asyncio.Event().wait()
+"""
+STOPPING = "stopping; a second Ctrl-C ends the process at once\n"
+ENDED = "ended at once; run the same command again to resume\n"
+
 
 @pytest.fixture
 def started(tmp_path):
@@ -108,8 +139,57 @@ def test_a_second_signal_ends_a_program_that_does_not_stop(started):
 
     process.send_signal(signal.SIGINT)
 
-    assert process.wait(timeout=60) == -signal.SIGINT
-    process.communicate()
+    stderr = process.communicate(timeout=60)[1]
+    assert (process.returncode, stderr) == (-signal.SIGINT, STOPPING + ENDED)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(BLOCKS_THE_LOOP, id="the loop is blocked"),
+        pytest.param(BLOCKS_A_THREAD, id="a thread of the loop is waited for"),
+    ],
+)
+def test_a_second_signal_ends_a_program_that_waits_for_something_else(started, text, number):
+    process = started(text)
+    process.send_signal(number)
+    assert process.stderr.readline() == STOPPING
+
+    process.send_signal(number)
+
+    assert process.communicate(timeout=60)[1] == ENDED
+    assert process.returncode == -number
+
+
+def test_a_second_signal_ends_the_waiting_for_threads_at_the_end_of_python(started):
+    process = started(BLOCKS_THE_EXIT)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline() == STOPPING
+    assert process.stderr.readline() == RESUME
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == -signal.SIGINT
+
+
+def test_a_program_that_fails_while_it_stops_tells_its_error(started):
+    process = started(STUBBORN.partition('print("not yet"')[0] + "raise RuntimeError('stuck')\n")
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.communicate(timeout=60)[1].endswith(":9: RuntimeError: stuck\n")
+    assert process.returncode == 1
+
+
+def test_a_program_that_finishes_in_spite_of_the_signal_is_interrupted_all_the_same(started):
+    process = started(STUBBORN.partition('print("not yet"')[0] + "return 'done'\n")
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.communicate(timeout=60) == ("", STOPPING + RESUME)
+    assert process.returncode == 130
 
 
 def test_on_a_terminal_there_is_a_bar_and_it_goes_away(tmp_path):

@@ -130,6 +130,52 @@ def test_looking_makes_no_database(vespera, workspace):
     assert not (workspace / ".vespera").exists()
 
 
+def test_an_empty_file_is_no_database_and_stays_empty(vespera, workspace):
+    (workspace / "z.db").touch()
+
+    listed = vespera("task", "list", "--db", workspace / "z.db")
+
+    assert listed.exit_code == 1
+    assert listed.stderr.startswith(f"Error: there is no database at {workspace / 'z.db'};")
+    assert (workspace / "z.db").stat().st_size == 0
+    assert [path.name for path in workspace.iterdir()] == ["z.db"]
+
+
+@pytest.mark.parametrize("command", [["task", "list"], ["task", "show", "42"], ["verify"]])
+@pytest.mark.parametrize("url", ["", "postgres://here/there", "sqlite:///work.db?mode=ro"])
+def test_a_database_that_cannot_be_is_wrong_usage_of_every_command(vespera, command, url):
+    asked = vespera(*command, "--db", url)
+
+    assert asked.exit_code == 2
+    assert asked.stderr.startswith(f"Error: Invalid value for --db: {url!r} cannot be used: ")
+    assert asked.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1_000_001, 99_999_999_999_999_999_999])
+def test_a_limit_out_of_bounds_is_wrong_usage(vespera, limit):
+    listed = vespera("task", "list", "--limit", limit)
+
+    assert listed.exit_code == 2
+    assert f"{limit} is not in the range 1<=x<=1000000" in listed.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["task", "list", "--type", "\udcff"], id="type"),
+        pytest.param(["task", "list", "--after", "\udcff"], id="after"),
+        pytest.param(["task", "show", "\udcff"], id="task"),
+        pytest.param(["verify", "\udcff"], id="verify"),
+    ],
+)
+def test_a_word_that_is_no_utf_8_is_wrong_usage(vespera, words):
+    asked = vespera(*words)
+
+    assert asked.exit_code == 2
+    assert "'\\udcff' is not UTF-8" in asked.stderr
+    assert asked.stderr.count("\n") == 1
+
+
 def test_looking_runs_nothing(vespera, program):
     vespera(
         "run",

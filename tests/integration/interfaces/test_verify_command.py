@@ -104,12 +104,43 @@ def test_a_claim_of_no_task_is_judged_too(vespera, program):
     assert verified.stdout.startswith("never_written.txt: refuted: ")
 
 
+def test_operations_under_a_name_that_is_no_task_can_be_verified(vespera, program, workspace):
+    claims = """
+        from pathlib import Path
+        from vespera import TrackFileOperationsUseCase
+
+        async def main(container, input):
+            tracker = container.get(TrackFileOperationsUseCase).tracker_for("the build")
+            await tracker.track_file_create("built.txt")
+            Path(input).write_text("built")
+    """
+    vespera("run", program(claims), "--input", json.dumps(str(workspace / "built.txt")))
+    fine = vespera("verify", "the build")
+    (workspace / "built.txt").unlink()
+
+    refused = vespera("verify", "the build")
+
+    assert (fine.exit_code, fine.stdout) == (0, "1 file operation verified\n")
+    assert refused.exit_code == 1
+    assert refused.stdout.startswith("built.txt: ")
+
+
 def test_what_a_failed_task_left_is_not_judged_unless_asked_for(vespera, written, workspace):
     (task_id,) = written("a.txt", then_fail=True)
     (workspace / "a.txt").unlink()
 
     assert vespera("verify").stdout == "0 file operations verified\n"
     assert vespera("verify", task_id).exit_code == 1
+
+
+def test_a_task_without_operations_has_nothing_to_refuse(vespera, program):
+    nothing = WRITER.replace("await task.files.write_text", "str")
+    ran = vespera("run", program(nothing), "--input", '[{"path": "a.txt"}]', "--json")
+    (result,) = json.loads(ran.stdout)
+
+    verified = vespera("verify", result["task_id"])
+
+    assert (verified.exit_code, verified.stdout) == (0, "0 file operations verified\n")
 
 
 def test_an_id_of_nothing_is_exit_code_1(vespera, written):

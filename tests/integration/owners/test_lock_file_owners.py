@@ -35,10 +35,17 @@ def test_an_owner_lives_until_it_leaves(owners, another, directory):
     assert [path.name for path in directory.iterdir()] == [owner]
     assert not another.dead([owner])
     owners.leave(owner)
-    assert set(another.dead([owner])) == {owner}
     assert set(owners.dead([owner])) == {owner}
     assert not list(directory.iterdir())
     owners.leave(owner)
+
+
+def test_an_owner_that_left_has_no_tasks_and_nobody_elsewhere_asks_whether_it_is_dead(
+    owners, another
+):
+    owner = owners.register()
+    owners.leave(owner)
+    assert not another.dead([owner])
 
 
 def test_an_owner_does_not_take_itself_for_dead(owners):
@@ -50,7 +57,8 @@ def test_an_owner_does_not_take_itself_for_dead(owners):
 def test_leaving_one_owner_leaves_the_others_alive(owners, another):
     one, other = owners.register(), owners.register()
     owners.leave(one)
-    assert set(another.dead([one, other])) == {one}
+    assert set(owners.dead([one, other])) == {one}
+    assert not another.dead([other])
     owners.leave(other)
 
 
@@ -59,19 +67,22 @@ def test_an_owner_on_another_host_is_never_called_dead(owners):
     assert not owners.dead([stranger])
 
 
-def test_an_owner_whose_file_is_gone_is_dead(owners, another, directory):
+def test_an_owner_whose_file_is_gone_is_left_to_its_lease(owners, another, directory):
     owner = owners.register()
     (directory / owner).unlink()
-    assert set(another.dead([owner])) == {owner}
+    assert not another.dead([owner])
     owners.leave(owner)
 
 
-def test_an_owner_is_dead_when_the_directory_is_gone(owners, another, directory):
+def test_an_owner_lives_on_when_the_directory_is_gone_or_another_one(owners, another, directory):
     owner = owners.register()
     (directory / owner).unlink()
     directory.rmdir()
-    assert set(another.dead([owner])) == {owner}
+    assert not another.dead([owner])
+    newcomer = another.register()
+    assert not another.dead([owner])
     owners.leave(owner)
+    another.leave(newcomer)
 
 
 def test_an_id_that_is_a_path_touches_nothing(owners, directory):
@@ -91,13 +102,47 @@ def test_a_file_of_another_host_is_left_alone(owners, directory):
     assert foreign.exists()
 
 
-def test_what_the_dead_left_behind_is_removed_when_somebody_registers(owners, directory):
-    directory.mkdir(parents=True)
-    left_behind = directory / f"{owners._host}-0123456789abcdef"
-    left_behind.touch()
+def left_behind(owners, directory, *, seconds_ago):
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / f"{owners._host}-0123456789abcdef"
+    file.touch()
+    then = file.stat().st_mtime - seconds_ago
+    os.utime(file, (then, then))
+    return OwnerId(file.name)
+
+
+def test_a_death_is_still_proven_after_somebody_has_asked_and_registered(
+    owners, another, directory
+):
+    gone = left_behind(owners, directory, seconds_ago=60)
+    assert set(owners.dead([gone])) == {gone}
+    owner = owners.register()
+    assert set(owners.dead([gone])) == set(another.dead([gone])) == {gone}
+    owners.leave(owner)
+
+
+def test_what_the_dead_left_behind_long_ago_is_removed_when_somebody_registers(owners, directory):
+    gone = left_behind(owners, directory, seconds_ago=7200)
     owner = owners.register()
     assert [path.name for path in directory.iterdir()] == [owner]
+    assert set(owners.dead([gone])) == {gone}
     owners.leave(owner)
+
+
+def test_the_file_of_a_long_life_is_not_removed(owners, another, directory):
+    owner = owners.register()
+    os.utime(directory / owner, (0, 0))
+    other = another.register()
+    assert {path.name for path in directory.iterdir()} == {owner, other}
+    owners.leave(owner)
+    another.leave(other)
+
+
+def test_somebody_who_asks_is_not_taken_for_alive(owners, another, directory):
+    gone = left_behind(owners, directory, seconds_ago=0)
+    with (directory / gone).open() as asking:
+        module.fcntl.flock(asking, module.fcntl.LOCK_SH)
+        assert set(another.dead([gone])) == {gone}
 
 
 def test_a_symbolic_link_in_place_of_a_file_tells_nothing(owners, directory, tmp_path):
@@ -198,7 +243,6 @@ def test_an_owner_is_dead_as_soon_as_its_process_was_killed(owners, directory):
     assert not owners.dead([owner])
     kill(process)
     assert set(owners.dead([owner])) == {owner}
-    assert not list(directory.iterdir())
     assert set(owners.dead([owner])) == {owner}
 
 

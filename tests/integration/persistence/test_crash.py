@@ -167,6 +167,66 @@ def test_a_program_that_forgets_to_stop_its_database_ends_within_a_second(path, 
     assert time.monotonic() - finished < 1
 
 
+PENDING = """
+import asyncio, sqlite3, sys, time
+from datetime import UTC, datetime
+import sqlalchemy as sa
+from vespera.domain.task import Task
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+database = AsyncDatabaseManager(sys.argv[1], busy_timeout=20)
+holder = sqlite3.connect(sys.argv[1], isolation_level=None)
+told = []
+
+async def write():
+    try:
+        await SqlTaskRepository(database).add(Task(
+            id="pending", title="t", description="", specialist_type="s", payload=b"",
+            created_at=NOW, updated_at=NOW,
+        ))
+    except asyncio.CancelledError as cancelled:
+        told.append(getattr(cancelled, "outcome", "nothing"))
+        raise
+
+async def write_in_a_session():
+    async with database.session() as session:
+        await session.execute(sa.text("DELETE FROM tasks"))
+
+async def main(pending):
+    if pending != "opening":
+        await database.start()
+    holder.execute("BEGIN EXCLUSIVE")
+    work = {"unit": write, "session": write_in_a_session, "opening": database.start}[pending]
+    kept = asyncio.create_task(work())
+    while not database.in_flight and pending != "opening":
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    assert not kept.done()
+    print(time.monotonic(), flush=True)
+
+asyncio.run(main(sys.argv[2]))
+print(*told, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("pending", "told"), [("unit", "rolled back"), ("session", ""), ("opening", "")]
+)
+def test_a_program_ends_within_a_second_though_somebody_holds_the_file(
+    path, program, pending, told
+):
+    forgetful = program(PENDING, path, pending)
+    said, complaint = forgetful.communicate(timeout=60)
+    ended = time.monotonic()
+    assert forgetful.returncode == 0, complaint
+    finished, outcome = said.splitlines()
+
+    assert outcome == told
+    assert ended - float(finished) < 1
+
+
 def test_a_program_that_forgets_to_stop_its_database_is_warned(path, program):
     source = "import warnings; warnings.simplefilter('always')\n" + FORGETFUL
     forgetful = program(source, path)

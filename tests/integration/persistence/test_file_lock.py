@@ -34,6 +34,17 @@ def test_patience_ends():
         patiently(attempt, seconds=0.001, busy=is_busy)
 
 
+def test_patience_ends_when_nobody_wants_the_outcome_any_more():
+    waits = iter([False, False, True])
+
+    def attempt():
+        raise Busy
+
+    with pytest.raises(Busy):
+        patiently(attempt, seconds=1_000_000, busy=is_busy, given_up=lambda: next(waits))
+    assert list(waits) == []
+
+
 def test_another_error_is_not_waited_for():
     attempts = []
 
@@ -48,7 +59,7 @@ def test_another_error_is_not_waited_for():
 
 def test_one_holds_the_lock_at_a_time(tmp_path):
     path = tmp_path / "work.db.lock"
-    first, second = (FileLock(path, patience=0.001) for _ in range(2))
+    first, second = FileLock(path), FileLock(path)
     with first.held(), pytest.raises(DatabaseLocked, match=str(path)), second.held():
         pass
     with second.held():
@@ -56,19 +67,19 @@ def test_one_holds_the_lock_at_a_time(tmp_path):
 
 
 def test_a_lock_can_be_taken_and_let_go_twice(tmp_path):
-    lock = FileLock(tmp_path / "lock", patience=0.001)
+    lock = FileLock(tmp_path / "lock")
     lock.acquire()
     lock.acquire()
     lock.release()
     lock.release()
-    with FileLock(tmp_path / "lock", patience=0.001).held():
+    with FileLock(tmp_path / "lock").held():
         pass
 
 
 def test_a_lock_that_is_let_go_leaves_no_open_file(tmp_path):
     before = len(list(Path("/dev/fd").iterdir()))
-    lock = FileLock(tmp_path / "lock", patience=0.001)
-    other = FileLock(tmp_path / "lock", patience=0.001)
+    lock = FileLock(tmp_path / "lock")
+    other = FileLock(tmp_path / "lock")
     with lock.held(), pytest.raises(DatabaseLocked), other.held():
         pass
 
@@ -78,10 +89,10 @@ def test_a_lock_that_is_let_go_leaves_no_open_file(tmp_path):
 def test_a_lock_file_that_cannot_be_made_is_said_to_be_read_only(tmp_path):
     path = tmp_path / "nowhere" / "lock"
     with pytest.raises(DatabaseReadOnly, match=str(path)):
-        FileLock(path, patience=0).acquire()
+        FileLock(path).acquire()
 
 
 def test_without_a_path_there_is_nothing_to_wait_for():
-    lock = FileLock(None, patience=0)
+    lock = FileLock(None)
     with lock.held(), lock.held():
         pass

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from vespera.domain.errors import StorageError
+from vespera.domain.errors import DatabaseCorrupt, StorageError
 from vespera.infrastructure.persistence import migrations
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.migrations.runner import upgrade
@@ -90,7 +90,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(path):
         connection.execute("CREATE TABLE verification_reports (id INTEGER)")  # created last
     connection.close()
     database = AsyncDatabaseManager(str(path))
-    with pytest.raises(StorageError, match=str(path)):
+    with pytest.raises(DatabaseCorrupt, match=str(path)):
         await database.start()
 
     with sqlite3.connect(path) as connection:
@@ -165,7 +165,7 @@ async def test_a_file_of_ours_without_its_stamp_is_refused(path):
     connection.close()
     database = AsyncDatabaseManager(str(path))
 
-    with pytest.raises(StorageError, match="alembic_version"):
+    with pytest.raises(DatabaseCorrupt, match="alembic_version"):
         await database.start()
 
 

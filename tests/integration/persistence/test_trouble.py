@@ -44,7 +44,9 @@ async def refused(path, error):
     return str(first.value)
 
 
-@pytest.mark.parametrize("content", [b"x", b"hello\n", b"no database " * 1000, b"\0" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"x", b"x" * 511, b"hello\n", b"no database " * 1000, b"\0" * 4096]
+)
 async def test_a_file_that_is_no_database_is_refused_and_left_as_it_was(path, content):
     path.write_bytes(content)
     await refused(path, DatabaseCorrupt)
@@ -140,6 +142,27 @@ async def test_missing_directories_are_made_and_our_own_is_private(tmp_path):
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("DROP TABLE alembic_version", "alembic_version"),
+        ("DELETE FROM alembic_version", "already exists"),
+        ("DROP TABLE steps", "steps"),
+    ],
+)
+async def test_a_database_of_ours_that_lacks_something_is_damaged(path, make_task, change, named):
+    await filled(path, make_task, count=1)
+    with sqlite3.connect(path) as damaging:
+        damaging.execute(change)
+    damaging.close()
+    content = path.read_bytes()
+    message = await refused(path, DatabaseCorrupt)
+
+    assert named in message
+    assert "Restore a copy" in message
+    assert path.read_bytes() == content
+
+
 async def test_an_empty_file_becomes_a_database(path, make_task):
     path.touch()
     await filled(path, make_task, count=1)
@@ -223,16 +246,20 @@ async def test_of_many_units_a_full_disk_refuses_those_that_do_not_fit(database,
     assert len(await tasks.page()) == 6
 
 
-async def test_a_file_size_limit_of_the_system_is_an_error_of_the_storage(path, program):
+async def test_a_file_size_limit_of_the_system_counts_as_a_full_disk(path, program):
     limited = program(LIMITED, path)
     said, complaint = limited.communicate(timeout=60)
 
-    assert said.split() == ["StorageError", "a"], complaint
+    assert said.split() == ["DatabaseFull", "DatabaseFull", "a"], complaint
+    assert sorted(file.name for file in path.parent.iterdir() if file.suffix != ".lock") == [
+        path.name
+    ]
 
 
 LIMITED = """
 import asyncio, resource, signal, sys
 from datetime import UTC, datetime
+import sqlalchemy as sa
 from vespera.domain.errors import StorageError
 from vespera.domain.task import Task
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
@@ -253,12 +280,68 @@ async def main():
     try:
         await tasks.add(task("b", b"x" * 1_000_000))
     except StorageError as error:
-        print("StorageError" if isinstance(error, StorageError) else "?")
+        print(type(error).__name__)
+    try:
+        async with database.session() as session:
+            await session.execute(sa.text("UPDATE tasks SET payload = zeroblob(1000000)"))
+            await session.commit()
+    except StorageError as error:
+        print(type(error).__name__)
     print(*(found.id for found in await tasks.page()))
     await database.stop()
 
 asyncio.run(main())
 """
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "with its directory"])
+async def test_a_file_that_is_taken_away_is_noticed_before_anything_is_lost(
+    tmp_path, make_task, how
+):
+    path = tmp_path / "place" / "work.db"
+    database = AsyncDatabaseManager(str(path))
+    tasks = SqlTaskRepository(database)
+    await tasks.add(make_task("a"))
+    if how == "with its directory":
+        path.parent.rename(tmp_path / "elsewhere")
+    else:
+        path.rename(tmp_path / "elsewhere.db")
+    if how == "replaced":
+        path.touch()
+
+    with pytest.raises(StorageError, match="removed, moved or replaced") as refused:
+        await tasks.add(make_task("b"))
+    with pytest.raises(StorageError, match="removed, moved or replaced"):
+        async with database.session() as session:
+            await session.execute(sa.text("DELETE FROM tasks"))
+    assert str(path) in str(refused.value)
+    assert how == "replaced" or not path.exists()
+    await database.stop()
+
+
+async def test_a_session_that_is_open_notices_that_the_file_is_gone(path, make_task):
+    database = AsyncDatabaseManager(str(path))
+    await SqlTaskRepository(database).add(make_task("a"))
+    async with database.session() as session:
+        await session.execute(sa.text("SELECT * FROM tasks"))
+        path.rename(path.with_name("elsewhere.db"))
+        with pytest.raises(StorageError, match="removed, moved or replaced"):
+            await session.execute(sa.text("DELETE FROM tasks"))
+    await database.stop()
+
+
+async def test_a_file_that_was_put_back_is_written_again(path, make_task):
+    database = AsyncDatabaseManager(str(path))
+    tasks = SqlTaskRepository(database)
+    await tasks.add(make_task("a"))
+    path.rename(path.with_name("elsewhere.db"))
+    with pytest.raises(StorageError):
+        await tasks.add(make_task("b"))
+    path.with_name("elsewhere.db").rename(path)
+    await tasks.add(make_task("b"))
+
+    assert len(await tasks.page()) == 2
+    await database.stop()
 
 
 async def test_every_trouble_is_an_error_of_the_storage():

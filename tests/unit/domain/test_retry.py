@@ -121,7 +121,7 @@ def test_a_policy_from_a_mapping_is_the_policy() -> None:
 
 @pytest.mark.parametrize(
     "kinds",
-    ["ValueError", ValueError, (ValueError(),), (1,), (int,), (None,), ("OSError", object())],
+    ["ValueError", ValueError, (ValueError(),), (1,), (int,), (None,), ("OSError", 1.5)],
     ids=repr,
 )
 def test_only_lists_of_exceptions_say_what_to_try_again(kinds: object) -> None:

@@ -244,6 +244,16 @@ class TestHonestChains:
 
         assert verdicts(*chain, found=V1) == [VERIFIED] * 3
 
+    def test_the_next_act_announced_before_the_last_one_is_claimed(self) -> None:
+        chain = [intent(CREATE, GONE), intent(MODIFY, V1), claim(CREATE, V1), claim(MODIFY, V2)]
+
+        assert verdicts(*chain, found=V2) == [VERIFIED] * 4
+
+    def test_two_acts_announced_together(self) -> None:
+        chain = [intent(MODIFY, V1), intent(DELETE, V1), claim(MODIFY, V2), claim(DELETE, GONE)]
+
+        assert verdicts(*chain, found=GONE) == [VERIFIED] * 4
+
     def test_a_change_announced_before_the_file_is_read_for_it(self) -> None:
         chain = [intent(MODIFY, V1), intent(READ, V1)]
 
@@ -311,12 +321,12 @@ class TestLies:
     def test_content_exchanged_between_two_operations(self) -> None:
         chain = [done(CREATE, GONE, V1), intent(MODIFY, V2)]
 
-        assert verdicts(*chain, found=V3) == [VERIFIED, INTERFERED]
+        assert verdicts(*chain, found=V3) == [CHANGED_SINCE, INTERFERED]
 
     def test_a_file_removed_between_two_operations(self) -> None:
         chain = [done(CREATE, GONE, V1), intent(DELETE, GONE)]
 
-        assert verdicts(*chain, found=GONE) == [VERIFIED, INTERFERED]
+        assert verdicts(*chain, found=GONE) == [CHANGED_SINCE, INTERFERED]
 
     def test_content_exchanged_before_it_is_read(self) -> None:
         chain = [done(CREATE, GONE, V1), claim(READ, V2)]
@@ -326,7 +336,7 @@ class TestLies:
     def test_content_exchanged_after_it_was_read(self) -> None:
         chain = [intent(READ, V1), intent(MODIFY, V2)]
 
-        assert verdicts(*chain, found=V3) == [VERIFIED, INTERFERED]
+        assert verdicts(*chain, found=V3) == [CHANGED_SINCE, INTERFERED]
 
     def test_a_reading_does_not_hide_a_change_made_after_it(self) -> None:
         chain = [done(CREATE, GONE, V1), intent(READ, V1, by="reader")]
@@ -343,22 +353,78 @@ class TestLies:
 
         assert verdicts(*chain, found=V2) == [VERIFIED, UNVERIFIABLE]
 
-    def test_an_effect_that_nobody_observed_is_superseded_and_proves_nothing_of_the_next(
+    def test_an_effect_that_nobody_observed_is_not_proven_and_proves_nothing_of_the_next(
         self,
     ) -> None:
         chain = [intent(MODIFY, V1), claim(DELETE, GONE)]
 
-        assert verdicts(*chain, found=GONE) == [SUPERSEDED, UNVERIFIABLE]
+        assert verdicts(*chain, found=GONE) == [UNVERIFIABLE, UNVERIFIABLE]
 
     def test_a_claim_does_not_close_the_intent_of_another_task(self) -> None:
         chain = [intent(CREATE, GONE, by="a"), claim(CREATE, V1, by="b")]
 
-        assert verdicts(*chain, found=V1) == [SUPERSEDED, UNVERIFIABLE]
+        assert verdicts(*chain, found=V1) == [UNVERIFIABLE, UNVERIFIABLE]
+
+    @pytest.mark.parametrize("left", [V1, V2])
+    @pytest.mark.parametrize("kind", [CREATE, MODIFY])
+    def test_a_deletion_never_done_does_not_hide_behind_the_claim_of_another_task(
+        self, kind: OperationKind, left: FileState
+    ) -> None:
+        chain = [intent(DELETE, V1, by="a"), claim(kind, left, by="b")]
+
+        assert verdicts(*chain, found=left) == [UNVERIFIABLE, UNVERIFIABLE]
+
+    def test_a_modification_never_done_does_not_hide_behind_the_claim_of_another_task(
+        self,
+    ) -> None:
+        chain = [intent(MODIFY, V1, by="a"), claim(MODIFY, V2, by="b")]
+
+        assert verdicts(*chain, found=V2) == [UNVERIFIABLE, UNVERIFIABLE]
+
+    def test_a_creation_never_done_does_not_hide_behind_a_claimed_deletion(self) -> None:
+        chain = [intent(CREATE, GONE, by="a"), claim(DELETE, GONE, by="b")]
+
+        assert verdicts(*chain, found=GONE) == [UNVERIFIABLE, UNVERIFIABLE]
+
+    def test_a_creation_is_not_proven_by_a_reading_that_found_nothing(self) -> None:
+        assert verdicts(intent(READ, GONE), claim(CREATE, V1), found=V1) == [REFUTED, UNVERIFIABLE]
+
+    def test_a_deletion_proves_a_claimed_creation_although_nothing_was_read_in_between(
+        self,
+    ) -> None:
+        chain = [done(DELETE, V1, GONE), intent(READ, GONE), claim(CREATE, V2)]
+
+        assert verdicts(*chain, found=V2) == [VERIFIED, REFUTED, VERIFIED]
+
+    def test_one_change_does_not_prove_two_claims(self) -> None:
+        chain = [
+            intent(MODIFY, V1, by="a"),
+            intent(MODIFY, V1, by="b"),
+            claim(MODIFY, V2, by="a"),
+            claim(MODIFY, V2, by="b"),
+        ]
+
+        assert verdicts(*chain, found=V2) == [VERIFIED, NO_EFFECT, VERIFIED, NO_EFFECT]
+
+    def test_an_announcement_is_not_closed_by_what_its_task_does_after_another_act(self) -> None:
+        chain = [
+            intent(MODIFY, V1),
+            done(DELETE, V1, GONE),
+            done(CREATE, GONE, V2),
+            claim(MODIFY, V3),
+        ]
+
+        assert verdicts(*chain, found=V3) == [NO_EFFECT, VERIFIED, VERIFIED, VERIFIED]
+
+    def test_a_claim_of_a_creation_over_a_file_that_appeared_undeclared(self) -> None:
+        chain = [done(DELETE, V1, GONE), intent(READ, V2), claim(CREATE, V2)]
+
+        assert verdicts(*chain, found=V2) == [CHANGED_SINCE, INTERFERED, REFUTED]
 
     def test_a_claim_behind_a_reading_in_doubt_proves_nothing(self) -> None:
         chain = [intent(MODIFY, V1, by="a"), intent(READ, V1), claim(MODIFY, V2, by="b")]
 
-        assert verdicts(*chain, found=V2) == [SUPERSEDED, VERIFIED, UNVERIFIABLE]
+        assert verdicts(*chain, found=V2) == [UNVERIFIABLE, SUPERSEDED, UNVERIFIABLE]
 
     def test_a_creation_of_what_was_there_stays_a_lie_when_another_operation_hides_its_effect(
         self,
@@ -397,7 +463,214 @@ class TestSeveralTasks:
     def test_writing_over_a_change_one_has_not_seen_is_interference(self) -> None:
         chain = [done(MODIFY, V1, V2, by="a"), done(MODIFY, V1, V3, by="b")]
 
-        assert verdicts(*chain, found=V3) == [SUPERSEDED, INTERFERED]
+        assert verdicts(*chain, found=V3) == [CHANGED_SINCE, INTERFERED]
+
+    def test_an_intent_recorded_while_another_task_was_writing_takes_nothing_from_it(self) -> None:
+        chain = [done(MODIFY, V1, V2, by="a"), intent(MODIFY, V1, by="b")]
+
+        assert verdicts(*chain, found=V2) == [SUPERSEDED, INTERFERED]
+
+    def test_both_announce_then_both_write_and_claim(self) -> None:
+        chain = [
+            intent(MODIFY, V1, by="a"),
+            intent(MODIFY, V1, by="b"),
+            claim(MODIFY, V2, by="a"),
+            claim(MODIFY, V3, by="b"),
+        ]
+
+        assert verdicts(*chain, found=V3) == [SUPERSEDED, VERIFIED, SUPERSEDED, VERIFIED]
+
+    def test_both_announce_then_the_later_one_writes_and_claims_first(self) -> None:
+        chain = [
+            intent(MODIFY, V1, by="a"),
+            intent(MODIFY, V1, by="b"),
+            claim(MODIFY, V2, by="b"),
+            claim(MODIFY, V3, by="a"),
+        ]
+
+        assert verdicts(*chain, found=V3) == [VERIFIED, SUPERSEDED, SUPERSEDED, VERIFIED]
+
+    def test_a_creation_and_a_modification_announced_before_either_is_carried_out(self) -> None:
+        chain = [
+            intent(CREATE, GONE, by="a"),
+            intent(MODIFY, GONE, by="b"),
+            claim(CREATE, V1, by="a"),
+            claim(MODIFY, V2, by="b"),
+        ]
+
+        assert verdicts(*chain, found=V2) == [SUPERSEDED, VERIFIED, SUPERSEDED, VERIFIED]
+
+    def test_another_task_writes_between_an_intent_and_its_claim(self) -> None:
+        chain = [
+            intent(MODIFY, V1, by="a"),
+            done(MODIFY, V1, V2, by="b"),
+            claim(MODIFY, V3, by="a"),
+        ]
+
+        assert verdicts(*chain, found=V3) == [VERIFIED, SUPERSEDED, VERIFIED]
+
+    def test_another_task_announces_between_an_act_and_its_claim(self) -> None:
+        chain = [
+            intent(MODIFY, V1, by="a"),
+            intent(MODIFY, V2, by="b"),
+            claim(MODIFY, V2, by="a"),
+        ]
+
+        assert verdicts(*chain, found=V3) == [SUPERSEDED, VERIFIED, SUPERSEDED]
+
+    def test_a_late_claim_takes_the_change_from_an_intent_that_nobody_claims(self) -> None:
+        chain = [
+            intent(MODIFY, V1, by="a"),
+            intent(MODIFY, V1, by="b"),
+            intent(READ, V2, by="c"),
+            claim(MODIFY, V2, by="a"),
+        ]
+
+        assert verdicts(*chain, found=V2) == [VERIFIED, UNVERIFIABLE, VERIFIED, VERIFIED]
+
+    def test_an_intent_after_a_claim_of_another_task_is_still_seen_to_be_carried_out(self) -> None:
+        chain = [
+            intent(MODIFY, V1, by="a"),
+            intent(MODIFY, V1, by="b"),
+            claim(MODIFY, V2, by="a"),
+        ]
+
+        assert verdicts(*chain, found=V3) == [SUPERSEDED, VERIFIED, SUPERSEDED]
+        assert verdicts(*chain, found=V2) == [VERIFIED, NO_EFFECT, VERIFIED]
+
+    def test_a_creation_nobody_looked_at_is_borne_out_by_whoever_modified_the_file(self) -> None:
+        chain = [intent(CREATE, GONE, by="a"), claim(MODIFY, V1, by="b")]
+
+        assert verdicts(*chain, found=V1) == [SUPERSEDED, UNVERIFIABLE]
+
+
+class TestChangesUndeclared:
+    """Whoever acts later does not answer for a change that nobody declared before."""
+
+    @pytest.mark.parametrize("later", [MODIFY, DELETE])
+    def test_an_intent_never_carried_out_does_not_hide_it(self, later: OperationKind) -> None:
+        chain = [done(CREATE, GONE, V1, by="a"), intent(later, V2, by="b")]
+
+        assert verdicts(*chain, found=V2) == [CHANGED_SINCE, INTERFERED]
+
+    def test_an_intent_that_changed_nothing_does_not_hide_what_came_after_the_next_one(
+        self,
+    ) -> None:
+        chain = [
+            done(CREATE, GONE, V1, by="a"),
+            intent(MODIFY, V1, by="b"),
+            intent(MODIFY, V1, by="c"),
+            claim(DELETE, V2, by="d"),
+        ]
+
+        assert verdicts(*chain, found=V2)[0] is CHANGED_SINCE
+
+    def test_a_write_over_it_does_not_hide_it(self) -> None:
+        chain = [done(CREATE, GONE, V1, by="a"), done(MODIFY, V2, V3, by="b")]
+
+        assert verdicts(*chain, found=V3) == [CHANGED_SINCE, INTERFERED]
+
+    def test_a_later_intent_of_the_same_task_does_not_hide_it(self) -> None:
+        chain = [done(CREATE, GONE, V1), intent(MODIFY, V2)]
+
+        assert verdicts(*chain, found=V2) == [CHANGED_SINCE, INTERFERED]
+
+    def test_a_false_claim_does_not_hide_it(self) -> None:
+        chain = [done(CREATE, GONE, V1, by="a"), claim(DELETE, V2, by="b")]
+
+        assert verdicts(*chain, found=V2) == [CHANGED_SINCE, REFUTED]
+
+    def test_an_intent_of_another_kind_does_not_hide_it(self) -> None:
+        chain = [done(CREATE, GONE, V1, by="a"), intent(DELETE, V1, by="b")]
+
+        assert verdicts(*chain, found=V2) == [CHANGED_SINCE, REFUTED]
+
+    def test_a_reading_before_it_does_not_stand_either(self) -> None:
+        chain = [
+            done(CREATE, GONE, V1, by="a"),
+            intent(READ, V1, by="b"),
+            intent(MODIFY, V2, by="c"),
+        ]
+
+        assert verdicts(*chain, found=V2) == [CHANGED_SINCE, CHANGED_SINCE, INTERFERED]
+
+    def test_reading_what_it_left_does_not_declare_it(self) -> None:
+        chain = [
+            done(CREATE, GONE, V1, by="a"),
+            intent(MODIFY, V2, by="b"),
+            intent(READ, V2, by="b"),
+        ]
+
+        assert verdicts(*chain, found=V2) == [CHANGED_SINCE, INTERFERED, VERIFIED]
+
+    def test_what_another_task_replaced_before_it_is_superseded(self) -> None:
+        chain = [
+            done(CREATE, GONE, V1, by="a"),
+            done(MODIFY, V1, V2, by="b"),
+            intent(DELETE, V3, by="c"),
+        ]
+
+        assert verdicts(*chain, found=V3) == [SUPERSEDED, CHANGED_SINCE, INTERFERED]
+
+    def test_what_was_put_back_stands_again(self) -> None:
+        chain = [done(CREATE, GONE, V1, by="a"), intent(DELETE, V2, by="b")]
+
+        assert verdicts(*chain, found=V1) == [VERIFIED, INTERFERED]
+
+    def test_a_file_that_can_no_longer_be_seen_proves_nothing_behind_an_idle_intent(self) -> None:
+        chain = [done(CREATE, GONE, V1, by="a"), intent(MODIFY, V1, by="b")]
+
+        assert verdicts(*chain, found=UNREADABLE) == [UNVERIFIABLE, UNVERIFIABLE]
+
+
+class TestAnnouncedWrites:
+    """A task announces a change and then lets Vespera carry it out."""
+
+    @pytest.mark.parametrize(
+        ("kind", "before", "after"), [(CREATE, GONE, V1), (MODIFY, V1, V2), (DELETE, V1, GONE)]
+    )
+    def test_both_are_proven(
+        self, kind: OperationKind, before: PathState, after: PathState
+    ) -> None:
+        chain = [intent(kind, before), done(kind, before, after)]
+
+        assert verdicts(*chain, found=after) == [VERIFIED, VERIFIED]
+
+    def test_so_is_a_claim_after_them(self) -> None:
+        chain = [intent(CREATE, GONE), done(CREATE, GONE, V1), claim(CREATE, V1)]
+
+        assert verdicts(*chain, found=V1) == [VERIFIED] * 3
+        assert verdicts(*chain, found=V2) == [VERIFIED, CHANGED_SINCE, CHANGED_SINCE]
+
+    def test_content_that_was_there_already_is_written_all_the_same(self) -> None:
+        chain = [intent(MODIFY, V1), done(MODIFY, V1, V1, expected=V1), claim(MODIFY, V1)]
+
+        assert verdicts(*chain, found=V1) == [VERIFIED] * 3
+
+    def test_an_announcement_is_not_kept_by_a_write_of_another_task(self) -> None:
+        chain = [intent(CREATE, GONE, by="a"), done(CREATE, GONE, V1, by="b")]
+
+        assert verdicts(*chain, found=V1) == [REFUTED, VERIFIED]
+
+    def test_nor_by_a_write_of_another_kind(self) -> None:
+        assert verdicts(intent(DELETE, V1), done(MODIFY, V1, V2), found=V2) == [REFUTED, VERIFIED]
+
+    def test_nor_by_a_write_over_what_another_task_left(self) -> None:
+        chain = [
+            intent(MODIFY, V1, by="a"),
+            done(MODIFY, V1, V2, by="b"),
+            done(MODIFY, V2, V3, by="a"),
+        ]
+
+        assert verdicts(*chain, found=V3) == [NO_EFFECT, SUPERSEDED, VERIFIED]
+
+    def test_what_it_promised_must_have_been_written(self) -> None:
+        chain = [intent(CREATE, GONE, expected=V2), done(CREATE, GONE, V1)]
+
+        assert verdicts(*chain, found=V1) == [REFUTED, VERIFIED]
+
+    def test_a_change_carried_out_by_hand_and_then_written_over_are_two(self) -> None:
+        assert verdicts(intent(MODIFY, V1), done(MODIFY, V2, V3), found=V3) == [VERIFIED] * 2
 
 
 class TestFindings:
@@ -465,27 +738,30 @@ def a_report(*findings: Finding) -> Report:
 
 @dataclass
 class History:
-    """A simulated path: operations as an honest task records them, and what is really there."""
+    """A simulated path: operations as honest tasks record them, and what is really there."""
 
     now: PathState = GONE
     version: int = 0
     chain: list[FileOperation] = field(default_factory=list)
+    promised: OperationKind | None = None
 
-    def act(self, kind: OperationKind, phase: Phase, *, really: bool = True) -> None:
+    def act(
+        self, kind: OperationKind, phase: Phase, *, really: bool = True, by: str = "task"
+    ) -> None:
         before = self.now
         if really:
-            self._change(kind)
+            self.change(kind)
         seen_before = NOT_OBSERVED if phase is Phase.CLAIM else before
         seen_after = NOT_OBSERVED if phase is Phase.INTENT else self.now
-        self.chain.append(operation(kind, phase, seen_before, seen_after))
+        self.chain.append(operation(kind, phase, seen_before, seen_after, by=by))
 
     def tamper(self) -> None:
-        self._change(MODIFY)
+        self.change(MODIFY)
 
     def fitting(self) -> Sequence[OperationKind]:
         return [CREATE] if self.now == GONE else [MODIFY, DELETE, READ]
 
-    def _change(self, kind: OperationKind) -> None:
+    def change(self, kind: OperationKind) -> None:
         if kind is DELETE:
             self.now = GONE
         elif kind is not READ:
@@ -498,7 +774,11 @@ def honest_act(history: History, draw: st.DataObject) -> None:
     # Behind an open intent a claim cannot know what was there before.
     blind = last is None or (last.phase is Phase.INTENT and last.kind is not READ)
     phases = [Phase.INTENT, Phase.DONE] if blind else list(Phase)
-    history.act(draw.draw(st.sampled_from(history.fitting())), draw.draw(st.sampled_from(phases)))
+    kind = draw.draw(st.sampled_from(history.fitting()))
+    # What was announced falsely and is done after all is no lie any more.
+    phases = [Phase.INTENT] if kind is history.promised else phases
+    history.promised = history.promised if kind is READ else None
+    history.act(kind, draw.draw(st.sampled_from(phases)))
 
 
 def pretended_act(history: History, draw: st.DataObject) -> None:
@@ -506,8 +786,51 @@ def pretended_act(history: History, draw: st.DataObject) -> None:
     last = next((said for said in reversed(history.chain) if said.kind is not READ), None)
     # A claim of the kind that was announced last says that this was done, which is true.
     closes = last is not None and (last.kind, last.phase) == (kind, Phase.INTENT)
-    phases = [Phase.INTENT, Phase.DONE] if closes else list(Phase)
-    history.act(kind, draw.draw(st.sampled_from(phases)), really=False)
+    phase = draw.draw(st.sampled_from([Phase.INTENT, Phase.DONE] if closes else list(Phase)))
+    history.act(kind, phase, really=False)
+    history.promised = kind if phase is Phase.INTENT else None
+
+
+@dataclass
+class Workshop(History):
+    """Several tasks at one file: they announce, act and claim in turns that overlap."""
+
+    open_intents: list[str] = field(default_factory=list)
+
+    def turn(self, draw: st.DataObject, *, really: bool = True) -> None:
+        idle = [task for task in "abc" if task not in self.open_intents]
+        turns: list[tuple[str, str]] = [("write", task) for task in idle]
+        turns += [("announce", task) for task in idle]
+        turns += [("read", task) for task in "abc"]
+        turns += [("claim", task) for task in self.open_intents]
+        what, task = draw.draw(st.sampled_from(turns))
+        if what == "read":
+            self.act(READ, draw.draw(st.sampled_from(list(Phase))), by=task)
+        elif what == "write":
+            self.act(MODIFY, Phase.DONE, by=task)
+        elif what == "announce":
+            self.act(MODIFY, Phase.INTENT, really=False, by=task)
+            self.open_intents.append(task)
+        else:
+            self.keep(task, draw, really=really)
+
+    def keep(self, task: str, draw: st.DataObject, *, really: bool = True) -> None:
+        """Carry out what the task announced, and claim it; perhaps only after others have come."""
+        if really:
+            self.change(MODIFY)
+        comers = [comer for comer in "abc" if comer not in self.open_intents]
+        for comer in comers if draw.draw(st.booleans()) else ():
+            self.act(MODIFY, Phase.INTENT, really=False, by=comer)
+            self.open_intents.append(comer)
+        self.act(MODIFY, Phase.CLAIM, really=False, by=task)
+        self.open_intents.remove(task)
+
+    def finish(self, draw: st.DataObject) -> None:
+        while self.open_intents:
+            self.keep(draw.draw(st.sampled_from(self.open_intents)), draw)
+
+    def passes(self) -> bool:
+        return all(finding.passes for finding in judge(self.chain, self.now))
 
 
 @settings(deadline=None)
@@ -553,3 +876,52 @@ def test_no_history_with_a_change_nobody_declared_passes(
         honest_act(history, draw)
 
     assert not all(finding.passes for finding in judge(history.chain, history.now))
+
+
+@settings(deadline=None)
+@given(draw=st.data(), length=st.integers(1, 12))
+def test_every_honest_history_of_several_tasks_passes(draw: st.DataObject, length: int) -> None:
+    workshop = Workshop(now=V1)
+    for _ in range(length):
+        workshop.turn(draw)
+    workshop.finish(draw)
+
+    assert workshop.passes()
+
+
+@settings(deadline=None)
+@given(draw=st.data(), before=st.integers(0, 8), more=st.integers(0, 8))
+def test_no_history_of_several_tasks_with_a_false_claim_passes(
+    draw: st.DataObject, before: int, more: int
+) -> None:
+    workshop = Workshop(now=V1)
+    for _ in range(before):
+        workshop.turn(draw)
+    if not workshop.open_intents:
+        workshop.act(MODIFY, Phase.INTENT, really=False, by="a")
+        workshop.open_intents.append("a")
+    workshop.keep(draw.draw(st.sampled_from(workshop.open_intents)), draw, really=False)
+    for _ in range(more):
+        workshop.turn(draw)
+    workshop.finish(draw)
+
+    assert not workshop.passes()
+
+
+@settings(deadline=None)
+@given(draw=st.data(), before=st.integers(0, 8), more=st.integers(0, 8))
+def test_no_history_of_several_tasks_with_a_change_nobody_declared_passes(
+    draw: st.DataObject, before: int, more: int
+) -> None:
+    workshop = Workshop(now=V1)
+    for _ in range(before):
+        workshop.turn(draw)
+    # While an intent is open, a change cannot be told from the announced act itself.
+    workshop.finish(draw)
+    workshop.act(READ, Phase.INTENT, by="a")
+    workshop.tamper()
+    for _ in range(more):
+        workshop.turn(draw)
+    workshop.finish(draw)
+
+    assert not workshop.passes()

@@ -1,5 +1,6 @@
 """Who can do which kind of task."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 
@@ -77,6 +78,8 @@ def _handler_of(specialist: object) -> object:
     """The method ``execute``, if there is one; a mock makes one up when asked for it, and only its
     ``dir`` tells whether it was there before.
     """
+    if inspect.isroutine(specialist):
+        return specialist
     has_execute = hasattr(type(specialist), "execute") or "execute" in dir(specialist)
     if callable(specialist) and not has_execute:
         return specialist

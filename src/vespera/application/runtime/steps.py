@@ -40,7 +40,7 @@ class StepLog:
         self.fence = Fence(task.id, task.attempt, owner)
         self.lost = False
         self._recorded = {(r.name, r.occurrence): r for r in records}
-        self._next_seq = max((r.seq for r in records), default=0) + 1
+        self._next_seq = records[-1].seq + 1 if records else 1
         self._asked: dict[str, int] = {}
         self._fresh: list[str] = []
         self._reopened: dict[Key, int] = {}

@@ -8,6 +8,8 @@ from vespera.domain.errors import InvalidRequest
 from vespera.domain.file_operation import PathState
 from vespera.domain.ids import TaskId
 
+LARGEST_NOTE = 64 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class FileStatement:
@@ -35,7 +37,7 @@ class FileStatement:
         """Refuse what cannot be recorded.
 
         Raises:
-            InvalidRequest: an argument is of the wrong type; it is named.
+            InvalidRequest: an argument is of the wrong type or too large; it is named.
         """
         _check_mapping(self.operation_context, "operation_context")
         _check_mapping(self.metadata, "metadata")
@@ -66,6 +68,9 @@ def _check_mapping(given: object, field: str) -> None:
     if not all(isinstance(key, str) for key in given):
         raise InvalidRequest("its keys must be text", field=field)
     try:
-        json.dumps(dict(given), allow_nan=False, ensure_ascii=False).encode()
+        size = len(json.dumps(dict(given), allow_nan=False, ensure_ascii=False).encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"must hold plain JSON values only: {error}", field=field) from error
+    if size > LARGEST_NOTE:
+        reason = f"{size:,} bytes are more than {LARGEST_NOTE:,}; store a file and note its path"
+        raise InvalidRequest(reason, field=field)

@@ -1,6 +1,6 @@
 """Record what is said of files, and find out whether it is so."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import groupby
 from operator import attrgetter
@@ -228,8 +228,11 @@ class TrackFileOperationsUseCase:
         return self._report(task_id, [judged[operation.id] for operation in own])
 
     def tracker_for(self, task_id: str) -> "FileTracker":
-        """The operations of one task, with its id filled in."""
-        return FileTracker(self, self._operations, TaskId(task_id))
+        """The operations of one task, with its id filled in.
+
+        An id that cannot be one is refused by each method of the tracker.
+        """
+        return FileTracker(self, self._operations, task_id)
 
     async def _track(
         self, kind: OperationKind, file_path: AnyPath, said: FileStatement
@@ -336,7 +339,7 @@ class FileTracker:
         self,
         use_case: TrackFileOperationsUseCase,
         operations: FileOperationRepository,
-        task_id: TaskId,
+        task_id: str,
     ) -> None:
         self.task_id = task_id
         self._use_case = use_case
@@ -346,33 +349,26 @@ class FileTracker:
         self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Record a creation; see ``TrackFileOperationsUseCase.track_file_creation``."""
-        return await self._use_case.track_file_creation(
-            path, metadata=metadata, task_id=self.task_id, after=after
-        )
+        return await self._track(self._use_case.track_file_creation, path, metadata, after=after)
 
     async def track_file_modify(
         self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Record a modification; see ``TrackFileOperationsUseCase.track_file_creation``."""
-        return await self._use_case.track_file_modification(
-            path, metadata=metadata, task_id=self.task_id, after=after
-        )
+        track = self._use_case.track_file_modification
+        return await self._track(track, path, metadata, after=after)
 
     async def track_file_delete(
         self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Record a deletion; see ``TrackFileOperationsUseCase.track_file_creation``."""
-        return await self._use_case.track_file_deletion(
-            path, metadata=metadata, task_id=self.task_id, after=after
-        )
+        return await self._track(self._use_case.track_file_deletion, path, metadata, after=after)
 
     async def track_file_read(
         self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
     ) -> TrackFileOperationResult:
         """Record a reading; see ``TrackFileOperationsUseCase.track_file_creation``."""
-        return await self._use_case.track_file_read(
-            path, metadata=metadata, task_id=self.task_id, after=after
-        )
+        return await self._track(self._use_case.track_file_read, path, metadata, after=after)
 
     async def verify_all_operations(self) -> VerifyAllOperationsResult:
         """Judge the task's operations, and store the report; as ``verify_task``."""
@@ -391,9 +387,30 @@ class FileTracker:
 
         Plain JSON values: ``open_intents`` (announced, but not seen on the disk: probably under
         way at a crash), ``files_affected`` (path -> operations with verdicts, oldest first) and
-        ``failed_verifications`` (each with ``next_action``). Errors are those of ``verify_task``.
+        ``failed_verifications`` (each with ``next_action``).
+
+        Raises:
+            InvalidRequest: the tracker's ``task_id`` is no id.
+            StorageError: the database cannot do its work.
         """
-        report = await self._use_case.examine(self.task_id)
+        report = await self._use_case.examine(self._checked_task())
         recorded = await self._operations.find([f.operation_id for f in report.findings])
         intents = {known.id for known in recorded.values() if known.phase is Phase.INTENT}
         return recovery_info(report, intents)
+
+    async def _track(
+        self,
+        track: Callable[..., Awaitable[TrackFileOperationResult]],
+        path: AnyPath,
+        metadata: Mapping[str, object] | None,
+        *,
+        after: bool,
+    ) -> TrackFileOperationResult:
+        try:
+            task = self._checked_task()
+        except RequestError as refusal:
+            return TrackFileOperationResult(success=False, file_path=path, error=str(refusal))
+        return await track(path, metadata=metadata, task_id=task, after=after)
+
+    def _checked_task(self) -> TaskId:
+        return TaskId(checked_id(self.task_id, "task_id"))

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -13,7 +14,7 @@ from vespera.application.ports.files import AnyPath
 from vespera.domain.errors import FileUnreadable, InvalidRequest, PathRefused
 from vespera.domain.file_operation import Absent, FileState, PathState, UnknownState
 from vespera.infrastructure.files import changing, looking
-from vespera.infrastructure.files.paths import encoded, names_of, relative, text_of
+from vespera.infrastructure.files.paths import encoded, left_upwards, names_of, relative, text_of
 from vespera.infrastructure.files.tree import NoWorkspace, hold_directory, hold_root
 from vespera.infrastructure.threads import Threads
 
@@ -79,8 +80,10 @@ class LocalFileStore:
     def _locate(self, path: str) -> str:
         inside = relative(path, (self._root, os.path.realpath(self._root)))
         try:
-            with hold_root(self._root) as root, hold_directory(root, names_of(inside)[:-1]):
-                return inside
+            with hold_root(self._root) as root:
+                _refuse_detours(root, path)
+                with hold_directory(root, names_of(inside)[:-1]):
+                    return inside
         except NoWorkspace as error:
             raise PathRefused(path, _no_workspace(error)) from error
         except PathRefused as refusal:
@@ -134,6 +137,21 @@ class LocalFileStore:
 
 
 _NOT_THERE = (FileNotFoundError, NotADirectoryError)
+
+
+def _refuse_detours(root: int, path: str) -> None:
+    for place in left_upwards(path):
+        if _is_link(root, place):
+            reason = f"its '..' comes after {place!r}, a symbolic link, which is never followed"
+            raise PathRefused(path, reason)
+
+
+def _is_link(root: int, place: str) -> bool:
+    try:
+        mode = os.stat(encoded(place), dir_fd=root, follow_symlinks=False).st_mode
+    except OSError:
+        return False
+    return stat.S_ISLNK(mode)
 
 
 def _observe_one(root: int, path: str, stop: Event) -> PathState:

@@ -1,7 +1,7 @@
 """What a path inside the workspace may look like. Nothing here looks at the disk."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from vespera.domain.errors import PathRefused
 
@@ -56,6 +56,18 @@ def relative(path: str, roots: Sequence[str]) -> str:
     inside = "/".join(parts)
     names_of(inside)
     return inside
+
+
+def left_upwards(path: str) -> Iterator[str]:
+    """The places in the path that a ``..`` leaves; from a symbolic link it leads elsewhere."""
+    parts: list[str] = []
+    above = "/" if path.startswith("/") else ""
+    for part in path.split("/"):
+        if part == ".." and parts:
+            yield above + "/".join(parts)
+            parts.pop()
+        elif part not in ("", ".", ".."):
+            parts.append(part)
 
 
 def names_of(path: str) -> list[str]:

@@ -1,6 +1,7 @@
 """How connections are opened."""
 
 import sqlite3
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from vespera.domain.errors import DatabaseCorrupt, DatabaseReadOnly
 from vespera.infrastructure.persistence.location import Location
 
-_MAGIC = b"SQLite format 3\0"
+_SMALLEST_DATABASE = 512
 _WAL_BUG_FIXED = (3, 51, 3)
 
 
@@ -48,7 +49,7 @@ class Opening:
         connection: sqlite3.Connection = factory(
             str(path) if path else f"file:/{self.memory_name}?vfs=memdb",
             uri=path is None,
-            timeout=self.patience,
+            timeout=0,  # whoever works with it is patient, and can be called off
             isolation_level=None,  # transactions begin and end where we say so
             check_same_thread=False,
             cached_statements=256,
@@ -68,7 +69,7 @@ def make_place_for(path: Path) -> None:
     """Make the directory of a database file; ``.vespera`` is its owner's alone.
 
     Raises:
-        DatabaseReadOnly: the directory cannot be made, or the file cannot be read.
+        DatabaseReadOnly: the directory cannot be made, or not be entered.
         DatabaseCorrupt: what is there is no database; it is not touched.
     """
     parent = path.parent
@@ -84,16 +85,17 @@ def make_place_for(path: Path) -> None:
 
 
 def _refuse_what_is_no_database(path: Path) -> None:
+    # SQLite judges all but the smallest files. This must not open the file: closing it would drop
+    # the locks of all of this process's connections, and others would take them for closed.
     try:
-        with path.open("rb") as file:
-            beginning = file.read(len(_MAGIC))
+        status = path.stat()
     except FileNotFoundError:
         return
-    except IsADirectoryError as error:
-        raise DatabaseCorrupt(f"{path}: this is a directory, not a database file.") from error
     except OSError as error:
-        raise DatabaseReadOnly(f"{path}: the file cannot be read: {error.strerror}.") from error
-    if beginning not in (b"", _MAGIC):
+        raise DatabaseReadOnly(f"{path}: the file cannot be reached: {error.strerror}.") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise DatabaseCorrupt(f"{path}: this is a directory, not a database file.")
+    if 0 < status.st_size < _SMALLEST_DATABASE:
         raise DatabaseCorrupt(
             f"{path}: the file is no database, or its beginning is damaged; it was left untouched."
             " Restore a copy of it, or choose another file."

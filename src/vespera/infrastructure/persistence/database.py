@@ -18,6 +18,7 @@ from vespera.infrastructure.persistence.errors import storage_error
 from vespera.infrastructure.persistence.file_lock import FileLock
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.location import location_of
+from vespera.infrastructure.persistence.pinned_file import PinnedFile
 from vespera.infrastructure.persistence.schema import prepare_file, prepare_memory
 from vespera.infrastructure.persistence.statements import Row, Rows
 from vespera.infrastructure.persistence.writer import Writer, Writes
@@ -117,8 +118,8 @@ class AsyncDatabaseManager:
         that. In memory, a transaction that writes also holds up everybody else's reads.
 
         Raises:
-            StorageError: the database is locked, full, read-only or damaged, also in the place of
-                SQLAlchemy's own error for it.
+            StorageError: the database is locked, full, read-only, damaged or gone, also in the
+                place of SQLAlchemy's own error for it.
         """
         parts = await self._opened()
         async with parts.sessions().open() as session:
@@ -195,10 +196,11 @@ class _Parts:
         in_memory = opening.location.path is None
         self._opening = opening
         self._loop = asyncio.get_running_loop()
-        self._lock = FileLock(opening.lock_path, patience=opening.patience)
+        self._lock = FileLock(opening.lock_path)
+        self._file = PinnedFile(opening.location.path)
         self._lane = Lane(name="vespera-writer", inline=in_memory, patience=opening.patience)
         self.name = str(opening.location)
-        self.writer = Writer(self._lane, self._lock, self.name)
+        self.writer = Writer(self._lane, self._lock, self._file, self.name)
         self.reader = (
             self._lane
             if in_memory
@@ -216,7 +218,7 @@ class _Parts:
         if self._sessions is None:
             from vespera.infrastructure.persistence.sessions import Sessions  # noqa: PLC0415
 
-            self._sessions = Sessions(self._opening)
+            self._sessions = Sessions(self._opening, self._file)
         return self._sessions
 
     def check_loop(self) -> None:
@@ -259,8 +261,8 @@ class _Parts:
             if path is None:
                 prepare_memory(connection)
             else:
-                patience = self._opening.patience
-                prepare_file(connection, path=self.name, lock=self._lock, patience=patience)
+                prepare_file(connection, path=self.name, lock=self._lock)
+                self._file.pin()
         except BaseException:
             connection.close()
             raise

@@ -1,7 +1,11 @@
 """What SQLite's errors mean, in Vespera's words."""
 
+import errno
+import os
 import sqlite3
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
 from vespera.domain.errors import (
     DatabaseClosed,
@@ -22,6 +26,13 @@ _LOCKED = (
         " finish, or raise busy_timeout"
     ),
 )
+_FAILED = (
+    StorageError,
+    (
+        "the system could not read or write the file; check the disk, its mount, quotas and limits"
+        " on the size of files, then start again"
+    ),
+)
 _READ_ONLY = (
     DatabaseReadOnly,
     (
@@ -32,6 +43,13 @@ _READ_ONLY = (
 _FULL = (
     DatabaseFull,
     "the disk is full, nothing of this transaction was written; free some space and try again",
+)
+_LIMITED = (
+    DatabaseFull,
+    (
+        "a quota, or a limit on the size of files, is used up, nothing of this transaction was"
+        " written; free some space or raise the limit, and try again"
+    ),
 )
 _CORRUPT = (
     DatabaseCorrupt,
@@ -50,7 +68,20 @@ _KINDS: Mapping[int, tuple[type[StorageError], str]] = {
     sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_CORRUPT: _CORRUPT,
     sqlite3.SQLITE_NOTADB: _CORRUPT,
+    sqlite3.SQLITE_IOERR: _FAILED,
 }
+_FAILED_WRITES = (
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+)
+_SYSTEM_KINDS: Mapping[int | None, tuple[type[StorageError], str]] = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _LIMITED,
+    errno.EFBIG: _LIMITED,
+    errno.EROFS: _READ_ONLY,
+}
+_PAGE = 4096
 
 
 def storage_error(error: Exception, path: str) -> VesperaError:
@@ -69,7 +100,7 @@ def known_kind(error: BaseException) -> tuple[type[StorageError], str] | None:
 
 def is_busy(error: BaseException) -> bool:
     """Whether somebody else holds a lock; trying again later can help."""
-    return known_kind(error) is _LOCKED
+    return isinstance(error, DatabaseLocked) or known_kind(error) is _LOCKED
 
 
 def _typed(error: Exception, path: str) -> VesperaError:
@@ -79,7 +110,7 @@ def _typed(error: Exception, path: str) -> VesperaError:
         return DatabaseClosed(f"{path}: the database was closed while it was asked for something.")
     if _is_unstorable(error):
         return UnstorableValue("value", f"the database cannot hold it: {error}")
-    kind = known_kind(error)
+    kind = _kind_of_failed_write(error, path) or known_kind(error)
     if kind is None:
         return StorageError(f"{path}: the database cannot do its work: {error}")
     leaf, advice = kind
@@ -97,6 +128,26 @@ def _is_unstorable(error: Exception) -> bool:
     if isinstance(error, UnicodeEncodeError | OverflowError | sqlite3.DataError):
         return True
     return "Error binding parameter" in str(error)
+
+
+def _kind_of_failed_write(error: Exception, path: str) -> tuple[type[StorageError], str] | None:
+    """SQLite does not say why the system refused a write; so the system is asked again."""
+    if getattr(error, "sqlite_errorcode", 0) not in _FAILED_WRITES:
+        return None
+    try:
+        _write_elsewhere(Path(path))
+    except OSError as refusal:
+        return _SYSTEM_KINDS.get(refusal.errno)
+    return None
+
+
+def _write_elsewhere(path: Path) -> None:
+    """One page, where the files of the database end, in a file of its own that is gone again."""
+    files = (path, path.with_name(f"{path.name}-wal"))
+    end = max((file.stat().st_size for file in files if file.exists()), default=0)
+    with tempfile.TemporaryFile(dir=path.parent, buffering=0) as scratch:
+        os.pwrite(scratch.fileno(), bytes(_PAGE), end)
+        os.fsync(scratch.fileno())
 
 
 def _primary_code(error: BaseException) -> int:

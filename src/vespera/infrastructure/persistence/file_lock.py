@@ -22,21 +22,32 @@ _FIRST_PAUSE = 0.0002
 _LONGEST_PAUSE = 0.002
 
 
-def patiently(attempt: Callable[[], T], *, seconds: float, busy: Callable[[Exception], bool]) -> T:
+def never() -> bool:
+    """Nobody gives up."""
+    return False
+
+
+def patiently(
+    attempt: Callable[[], T],
+    *,
+    seconds: float,
+    busy: Callable[[Exception], bool],
+    given_up: Callable[[], bool] = never,
+) -> T:
     """Repeat ``attempt`` while it fails for being ``busy``, for about ``seconds`` at most.
 
-    Blocks the thread. The pauses are real time, whatever clock the engine runs on: it is another
-    program that is waited for.
+    Blocks the thread. ``given_up`` tells, from any thread, that nobody wants the outcome any more.
+    The pauses are real time, whatever clock the engine runs on: it is another program that is
+    waited for.
     """
     pause, waited = _FIRST_PAUSE, 0.0
-    nobody = threading.Event()
     while True:
         try:
             return attempt()
         except Exception as error:
-            if not busy(error) or waited >= seconds:
+            if not busy(error) or waited >= seconds or given_up():
                 raise
-        nobody.wait(pause)
+        threading.Event().wait(pause)
         waited += pause
         pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -46,11 +57,11 @@ class FileLock:
 
     SQLite before 3.51.3 can damage a file in WAL mode if one connection writes while another one
     moves the log into the file; there, writers take turns by this lock. ``path`` None: no lock.
+    It is not waited for here; whoever writes is patient with this lock and SQLite's alike.
     """
 
-    def __init__(self, path: Path | None, *, patience: float) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path if _HAS_LOCKS else None
-        self._patience = patience
         self._descriptor: int | None = None
 
     @contextmanager
@@ -58,7 +69,7 @@ class FileLock:
         """Hold the lock for the block.
 
         Raises:
-            DatabaseLocked: somebody else held it for longer than the patience lasts.
+            DatabaseLocked: somebody else holds it.
             DatabaseReadOnly: the lock file cannot be made.
         """
         self.acquire()
@@ -73,15 +84,11 @@ class FileLock:
             return
         descriptor = self._open(self._path)
         try:
-            patiently(
-                lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB),
-                seconds=self._patience,
-                busy=lambda error: isinstance(error, BlockingIOError),
-            )
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BaseException as error:
             os.close(descriptor)
             if isinstance(error, BlockingIOError):
-                raise self._too_long() from error
+                raise self._taken() from error
             raise
         self._descriptor = descriptor
 
@@ -99,8 +106,8 @@ class FileLock:
                 f"{path}: the lock file beside the database cannot be opened: {error.strerror}."
             ) from error
 
-    def _too_long(self) -> DatabaseLocked:
+    def _taken(self) -> DatabaseLocked:
         return DatabaseLocked(
-            f"{self._path}: another process has been writing to the database for more than"
-            f" {self._patience:g} s; let it finish, or raise busy_timeout."
+            f"{self._path}: another process has been writing to the database for too long; let it"
+            " finish, or raise busy_timeout."
         )

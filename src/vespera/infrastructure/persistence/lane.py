@@ -9,10 +9,12 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from vespera.infrastructure.persistence.errors import is_busy
+from vespera.infrastructure.persistence.file_lock import never, patiently
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 Done = Callable[[Any, BaseException | None], None]
+GivenUp = Callable[[], bool]
 _Job = Callable[[], None]
 
 
@@ -21,7 +23,11 @@ class Lane:
 
     A file's lane works in a daemon thread of its own, so that the disk never holds up the event
     loop. A lane of memory (``inline``) works on the loop at once, and goes to a thread only to
-    wait for somebody else's lock, for ``patience`` seconds at most.
+    wait for somebody else's lock.
+
+    Work that meets such a lock must have changed nothing: it is done again, for ``patience``
+    seconds at most, unless it is given up meanwhile. The connection itself does not wait; SQLite
+    could not be called off.
     """
 
     def __init__(self, *, name: str, inline: bool, patience: float) -> None:
@@ -37,17 +43,22 @@ class Lane:
         """Make the connection; where work is done in a thread, it is made there."""
         if self._inline:
             self._connection = connect()
-            self._connection.execute("PRAGMA busy_timeout=0")
-        else:
-            self._connection = await self._awaited(lambda done: self._hand_over(connect, done))
+            return
+        opened: asyncio.Future[sqlite3.Connection] = asyncio.get_running_loop().create_future()
+        self._hand_over(lambda: self._patiently(connect, opened.cancelled), _answering(opened))
+        self._connection = await opened
 
     async def run(self, work: Work[T]) -> T:
         """What ``work`` gives for the connection. Cancelled, its outcome is not waited for."""
-        result: T = await self._awaited(lambda done: self.submit(work, done))
-        return result
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.submit(work, _answering(result), result.cancelled)
+        return await result
 
-    def submit(self, work: Work[T], done: Done) -> None:
-        """Do ``work``, then call ``done(result, None)`` or ``done(None, error)`` on the loop."""
+    def submit(self, work: Work[T], done: Done, given_up: GivenUp = never) -> None:
+        """Do ``work``, then call ``done(result, None)`` or ``done(None, error)`` on the loop.
+
+        Once ``given_up`` (asked in any thread), it waits for no lock any more.
+        """
         if self._inline and not self.in_flight:
             try:
                 result = work(self._open_connection())
@@ -58,14 +69,18 @@ class Lane:
             else:
                 done(result, None)
                 return
-        self._hand_over(lambda: self._wait_for_locks(work), done)
+        self._hand_over(
+            lambda: self._patiently(lambda: work(self._open_connection()), given_up), done
+        )
 
     async def close(self) -> None:
         """Finish all work, close the connection, end the thread."""
         if self._jobs is None:
             self._close_connection()
             return
-        await self._awaited(lambda done: self._hand_over(self._close_connection, done))
+        closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._hand_over(self._close_connection, _answering(closed))
+        await closed
         self._end_thread()
 
     def abandon(self) -> None:
@@ -75,20 +90,6 @@ class Lane:
         else:
             self._jobs.put(self._close_connection)
             self._jobs.put(None)
-
-    async def _awaited(self, begin: Callable[[Done], None]) -> Any:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-        def done(result: object, error: BaseException | None) -> None:
-            if future.done():
-                return
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
-
-        begin(done)
-        return await future
 
     def _hand_over(self, job: Callable[[], object], done: Done) -> None:
         loop = asyncio.get_running_loop()
@@ -110,15 +111,8 @@ class Lane:
             self._thread.start()
         return self._jobs
 
-    def _wait_for_locks(self, work: Work[T]) -> T:
-        connection = self._open_connection()
-        if not self._inline:
-            return work(connection)
-        connection.execute(f"PRAGMA busy_timeout={round(self._patience * 1000)}")
-        try:
-            return work(connection)
-        finally:
-            connection.execute("PRAGMA busy_timeout=0")
+    def _patiently(self, attempt: Callable[[], T], given_up: GivenUp) -> T:
+        return patiently(attempt, seconds=self._patience, busy=is_busy, given_up=given_up)
 
     def _open_connection(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -136,6 +130,18 @@ class Lane:
         if jobs is not None and thread is not None:
             jobs.put(None)
             thread.join()
+
+
+def _answering(future: asyncio.Future[Any]) -> Done:
+    def answer(result: object, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    return answer
 
 
 def _serve(jobs: "SimpleQueue[_Job | None]") -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from vespera.domain.errors import InvalidRequest
 
 _SCHEMES = ("sqlite+aiosqlite", "sqlite")
+_MEMORY = ":memory:"
 _ACCEPTED = (
     "accepted are 'sqlite+aiosqlite:///file.db' (relative), 'sqlite+aiosqlite:////dir/file.db'"
     " (absolute), a plain path, and 'sqlite+aiosqlite:///:memory:'"
@@ -24,7 +25,7 @@ class Location:
 
 
 def location_of(url: str | PathLike[str]) -> Location:
-    """The place that a database URL or a plain path names.
+    """The place that a database URL or a plain path names, whatever links lead there.
 
     Raises:
         InvalidRequest: it names no SQLite database.
@@ -36,19 +37,31 @@ def location_of(url: str | PathLike[str]) -> Location:
         raise _refused(url, _ACCEPTED)
     scheme, separator, rest = text.partition("://")
     name = _name_in_url(url, scheme, rest) if separator else text
-    return Location(None if name == ":memory:" else Path(name).absolute())
+    if name == _MEMORY:
+        return Location(None)
+    if name.startswith(("file:", _MEMORY)):
+        raise _refused(url, f"SQLite's own URIs are not supported; {_ACCEPTED}")
+    return Location(_resolved(url, name))
 
 
 def _name_in_url(url: object, scheme: str, rest: str) -> str:
     if scheme not in _SCHEMES:
         raise _refused(url, _ACCEPTED)
     if not rest:
-        return ":memory:"
+        return _MEMORY
     if not rest.startswith("/") or rest == "/":
         raise _refused(url, f"it names no file; {_ACCEPTED}")
     if "?" in rest:
         raise _refused(url, "options after '?' are not supported; use durability and busy_timeout")
     return rest[1:]
+
+
+def _resolved(url: object, name: str) -> Path:
+    # One file has one name: the lock files beside it are found by that.
+    try:
+        return Path(name).resolve()
+    except (OSError, RuntimeError) as error:  # links in a circle
+        raise _refused(url, f"the path cannot be followed: {error}") from error
 
 
 def _refused(url: object, why: str) -> InvalidRequest:

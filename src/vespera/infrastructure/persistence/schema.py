@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from vespera.domain.errors import DatabaseCorrupt, DatabaseTooNew
-from vespera.infrastructure.persistence.errors import is_busy
-from vespera.infrastructure.persistence.file_lock import FileLock, patiently
+from vespera.infrastructure.persistence.file_lock import FileLock
 from vespera.infrastructure.persistence.tables import metadata
 
 APPLICATION_ID = 0x56535052
@@ -29,22 +28,23 @@ _migrating = threading.Lock()
 """Alembic keeps its state in module globals: one migration at a time in a process."""
 
 
-def prepare_file(
-    connection: sqlite3.Connection, *, path: str, lock: FileLock, patience: float
-) -> None:
+def prepare_file(connection: sqlite3.Connection, *, path: str, lock: FileLock) -> None:
     """Give a file the tables of this version: create them, migrate them, or find them there.
 
-    A file that is refused is left as it was. Several processes may do this at once.
+    A file that is refused is left as it was. Several processes may do this at once; one that meets
+    another there is told so, and has to begin again.
 
     Raises:
-        DatabaseCorrupt: the file belongs to another program.
+        DatabaseCorrupt: the file belongs to another program, or lacks what it should have.
+        DatabaseLocked: another process writes to it.
         DatabaseTooNew: a newer version of Vespera wrote it.
         sqlite3.Error: it is damaged, locked, or cannot be written.
     """
     if _revision_of(connection, path) == REVISIONS[-1] and _journal_mode(connection) == "wal":
+        _refuse_missing_tables(connection, path)
         return
     with lock.held():
-        patiently(lambda: _use_wal(connection), seconds=patience, busy=is_busy)
+        connection.execute("PRAGMA journal_mode=wal").fetchone()
         connection.execute("BEGIN IMMEDIATE")
         try:
             _bring_up_to_date(connection, path)
@@ -80,15 +80,23 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
     if revision == "" and not _has_tables(connection):
         create_tables(connection)
     elif revision != REVISIONS[-1]:
-        _migrate(connection)
+        _migrate(connection, path)
+    _refuse_missing_tables(connection, path)
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, path: str) -> None:
     # Alembic takes half a second to import, and hardly any file is of an older version.
     from vespera.infrastructure.persistence.migrations.runner import upgrade  # noqa: PLC0415
 
-    with _migrating:
-        upgrade(connection)
+    try:
+        with _migrating:
+            upgrade(connection)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        raise _damaged(
+            path, f"its tables are not those of the version it is of ({error})"
+        ) from error
 
 
 def _revision_of(connection: sqlite3.Connection, path: str) -> str:
@@ -103,6 +111,8 @@ def _revision_of(connection: sqlite3.Connection, path: str) -> str:
         )
     if not has_tables:
         return ""
+    if "alembic_version" not in _tables(connection):
+        raise _damaged(path, "it lacks alembic_version, which says of what version it is")
     revision = _stamp(connection)
     if revision and revision not in REVISIONS:
         raise DatabaseTooNew(
@@ -118,17 +128,29 @@ def _stamp(connection: sqlite3.Connection) -> str:
     return str(row[0]) if row else ""
 
 
+def _refuse_missing_tables(connection: sqlite3.Connection, path: str) -> None:
+    missing = sorted(metadata.tables.keys() - _tables(connection))
+    if missing:
+        raise _damaged(path, f"it lacks {', '.join(missing)}")
+
+
+def _damaged(path: str, what: str) -> DatabaseCorrupt:
+    return DatabaseCorrupt(
+        f"{path}: this database of Vespera is damaged: {what}; it was left untouched. Restore a"
+        " copy of it, or move it away to begin with an empty one."
+    )
+
+
 def _has_tables(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
 
 
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+
+
 def _journal_mode(connection: sqlite3.Connection) -> str:
     return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    # SQLite gives up on this at once while another process does the same, whatever its time-out.
-    connection.execute("PRAGMA journal_mode=wal").fetchone()
 
 
 @cache

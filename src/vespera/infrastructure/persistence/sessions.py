@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakSet
 
 import aiosqlite
 import sqlalchemy as sa
@@ -16,8 +17,11 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from vespera.domain.errors import VesperaError
 from vespera.infrastructure.persistence.connection import Opening
-from vespera.infrastructure.persistence.errors import known_kind, storage_error
-from vespera.infrastructure.persistence.file_lock import FileLock
+from vespera.infrastructure.persistence.errors import is_busy, known_kind, storage_error
+from vespera.infrastructure.persistence.file_lock import FileLock, patiently
+from vespera.infrastructure.persistence.pinned_file import PinnedFile
+
+T = TypeVar("T")
 
 _READS = re.compile(
     r"\s*(select|values|explain|pragma|attach|detach|vacuum|begin|commit|end|rollback|release)\b",
@@ -34,8 +38,9 @@ _LONGEST_GOODBYE = 1.0
 class Sessions:
     """Opens sessions, each with a connection of its own from a small pool."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, file: PinnedFile) -> None:
         self._opening = opening
+        self._file = file
         self._path = str(opening.location)
         self._engine: AsyncEngine | None = None
         self._connections: list[_Connection] = []
@@ -68,8 +73,14 @@ class Sessions:
         return engine
 
     async def _connect(self) -> aiosqlite.Connection:
-        lock = FileLock(self._opening.lock_path, patience=self._opening.patience)
-        connect = partial(self._opening.connect, partial(_SessionConnection, lock))
+        self._file.check()  # a new connection would find, or make, another one in its place
+        factory = partial(
+            _SessionConnection,
+            FileLock(self._opening.lock_path),
+            self._file,
+            self._opening.patience,
+        )
+        connect = partial(self._opening.connect, factory)
         connection = _Connection(connect, self._counting)
         self._connections = [known for known in self._connections if known.is_alive]
         self._connections.append(connection)
@@ -127,64 +138,111 @@ class _Connection(aiosqlite.Connection):
 
     async def _interrupt(self) -> None:
         with suppress(sqlite3.ProgrammingError, ValueError):  # it is closed, or being closed
-            self._conn.interrupt()
-            await super()._execute(_nothing)  # type: ignore[no-untyped-call]
-
-
-def _nothing() -> None:
-    """What is done when all that was asked for before is done."""
+            connection: Any = self._conn
+            connection.interrupt()
+            await super()._execute(connection.go_on)  # type: ignore[no-untyped-call]
 
 
 class _SessionConnection(sqlite3.Connection):
     """Begins a transaction with the first statement that writes, not with one that reads.
 
     A session that only reads holds no lock, and one that writes holds the write lock from its
-    first write on, so that it can never be too late to write.
+    first write on, so that it can never be too late to write. After a rollback, or a close, it
+    holds none: an open cursor would keep its lock, whoever still refers to it.
     """
 
-    def __init__(self, lock: FileLock, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, turn: FileLock, file: PinnedFile, patience: float, *args: Any, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self._turn = lock
+        self._turn = turn
+        self._file = file
+        self._patience = patience
+        self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
+        self._is_interrupted = False
 
     def cursor(self, factory: Any = None) -> Any:
-        return super().cursor(factory or _SessionCursor)
+        cursor = super().cursor(factory or _SessionCursor)
+        self._cursors.add(cursor)
+        return cursor
 
-    def begin_if_writing(self, sql: str) -> None:
-        if self.in_transaction or _READS.match(sql) or _READS_WITH.match(sql):
-            return
-        self._turn.acquire()
-        try:
-            super().execute("BEGIN IMMEDIATE")
-        except BaseException:
-            self._turn.release()
-            raise
+    def forget(self, cursor: sqlite3.Cursor) -> None:
+        """The cursor is closed."""
+        self._cursors.discard(cursor)
+
+    def begin_if_writing(self, sql: str, asker: sqlite3.Cursor) -> None:
+        """Take the write lock, unless it is held already or the statement only reads."""
+        if not (self.in_transaction or _READS.match(sql) or _READS_WITH.match(sql)):
+            self.patiently(self._begin, asker)
+
+    def patiently(self, attempt: Callable[[], T], asker: sqlite3.Cursor | None = None) -> T:
+        """What ``attempt`` gives, once nobody else holds a lock in its way.
+
+        While another cursor than the asker's is open, nothing is waited for: it may hold what
+        those wait for who hold the lock.
+        """
+        waits = all(cursor is asker for cursor in self._cursors) if asker else True
+        return patiently(
+            attempt,
+            seconds=self._patience if waits else 0,
+            busy=is_busy,
+            given_up=lambda: self._is_interrupted,
+        )
+
+    def interrupt(self) -> None:
+        """End what is under way, also a wait for somebody's lock; from any thread."""
+        self._is_interrupted = True
+        super().interrupt()
+
+    def go_on(self) -> None:
+        """What was interrupted has ended."""
+        self._is_interrupted = False
 
     def commit(self) -> None:
-        super().commit()
+        self.patiently(super().commit)
         self._turn.release()
 
     def rollback(self) -> None:
         try:
+            self._close_cursors()
             super().rollback()
         finally:
             self._turn.release()
 
     def close(self) -> None:
         try:
-            super().close()
+            with suppress(sqlite3.Error):  # the close rolls back, too, once no cursor is open
+                self.rollback()
         finally:
+            super().close()
+
+    def _begin(self) -> None:
+        self._file.check()
+        self._turn.acquire()
+        try:
+            sqlite3.Cursor(self).execute("BEGIN IMMEDIATE")
+        except BaseException:
             self._turn.release()
+            raise
+
+    def _close_cursors(self) -> None:
+        for cursor in list(self._cursors):
+            cursor.close()
 
 
 class _SessionCursor(sqlite3.Cursor):
     connection: _SessionConnection
 
     def execute(self, sql: str, parameters: Any = ()) -> "_SessionCursor":
-        self.connection.begin_if_writing(sql)
-        super().execute(sql, parameters)
+        self.connection.begin_if_writing(sql, self)
+        self.connection.patiently(partial(super().execute, sql, parameters), self)
         return self
 
     def executemany(self, sql: str, parameters: Any) -> "_SessionCursor":
-        self.connection.begin_if_writing(sql)
+        self.connection.begin_if_writing(sql, self)
         super().executemany(sql, parameters)
         return self
+
+    def close(self) -> None:
+        super().close()
+        self.connection.forget(self)

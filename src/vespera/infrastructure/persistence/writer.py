@@ -8,13 +8,15 @@ and a lone caller pays no delay.
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Sequence
 from functools import partial
 
 from vespera.domain.errors import StorageError
 from vespera.infrastructure.persistence.errors import is_busy, storage_error
-from vespera.infrastructure.persistence.file_lock import FileLock
+from vespera.infrastructure.persistence.file_lock import FileLock, patiently
 from vespera.infrastructure.persistence.lane import Lane
+from vespera.infrastructure.persistence.pinned_file import PinnedFile
 from vespera.infrastructure.persistence.statements import Rows, Write
 
 Writes = Sequence[Write]
@@ -23,13 +25,17 @@ _Result = list[Rows] | Exception
 _SETTLE = 2
 """Turns of the loop that a commit waits at most while further units still arrive."""
 
+_PATIENCE_HALFWAY = 1.0
+"""Seconds for a lock that somebody took while a batch was being committed unit by unit."""
+
 
 class Writer:
     """The one place that writes: units in, in the order of asking; results out, once durable."""
 
-    def __init__(self, lane: Lane, lock: FileLock, path: str) -> None:
+    def __init__(self, lane: Lane, lock: FileLock, file: PinnedFile, path: str) -> None:
         self._lane = lane
         self._lock = lock
+        self._file = file
         self._path = path
         self._waiting: list[_Unit] = []
         self._busy = False
@@ -47,7 +53,8 @@ class Writer:
             VesperaError: a write's refusal, or the typed trouble of the storage; nothing of the
                 unit was written.
             asyncio.CancelledError: with ``outcome`` ("committed", "rolled back", or "unknown"
-                after a second cancellation) set on it.
+                after a second cancellation) set on it. A unit that waits for its commit, or for
+                somebody else's lock, is withdrawn at once.
         """
         loop = asyncio.get_running_loop()
         unit = _Unit(writes, loop.create_future())
@@ -71,13 +78,13 @@ class Writer:
             await asyncio.shield(self._idle)
 
     async def _outcome_of(self, unit: "_Unit") -> str:
-        """What became of a unit whose caller was cancelled; a unit not yet sent is withdrawn."""
-        if not unit.is_sent:
+        """What became of a unit whose caller was cancelled; one not yet begun is withdrawn."""
+        if unit.withdraw():
             return "rolled back"
         if not unit.is_settled:
-            unit.settled = asyncio.get_running_loop().create_future()
+            unit.aftermath = asyncio.get_running_loop().create_future()
             try:
-                await unit.settled
+                await unit.aftermath
             except asyncio.CancelledError:
                 return "unknown"
         return "rolled back" if isinstance(unit.result, Exception) else "committed"
@@ -87,13 +94,13 @@ class Writer:
             asyncio.get_running_loop().call_soon(self._flush)
             return
         waiting, self._waiting = self._waiting, []
-        batch = [unit for unit in waiting if unit.send()]
+        batch = [unit for unit in waiting if not unit.is_unwanted]
         self._last_size, self._seen, self._settled = len(batch), 0, 0
         if not batch:
             self._rest()
             return
-        work = partial(_commit_under_lock, self._lock, [unit.writes for unit in batch])
-        self._lane.submit(work, partial(self._settle, batch))
+        work = partial(_commit_under_lock, self._lock, self._file, batch)
+        self._lane.submit(work, partial(self._settle, batch), partial(_all_unwanted, batch))
 
     def _rest(self) -> None:
         self._busy = False
@@ -110,42 +117,61 @@ class Writer:
         return True
 
     def _settle(
-        self, batch: "list[_Unit]", results: list[_Result] | None, error: BaseException | None
+        self, batch: "list[_Unit]", results: "_Results | None", error: BaseException | None
     ) -> None:
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._flush)
         else:
             self._rest()
         if results is None:
-            results = [_own_copy(error) for _ in batch]
-        for unit, result in zip(batch, results, strict=True):
+            results = [(unit, _own_copy(error)) for unit in batch]
+        for unit, result in results:
             unit.settle(
                 storage_error(result, self._path) if isinstance(result, Exception) else result
             )
 
 
 class _Unit:
-    """Writes that stand or fall together, and who waits for them."""
+    """Writes that stand or fall together, and who waits for them.
 
-    __slots__ = ("is_sent", "is_settled", "result", "settled", "writes")
+    Its caller, on the loop, may withdraw it until the lane, in a thread, begins it.
+    """
+
+    __slots__ = ("_fate", "aftermath", "is_begun", "is_settled", "result", "settled", "writes")
 
     def __init__(self, writes: Writes, settled: asyncio.Future[None]) -> None:
         self.writes = writes
         self.settled = settled
-        self.is_sent = False
+        self.aftermath: asyncio.Future[None] | None = None
+        self.is_begun = False
         self.is_settled = False
         self.result: _Result = []
+        self._fate = threading.Lock()  # taken once, by who comes first
 
-    def send(self) -> bool:
-        """Whether it goes to the database; it is withdrawn if its caller was cancelled before."""
-        self.is_sent = not self.settled.cancelled()
-        return self.is_sent
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether its caller was cancelled."""
+        return self.settled.cancelled()
+
+    def begin(self) -> bool:
+        """Whether it is to be written; from then on it cannot be withdrawn."""
+        if not self.is_begun and not self.is_unwanted:
+            self.is_begun = self._fate.acquire(blocking=False)
+        return self.is_begun
+
+    def withdraw(self) -> bool:
+        """Whether it will never be written."""
+        return self._fate.acquire(blocking=False)
 
     def settle(self, result: _Result) -> None:
         self.result = result
         self.is_settled = True
-        if not self.settled.done():  # it is cancelled together with its caller
-            self.settled.set_result(None)
+        for waiting in (self.settled, self.aftermath):
+            if waiting is not None and not waiting.done():  # cancelled together with the caller
+                waiting.set_result(None)
+
+
+_Results = list[tuple[_Unit, _Result]]
 
 
 def commit_batch(connection: sqlite3.Connection, units: Sequence[Writes]) -> list[_Result]:
@@ -156,6 +182,27 @@ def commit_batch(connection: sqlite3.Connection, units: Sequence[Writes]) -> lis
             was written.
     """
     connection.execute("BEGIN IMMEDIATE")
+    return _carry_through(connection, units)
+
+
+def _commit_under_lock(
+    lock: FileLock, file: PinnedFile, units: Sequence[_Unit], connection: sqlite3.Connection
+) -> _Results:
+    """Commit those units that are still wanted once nobody else holds the database."""
+    file.check()
+    with lock.held():
+        connection.execute("BEGIN IMMEDIATE")
+        begun = [unit for unit in units if unit.begin()]
+        results = _carry_through(connection, [unit.writes for unit in begun])
+    return list(zip(begun, results, strict=True))
+
+
+def _all_unwanted(units: Sequence[_Unit]) -> bool:
+    return all(unit.is_unwanted for unit in units)
+
+
+def _carry_through(connection: sqlite3.Connection, units: Sequence[Writes]) -> list[_Result]:
+    """All of the units, in the transaction that is open."""
     try:
         results: list[_Result] = [_apply(connection, writes) for writes in units]
         connection.execute("COMMIT")
@@ -166,13 +213,6 @@ def commit_batch(connection: sqlite3.Connection, units: Sequence[Writes]) -> lis
             raise
         return [error] if len(units) == 1 else _replay(connection, units)
     return results
-
-
-def _commit_under_lock(
-    lock: FileLock, units: Sequence[Writes], connection: sqlite3.Connection
-) -> list[_Result]:
-    with lock.held():
-        return commit_batch(connection, units)
 
 
 def _apply(connection: sqlite3.Connection, writes: Writes) -> list[Rows]:
@@ -221,9 +261,12 @@ def _in_savepoint(connection: sqlite3.Connection, writes: Writes) -> _Result:
 
 def _alone(connection: sqlite3.Connection, writes: Writes) -> _Result:
     try:
-        return commit_batch(connection, [writes])[0]
+        (result,) = patiently(
+            lambda: commit_batch(connection, [writes]), seconds=_PATIENCE_HALFWAY, busy=is_busy
+        )
     except sqlite3.Error as error:
         return error
+    return result
 
 
 def _own_copy(error: BaseException | None) -> Exception:

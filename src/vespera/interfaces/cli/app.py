@@ -2,43 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
 import vespera
 from vespera.domain.task import TaskStatus
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
-
-Command = TypeVar("Command", bound=Callable[..., None])
-
-
-def _storage(command: Command) -> Command:
-    """The options that say which database and which workspace."""
-    database = click.option(
-        "--db",
-        "database_url",
-        envvar="VESPERA_DATABASE_URL",
-        metavar="URL",
-        help="Database (default: .vespera/vespera.db in the workspace).",
-    )
-    workspace = click.option(
-        "--workspace",
-        envvar="VESPERA_WORKSPACE",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        default=".",
-        help="The directory that tasks work in (default: the current one).",
-    )
-    return database(workspace(command))
-
-
-def _output(command: Command) -> Command:
-    """The options that say how the answer is given."""
-    as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-    debug = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-    return as_json(debug(command))
+from vespera.interfaces.cli.options import output, storage, text
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,9 +21,11 @@ def app() -> None:
 @app.command()
 @click.argument("target", metavar="PATH.py[:NAME]")
 @click.option("--input", "given", metavar="JSON|@FILE", help="Input for main, JSON; @- is stdin.")
-@_storage
-@click.option("--concurrency", type=click.IntRange(min=1), help="Tasks at a time (default: 10).")
-@_output
+@storage
+@click.option(
+    "--concurrency", type=click.IntRange(1, 10_000), help="Tasks at a time (default: 10)."
+)
+@output
 def run(
     *,
     target: str,
@@ -76,7 +49,8 @@ def run(
         settings = _settings(database_url, workspace)
         if concurrency is not None:
             settings["concurrency"] = concurrency
-        result = run_program(load(target), settings, _input(given))
+        value = _input(given)
+        result = run_program(load(target), settings, value)
         show_result(result, as_json=as_json)
         if not succeeded(result):
             sys.exit(1)
@@ -88,12 +62,14 @@ def task() -> None:
 
 
 @task.command(name="list")
-@_storage
+@storage
 @click.option("--status", type=click.Choice(list(TaskStatus), case_sensitive=False))
-@click.option("--type", "specialist_type", metavar="NAME", help="Only this specialist type.")
-@click.option("--after", metavar="ID", help="Go on behind this task.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
-@_output
+@click.option(
+    "--type", "specialist_type", type=text, metavar="NAME", help="Only this specialist type."
+)
+@click.option("--after", type=text, metavar="ID", help="Go on behind this task.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
+@output
 def list_tasks(
     *,
     database_url: str | None,
@@ -115,9 +91,9 @@ def list_tasks(
 
 
 @task.command(name="show")
-@click.argument("task_id", metavar="ID")
-@_storage
-@_output
+@click.argument("task_id", type=text, metavar="ID")
+@storage
+@output
 def show_task(
     *, task_id: str, database_url: str | None, workspace: Path, as_json: bool, debug: bool
 ) -> None:
@@ -130,16 +106,17 @@ def show_task(
 
 
 @app.command()
-@click.argument("some_id", metavar="[ID]", required=False)
-@_storage
-@_output
+@click.argument("some_id", type=text, metavar="[ID]", required=False)
+@storage
+@output
 def verify(
     *, some_id: str | None, database_url: str | None, workspace: Path, as_json: bool, debug: bool
 ) -> None:
     """Check what tasks said of files against the disk.
 
-    ID is a task or a file operation; without it, all operations of tasks that are done, and those
-    of no task, are judged. Exit code 1: something is refused.
+    ID is a task, a name that operations were recorded under, or a file operation; without it, all
+    operations of tasks that are done, and those of no task, are judged. Exit code 1: something
+    is refused.
     """
     with one_line_errors(debug=debug):
         from vespera.interfaces.cli import reading, rendering
@@ -152,21 +129,28 @@ def verify(
 
 def _settings(database_url: str | None, workspace: Path) -> dict[str, object]:
     root = workspace.absolute()
-    embedded = str(root / ".vespera" / "vespera.db")  # a path needs no escaping, a URL would
-    return {"database_url": database_url or embedded, "workspace": str(root)}
+    if database_url is None:
+        database_url = str(root / ".vespera" / "vespera.db")  # a URL would need escaping
+    return {"database_url": database_url, "workspace": str(root)}
 
 
 def _input(given: str | None) -> object:
     if given is None:
         return None
-    text = given
-    if given.startswith("@"):
-        try:
-            with click.open_file(given[1:], encoding="utf-8") as file:
-                text = file.read()
-        except (OSError, UnicodeDecodeError) as error:
-            raise click.UsageError(f"--input: {given[1:]} cannot be read: {error}") from error
+    text = _read(given[1:]) if given.startswith("@") else given
     try:
+        text.encode()
         return json.loads(text)
+    except RecursionError as error:
+        raise click.UsageError("--input: this JSON is nested too deeply") from error
     except ValueError as error:
         raise click.UsageError(f"--input: this is no JSON: {error}") from error
+
+
+def _read(path: str) -> str:
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            text: str = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"--input: {path} cannot be read: {error}") from error
+    return text

@@ -1,6 +1,7 @@
 """Every error is one clear line; its traceback is for those who ask for it."""
 
 import signal
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ from typing import Any
 import click
 
 import vespera
-from vespera.domain.errors import InvalidRequest, VesperaError
+from vespera.domain.errors import VesperaError
+from vespera.interfaces.cli.pipes import silenced_if_unread
 
 HOUSE = Path(vespera.__file__).parent
 LIBRARY = Path(traceback.__file__).parent
@@ -22,6 +24,10 @@ class Interrupted(Exception):
     def __init__(self, number: signal.Signals) -> None:
         super().__init__("interrupted; run the same command again to resume")
         self.exit_code = 128 + number
+
+
+class UnusualEnd(Exception):
+    """A program ended by what is no `Exception`, its cause."""
 
 
 class WrongUsage(click.ClickException):
@@ -62,7 +68,8 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
 
     Raises:
         click.ClickException: which click prints; its exit code is 1, or 2 for wrong usage.
-        click.exceptions.Exit: 130 or 143, after an interruption.
+        click.exceptions.Exit: 130 or 143, after an interruption; 141, without a word, if nobody
+            reads the output any more.
     """
     try:
         yield
@@ -72,10 +79,11 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
         stopped = error if isinstance(error, Interrupted) else Interrupted(signal.SIGINT)
         click.echo(str(stopped), err=True)
         raise click.exceptions.Exit(stopped.exit_code) from error
-    except InvalidRequest as error:
-        if error.field != "database_url":
+    except BrokenPipeError as error:
+        unread = [silenced_if_unread(stream) for stream in (sys.stdout, sys.stderr)]
+        if not any(unread):
             raise _failure(error, debug=debug) from error
-        raise click.BadParameter(str(error), param_hint="--db") from error
+        raise click.exceptions.Exit(128 + signal.SIGPIPE) from error
     except Exception as error:
         raise _failure(error, debug=debug) from error
 
@@ -90,6 +98,8 @@ def one_line(error: BaseException) -> str:
     """What the error says, in one line; an error that is not Vespera's with its kind and place."""
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(one_line(inner) for inner in error.exceptions)
+    if isinstance(error, UnusualEnd) and error.__cause__ is not None:
+        return one_line(error.__cause__)
     message = " ".join(str(error).split())
     if isinstance(error, VesperaError):
         return message
@@ -116,5 +126,5 @@ def _place(error: BaseException) -> str:
 
 def _is_users(filename: str) -> bool:
     path = Path(filename)
-    of_others = filename.startswith("<") or "site-packages" in path.parts
+    of_others = "site-packages" in path.parts or not path.is_file()
     return not of_others and not any(path.is_relative_to(root) for root in (HOUSE, LIBRARY))

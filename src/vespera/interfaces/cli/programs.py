@@ -55,7 +55,7 @@ def _imported(path: Path) -> ModuleType:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     importlib.invalidate_caches()
-    if name is not None:
+    if name not in {None, "__main__"}:  # `__main__` is this command
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.origin == str(path):
             return importlib.import_module(name)

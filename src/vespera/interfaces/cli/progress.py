@@ -12,19 +12,27 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskRepository
 from vespera.domain.errors import VesperaError
 from vespera.domain.task import FINISHED, TaskStatus
+from vespera.interfaces.cli.pipes import silenced_if_unread
+
+AT_REST = FINISHED | {TaskStatus.EXECUTED, TaskStatus.ASSIGNED}  # nothing to do for the worker
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many tasks there are to do, have been done, and have failed."""
+    """How many tasks have come to rest, how many there are, and how many have failed."""
 
     done: int
     total: int
     failed: int
 
     def since(self, start: "Count") -> "Count":
-        """What has been added to ``start``: earlier runs' finished tasks are none of this one's."""
-        return Count(self.done - start.done, self.total - start.done, self.failed - start.failed)
+        """What has changed since ``start``, and what is still to do.
+
+        Tasks that earlier runs have dealt with are none of this one's; those that they left to do
+        are taken up by this one.
+        """
+        done = max(self.done - start.done, 0)
+        return Count(done, done + self.total - self.done, max(self.failed - start.failed, 0))
 
     def __str__(self) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
@@ -54,12 +62,16 @@ async def _watch(tasks: TaskRepository, clock: Clock, meter: "_Bar | _Lines", st
 
 async def _show(tasks: TaskRepository, meter: "_Bar | _Lines", start: Count) -> None:
     with suppress(VesperaError):  # the program meets the same trouble, and tells of it
-        meter.show((await _count(tasks)).since(start))
+        count = (await _count(tasks)).since(start)
+        try:
+            meter.show(count)
+        except BrokenPipeError:  # nobody watches; the work goes on
+            silenced_if_unread(sys.stderr)
 
 
 async def _count(tasks: TaskRepository) -> Count:
     counts = await tasks.count_by_status()
-    done = sum(counts.get(status, 0) for status in FINISHED)
+    done = sum(counts.get(status, 0) for status in AT_REST)
     return Count(done, sum(counts.values()), counts.get(TaskStatus.FAILED, 0))
 
 

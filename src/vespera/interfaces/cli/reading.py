@@ -1,7 +1,6 @@
 """What the commands that only look ask of the container."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +18,7 @@ from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.task import TaskStatus
 from vespera.domain.verification import Finding
 from vespera.infrastructure.di.container import Container
+from vespera.interfaces.cli.containers import made
 
 Answer = TypeVar("Answer")
 Question = Callable[[Container], Awaitable[Answer]]
@@ -31,21 +31,25 @@ def ask(settings: Mapping[str, object], question: Question[Answer]) -> Answer:
     Raises:
         click.ClickException: the database does not exist; looking does not make one.
     """
-    database = re.sub(r"^sqlite(\+aiosqlite)?:///", "", str(settings["database_url"]))
-    if "://" not in database and database != ":memory:" and not Path(database).exists():
-        raise click.ClickException(
-            f"there is no database at {database}; `vespera run` makes one, --db and --workspace"
-            " say where it is"
-        )
     return asyncio.run(_ask(settings, question))
 
 
 async def _ask(settings: Mapping[str, object], question: Question[Answer]) -> Answer:
-    container = Container(**settings)  # not entered: its worker must not run anything
+    container = made(Container, settings)  # not entered: its worker must not run anything
     try:
+        _require(container.get("database").path)
         return await question(container)
     finally:
         await container.cleanup_async_services()
+
+
+def _require(database: Path | None) -> None:
+    if database is None or (database.exists() and database.stat().st_size):
+        return
+    raise click.ClickException(
+        f"there is no database at {database}; `vespera run` makes one, --db and --workspace"
+        " say where it is"
+    )
 
 
 def list_tasks(
@@ -77,15 +81,19 @@ def show_task(task_id: str) -> Question[TaskDetails]:
 
 
 def findings_of(some_id: str | None) -> Question[Sequence[Finding]]:
-    """The findings on a task's operations, on one operation, or on all that should hold now."""
+    """The findings on a task's operations, on one operation, or on all that should hold now.
+
+    Operations may be recorded under an id that no task has: `tracker_for("the build")`.
+    """
 
     async def question(container: Container) -> Sequence[Finding]:
         tracking = container.get(TrackFileOperationsUseCase)
         tasks = container.get(TaskRepository)
         if some_id is None:
             return await _of_everything_done(tracking, tasks)
-        if await tasks.find([TaskId(some_id)]):
-            return (await tracking.examine(TaskId(some_id))).findings
+        findings = (await tracking.examine(TaskId(some_id))).findings
+        if findings or await tasks.find([TaskId(some_id)]):
+            return findings
         return [await _of_operation(container, some_id)]
 
     return question

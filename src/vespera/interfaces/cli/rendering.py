@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
@@ -188,6 +189,8 @@ def _json_form(value: object) -> object:
     """The value in JSON types; what has no better form is its text."""
     if isinstance(value, Enum):
         return _json_form(value.value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(value)  # NaN, Infinity or -Infinity, which JSON has no numbers for
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):
@@ -202,7 +205,7 @@ def _json_form(value: object) -> object:
 
 
 def _print_json(value: object) -> None:
-    click.echo(json.dumps(_json_form(value), indent=2))
+    click.echo(json.dumps(_json_form(value), indent=2, allow_nan=False))
 
 
 def _print_section(title: str, rows: Iterable[Sequence[str]]) -> None:

@@ -49,5 +49,5 @@ def test_a_wrong_field_is_named(outcomes: Outcomes, fields: dict[str, Any], name
 
 @pytest.mark.parametrize("value", [ValueError, ValueError("x"), TaskOutcome], ids=repr)
 def test_exceptions_and_classes_have_no_stored_form(outcomes: Outcomes, value: object) -> None:
-    with pytest.raises(UnstorableValue, match="^outcome"):
+    with pytest.raises(UnstorableValue, match=r"^outcome"):
         outcomes.encode(value)

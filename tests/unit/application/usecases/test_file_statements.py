@@ -35,6 +35,15 @@ def test_what_is_no_id_is_named(given: object) -> None:
         checked_id(given, "the_field")
 
 
+@pytest.mark.parametrize("field", ["operation_context", "metadata"])
+def test_a_note_may_take_64_kib_and_no_more(field: str) -> None:
+    around = len('{"text": ""}')
+    said(**{field: {"text": "x" * (64 * 1024 - around)}}).check()
+
+    with pytest.raises(InvalidRequest, match=f"{field}: 65,537 bytes are more than 65,536"):
+        said(**{field: {"text": "x" * (64 * 1024 - around + 1)}}).check()
+
+
 @pytest.mark.parametrize("value", [object(), {1, 2}, float("inf"), "\ud800", b"bytes"])
 def test_values_that_have_no_json_form_are_refused(value: object) -> None:
     with pytest.raises(InvalidRequest, match="metadata: must hold plain JSON values only"):

@@ -17,7 +17,7 @@ from vespera.application.usecases.track_file_operations import (
     FileTracker,
     TrackFileOperationsUseCase,
 )
-from vespera.domain.errors import DatabaseFull, OperationNotFound, PathRefused
+from vespera.domain.errors import DatabaseFull, InvalidRequest, OperationNotFound, PathRefused
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
     Absent,
@@ -256,6 +256,17 @@ class TestRefusals:
         named = "task_id" if given == {"task_id": 7} else field
         assert result.error is not None
         assert result.error.startswith(f"{named}: ")
+        assert recorded == []
+
+    @pytest.mark.parametrize("field", ["operation_context", "metadata"])
+    async def test_a_note_too_large_to_keep_is_named(
+        self, use_case: TrackFileOperationsUseCase, recorded: list[FileOperation], field: str
+    ) -> None:
+        note: dict[str, Any] = {field: {"log": "é" * 40_000}}
+        result = await use_case.track_file_creation("a.txt", **note)
+
+        assert not result.success
+        assert str(result.error).startswith(f"{field}: 80,011 bytes are more than 65,536")
         assert recorded == []
 
     async def test_metadata_that_holds_itself(self, use_case: TrackFileOperationsUseCase) -> None:
@@ -625,6 +636,43 @@ class TestTracker:
         summary = await tracker.verify_all_operations()
         with pytest.raises(KeyError):
             summary["__class__"]
+
+
+@pytest.mark.parametrize("wrong", ["", "\ud800", "a\nb", None, 5])
+class TestTrackerOfNoTask:
+    """An id that is none is refused by every method, as that method refuses."""
+
+    @pytest.mark.parametrize("kind", ["create", "modify", "delete", "read"])
+    async def test_tracking_gives_a_refusal_and_records_nothing(
+        self,
+        use_case: TrackFileOperationsUseCase,
+        recorded: list[FileOperation],
+        kind: str,
+        wrong: Any,
+    ) -> None:
+        result = await getattr(use_case.tracker_for(wrong), f"track_file_{kind}")("a.txt")
+
+        assert not result.success
+        assert str(result.error).startswith("task_id: ")
+        assert result.file_path == "a.txt"
+        assert recorded == []
+
+    async def test_a_verification_gives_a_refusal(
+        self, use_case: TrackFileOperationsUseCase, wrong: Any
+    ) -> None:
+        result = await use_case.tracker_for(wrong).verify_all_operations()
+
+        assert not result.success
+        assert not result.all_verified
+        assert str(result.error).startswith("task_id: ")
+
+    async def test_recovery_info_raises(
+        self, use_case: TrackFileOperationsUseCase, operations: AsyncMock, wrong: Any
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="task_id: "):
+            await use_case.tracker_for(wrong).get_context_recovery_info()
+
+        operations.of_task.assert_not_awaited()
 
 
 class TestRecovery:

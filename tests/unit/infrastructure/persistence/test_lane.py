@@ -13,7 +13,11 @@ def connect():
 
 def memory(name):
     return sqlite3.connect(
-        f"file:/{name}?vfs=memdb", uri=True, isolation_level=None, check_same_thread=False
+        f"file:/{name}?vfs=memdb",
+        uri=True,
+        timeout=0,
+        isolation_level=None,
+        check_same_thread=False,
     )
 
 
@@ -180,6 +184,53 @@ async def test_after_a_wait_for_a_lock_work_is_done_inline_again(two):
     here = await lane.run(lambda _: threading.current_thread())
 
     assert here is threading.main_thread()
+
+
+async def test_cancelled_work_waits_for_no_lock_any_more(two):
+    lane, other = two
+    other.execute("BEGIN IMMEDIATE")
+    task = asyncio.create_task(lane.run(insert(1)))
+    await asyncio.sleep(0)
+    assert lane.in_flight == 1
+    task.cancel()
+    while lane.in_flight:
+        await asyncio.sleep(0)
+    other.execute("COMMIT")
+
+    assert other.execute("SELECT count(*) FROM notes").fetchone() == (0,)
+
+
+async def test_work_that_is_given_up_ends_with_the_error_of_the_lock(two):
+    lane, other = two
+    other.execute("BEGIN IMMEDIATE")
+    answers = []
+    lane.submit(insert(1), lambda *answer: answers.append(answer), lambda: True)
+    while not answers:
+        await asyncio.sleep(0)
+    other.execute("ROLLBACK")
+
+    ((result, error),) = answers
+    assert result is None
+    assert error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+
+
+async def test_an_opening_that_is_cancelled_waits_for_no_lock_any_more():
+    attempts = []
+    lane = Lane(name="lane", inline=False, patience=1_000_000)
+
+    def connect_to_what_is_locked():
+        attempts.append(1)
+        error = sqlite3.OperationalError("database is locked")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
+
+    opening = asyncio.create_task(lane.open(connect_to_what_is_locked))
+    while not attempts:
+        await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    await lane.close()
 
 
 async def test_a_lock_held_for_too_long_is_an_error():

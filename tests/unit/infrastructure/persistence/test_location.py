@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,11 @@ def test_a_plain_path_may_hold_any_character():
         "sqlite+aiosqlite://work.db",
         "sqlite+aiosqlite:///work.db?timeout=5",
         "work\0.db",
+        "file::memory:?cache=shared",
+        "file:work.db?mode=ro",
+        "sqlite+aiosqlite:///file::memory:",
+        "sqlite+aiosqlite:///:memory:?cache=shared",
+        ":memory:?cache=shared",
         None,
         7,
         b"work.db",
@@ -55,6 +61,12 @@ def test_what_names_no_database_is_refused_by_field(url):
 
     assert refused.value.field == "database_url"
     assert repr(url) in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["file::memory:?cache=shared", ":memory:?cache=shared"])
+def test_who_wants_memory_by_an_uri_of_sqlite_is_told_the_form_to_use(url):
+    with pytest.raises(InvalidRequest, match=re.escape("'sqlite+aiosqlite:///:memory:'")):
+        location_of(url)
 
 
 def test_a_location_says_where_it_is():

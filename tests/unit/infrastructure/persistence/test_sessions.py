@@ -5,6 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from vespera.domain.errors import DatabaseLocked
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.tables import tasks as table
 
 ADD = sa.text("INSERT INTO alembic_version (version_num) VALUES (:number)")
@@ -213,6 +214,107 @@ async def test_a_cancelled_query_does_not_run_on(database):
 
     assert database.in_flight == 0
     assert await count(database) == 0
+
+
+async def test_a_cancelled_query_of_a_session_that_wrote_gives_back_the_lock(
+    database, tasks, make_task
+):
+    kept = []
+    wrote = asyncio.Event()
+
+    async def query():
+        try:
+            async with database.session() as session:
+                await session.execute(ADD, {"number": "x"})
+                wrote.set()
+                await session.execute(ENDLESS)
+        except asyncio.CancelledError as error:
+            kept.append(error)  # and with it all that its frames refer to
+
+    querying = asyncio.create_task(query())
+    await wrote.wait()
+    await under_way_for_a_while(database)
+    querying.cancel()
+    await querying
+    await tasks.add(make_task("a"))
+
+    assert kept
+    assert await count(database) == 0
+
+
+async def test_a_query_cancelled_within_the_block_ends_the_transaction(database, tasks, make_task):
+    async with database.session() as session:
+        await session.execute(ADD, {"number": "x"})
+        query = asyncio.create_task(session.execute(ENDLESS))
+        await under_way_for_a_while(database)
+        query.cancel()
+        await asyncio.gather(query, return_exceptions=True)
+    await tasks.add(make_task("a"))
+
+    assert await count(database) == 0
+
+
+async def under_way_for_a_while(database):
+    while not database.in_flight:
+        await asyncio.sleep(0)
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+async def test_a_stream_that_was_broken_off_holds_no_lock_after_the_block(
+    database, tasks, make_task
+):
+    for number in range(300):
+        await tasks.add(make_task(f"{number}"))
+    async with database.session() as session:
+        rows = await session.stream(sa.select(table.c.id))
+        async for _ in rows:
+            break
+    await tasks.add(make_task("a"))
+
+    assert rows is not None
+    assert len(await tasks.page(limit=1000)) == 301
+
+
+async def test_a_stream_can_be_followed_by_another_statement_in_its_block(database):
+    async with database.session() as session:
+        rows = await session.stream(sa.text("VALUES (1), (2)"))
+        await session.execute(ADD, {"number": "x"})
+        assert (await rows.all()) == [(1,), (2,)]
+        await session.commit()
+
+    assert await count(database) == 1
+
+
+async def test_a_session_that_streams_does_not_wait_for_those_who_wait_for_its_end(database):
+    async with database.session() as first, database.session() as second:
+        rows = await second.stream(COUNT)
+        await first.execute(ADD, {"number": "x"})
+        with pytest.raises(DatabaseLocked):
+            await second.execute(ADD, {"number": "y"})
+        await rows.close()
+        await first.commit()
+
+    assert await count(database) == 1
+
+
+async def test_a_cancelled_session_waits_for_no_lock_any_more():
+    database = AsyncDatabaseManager(":memory:", busy_timeout=1_000_000)
+
+    async def write():
+        async with database.session() as session:
+            await session.execute(ADD, {"number": "y"})
+
+    async with database.session() as session:
+        await session.execute(ADD, {"number": "x"})
+        writing = asyncio.create_task(write())
+        await under_way_for_a_while(database)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        await session.commit()
+    assert await count(database) == 1
+    await database.stop()
 
 
 async def test_a_stopped_database_leaves_no_thread_of_a_session(database):

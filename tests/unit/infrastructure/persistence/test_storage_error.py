@@ -1,3 +1,4 @@
+import errno
 import sqlite3
 
 import pytest
@@ -13,6 +14,7 @@ from vespera.domain.errors import (
     StorageError,
     UnstorableValue,
 )
+from vespera.infrastructure.persistence import errors as module
 from vespera.infrastructure.persistence.errors import is_busy, known_kind, storage_error
 
 
@@ -43,6 +45,36 @@ def test_every_trouble_has_its_type_and_names_the_file(code, leaf):
     assert type(error) is leaf
     assert "/data/work.db" in str(error)
     assert "the driver's words" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "leaf"),
+    [
+        (errno.EFBIG, DatabaseFull),
+        (errno.EDQUOT, DatabaseFull),
+        (errno.ENOSPC, DatabaseFull),
+        (errno.EROFS, DatabaseReadOnly),
+        (errno.EIO, StorageError),
+        (None, StorageError),
+    ],
+)
+def test_why_a_write_failed_is_asked_of_the_system(monkeypatch, refusal, leaf):
+    def write(_path):
+        if refusal is not None:
+            raise OSError(refusal, "refused")
+
+    monkeypatch.setattr(module, "_write_elsewhere", write)
+    error = storage_error(driver_error(sqlite3.SQLITE_IOERR_WRITE, "disk I/O error"), "/d/work.db")
+
+    assert type(error) is leaf
+    assert "/d/work.db" in str(error)
+    assert "disk I/O error" in str(error)
+
+
+def test_an_error_of_the_disk_says_what_to_check():
+    error = storage_error(driver_error(sqlite3.SQLITE_IOERR_READ, "disk I/O error"), "/d/work.db")
+
+    assert "check the disk" in str(error)
 
 
 def test_the_drivers_error_is_kept_as_the_cause():
@@ -98,6 +130,7 @@ def test_a_closed_connection_is_said_to_be_closed():
 
 def test_only_locks_are_worth_waiting_for():
     assert is_busy(driver_error(sqlite3.SQLITE_BUSY))
+    assert is_busy(DatabaseLocked("by another process"))
     assert not is_busy(driver_error(sqlite3.SQLITE_FULL))
     assert not is_busy(ValueError("no"))
 

@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ from vespera.domain.errors import (
 )
 from vespera.infrastructure.persistence.file_lock import FileLock
 from vespera.infrastructure.persistence.lane import Lane
+from vespera.infrastructure.persistence.pinned_file import PinnedFile
 from vespera.infrastructure.persistence.statements import Statement, Write
 from vespera.infrastructure.persistence.writer import Writer, commit_batch
 
@@ -36,7 +38,7 @@ def connection():
 async def writer(connection):
     lane = Lane(name="writer", inline=True, patience=0)
     await lane.open(lambda: connection)
-    return Writer(lane, FileLock(None, patience=0), "notes.db")
+    return Writer(lane, FileLock(None), PinnedFile(None), "notes.db")
 
 
 def stored(connection):
@@ -224,13 +226,23 @@ class StubbornLane(Lane):
         self._connection = connection
         self.jobs = []
 
-    def submit(self, work, done):
+    def submit(self, work, done, given_up):
         self.jobs.append((work, done))
+        self.given_up = given_up
 
     def work(self):
+        self.begin()()
+
+    def begin(self):
+        """The work is done, and its answer is still to come."""
         jobs, self.jobs = self.jobs, []
-        for work, done in jobs:
-            done(work(self._connection), None)
+        answers = [partial(done, work(self._connection), None) for work, done in jobs]
+
+        def answer():
+            for call in answers:
+                call()
+
+        return answer
 
     def fail(self, error):
         jobs, self.jobs = self.jobs, []
@@ -245,7 +257,7 @@ def lane(connection):
 
 @pytest.fixture
 def slow_writer(lane):
-    return Writer(lane, FileLock(None, patience=0), "notes.db")
+    return Writer(lane, FileLock(None), PinnedFile(None), "notes.db")
 
 
 async def sent(lane, awaitable):
@@ -256,15 +268,16 @@ async def sent(lane, awaitable):
 
 
 @pytest.mark.parametrize(("first_number", "outcome"), [(1, "committed"), (9, "rolled back")])
-async def test_a_caller_cancelled_after_sending_learns_the_outcome(
+async def test_a_caller_cancelled_after_the_beginning_learns_the_outcome(
     connection, lane, slow_writer, first_number, outcome
 ):
     connection.execute("INSERT INTO notes VALUES (9, 'there already')")
     task = await sent(lane, slow_writer.commit([note(first_number)]))
+    answer = lane.begin()
     task.cancel()
     await asyncio.sleep(0)
     assert not task.done()
-    lane.work()
+    answer()
 
     with pytest.raises(asyncio.CancelledError) as cancelled:
         await task
@@ -274,15 +287,69 @@ async def test_a_caller_cancelled_after_sending_learns_the_outcome(
 
 async def test_a_caller_cancelled_twice_is_told_that_nobody_knows(lane, slow_writer):
     task = await sent(lane, slow_writer.commit([note(1)]))
+    answer = lane.begin()
     for _ in range(2):
         task.cancel()
         await asyncio.sleep(0)
 
     with pytest.raises(asyncio.CancelledError) as cancelled:
         await task
-    lane.work()
+    answer()
 
     assert cancelled.value.outcome == "unknown"
+
+
+async def test_a_unit_that_waits_for_a_lock_is_withdrawn_at_once(connection, lane, slow_writer):
+    waiting = await sent(lane, slow_writer.commit([note(1)]))
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        await waiting
+    lane.work()
+    await slow_writer.drain()
+
+    assert cancelled.value.outcome == "rolled back"
+    assert stored(connection) == []
+
+
+async def test_a_batch_is_given_up_when_none_of_its_callers_waits_any_more(lane, slow_writer):
+    one = asyncio.create_task(slow_writer.commit([note(1)]))
+    other = await sent(lane, slow_writer.commit([note(2)]))
+    one.cancel()
+    assert not lane.given_up()
+    other.cancel()
+    assert lane.given_up()
+    await asyncio.gather(one, other, return_exceptions=True)
+    lane.work()
+
+
+async def test_a_unit_withdrawn_from_a_batch_takes_no_neighbour_with_it(
+    connection, lane, slow_writer
+):
+    one = asyncio.create_task(slow_writer.commit([note(1)]))
+    other = await sent(lane, slow_writer.commit([note(2)]))
+    one.cancel()
+    await asyncio.gather(one, return_exceptions=True)
+    lane.work()
+    await other
+
+    assert stored(connection) == [2]
+
+
+async def test_a_unit_whose_commit_was_held_up_is_still_true_to_its_outcome(
+    connection, lane, slow_writer
+):
+    task = await sent(lane, slow_writer.commit([note(1)]))
+    ((work, done),) = lane.jobs
+    assert work(connection)
+    connection.execute("DELETE FROM notes")
+    task.cancel()
+    await asyncio.sleep(0)
+    done(work(connection), None)  # once more, as after a lock at its commit
+    with pytest.raises(asyncio.CancelledError) as cancelled:
+        await task
+
+    assert cancelled.value.outcome == "committed"
+    assert stored(connection) == [1]
 
 
 async def test_a_cancellation_that_meets_the_answer_knows_the_outcome(lane, slow_writer):
@@ -298,8 +365,9 @@ async def test_a_cancellation_that_meets_the_answer_knows_the_outcome(lane, slow
 
 async def test_an_answer_that_meets_the_cancellation_is_not_lost(lane, slow_writer):
     task = await sent(lane, slow_writer.commit([note(1)]))
+    answer = lane.begin()
     task.cancel()
-    lane.work()
+    answer()
 
     with pytest.raises(asyncio.CancelledError) as cancelled:
         await task

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from vespera.domain.errors import InvalidRequest, TaskNotFound, WiringError
 from vespera.interfaces.cli.failures import (
     Interrupted,
+    UnusualEnd,
     one_line,
     one_line_errors,
     printable,
@@ -71,6 +72,27 @@ def test_an_error_of_syntax_in_no_file_is_told_like_any_other():
         compile("def", "<string>", "exec")
 
     assert re.match(rf"{__file__}:\d+: SyntaxError: .*<string>", one_line(caught.value))
+
+
+def test_frames_that_are_of_no_file_are_not_the_users():
+    with pytest.raises(ValueError) as caught:
+        exec(compile("raise ValueError('seven')", "compiled/far/away.pyx", "exec"))
+
+    assert re.match(rf"{__file__}:\d+: ValueError: seven", one_line(caught.value))
+
+
+def test_an_end_that_is_no_error_is_told_by_its_cause():
+    end = UnusualEnd()
+    end.__cause__ = GeneratorExit("enough")
+
+    assert one_line(end) == "GeneratorExit: enough"
+
+
+def test_a_broken_pipe_of_the_programs_own_is_an_error():
+    outcome = outcome_of(BrokenPipeError(32, "Broken pipe"))
+
+    assert outcome.exit_code == 1
+    assert outcome.stderr.endswith(": BrokenPipeError: [Errno 32] Broken pipe\n")
 
 
 def test_a_group_of_errors_tells_each():

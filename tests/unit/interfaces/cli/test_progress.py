@@ -10,7 +10,8 @@ from vespera.domain.task import TaskStatus
 from vespera.interfaces.cli.progress import Count, shown_progress
 from vespera.testing import VirtualClock
 
-PENDING, DONE, FAILED = TaskStatus.PENDING, TaskStatus.COMPLETED, TaskStatus.FAILED
+S = TaskStatus
+PENDING, DONE, FAILED = S.PENDING, S.COMPLETED, S.FAILED
 
 
 @pytest.fixture
@@ -47,6 +48,35 @@ async def test_what_earlier_runs_finished_does_not_count(clock, capsys):
         pass
 
     assert capsys.readouterr().err == "2/2 tasks, 1 failed\n"
+
+
+async def test_what_waits_for_somebody_else_is_not_to_be_done_by_this_run(clock, capsys):
+    tasks = tasks_that_stand(
+        {S.EXECUTED: 5, S.ASSIGNED: 2},
+        {S.EXECUTED: 5, S.ASSIGNED: 2, S.RUNNING: 1, PENDING: 2},
+        {S.EXECUTED: 6, S.ASSIGNED: 3, DONE: 1},
+    )
+
+    async with shown_progress(tasks, clock):
+        await clock.advance(seconds=2)
+
+    assert capsys.readouterr().err == "0/3 tasks\n3/3 tasks\n"
+
+
+async def test_signing_off_earlier_work_is_no_progress_of_this_run(clock, capsys):
+    async with shown_progress(tasks_that_stand({S.EXECUTED: 5}, {S.EXECUTED: 2, DONE: 3}), clock):
+        pass
+
+    assert capsys.readouterr().err == ""
+
+
+async def test_a_task_taken_back_from_outside_does_not_count_below_nothing(clock, capsys):
+    tasks = tasks_that_stand({S.ASSIGNED: 1}, {S.RUNNING: 1})
+
+    async with shown_progress(tasks, clock):
+        pass
+
+    assert capsys.readouterr().err == "0/1 tasks\n"
 
 
 async def test_a_program_without_tasks_shows_nothing(clock, capsys):

@@ -88,6 +88,9 @@ def a_finding(verdict: Verdict, **fields: object) -> Finding:
         pytest.param(Path("a/b"), "a/b", id="a path"),
         pytest.param(Decimal("1.50"), "1.50", id="a decimal"),
         pytest.param(Point, str(Point), id="a class"),
+        pytest.param({"a": [float("nan")]}, {"a": ["NaN"]}, id="what is no number"),
+        pytest.param(float("inf"), "Infinity", id="infinity"),
+        pytest.param(float("-inf"), "-Infinity", id="negative infinity"),
         pytest.param("odd\udcff", "odd\udcff", id="text that is no UTF-8"),
     ],
 )
@@ -95,7 +98,7 @@ def test_any_result_has_a_form_in_json(capsys, value, form):
     show_result(value, as_json=True)
 
     shown = capsys.readouterr().out
-    assert json.loads(shown) == form
+    assert json.loads(shown, parse_constant=pytest.fail) == form
     assert shown.isascii()
 
 

@@ -1,0 +1,44 @@
+"""The options that commands share, and what kinds of words they take."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def text(value: str) -> str:
+    """The value of an option that can be stored. Of values that are no UTF-8 only paths can be."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter(f"{value!r} is not UTF-8") from None
+    return value
+
+
+def storage(command: Command) -> Command:
+    """The options that say which database and which workspace."""
+    database = click.option(
+        "--db",
+        "database_url",
+        envvar="VESPERA_DATABASE_URL",
+        metavar="URL",
+        help="Database (default: .vespera/vespera.db in the workspace).",
+    )
+    workspace = click.option(
+        "--workspace",
+        envvar="VESPERA_WORKSPACE",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=".",
+        help="The directory that tasks work in (default: the current one).",
+    )
+    return database(workspace(command))
+
+
+def output(command: Command) -> Command:
+    """The options that say how the answer is given."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+    debug = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    return as_json(debug(command))
