@@ -46,7 +46,8 @@ class Evidence:
         written: Vespera itself carried it out.
         claimed_next: what the claim that followed before anybody looked says, if one did.
         fate: what became of the state it left.
-        then: what there is, or was, once ``fate`` had come.
+        then: what the undeclared change, if any, put in its place; else what is there now.
+        found: what is there now.
     """
 
     operation: FileOperation
@@ -57,6 +58,7 @@ class Evidence:
     claimed_next: FileOperation | None
     fate: Fate
     then: PathState
+    found: PathState
 
 
 def gather(chain: Sequence[FileOperation], found: PathState) -> list[Evidence]:
@@ -354,6 +356,7 @@ def _evidence(at: int, line: _Line, deeds: _Deeds, since: _Since) -> Evidence:
         claimed_next=line.chain[deeds.unseen[at]] if after is None else None,
         fate=fate,
         then=then,
+        found=line.sights[line.end].state,
     )
 
 

@@ -174,8 +174,8 @@ def _since(evidence: Evidence) -> _Fact | None:
         case Fate.CHANGED:
             was = "read" if evidence.operation.kind is OperationKind.READ else "done"
             left = name_of(evidence.after or NOT_OBSERVED)
-            reason = f"true when {was}: {left}; then, undeclared, there was {name_of(then)}"
-            return Verdict.CHANGED_SINCE, reason
+            told = "now there is" if then == evidence.found else "then, undeclared, there was"
+            return Verdict.CHANGED_SINCE, f"true when {was}: {left}; {told} {name_of(then)}"
         case Fate.UNKNOWN:
             return Verdict.UNVERIFIABLE, f"now there is {name_of(then)}"
         case _:

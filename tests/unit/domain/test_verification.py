@@ -683,6 +683,12 @@ class TestFindings:
         assert "11 bytes" in finding.reason
         assert "12 bytes" in finding.reason
 
+    def test_it_tells_whether_the_undeclared_change_is_what_is_there_now(self) -> None:
+        chain = [done(CREATE, GONE, V1, by="a"), done(MODIFY, V2, V3, by="b")]
+
+        assert "; now there is a file of 12 bytes" in judge(chain[:1], V2)[0].reason
+        assert "; then, undeclared, there was a file of 12 bytes" in judge(chain, V3)[0].reason
+
     def test_an_effect_that_nobody_observed_is_told_as_such(self) -> None:
         assert judge([intent(MODIFY, V1), claim(DELETE, GONE)], GONE)[0].after == NOT_OBSERVED
 

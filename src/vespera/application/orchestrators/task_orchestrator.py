@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from vespera.application.workflows.task_execution_workflow import TaskExecutionWorkflow
 from vespera.application.workflows.task_result import TaskResult
-from vespera.domain.errors import EngineStopped, InvalidRequest, TaskNotFound
+from vespera.domain.errors import EngineStopped, InvalidRequest, RequestError
 from vespera.domain.ids import TaskId
-from vespera.domain.request import parse_request
+from vespera.domain.request import parse_request, seconds_of, task_id_of
 from vespera.domain.task import Completion, Task, TaskRequest
 
 
@@ -32,7 +32,12 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         Returns:
             A result per request, in order; if one request is bad, all say so.
         """
-        return await self._create([(request, {}) for request in requests])
+        try:
+            asked = list(requests)
+        except TypeError as error:
+            told = f"requests: expected a list of requests: {error}"
+            return [TaskResult(success=False, error=told)]
+        return await self._create([(request, {}) for request in asked])
 
     async def wait_for_completion(
         self,
@@ -48,9 +53,12 @@ class TaskOrchestrator(TaskExecutionWorkflow):
             TimeoutError: it takes longer than ``timeout`` seconds; the message says how it stands.
         """
         try:
-            async with self._m.clock.timeout(timeout), self._m.worker.engaged():
-                task = await self._m.settling.settled(TaskId(task_id))
-        except (TaskNotFound, EngineStopped) as error:
+            seconds = seconds_of(timeout, "timeout")
+            async with self._m.clock.timeout(seconds), self._m.worker.engaged():
+                task = await self._m.settling.settled(task_id_of(task_id))
+        except RequestError as error:
+            return TaskResult(success=False, error=str(error))
+        except EngineStopped as error:
             return TaskResult(success=False, error=str(error), task_id=TaskId(task_id))
         except TimeoutError as error:
             stands = await self.get_task_status(task_id)
@@ -87,6 +95,7 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         """
         asked = list(requests)
         try:
+            seconds = seconds_of(timeout, "timeout")
             typed = [parse_request(r, {"completion": Completion.AUTO}) for r in asked]
         except InvalidRequest as error:
             return [TaskResult(success=False, error=str(error)) for _ in asked]
@@ -95,7 +104,7 @@ class TaskOrchestrator(TaskExecutionWorkflow):
             return results
         done = 0
         try:
-            async with self._m.clock.timeout(timeout), self._m.worker.engaged():
+            async with self._m.clock.timeout(seconds), self._m.worker.engaged():
                 for done, created in enumerate(results):
                     results[done] = await self._ended(created)
         except TimeoutError as error:

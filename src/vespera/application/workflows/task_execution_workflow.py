@@ -1,9 +1,8 @@
 """One task from the request to the proven completion."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from vespera.application.ports.clock import Clock
@@ -31,7 +30,13 @@ from vespera.domain.errors import (
 )
 from vespera.domain.ids import TaskId
 from vespera.domain.plan import in_order
-from vespera.domain.request import Given, parse_outcome, parse_request
+from vespera.domain.request import (
+    Given,
+    parse_outcome,
+    parse_request,
+    request_digest,
+    task_id_of,
+)
 from vespera.domain.task import Completion, Task, TaskOutcome, TaskRequest, TaskStatus
 from vespera.domain.verification import Finding
 
@@ -86,8 +91,8 @@ class TaskExecutionWorkflow:
         that no specialist does is handed to an outside worker: status ``assigned``.
         """
         try:
-            task = await self._m.tasks.get(TaskId(task_id))
-        except TaskNotFound as error:
+            task = await self._m.tasks.get(task_id_of(task_id))
+        except RequestError as error:
             return TaskResult(success=False, error=str(error))
         if task.status in {TaskStatus.EXECUTED, TaskStatus.COMPLETED}:
             return self._result(task)
@@ -119,7 +124,7 @@ class TaskExecutionWorkflow:
         """
         for _ in range(MOST_TRIES):
             try:
-                return await self._complete(TaskId(task_id), completion, fields)
+                return await self._complete(task_id_of(task_id), completion, fields)
             except StaleTask:
                 continue
             except (RequestError, PayloadError, IllegalTransition) as error:
@@ -129,8 +134,8 @@ class TaskExecutionWorkflow:
     async def get_task_status(self, task_id: str) -> TaskResult:
         """How the task stands. ``success`` says that there is such a task; see ``status``."""
         try:
-            task = await self._m.tasks.get(TaskId(task_id))
-        except TaskNotFound as error:
+            task = await self._m.tasks.get(task_id_of(task_id))
+        except RequestError as error:
             return TaskResult(success=False, error=str(error))
         result = self._result(task, findings=await self._refused(task))
         why = str(task.error) if task.error else await self._m.settling.dead_ends(task)
@@ -142,12 +147,12 @@ class TaskExecutionWorkflow:
         """
         for _ in range(MOST_TRIES):
             try:
-                task = await self._m.tasks.get(TaskId(task_id))
+                task = await self._m.tasks.get(task_id_of(task_id))
                 signed = await self._m.engine.cancel(task.id, reason)
                 stopped = signed.task if signed else await self._call_off(task, reason)
             except StaleTask:
                 continue
-            except (TaskNotFound, IllegalTransition) as error:
+            except (RequestError, IllegalTransition) as error:
                 return await self._refusal(task_id, error)
             if stopped.status is TaskStatus.CANCELLED:
                 return self._result(stopped)
@@ -201,7 +206,7 @@ class TaskExecutionWorkflow:
             timeout=request.timeout,
             retry=request.retry,
             idempotency_key=request.idempotency_key,
-            request_digest=_digest(request, payload) if request.idempotency_key else "",
+            request_digest=request_digest(request, payload) if request.idempotency_key else "",
             run_after=request.run_after,
         )
 
@@ -352,10 +357,10 @@ class TaskExecutionWorkflow:
         report = await self._m.reports.get(task.report_id)
         return tuple(report.refused) if report else ()
 
-    async def _refusal(self, task_id: str, error: Exception) -> TaskResult:
-        found = await self._m.tasks.find([TaskId(task_id)])
-        if TaskId(task_id) in found:
-            return self._result(found[TaskId(task_id)], error=str(error))
+    async def _refusal(self, task_id: object, error: Exception) -> TaskResult:
+        ids = [TaskId(task_id)] if isinstance(task_id, str) else []
+        for task in (await self._m.tasks.find(ids)).values():
+            return self._result(task, error=str(error))
         return TaskResult(success=False, error=str(error))
 
     def _result(
@@ -391,10 +396,3 @@ def _same(task: Task, known: dict[str, Task]) -> Task:
     if other.request_digest != task.request_digest:
         raise KeyReused(key, other.id)
     return other
-
-
-def _digest(request: TaskRequest, payload: bytes) -> str:
-    """Tells requests apart. The payload counts in its stored form."""
-    names = [f.name for f in fields(request) if f.name not in {"payload", "completion"}]
-    said = [getattr(request, name) for name in names]
-    return hashlib.sha256(repr(said).encode() + payload).hexdigest()

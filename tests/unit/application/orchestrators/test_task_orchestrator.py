@@ -333,3 +333,48 @@ async def test_idle_waits_for_what_others_run(
     idle.cancel()
     with pytest.raises(asyncio.CancelledError):
         await idle
+
+
+@pytest.mark.parametrize("task_id", [None, 5, ["t"], {"id": "t"}, "", "a\0b"], ids=repr)
+@pytest.mark.parametrize(
+    "method",
+    ["execute_task", "complete_task", "get_task_status", "cancel_task", "wait_for_completion"],
+)
+async def test_what_is_no_id_is_refused(
+    orchestrator: TaskOrchestrator, method: str, task_id: object
+) -> None:
+    result = await getattr(orchestrator, method)(task_id)
+
+    assert not result.success
+    assert "task_id" in str(result.error)
+
+
+@pytest.mark.parametrize("timeout", ["5", -1, float("nan")])
+async def test_what_is_no_time_limit_is_refused(
+    orchestrator: TaskOrchestrator, timeout: object
+) -> None:
+    waited = await orchestrator.wait_for_completion("t", timeout=timeout)
+    [ran] = await orchestrator.run_all([{"title": "A"}], timeout=timeout)
+
+    assert "timeout" in str(waited.error)
+    assert "timeout" in str(ran.error)
+
+
+async def test_what_is_no_list_of_requests_is_refused(orchestrator: TaskOrchestrator) -> None:
+    [result] = await orchestrator.create_tasks(None)
+
+    assert "expected a list of requests" in str(result.error)
+
+
+async def test_the_order_of_keys_in_a_payload_does_not_make_another_request(
+    orchestrator: TaskOrchestrator,
+) -> None:
+    first = await orchestrator.create_task(
+        title="A", idempotency_key="k", payload={"a": 1, "b": 2}, retry={"delay": 1}
+    )
+    second = await orchestrator.create_task(
+        title="A", idempotency_key="k", payload={"b": 2, "a": 1}, retry={"delay": 1.0}
+    )
+
+    assert second.success, second.error
+    assert first.task_id == second.task_id
