@@ -385,3 +385,21 @@ async def test_a_caller_s_own_context_is_not_mistaken_for_the_engine_s(run, cont
     result = await run(handler, retry={"max_attempts": 2, "delay": 0})
 
     assert result.completed, result.error
+
+
+@pytest.mark.parametrize("name", ["w.db", "w.db-wal", "w.db.lock", "w.db.owners/somebody"])
+async def test_the_database_in_the_workspace_is_nobody_s_business(
+    tmp_path: Path, name: str
+) -> None:
+    """To hash it would drop the locks by which SQLite keeps it whole."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    settings = {"database_url": str(tmp_path / "link" / "w.db"), "workspace": str(tmp_path)}
+    async with Container(settings) as container:
+        tracking = container.get(TrackFileOperationsUseCase)
+
+        refused = await tracking.track_file_read(name)
+        fine = await tracking.track_file_read("w.db.txt")
+
+    assert not refused.success
+    assert "Vespera's own database" in str(refused.error)
+    assert fine.success

@@ -26,7 +26,7 @@ class FileStore(Protocol):
 
         Raises:
             PathRefused: it is empty, has a NUL, lies outside, goes through a symbolic link, or
-                lies in Vespera's own directory ``.vespera``.
+                lies in Vespera's own directory ``.vespera``, or belongs to its database.
         """
         ...
 

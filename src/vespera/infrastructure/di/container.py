@@ -141,9 +141,11 @@ class Container(BaseContainer):
     new_id: Provider[TimeOrderedIds] = providers.Singleton(TimeOrderedIds, clock)
     codec: Provider[Codec] = providers.Singleton(MsgspecCodec, config.payload_limit)
     threads: Provider[Threads] = Service(Threads)
-    files: Provider[FileStore] = Service(LocalFileStore, config.workspace, threads)
     database: Provider[AsyncDatabaseManager] = Service(
         AsyncDatabaseManager, config.database_url, durability=config.durability
+    )
+    files: Provider[FileStore] = Service(
+        LocalFileStore, config.workspace, threads, database=database.provided.path
     )
     owners: Provider[Owners] = providers.Singleton(owners_beside, database)
 

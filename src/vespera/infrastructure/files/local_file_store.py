@@ -20,6 +20,7 @@ from vespera.infrastructure.threads import Threads
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _ALL_MODE_BITS = 0o7777
+_OF_A_DATABASE = ("", "-wal", "-shm", "-journal", ".lock", ".owners")
 _WAYS_OUT = {
     errno.ENOSPC: "; free some space and try again",
     errno.EDQUOT: "; raise the quota or free some space, and try again",
@@ -37,8 +38,12 @@ class LocalFileStore:
     many paths it is given; nothing is held open between calls.
     """
 
-    def __init__(self, root: str | PathLike[str], threads: Threads) -> None:
+    def __init__(
+        self, root: str | PathLike[str], threads: Threads, *, database: Path | None = None
+    ) -> None:
+        """Look at files below ``root``, but for those of ``database``, resolved."""
         self._root = str(Path(root).absolute())
+        self._database = database
         self._threads = threads
 
     def digest(self, content: bytes) -> str:
@@ -79,6 +84,8 @@ class LocalFileStore:
 
     def _locate(self, path: str) -> str:
         inside = relative(path, (self._root, os.path.realpath(self._root)))
+        if self._is_the_database(inside):
+            raise PathRefused(path, "it belongs to Vespera's own database, which nobody may touch")
         try:
             with hold_root(self._root) as root:
                 _refuse_detours(root, path)
@@ -91,6 +98,17 @@ class LocalFileStore:
         except OSError:
             # What cannot be entered, or is not there yet, leads nowhere: not outside either.
             return inside
+
+    def _is_the_database(self, inside: str) -> bool:
+        """The database file, or what lies beside it. To open and close it in this process would
+        drop the locks by which SQLite keeps it whole.
+        """
+        if self._database is None:
+            return False
+        where = Path(os.path.realpath(self._root), inside)
+        own = {f"{self._database.name}{ending}" for ending in _OF_A_DATABASE}
+        folder = self._database.parent
+        return where.is_relative_to(folder) and where.relative_to(folder).parts[0] in own
 
     def _observe(self, paths: Sequence[str], stop: Event) -> Sequence[PathState]:
         try:
