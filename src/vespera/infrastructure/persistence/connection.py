@@ -56,7 +56,8 @@ class Opening:
         )
         try:
             connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute(f"PRAGMA synchronous={self.durability}")
+            if path:  # in memory there is nothing to be durable, and asking for it takes a lock
+                connection.execute(f"PRAGMA synchronous={self.durability}")
             if not checkpoints:
                 connection.execute("PRAGMA wal_autocheckpoint=0")
         except BaseException:
