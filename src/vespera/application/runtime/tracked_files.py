@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository
-from vespera.application.usecases.track_file_operations import (
-    TrackFileOperationResult,
-    TrackFileOperationsUseCase,
-)
+from vespera.application.usecases.file_results import TrackFileOperationResult
+from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.domain.errors import FileConflict, FileUnreadable, NonDeterministicTask
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
