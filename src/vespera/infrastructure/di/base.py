@@ -100,8 +100,8 @@ class BaseContainer(_Native):
         self._blueprint.check_settings(given)
         self.config.set_default(self._blueprint.defaults | given)
         timeout = self.config.stop_timeout()
-        if not isinstance(timeout, int | float | None):
-            raise ContainerError(f"config.stop_timeout is a number or None, not {timeout!r}.")
+        if timeout is not None and not (isinstance(timeout, int | float) and timeout >= 0):
+            raise ContainerError(f"config.stop_timeout is a time or None, not {timeout!r}.")
         self._lifecycle.stop_timeout = timeout
 
     @overload

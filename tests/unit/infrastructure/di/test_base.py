@@ -309,9 +309,10 @@ def test_what_is_no_mapping_of_settings_is_refused():
         House({3: "url"})
 
 
-def test_a_stop_timeout_that_is_no_number_is_refused():
-    with pytest.raises(ContainerError, match="stop_timeout is a number or None, not 'soon'"):
-        House(stop_timeout="soon")
+@pytest.mark.parametrize("seconds", ["soon", -1, float("nan")])
+def test_a_stop_timeout_that_is_no_time_is_refused(seconds):
+    with pytest.raises(ContainerError, match=f"stop_timeout is a time or None, not {seconds!r}"):
+        House(stop_timeout=seconds)
 
 
 def test_the_environment_is_never_read(monkeypatch: pytest.MonkeyPatch):
