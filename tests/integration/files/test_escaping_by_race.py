@@ -42,7 +42,7 @@ def exchanging(workspace: Path, outside: Path) -> Iterator[None]:
     attacker.join()
 
 
-@pytest.mark.usefixtures("exchanging", "open_descriptors")
+@pytest.mark.usefixtures("open_descriptors", "exchanging")
 async def test_nobody_looks_at_the_outside(store: LocalFileStore) -> None:
     states = [(await store.observe(["swap/secret.txt"]))[0] for _ in range(TRIES)]
 
@@ -51,7 +51,7 @@ async def test_nobody_looks_at_the_outside(store: LocalFileStore) -> None:
     assert {type(state) for state in states} <= {FileState, Absent, UnknownState}
 
 
-@pytest.mark.usefixtures("exchanging", "open_descriptors")
+@pytest.mark.usefixtures("open_descriptors", "exchanging")
 async def test_nobody_reads_the_outside(store: LocalFileStore) -> None:
     contents = set()
     for _ in range(TRIES):
@@ -63,7 +63,7 @@ async def test_nobody_reads_the_outside(store: LocalFileStore) -> None:
     assert contents <= {b"harmless"}
 
 
-@pytest.mark.usefixtures("exchanging", "open_descriptors")
+@pytest.mark.usefixtures("open_descriptors", "exchanging")
 async def test_nobody_writes_to_the_outside(store: LocalFileStore, outside: Path) -> None:
     for number in range(TRIES):
         try:
@@ -74,7 +74,7 @@ async def test_nobody_writes_to_the_outside(store: LocalFileStore, outside: Path
     assert names_in(outside) == ["secret.txt"]
 
 
-@pytest.mark.usefixtures("exchanging", "open_descriptors")
+@pytest.mark.usefixtures("open_descriptors", "exchanging")
 async def test_nobody_deletes_on_the_outside(store: LocalFileStore, outside: Path) -> None:
     for _ in range(TRIES):
         try:
