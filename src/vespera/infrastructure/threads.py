@@ -102,4 +102,5 @@ async def _outcome(call: Future[Result], stop: Event) -> Result:
         stop.set()
         if not call.cancel():
             await asyncio.wait([waiting])
+            waiting.exception()  # told to nobody: the caller has gone
         raise
