@@ -239,7 +239,7 @@ async def test_a_failed_audit_is_told_and_tried_again_by_the_next_run(workspace,
 
     assert isinstance(made, NotMade)
     assert not made.success
-    assert "failed: Audit a: " in str(made)
+    assert "failed: Audit " in str(made)  # whichever came first
     assert "the disk is on fire" in str(made)
     assert workspace.report == fresh.report
     assert await workspace.unverified() == []
