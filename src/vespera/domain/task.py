@@ -9,7 +9,7 @@ Every change returns a new ``Task``; the allowed ways are the table ``ALLOWED``.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -101,7 +101,7 @@ class TaskRequest:
     completion: Completion = Completion.MANUAL
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """A task as it is stored.
 
@@ -198,13 +198,18 @@ class Task:
 
     def refuse(self, refusal: TaskFailure, now: datetime) -> "Task":
         """Remember why the sign-off was refused; the status stays."""
-        return replace(self, error=refusal, updated_at=now, version=self.version + 1)
+        return self._with(error=refusal, updated_at=now)
 
     def _to(self, status: TaskStatus, now: datetime, **changes: object) -> "Task":
         if status not in ALLOWED[self.status]:
             raise IllegalTransition(self.id, self.status, status)
-        version = self.version + 1
-        return replace(self, status=status, updated_at=now, version=version, **changes)  # type: ignore[arg-type]
+        return self._with(status=status, updated_at=now, **changes)
+
+    def _with(self, **changes: object) -> "Task":
+        """The next version; ``dataclasses.replace`` would set two dozen fields one by one."""
+        changed = object.__new__(Task)
+        vars(changed).update(vars(self), version=self.version + 1, **changes)
+        return changed
 
 
 _LET_GO: Mapping[str, None] = {"owner": None, "lease_until": None}
