@@ -176,6 +176,13 @@ class BaseContainer(_Native):
         """
         await self._lifecycle.stop(self._undo_overrides)
 
+    def abandon(self) -> None:
+        """Forget every service and stop none, as if the process had died; for tests of that.
+
+        Works in whatever event loop, or none. The container is of no use afterwards.
+        """
+        self._lifecycle.abandon()
+
     async def __aenter__(self) -> Self:
         await self.initialize_async_services()
         return self

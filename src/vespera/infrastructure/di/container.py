@@ -45,6 +45,7 @@ from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
+from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
@@ -63,8 +64,8 @@ def owners_beside(database: AsyncDatabaseManager) -> LockFileOwners:
 
 
 def poll_of(database: AsyncDatabaseManager) -> timedelta | None:
-    """An in-memory database has no other processes to look out for."""
-    return None if database.path is None else POLL
+    """A database that is this container's alone has no others to look out for."""
+    return POLL if database.shared else None
 
 
 def catalogue_of(
@@ -141,8 +142,9 @@ class Container(BaseContainer):
     new_id: Provider[TimeOrderedIds] = providers.Singleton(TimeOrderedIds, clock)
     codec: Provider[Codec] = providers.Singleton(MsgspecCodec, config.payload_limit)
     threads: Provider[Threads] = Service(Threads)
+    lane: Provider[Callable[..., Lane]] = providers.Object(Lane)
     database: Provider[AsyncDatabaseManager] = Service(
-        AsyncDatabaseManager, config.database_url, durability=config.durability
+        AsyncDatabaseManager, config.database_url, durability=config.durability, lane=lane
     )
     files: Provider[FileStore] = Service(
         LocalFileStore, config.workspace, threads, database=database.provided.path
@@ -187,9 +189,8 @@ class Container(BaseContainer):
     registry = providers.Singleton(
         Specialists, catalogue=providers.Singleton(catalogue_of, specialists.provider)
     )
-    supervision = providers.Singleton(
-        Supervision, clock=clock, chance=providers.Object(random.random)
-    )
+    chance: Provider[Callable[[], float]] = providers.Object(random.random)
+    supervision = providers.Singleton(Supervision, clock=clock, chance=chance)
     sign_off = providers.Singleton(
         SignOff,
         tasks=tasks,

@@ -63,6 +63,12 @@ class Lifecycle:
         if group:
             raise group
 
+    def abandon(self) -> None:
+        """Forget every service and stop none, whatever loop they belong to."""
+        for service in self._services(uses):
+            service.abandon()
+        self._started = False
+
     def _turn_in_this_loop(self) -> asyncio.Lock:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:

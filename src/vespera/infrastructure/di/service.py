@@ -77,6 +77,15 @@ class Service(Singleton[T]):
             await _call(getattr(part, "start", None) or getattr(part, "__aenter__", None))
             self.started = True
 
+    def abandon(self) -> None:
+        """Forget every object and stop none; those that can be abandoned are told to be."""
+        self.reset()
+        parts, self._dropped = self._dropped, ()
+        for part in parts:
+            abandon = getattr(part, "abandon", None)
+            if abandon is not None:
+                abandon()
+
     def release(self) -> list[Callable[[], Awaitable[None]]]:
         """Forget every object and give what stops them, the newest first."""
         entered = self.started

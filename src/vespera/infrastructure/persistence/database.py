@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,11 +37,14 @@ class AsyncDatabaseManager:
     """A SQLite database, in a file or in this process's memory, ready on first use.
 
     ``url``: ``"sqlite+aiosqlite:///file.db"`` (relative), ``"sqlite+aiosqlite:////dir/file.db"``,
-    a plain path, or ``"sqlite+aiosqlite:///:memory:"``. A file is made if it is not there, and
-    brought to the newest schema. ``durability``: with ``"full"`` a commit that returned survives
-    a power cut; with ``"normal"`` it survives the end of the process, however it ends, and a
-    power cut may take the last commits (never parts of one). ``busy_timeout``: seconds to wait for
-    other programs and sessions that hold the database; by default 30 for a file, 5 for memory.
+    a plain path, ``"sqlite+aiosqlite:///:memory:"``, or ``"sqlite+aiosqlite:///:memory:NAME"`` for
+    memory that is shared by all in this process who name it, as long as one of them has it open.
+    A file is made if it is not there, and brought to the newest schema. ``durability``: with
+    ``"full"`` a commit that returned survives a power cut; with ``"normal"`` it survives the end
+    of the process, however it ends, and a power cut may take the last commits (never parts of
+    one). ``busy_timeout``: seconds to wait for other programs and sessions that hold the
+    database; by default 30 for a file, 5 for memory.
+    ``lane``: makes the lanes that work is done on; tests give their own.
 
     All repositories of a database write through one connection; see ``writer.py``.
     """
@@ -52,6 +55,7 @@ class AsyncDatabaseManager:
         *,
         durability: str = "full",
         busy_timeout: float | None = None,
+        lane: Callable[..., Lane] = Lane,
     ) -> None:
         """Remember where the database is; nothing is opened yet.
 
@@ -62,10 +66,11 @@ class AsyncDatabaseManager:
         patience = _PATIENCE_WITH_MEMORY if location.path is None else _PATIENCE_WITH_FILES
         self._opening = Opening(
             location=location,
-            memory_name=f"vespera-{secrets.token_hex(8)}",
+            memory_name=location.memory or f"vespera-{secrets.token_hex(8)}",
             durability=_checked_durability(durability),
             patience=patience if busy_timeout is None else _checked_seconds(busy_timeout),
         )
+        self._lane = lane
         self._parts: _Parts | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
@@ -75,6 +80,17 @@ class AsyncDatabaseManager:
     def path(self) -> Path | None:
         """The database file, absolute; None for a database in memory."""
         return self._opening.location.path
+
+    @property
+    def shared(self) -> bool:
+        """Whether others than the owner of this object may write to it: a file, or named memory."""
+        location = self._opening.location
+        return location.path is not None or location.memory is not None
+
+    @property
+    def durability(self) -> str:
+        """What a commit that returned survives: ``"full"`` or ``"normal"``."""
+        return self._opening.durability
 
     @property
     def started(self) -> bool:
@@ -108,6 +124,17 @@ class AsyncDatabaseManager:
             self._parts = None
         if self._stopping is not None:
             await asyncio.shield(self._stopping)
+
+    def abandon(self) -> None:
+        """Let go of everything at once, as if the process had died; for tests of that.
+
+        Nothing is committed, waited for or warned of; connections close when their work is done.
+        """
+        parts, self._parts = self._parts, None
+        if self._finalizer is not None:
+            self._finalizer.detach()
+        if parts is not None:
+            parts.abandon()
 
     @asynccontextmanager
     async def session(self) -> "AsyncIterator[AsyncSession]":
@@ -167,7 +194,7 @@ class AsyncDatabaseManager:
         return self._parts
 
     async def _open(self) -> None:
-        parts = _Parts(self._opening)
+        parts = _Parts(self._opening, self._lane)
         try:
             await parts.open()
         except BaseException as error:
@@ -192,19 +219,19 @@ class AsyncDatabaseManager:
 class _Parts:
     """What an open database consists of. It does not know the manager, which may be forgotten."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, lane: Callable[..., Lane]) -> None:
         in_memory = opening.location.path is None
         self._opening = opening
         self._loop = asyncio.get_running_loop()
         self._lock = FileLock(opening.lock_path)
         self._file = PinnedFile(opening.location.path)
-        self._lane = Lane(name="vespera-writer", inline=in_memory, patience=opening.patience)
+        self._lane = lane(name="vespera-writer", inline=in_memory, patience=opening.patience)
         self.name = str(opening.location)
         self.writer = Writer(self._lane, self._lock, self._file, self.name)
         self.reader = (
             self._lane
             if in_memory
-            else Lane(name="vespera-reader", inline=False, patience=opening.patience)
+            else lane(name="vespera-reader", inline=False, patience=opening.patience)
         )
         self._sessions: Sessions | None = None
 
@@ -218,7 +245,7 @@ class _Parts:
         if self._sessions is None:
             from vespera.infrastructure.persistence.sessions import Sessions  # noqa: PLC0415
 
-            self._sessions = Sessions(self._opening, self._file)
+            self._sessions = Sessions(self._opening, self._file, self._lane.adopt)
         return self._sessions
 
     def check_loop(self) -> None:

@@ -73,6 +73,9 @@ class Lane:
             lambda: self._patiently(lambda: work(self._open_connection()), given_up), done
         )
 
+    def adopt(self, connection: object) -> None:
+        """Told of a session's connection before it opens; it works in a thread of its own."""
+
     async def close(self) -> None:
         """Finish all work, close the connection, end the thread."""
         if self._jobs is None:

@@ -1,5 +1,6 @@
 """Where a database is."""
 
+import re
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -8,6 +9,7 @@ from vespera.domain.errors import InvalidRequest
 
 _SCHEMES = ("sqlite+aiosqlite", "sqlite")
 _MEMORY = ":memory:"
+_NAMED_MEMORY = re.compile(r":memory:[A-Za-z0-9_-]{1,100}")
 _ACCEPTED = (
     "accepted are 'sqlite+aiosqlite:///file.db' (relative), 'sqlite+aiosqlite:////dir/file.db'"
     " (absolute), a plain path, and 'sqlite+aiosqlite:///:memory:'"
@@ -16,12 +18,19 @@ _ACCEPTED = (
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A file, or (``path`` is None) the memory of this process."""
+    """A file, or (``path`` is None) the memory of this process.
+
+    Memory that has a name is shared by all in this process who use the name, and lasts as long as
+    one of them has it open.
+    """
 
     path: Path | None
+    memory: str | None = None
 
     def __str__(self) -> str:
-        return "in-memory database" if self.path is None else str(self.path)
+        if self.path is not None:
+            return str(self.path)
+        return f"in-memory database {self.memory!r}" if self.memory else "in-memory database"
 
 
 def location_of(url: str | PathLike[str]) -> Location:
@@ -39,6 +48,8 @@ def location_of(url: str | PathLike[str]) -> Location:
     name = _name_in_url(url, scheme, rest) if separator else text
     if name == _MEMORY:
         return Location(None)
+    if _NAMED_MEMORY.fullmatch(name):
+        return Location(None, name.removeprefix(_MEMORY))
     if name.startswith(("file:", _MEMORY)):
         raise _refused(url, f"SQLite's own URIs are not supported; {_ACCEPTED}")
     return Location(_resolved(url, name))

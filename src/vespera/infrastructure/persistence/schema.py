@@ -27,6 +27,8 @@ _ALEMBIC_TABLE = """CREATE TABLE alembic_version (
 _migrating = threading.Lock()
 """Alembic keeps its state in module globals: one migration at a time in a process."""
 
+_preparing_memory = threading.Lock()
+
 
 def prepare_file(connection: sqlite3.Connection, *, path: str, lock: FileLock) -> None:
     """Give a file the tables of this version: create them, migrate them, or find them there.
@@ -57,9 +59,12 @@ def prepare_file(connection: sqlite3.Connection, *, path: str, lock: FileLock) -
 
 def prepare_memory(connection: sqlite3.Connection) -> None:
     """Give a new database in memory its tables, by copying a finished one."""
-    with closing(sqlite3.connect(":memory:")) as template:
-        template.deserialize(_template())
-        template.backup(connection)
+    with _preparing_memory:  # named memory may be opened by several at once
+        if _has_tables(connection):
+            return
+        with closing(sqlite3.connect(":memory:")) as template:
+            template.deserialize(_template())
+            template.backup(connection)
 
 
 def create_tables(connection: sqlite3.Connection) -> None:

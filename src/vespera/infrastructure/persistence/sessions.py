@@ -38,9 +38,15 @@ _LONGEST_GOODBYE = 1.0
 class Sessions:
     """Opens sessions, each with a connection of its own from a small pool."""
 
-    def __init__(self, opening: Opening, file: PinnedFile) -> None:
+    def __init__(
+        self,
+        opening: Opening,
+        file: PinnedFile,
+        adopt: Callable[[aiosqlite.Connection], None],
+    ) -> None:
         self._opening = opening
         self._file = file
+        self._adopt = adopt
         self._path = str(opening.location)
         self._engine: AsyncEngine | None = None
         self._connections: list[_Connection] = []
@@ -84,6 +90,7 @@ class Sessions:
         connection = _Connection(connect, self._counting)
         self._connections = [known for known in self._connections if known.is_alive]
         self._connections.append(connection)
+        self._adopt(connection)
         return await connection
 
     @contextmanager

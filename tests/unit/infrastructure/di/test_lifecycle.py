@@ -456,3 +456,24 @@ def _close(container: BaseContainer) -> None:
     container._lifecycle._started = False
     for service in container._lifecycle._services(lambda provider: tuple(provider.related)):
         service.release()
+
+
+class Abandonable(Part):
+    def abandon(self) -> None:
+        self.log.append(f"!{self.name}")
+
+
+async def test_an_abandoned_container_stops_nothing_and_warns_of_nothing(log):
+    class Container(BaseContainer):
+        a = Service(Part, "a", providers.Object(log))
+        b = Service(Abandonable, "b", providers.Object(log))
+
+    container = Container()
+    await container.initialize_async_services()
+
+    container.abandon()
+    await container.cleanup_async_services()
+    del container
+    gc.collect()
+
+    assert log == ["+a", "+b", "!b"]

@@ -6,6 +6,7 @@ import pytest
 
 from vespera.domain.errors import DatabaseClosed, ForeignEventLoop, InvalidRequest
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 
 
@@ -155,3 +156,49 @@ def test_a_setting_that_makes_no_sense_is_refused_by_field(field, value):
 
 def test_a_database_in_memory_has_no_path():
     assert AsyncDatabaseManager(":memory:").path is None
+
+
+SHARED = "sqlite+aiosqlite:///:memory:test-database-shared"
+
+
+async def test_named_memory_is_shared_and_lasts_while_somebody_has_it_open(make_task):
+    first, second = AsyncDatabaseManager(SHARED), AsyncDatabaseManager(SHARED)
+    await SqlTaskRepository(first).add(make_task("a"))
+    await SqlTaskRepository(second).add(make_task("b"))
+    await first.stop()
+
+    assert [task.id for task in await SqlTaskRepository(second).page()] == ["a", "b"]
+    assert (first.shared, AsyncDatabaseManager(":memory:").shared) == (True, False)
+
+    await second.stop()
+
+    assert await SqlTaskRepository(first).page() == []
+    await first.stop()
+
+
+async def test_an_abandoned_database_keeps_what_was_committed_and_warns_of_nothing(make_task):
+    keeper, abandoned = AsyncDatabaseManager(SHARED), AsyncDatabaseManager(SHARED)
+    await keeper.start()
+    await SqlTaskRepository(abandoned).add(make_task("a"))
+
+    abandoned.abandon()
+    abandoned.abandon()
+    del abandoned
+    gc.collect()
+
+    assert [task.id for task in await SqlTaskRepository(keeper).page()] == ["a"]
+    await keeper.stop()
+
+
+async def test_the_lanes_may_come_from_somewhere_else(make_task):
+    made = []
+
+    def lane(**settings):
+        made.append(settings["name"])
+        return Lane(**settings)
+
+    database = AsyncDatabaseManager(":memory:", lane=lane)
+    await SqlTaskRepository(database).add(make_task("a"))
+    await database.stop()
+
+    assert made == ["vespera-writer"]

@@ -72,3 +72,10 @@ def test_who_wants_memory_by_an_uri_of_sqlite_is_told_the_form_to_use(url):
 def test_a_location_says_where_it_is():
     assert str(location_of("/data/work.db")) == "/data/work.db"
     assert str(location_of(":memory:")) == "in-memory database"
+
+
+def test_memory_may_have_a_name():
+    shared = location_of("sqlite+aiosqlite:///:memory:shop-1")
+
+    assert (shared.path, shared.memory) == (None, "shop-1")
+    assert str(shared) == "in-memory database 'shop-1'"
