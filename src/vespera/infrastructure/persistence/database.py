@@ -21,6 +21,7 @@ from vespera.infrastructure.persistence.location import location_of
 from vespera.infrastructure.persistence.pinned_file import PinnedFile
 from vespera.infrastructure.persistence.schema import prepare_file, prepare_memory
 from vespera.infrastructure.persistence.statements import Row, Rows
+from vespera.infrastructure.persistence.write_ahead_log import WriteAheadLog
 from vespera.infrastructure.persistence.writer import Writer, Writes
 
 if TYPE_CHECKING:  # importing these takes longer than all else that a first task needs
@@ -225,9 +226,16 @@ class _Parts:
         self._loop = asyncio.get_running_loop()
         self._lock = FileLock(opening.lock_path)
         self._file = PinnedFile(opening.location.path)
-        self._lane = lane(name="vespera-writer", inline=in_memory, patience=opening.patience)
+        is_light = not in_memory and opening.durability == "normal"
+        self._log = WriteAheadLog(opening.location.path if is_light else None)
+        self._lane = lane(
+            name="vespera-writer",
+            inline=in_memory or is_light,
+            wary=is_light,
+            patience=opening.patience,
+        )
         self.name = str(opening.location)
-        self.writer = Writer(self._lane, self._lock, self._file, self.name)
+        self.writer = Writer(self._lane, self._lock, self._file, self._log, self.name)
         self.reader = (
             self._lane
             if in_memory
@@ -283,7 +291,7 @@ class _Parts:
         path = self._opening.location.path
         if path is not None:
             make_place_for(path)
-        connection = self._opening.connect(checkpoints=True)
+        connection = self._opening.connect(checkpoints=self._opening.durability == "full")
         try:
             if path is None:
                 prepare_memory(connection)

@@ -17,31 +17,41 @@ Done = Callable[[Any, BaseException | None], None]
 GivenUp = Callable[[], bool]
 _Job = Callable[[], None]
 
+_SLOW = 0.002
+"""Seconds for which work may hold up the event loop."""
+
+_SLOW_SPELL = 100
+"""How many pieces of work, after a slow one, the loop is spared."""
+
 
 class Lane:
     """A connection on which one piece of work follows the other, in the order of asking.
 
     A file's lane works in a daemon thread of its own, so that the disk never holds up the event
     loop. A lane of memory (``inline``) works on the loop at once, and goes to a thread only to
-    wait for somebody else's lock.
+    wait for somebody else's lock. So does a file's lane that flushes no disk at each commit
+    (``inline`` and ``wary``), where the way to a thread and back takes longer than the work; but
+    one piece of work that was slow sends the next hundred to the thread.
 
     Work that meets such a lock must have changed nothing: it is done again, for ``patience``
     seconds at most, unless it is given up meanwhile. The connection itself does not wait; SQLite
     could not be called off.
     """
 
-    def __init__(self, *, name: str, inline: bool, patience: float) -> None:
+    def __init__(self, *, name: str, inline: bool, patience: float, wary: bool = False) -> None:
         self._name = name
         self._inline = inline
+        self._wary = wary
         self._patience = patience
+        self._slow_spell = 0
         self._connection: sqlite3.Connection | None = None
         self._jobs: SimpleQueue[_Job | None] | None = None
         self._thread: threading.Thread | None = None
         self.in_flight = 0
 
     async def open(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Make the connection; where work is done in a thread, it is made there."""
-        if self._inline:
+        """Make the connection; where work is or may be done in a thread, it is made there."""
+        if self._inline and not self._wary:
             self._connection = connect()
             return
         opened: asyncio.Future[sqlite3.Connection] = asyncio.get_running_loop().create_future()
@@ -54,14 +64,17 @@ class Lane:
         self.submit(work, _answering(result), result.cancelled)
         return await result
 
-    def submit(self, work: Work[T], done: Done, given_up: GivenUp = never) -> None:
+    def submit(
+        self, work: Work[T], done: Done, given_up: GivenUp = never, *, aside: bool = False
+    ) -> None:
         """Do ``work``, then call ``done(result, None)`` or ``done(None, error)`` on the loop.
 
-        Once ``given_up`` (asked in any thread), it waits for no lock any more.
+        Once ``given_up`` (asked in any thread), it waits for no lock any more. ``aside``: do it in
+        the thread, as it is known to be slow.
         """
-        if self._inline and not self.in_flight:
+        if not aside and self._may_work_inline():
             try:
-                result = work(self._open_connection())
+                result = self._timed(work)
             except Exception as error:  # noqa: BLE001 -- handed to whoever asked for the work
                 if not is_busy(error):
                     done(None, error)
@@ -72,6 +85,23 @@ class Lane:
         self._hand_over(
             lambda: self._patiently(lambda: work(self._open_connection()), given_up), done
         )
+
+    def _may_work_inline(self) -> bool:
+        if not self._inline or self.in_flight:
+            return False
+        self._slow_spell = max(self._slow_spell - 1, 0)
+        return not self._slow_spell
+
+    def _timed(self, work: Work[T]) -> T:
+        if not self._wary:
+            return work(self._open_connection())
+        time = asyncio.get_running_loop().time
+        started = time()
+        try:
+            return work(self._open_connection())
+        finally:
+            if time() - started > _SLOW:
+                self._slow_spell = _SLOW_SPELL
 
     def adopt(self, connection: object) -> None:
         """Told of a session's connection before it opens; it works in a thread of its own."""

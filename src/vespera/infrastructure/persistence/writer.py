@@ -7,6 +7,7 @@ and a lone caller pays no delay.
 """
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from vespera.infrastructure.persistence.file_lock import FileLock, patiently
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.pinned_file import PinnedFile
 from vespera.infrastructure.persistence.statements import Rows, Write
+from vespera.infrastructure.persistence.write_ahead_log import WriteAheadLog
 
+logger = logging.getLogger("vespera")
 Writes = Sequence[Write]
 _Result = list[Rows] | Exception
 
@@ -32,10 +35,13 @@ _PATIENCE_HALFWAY = 1.0
 class Writer:
     """The one place that writes: units in, in the order of asking; results out, once durable."""
 
-    def __init__(self, lane: Lane, lock: FileLock, file: PinnedFile, path: str) -> None:
+    def __init__(
+        self, lane: Lane, lock: FileLock, file: PinnedFile, log: WriteAheadLog, path: str
+    ) -> None:
         self._lane = lane
         self._lock = lock
         self._file = file
+        self._log = log
         self._path = path
         self._waiting: list[_Unit] = []
         self._busy = False
@@ -101,6 +107,12 @@ class Writer:
             return
         work = partial(_commit_under_lock, self._lock, self._file, batch)
         self._lane.submit(work, partial(self._settle, batch), partial(_all_unwanted, batch))
+        if self._log.is_long:
+            self._lane.submit(self._move_log, _tell_of_trouble, aside=True)
+
+    def _move_log(self, connection: sqlite3.Connection) -> None:
+        with self._lock.held():
+            self._log.move(connection)
 
     def _rest(self) -> None:
         self._busy = False
@@ -195,6 +207,13 @@ def _commit_under_lock(
         begun = [unit for unit in units if unit.begin()]
         results = _carry_through(connection, [unit.writes for unit in begun])
     return list(zip(begun, results, strict=True))
+
+
+def _tell_of_trouble(_result: object, error: BaseException | None) -> None:
+    if error is not None:
+        logger.warning(
+            "The log was not moved into the database; it is tried again.", exc_info=error
+        )
 
 
 def _all_unwanted(units: Sequence[_Unit]) -> bool:

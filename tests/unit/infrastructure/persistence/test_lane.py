@@ -245,3 +245,42 @@ async def test_a_lock_held_for_too_long_is_an_error():
     finally:
         await lane.close()
         other.close()
+
+
+@pytest.fixture
+async def wary_lane():
+    lane = Lane(name="wary lane", inline=True, wary=True, patience=1)
+    await lane.open(connect)
+    yield lane
+    await lane.close()
+
+
+def worker_thread(_connection):
+    return threading.current_thread().name == "wary lane"
+
+
+async def test_a_wary_lane_works_inline_while_its_work_is_quick(wary_lane):
+    assert not await wary_lane.run(worker_thread)
+    assert not await wary_lane.run(worker_thread)
+
+
+async def test_one_slow_piece_of_work_sends_the_next_hundred_to_the_thread(wary_lane):
+    loop = asyncio.get_running_loop()
+    slow = loop.time() + 0.003
+
+    def work(_connection):
+        while loop.time() < slow:
+            pass
+
+    await wary_lane.run(work)
+    in_thread = [await wary_lane.run(worker_thread) for _ in range(150)]
+
+    assert in_thread.index(False) == 99
+    assert sum(in_thread) == 99
+
+
+async def test_work_that_is_known_to_be_slow_is_done_aside(wary_lane):
+    done = asyncio.get_running_loop().create_future()
+    wary_lane.submit(worker_thread, lambda result, _error: done.set_result(result), aside=True)
+
+    assert await done

@@ -15,6 +15,7 @@ from vespera.infrastructure.persistence.file_lock import FileLock
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.pinned_file import PinnedFile
 from vespera.infrastructure.persistence.statements import Statement, Write
+from vespera.infrastructure.persistence.write_ahead_log import WriteAheadLog
 from vespera.infrastructure.persistence.writer import Writer, commit_batch
 
 INSERT = Statement("INSERT INTO notes VALUES (?, ?)", expects=1)
@@ -28,7 +29,7 @@ def note(number, text="a note"):
 
 @pytest.fixture
 def connection():
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
     yield connection
     connection.close()
@@ -38,7 +39,7 @@ def connection():
 async def writer(connection):
     lane = Lane(name="writer", inline=True, patience=0)
     await lane.open(lambda: connection)
-    return Writer(lane, FileLock(None), PinnedFile(None), "notes.db")
+    return Writer(lane, FileLock(None), PinnedFile(None), WriteAheadLog(None), "notes.db")
 
 
 def stored(connection):
@@ -226,7 +227,7 @@ class StubbornLane(Lane):
         self._connection = connection
         self.jobs = []
 
-    def submit(self, work, done, given_up):
+    def submit(self, work, done, given_up, *, aside=False):
         self.jobs.append((work, done))
         self.given_up = given_up
 
@@ -257,7 +258,7 @@ def lane(connection):
 
 @pytest.fixture
 def slow_writer(lane):
-    return Writer(lane, FileLock(None), PinnedFile(None), "notes.db")
+    return Writer(lane, FileLock(None), PinnedFile(None), WriteAheadLog(None), "notes.db")
 
 
 async def sent(lane, awaitable):
@@ -431,3 +432,30 @@ async def test_draining_waits_for_all_that_was_handed_over(lane, slow_writer):
 
 async def test_draining_an_idle_writer_returns_at_once(slow_writer):
     await slow_writer.drain()
+
+
+class TroubledLog(WriteAheadLog):
+    """Always long, and on a disk that cannot shorten it."""
+
+    is_long = True
+
+    def __init__(self):
+        super().__init__(None)
+
+    def move(self, connection):
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+async def test_a_log_that_cannot_be_moved_is_told_of_and_the_commits_go_on(connection, caplog):
+    lane = Lane(name="writer", inline=True, patience=0)
+    await lane.open(lambda: connection)
+    writer = Writer(lane, FileLock(None), PinnedFile(None), TroubledLog(), "notes.db")
+
+    for number in range(3):
+        await writer.commit([note(number)])
+    rows = await lane.run(stored)
+    await lane.close()
+
+    assert rows == [0, 1, 2]
+    assert "not moved into the database" in caplog.text
+    assert "disk I/O error" in caplog.text
