@@ -14,6 +14,7 @@
     |   |-- StepFailed                  a step raised, after its last retry
     |   |-- NonDeterministicTask        a replay asked for other steps than were recorded
     |   |-- UnprovenCompletion          what the task says of files is not what the disk says
+    |   |-- CrashLimitReached           the task's worker died in the middle of it, again and again
     |   |-- TaskTimedOut                the task or one of its steps took too long
     |   |-- CancelledInside             what the task or a step awaited had been cancelled elsewhere
     |   |-- EngineStopped               the container was cleaned up while somebody waited
@@ -147,6 +148,10 @@ class NonDeterministicTask(TaskError):
 
 class UnprovenCompletion(TaskError):
     """What the task says of files is not what the disk says."""
+
+
+class CrashLimitReached(TaskError):
+    """The task's worker died in the middle of it, again and again; it is not tried once more."""
 
 
 class TaskTimedOut(TaskError, TimeoutError):

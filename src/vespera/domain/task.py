@@ -50,6 +50,10 @@ ALLOWED: Mapping[TaskStatus, frozenset[TaskStatus]] = {
 FINISHED = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
 
 
+SUSPICIOUS = 2
+"""After so many crashes in a row a task is run alone: it may be what kills its worker."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOutcome:
     """What a specialist hands back, or what an outside worker says when signing a task off.
@@ -107,8 +111,9 @@ class Task:
 
     ``payload`` and ``outcome`` are encoded values. ``version`` changes with every change of the
     task, ``attempt`` with every claim (it is the fence), ``failures`` with every failed attempt
-    (it is the retry budget and the steps' epoch; a crash is not a failure). ``blockers`` counts
-    the dependencies that are not completed yet. ``error`` is the last failure or refusal.
+    (it is the retry budget and the steps' epoch; a crash is not a failure), ``crashes`` with every
+    attempt whose worker died or fell silent, until a step is recorded. ``blockers`` counts the
+    dependencies that are not completed yet. ``error`` is the last failure or refusal.
     """
 
     id: TaskId
@@ -130,6 +135,7 @@ class Task:
     version: int = 1
     attempt: int = 0
     failures: int = 0
+    crashes: int = 0
     blockers: int = 0
     owner: OwnerId | None = None
     lease_until: datetime | None = None

@@ -107,9 +107,19 @@ class TaskQueue(Protocol):
     async def claim_ready(
         self, *, owner: OwnerId, now: datetime, lease_until: datetime, limit: int
     ) -> Sequence[Task]:
-        """Begin an attempt of up to ``limit`` pending tasks that have no blockers and are due,
-        highest priority first, then oldest first.
+        """Begin an attempt of up to ``limit`` pending tasks that have no blockers, are due, and are
+        not suspicious, highest priority first, then oldest first.
         """
+        ...
+
+    async def has_suspects(self, *, now: datetime) -> bool:
+        """Whether a pending task without blockers is due that has crashed suspiciously often."""
+        ...
+
+    async def claim_suspect(
+        self, *, owner: OwnerId, now: datetime, lease_until: datetime
+    ) -> Task | None:
+        """Begin an attempt of the oldest of these tasks."""
         ...
 
     async def claim(
@@ -131,7 +141,9 @@ class TaskQueue(Protocol):
         ...
 
     async def take_back(self, *, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
-        """Make running tasks whose lease has run out, or whose owner is dead, pending again."""
+        """Make running tasks whose lease has run out, or whose owner is dead, pending again, and
+        count it as a crash.
+        """
         ...
 
     async def next_due(self) -> datetime | None:
@@ -150,7 +162,8 @@ class StepRepository(Protocol):
         self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
     ) -> None:
         """Remember a step (in place of the failure of an earlier epoch, if there is one), and
-        extend the lease if ``lease_until`` is given. A transaction of its own, also inside a unit.
+        extend the lease if ``lease_until`` is given, which also sets back the task's ``crashes``. A
+        transaction of its own, also inside a unit.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.

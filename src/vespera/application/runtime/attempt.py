@@ -18,7 +18,7 @@ from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision, interrupted
 from vespera.application.runtime.tracked_files import FileWork, TaskFiles
-from vespera.domain.errors import LeaseLost, NonDeterministicTask, StorageError
+from vespera.domain.errors import CrashLimitReached, LeaseLost, NonDeterministicTask, StorageError
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OwnerId
 from vespera.domain.step import StepRecord
@@ -41,6 +41,7 @@ class AttemptRunner:
     supervision: Supervision
     files: FileWork
     lease: timedelta
+    crash_limit: int | None
 
     async def run(self, task: Task, owner: OwnerId) -> Signed:
         """Work on ``task``, which ``owner`` holds, until the attempt has an end.
@@ -56,6 +57,8 @@ class AttemptRunner:
         """
         if not self.specialists.knows(task.specialist_type):
             return Signed(await self._save(task.assign(self._now())))
+        if self.crash_limit is not None and task.crashes >= self.crash_limit:
+            return Signed(await self._given_up(task))
         try:
             returned, untouched = await self._work(task, owner)
             outcome = self.outcomes.encode(returned)
@@ -107,6 +110,16 @@ class AttemptRunner:
             return (), ()
         records = await self.steps.of_task(task.id)
         return records, await self.files.operations.of_task(task.id)
+
+    async def _given_up(self, task: Task) -> Task:
+        """A task that kills whoever works on it fails, so that all others can be worked on."""
+        error = CrashLimitReached(
+            f"Task {task.id!r} ({task.title}) was under way {task.crashes} times when its worker"
+            " died or fell silent, and no step of it was recorded in between; its handler was not"
+            " called again. Find out what it does to the process, and create it anew."
+        )
+        logger.error("%s", error)
+        return await self._save(task.fail(failure_of(error), self._now()))
 
     async def _failed(self, task: Task, error: BaseException) -> Task:
         now, failures = self._now(), task.failures + 1

@@ -114,6 +114,17 @@ class Engine:
             owner=self.owner, now=now, lease_until=now + self.lease, limit=limit
         )
 
+    async def has_suspects(self) -> bool:
+        """Whether a task is due that has to be run alone."""
+        return await self._queue.has_suspects(now=self._clock.now())
+
+    async def claim_suspect(self) -> Task | None:
+        """Claim the oldest task that has to be run alone."""
+        now = self._clock.now()
+        return await self._queue.claim_suspect(
+            owner=self.owner, now=now, lease_until=now + self.lease
+        )
+
     async def take_back(self) -> None:
         """Make the tasks of dead workers, and those whose lease has run out, pending again."""
         others = set(await self._queue.owners()) - {self._owner}

@@ -45,7 +45,7 @@ class StepLog:
         self._fresh: list[str] = []
         self._reopened: dict[Key, int] = {}
         self._lease = lease
-        self._extend_at = clock.now() + lease / 3
+        self._extend_at = clock.now() + (timedelta() if task.crashes else lease / 3)
 
     def ask(self, name: str) -> tuple[Key, StepRecord | None]:
         """The key of this request for step ``name``, and its record if it is to be replayed."""

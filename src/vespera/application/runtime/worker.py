@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +13,7 @@ from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.sign_off import Signed
 from vespera.domain.errors import EngineStopped, StorageError
+from vespera.domain.task import Task
 
 logger = logging.getLogger("vespera")
 AFTER_TROUBLE = timedelta(seconds=1)
@@ -20,7 +21,8 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Worker:
-    """Runs ready tasks in the background, up to ``concurrency`` at a time.
+    """Runs ready tasks in the background, up to ``concurrency`` at a time; a task that has crashed
+    suspiciously often is run before others, and alone, so that it takes none of them with it.
 
     It works once it is told to ``keep_working``, and while somebody holds it ``engaged``. ``poll``
     is the longest it goes without looking for what other processes have put into the database or
@@ -50,6 +52,7 @@ class Worker:
         self._rested = asyncio.Event()
         self._failure: Exception | None = None
         self._take_back_at = LONG_AGO
+        self._suspects = False
 
     @property
     def started(self) -> bool:
@@ -157,10 +160,11 @@ class Worker:
         if now >= self._take_back_at:
             self._take_back_at = now + self._engine.lease / 3
             await self._engine.take_back()
+            self._suspects = await self._engine.has_suspects()
         free = self._concurrency - len(self._active)
-        if free <= 0:
+        if free <= 0 or (self._suspects and self._active):
             return self._longest  # the end of an attempt is news
-        claimed = await self._engine.claim_ready(free)
+        claimed = await self._claim(free)
         for task in claimed:
             handle = self._engine.begin(task, kept=True)
             self._active.add(handle)
@@ -168,6 +172,17 @@ class Worker:
         pause = None if claimed else await self._pause()
         self._failure = None
         return pause
+
+    async def _claim(self, free: int) -> Collection[Task]:
+        if not self._suspects:
+            ready = await self._engine.claim_ready(free)
+            if ready or self._active:
+                return ready
+        expected, suspect = self._suspects, await self._engine.claim_suspect()
+        self._suspects = suspect is not None
+        if suspect is not None:
+            return [suspect]
+        return await self._engine.claim_ready(free) if expected else ()
 
     async def _pause(self) -> timedelta:
         """Until something is due, or somebody else's lease may have run out."""

@@ -102,6 +102,7 @@ class Container(BaseContainer):
         durability: ``"full"`` (survives a power cut) or ``"normal"`` (survives a crash).
         concurrency: how many tasks the worker runs at a time, 1 or more.
         lease_seconds: how long a task stays with a worker that is not heard of.
+        crash_limit: after how many crashes in a row a task fails; None: never.
         payload_limit: bytes of one stored value, 1 or more.
 
     Extend it by subclassing: give ``specialists`` anew, add providers, replace providers.
@@ -113,6 +114,7 @@ class Container(BaseContainer):
         "durability": "full",
         "concurrency": 10,
         "lease_seconds": 30.0,
+        "crash_limit": 10,
         "payload_limit": 1024 * 1024,
     }
     config = providers.Configuration(strict=True)
@@ -129,6 +131,8 @@ class Container(BaseContainer):
         check_workspace(given.workspace())
         whole_number_of(given.concurrency(), "concurrency", least=1, most=LARGEST_WHOLE)
         whole_number_of(given.payload_limit(), "payload_limit", least=1, most=LARGEST_WHOLE)
+        if given.crash_limit() is not None:
+            whole_number_of(given.crash_limit(), "crash_limit", least=1, most=LARGEST_WHOLE)
         number_of(
             given.lease_seconds(),
             "lease_seconds",
@@ -218,6 +222,7 @@ class Container(BaseContainer):
         supervision=supervision,
         files=file_work,
         lease=lease,
+        crash_limit=config.crash_limit,
     )
     engine = Service(
         Engine,

@@ -8,12 +8,14 @@ import sqlalchemy as sa
 from vespera.domain.errors import LeaseLost
 from vespera.domain.step import Fence
 from vespera.infrastructure.persistence.statements import Write, compiled
-from vespera.infrastructure.persistence.tables import RUNNING, tasks
+from vespera.infrastructure.persistence.tables import NONE, RUNNING, tasks
 from vespera.infrastructure.persistence.values import to_micros
 
 
 def must_hold(fence: Fence, *, lease_until: datetime | None = None) -> Write:
-    """A write that refuses its unit unless the task is held; extends the lease if asked to."""
+    """A write that refuses its unit unless the task is held; extends the lease if asked to, and
+    forgets the crashes then: there is progress.
+    """
     held = (fence.task_id, fence.attempt, fence.owner)
     refusal = partial(_lost, fence)
     if lease_until is None:
@@ -37,7 +39,7 @@ _HELD = sa.and_(
 _NAMES = ("task", "held_attempt", "held_by")
 _HOLDS = compiled(sa.select(tasks.c.id).where(_HELD), *_NAMES, expects=1, returns=True)
 _EXTEND = compiled(
-    sa.update(tasks).where(_HELD).values(lease_until=sa.bindparam("new_lease")),
+    sa.update(tasks).where(_HELD).values(lease_until=sa.bindparam("new_lease"), crashes=NONE),
     "new_lease",
     *_NAMES,
     expects=1,

@@ -32,7 +32,8 @@ class SqlStepRepository:
         self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
     ) -> None:
         """Remember a step (in place of the failure of an earlier epoch, if there is one), and
-        extend the lease if ``lease_until`` is given. A transaction of its own, also inside a unit.
+        extend the lease if ``lease_until`` is given, which also sets back the task's ``crashes``. A
+        transaction of its own, also inside a unit.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.

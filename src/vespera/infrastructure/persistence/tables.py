@@ -7,6 +7,8 @@ large columns come last, so that reading the small ones does not touch them.
 
 import sqlalchemy as sa
 
+from vespera.domain.task import SUSPICIOUS
+
 metadata = sa.MetaData()
 
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
@@ -30,6 +32,7 @@ tasks = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("attempt", sa.BigInteger, nullable=False),
     sa.Column("failures", sa.BigInteger, nullable=False),
+    sa.Column("crashes", sa.BigInteger, nullable=False),
     sa.Column("owner", sa.Text),
     sa.Column("lease_until", sa.BigInteger),
     sa.Column("run_after", sa.BigInteger),
@@ -52,6 +55,11 @@ tasks = sa.Table(
 )
 _READY = (tasks.c.status == PENDING) & (tasks.c.blockers == NONE)
 sa.Index("tasks_ready", tasks.c.priority.desc(), tasks.c.id, sqlite_where=_READY)
+sa.Index(
+    "tasks_suspicious",
+    tasks.c.id,
+    sqlite_where=_READY & (tasks.c.crashes >= sa.literal_column(str(SUSPICIOUS))),
+)
 sa.Index(
     "tasks_delayed",
     tasks.c.run_after,

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from vespera.domain.ids import OwnerId, TaskId
-from vespera.domain.task import Task
+from vespera.domain.task import SUSPICIOUS, Task
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import Row, Rows, Statement, Write, compiled
 from vespera.infrastructure.persistence.tables import ASSIGNED, NONE, ONE, PENDING, RUNNING, tasks
@@ -23,8 +23,8 @@ class SqlTaskQueue:
     async def claim_ready(
         self, *, owner: OwnerId, now: datetime, lease_until: datetime, limit: int
     ) -> Sequence[Task]:
-        """Begin an attempt of up to ``limit`` pending tasks that have no blockers and are due,
-        highest priority first, then oldest first.
+        """Begin an attempt of up to ``limit`` pending tasks that have no blockers, are due, and are
+        not suspicious, highest priority first, then oldest first.
         """
         moment = to_micros(now)
         rows = await self._commit(
@@ -32,6 +32,18 @@ class SqlTaskQueue:
         )
         claimed = [task_from_row(row) for row in rows]
         return sorted(claimed, key=lambda task: (-task.priority, task.id))
+
+    async def has_suspects(self, *, now: datetime) -> bool:
+        """Whether a pending task without blockers is due that has crashed suspiciously often."""
+        return bool(await self._database.read(_SUSPECT.sql, (to_micros(now),)))
+
+    async def claim_suspect(
+        self, *, owner: OwnerId, now: datetime, lease_until: datetime
+    ) -> Task | None:
+        """Begin an attempt of the oldest of these tasks."""
+        moment = to_micros(now)
+        rows = await self._commit(_CLAIM_SUSPECT, (owner, to_micros(lease_until), moment, moment))
+        return task_from_row(rows[0]) if rows else None
 
     async def claim(
         self, task_id: TaskId, *, owner: OwnerId, now: datetime, lease_until: datetime
@@ -61,7 +73,9 @@ class SqlTaskQueue:
         return [OwnerId(row[0]) for row in await self._database.read(_OWNERS.sql)]
 
     async def take_back(self, *, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
-        """Make running tasks whose lease has run out, or whose owner is dead, pending again."""
+        """Make running tasks whose lease has run out, or whose owner is dead, pending again, and
+        count it as a crash.
+        """
         moment = to_micros(now)
         writes = [Write(_TAKE_BACK_EXPIRED, (moment, moment))]
         writes += [Write(_TAKE_BACK_OF, (moment, owner)) for owner in dead]
@@ -92,9 +106,11 @@ _BEGIN_ATTEMPT = (
     )
     .returning(tasks)
 )
+_SUSPICIOUS: sa.ColumnElement[int] = sa.literal_column(str(SUSPICIOUS))
+_IS_DUE = tasks.c.run_after.is_(None) | (tasks.c.run_after <= sa.bindparam("due"))
 _DUE = (
     sa.select(tasks.c.id)
-    .where(_READY, tasks.c.run_after.is_(None) | (tasks.c.run_after <= sa.bindparam("due")))
+    .where(_READY, _IS_DUE, tasks.c.crashes < _SUSPICIOUS)
     .order_by(tasks.c.priority.desc(), tasks.c.id)
     .limit(sa.bindparam("how_many"))
     .offset(NONE)
@@ -106,6 +122,22 @@ _CLAIM_READY = compiled(
     "now",
     "due",
     "how_many",
+    returns=True,
+)
+_OLDEST_SUSPECT = (
+    sa.select(tasks.c.id)
+    .where(_READY, _IS_DUE, tasks.c.crashes >= _SUSPICIOUS)
+    .order_by(tasks.c.id)
+    .limit(ONE)
+    .offset(NONE)
+)
+_SUSPECT = compiled(_OLDEST_SUSPECT, "due")
+_CLAIM_SUSPECT = compiled(
+    _BEGIN_ATTEMPT.where(tasks.c.id.in_(_OLDEST_SUSPECT)),
+    "new_owner",
+    "new_lease",
+    "now",
+    "due",
     returns=True,
 )
 _CLAIM = compiled(
@@ -148,6 +180,7 @@ _MAKE_PENDING = (
     .values(
         status=PENDING,
         version=tasks.c.version + ONE,
+        crashes=tasks.c.crashes + ONE,
         owner=sa.null(),
         lease_until=sa.null(),
         updated_at=sa.bindparam("now"),

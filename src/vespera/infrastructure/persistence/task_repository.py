@@ -71,7 +71,7 @@ class SqlTaskRepository:
     async def save(self, task: Task) -> None:
         """Store what one transition changed, in place of the version before it.
 
-        What is given at creation stays as it is, and ``blockers`` are counted by the database.
+        What is given at creation stays as it is; the database counts ``blockers`` and ``crashes``.
 
         Raises:
             StaleTask: the stored version is not the one before ``task.version``.
@@ -171,6 +171,7 @@ def _to_row(task: Task) -> Row:
         task.version,
         task.attempt,
         task.failures,
+        task.crashes,
         task.owner,
         to_micros_if_any(task.lease_until),
         to_micros_if_any(task.run_after),

@@ -25,6 +25,7 @@ TASK_FIELDS = (
     "priority",
     "attempt",
     "failures",
+    "crashes",
     "blockers",
     "created_at",
     "updated_at",

@@ -103,3 +103,15 @@ async def test_a_failure_of_the_same_epoch_is_not_replaced(steps, step):
         await steps.record(step, FENCE)
 
     assert list(await steps.of_task("t1")) == [failed]
+
+
+async def test_recording_with_a_lease_forgets_the_crashes(steps, step, tasks, running, later):
+    await tasks.add(running("t2", crashes=3))
+    fence = replace(FENCE, task_id="t2")
+    mine = replace(step, task_id="t2")
+    await steps.record(mine, fence)
+    assert (await tasks.get("t2")).crashes == 3
+
+    await steps.record(replace(mine, occurrence=2), fence, lease_until=later)
+
+    assert (await tasks.get("t2")).crashes == 0

@@ -27,6 +27,7 @@ def _create_tasks() -> None:
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("attempt", sa.BigInteger, nullable=False),
         sa.Column("failures", sa.BigInteger, nullable=False),
+        sa.Column("crashes", sa.BigInteger, nullable=False),
         sa.Column("owner", sa.Text),
         sa.Column("lease_until", sa.BigInteger),
         sa.Column("run_after", sa.BigInteger),
@@ -54,6 +55,9 @@ def _create_task_indexes() -> None:
     ready = "status = 'pending' AND blockers = 0"
     op.create_index(
         "tasks_ready", "tasks", [sa.text("priority DESC"), "id"], sqlite_where=sa.text(ready)
+    )
+    op.create_index(
+        "tasks_suspicious", "tasks", ["id"], sqlite_where=sa.text(f"{ready} AND crashes >= 2")
     )
     op.create_index(
         "tasks_delayed",
