@@ -7,6 +7,7 @@ from os import PathLike, fspath
 from typing import Any, ClassVar
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
+from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.files import FileStore
@@ -43,6 +44,7 @@ from vespera.infrastructure.di.base import BaseContainer, Provider, Service, pro
 from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.owners import LockFileOwners
+from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.lane import Lane
@@ -154,6 +156,9 @@ class Container(BaseContainer):
         LocalFileStore, config.workspace, threads, database=database.provided.path
     )
     owners: Provider[Owners] = providers.Singleton(owners_beside, database)
+    care: Provider[DatabaseCare] = providers.Singleton(
+        SqliteDatabaseCare, config.database_url, durability=config.durability
+    )
 
     # What is kept.
     unit_of_work: Provider[UnitOfWork] = providers.Singleton(SqlUnitOfWork, database)

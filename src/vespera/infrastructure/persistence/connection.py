@@ -26,10 +26,15 @@ class Opening:
     patience: float
 
     @property
+    def needs_turns(self) -> bool:
+        """Whether this SQLite can damage a file that several processes write to."""
+        return self.location.path is not None and sqlite3.sqlite_version_info < _WAL_BUG_FIXED
+
+    @property
     def lock_path(self) -> Path | None:
         """The lock file by which writers take turns, where SQLite itself needs that help."""
         path = self.location.path
-        if path is None or sqlite3.sqlite_version_info >= _WAL_BUG_FIXED:
+        if path is None or not self.needs_turns:
             return None
         return path.with_name(path.name + ".lock")
 

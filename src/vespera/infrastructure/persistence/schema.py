@@ -42,7 +42,7 @@ def prepare_file(connection: sqlite3.Connection, *, path: str, lock: FileLock) -
         DatabaseTooNew: a newer version of Vespera wrote it.
         sqlite3.Error: it is damaged, locked, or cannot be written.
     """
-    if _revision_of(connection, path) == REVISIONS[-1] and _journal_mode(connection) == "wal":
+    if revision_of(connection, path) == REVISIONS[-1] and _journal_mode(connection) == "wal":
         _refuse_missing_tables(connection, path)
         return
     with lock.held():
@@ -55,6 +55,35 @@ def prepare_file(connection: sqlite3.Connection, *, path: str, lock: FileLock) -
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def revision_of(connection: sqlite3.Connection, path: str) -> str:
+    """The schema revision of the file, "" if it has none yet. Nothing is changed.
+
+    Raises:
+        DatabaseCorrupt: the file belongs to another program, or lacks its revision.
+        DatabaseTooNew: a newer version of Vespera wrote it.
+    """
+    # In this order: what another process creates in between must not look like a foreign file.
+    has_tables = _has_tables(connection)
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application_id != APPLICATION_ID and (has_tables or application_id != 0):
+        raise DatabaseCorrupt(
+            f"{path}: this is a SQLite database of another program; it was left untouched. Choose"
+            " another file."
+        )
+    if not has_tables:
+        return ""
+    if "alembic_version" not in _tables(connection):
+        raise _damaged(path, "it lacks alembic_version, which says of what version it is")
+    revision = _stamp(connection)
+    if revision and revision not in REVISIONS:
+        raise DatabaseTooNew(
+            f"{path}: a newer version of Vespera wrote this file (schema {revision}; this version"
+            f" knows {REVISIONS[-1]}); it was left untouched. Upgrade Vespera, or choose another"
+            " file."
+        )
+    return revision
 
 
 def prepare_memory(connection: sqlite3.Connection) -> None:
@@ -81,7 +110,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 def _bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
     """Within a transaction that no other process can be in; another may just have done it."""
-    revision = _revision_of(connection, path)
+    revision = revision_of(connection, path)
     if revision == "" and not _has_tables(connection):
         create_tables(connection)
     elif revision != REVISIONS[-1]:
@@ -102,30 +131,6 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
         raise _damaged(
             path, f"its tables are not those of the version it is of ({error})"
         ) from error
-
-
-def _revision_of(connection: sqlite3.Connection, path: str) -> str:
-    """The schema revision of the file, "" if it has none yet."""
-    # In this order: what another process creates in between must not look like a foreign file.
-    has_tables = _has_tables(connection)
-    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-    if application_id != APPLICATION_ID and (has_tables or application_id != 0):
-        raise DatabaseCorrupt(
-            f"{path}: this is a SQLite database of another program; it was left untouched. Choose"
-            " another file."
-        )
-    if not has_tables:
-        return ""
-    if "alembic_version" not in _tables(connection):
-        raise _damaged(path, "it lacks alembic_version, which says of what version it is")
-    revision = _stamp(connection)
-    if revision and revision not in REVISIONS:
-        raise DatabaseTooNew(
-            f"{path}: a newer version of Vespera wrote this file (schema {revision}; this version"
-            f" knows {REVISIONS[-1]}); it was left untouched. Upgrade Vespera, or choose another"
-            " file."
-        )
-    return revision
 
 
 def _stamp(connection: sqlite3.Connection) -> str:

@@ -8,8 +8,9 @@ import click
 
 import vespera
 from vespera.domain.task import TaskStatus
+from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
-from vespera.interfaces.cli.options import output, storage, text
+from vespera.interfaces.cli.options import output, settings_of, storage, text
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,7 +47,7 @@ def run(
         from vespera.interfaces.cli.rendering import show_result, succeeded
         from vespera.interfaces.cli.running import run_program
 
-        settings = _settings(database_url, workspace)
+        settings = settings_of(database_url, workspace)
         if concurrency is not None:
             settings["concurrency"] = concurrency
         value = _input(given)
@@ -85,7 +86,7 @@ def list_tasks(
     with one_line_errors(debug=debug):
         from vespera.interfaces.cli import reading, rendering
 
-        settings = _settings(database_url, workspace)
+        settings = settings_of(database_url, workspace)
         query = reading.list_tasks(status, specialist_type, after, limit)
         rendering.show_page(reading.ask(settings, query), as_json=as_json)
 
@@ -101,7 +102,7 @@ def show_task(
     with one_line_errors(debug=debug):
         from vespera.interfaces.cli import reading, rendering
 
-        settings = _settings(database_url, workspace)
+        settings = settings_of(database_url, workspace)
         rendering.show_task(reading.ask(settings, reading.show_task(task_id)), as_json=as_json)
 
 
@@ -121,17 +122,13 @@ def verify(
     with one_line_errors(debug=debug):
         from vespera.interfaces.cli import reading, rendering
 
-        findings = reading.ask(_settings(database_url, workspace), reading.findings_of(some_id))
+        findings = reading.ask(settings_of(database_url, workspace), reading.findings_of(some_id))
         rendering.show_findings(findings, as_json=as_json)
         if not all(finding.passes for finding in findings):
             sys.exit(1)
 
 
-def _settings(database_url: str | None, workspace: Path) -> dict[str, object]:
-    root = workspace.absolute()
-    if database_url is None:
-        database_url = str(root / ".vespera" / "vespera.db")  # a URL would need escaping
-    return {"database_url": database_url, "workspace": str(root)}
+app.add_command(db)
 
 
 def _input(given: str | None) -> object:

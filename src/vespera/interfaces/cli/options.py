@@ -42,3 +42,17 @@ def output(command: Command) -> Command:
     as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
     debug = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
     return as_json(debug(command))
+
+
+def agreement(command: Command) -> Command:
+    """The option that answers the question before something is destroyed."""
+    yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+    return yes(command)
+
+
+def settings_of(database_url: str | None, workspace: Path) -> dict[str, object]:
+    """The container's settings for what ``storage`` was given."""
+    root = workspace.absolute()
+    if database_url is None:
+        database_url = str(root / ".vespera" / "vespera.db")  # a URL would need escaping
+    return {"database_url": database_url, "workspace": str(root)}

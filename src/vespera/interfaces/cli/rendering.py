@@ -49,25 +49,25 @@ def succeeded(result: object) -> bool:
 def show_result(result: object, *, as_json: bool) -> None:
     """Print what a program's `main` returned; nothing for None."""
     if as_json:
-        _print_json(result)
+        print_json(result)
     elif isinstance(result, TaskResult):
-        _print(_task_result(result))
+        print_lines(_task_result(result))
     elif isinstance(result, list | tuple):
         for item in result:
             show_result(item, as_json=False)
     elif isinstance(result, Mapping):
-        _print(*_aligned([(f"{key}:", _short(value)) for key, value in result.items()]))
+        print_lines(*aligned([(f"{key}:", _short(value)) for key, value in result.items()]))
     elif result is not None:
-        _print(str(result))
+        print_lines(str(result))
 
 
 def show_page(page: TaskPage, *, as_json: bool) -> None:
     """Print a list of tasks, and how to see those that follow."""
     if as_json:
-        _print_json({"tasks": [_task_form(task) for task in page.tasks], "more": page.more})
+        print_json({"tasks": [_task_form(task) for task in page.tasks], "more": page.more})
         return
     rows = [(task.id, task.status, task.specialist_type, task.title) for task in page.tasks]
-    _print(*_aligned([("ID", "STATUS", "TYPE", "TITLE"), *rows]))
+    print_lines(*aligned([("ID", "STATUS", "TYPE", "TITLE"), *rows]))
     if page.more:
         click.echo(f"more: vespera task list --after {page.tasks[-1].id}", err=True)
 
@@ -75,9 +75,9 @@ def show_page(page: TaskPage, *, as_json: bool) -> None:
 def show_task(details: TaskDetails, *, as_json: bool) -> None:
     """Print all that is known of a task."""
     if as_json:
-        _print_json(_details_form(details))
+        print_json(_details_form(details))
         return
-    _print(*_aligned(_facts(details)))
+    print_lines(*aligned(_facts(details)))
     _print_section("waits for", [(t.id, t.status, t.title) for t in details.dependencies])
     _print_section("steps", [_step_row(step) for step in details.steps])
     _print_section("files", [_finding_row(finding) for finding in details.findings])
@@ -88,18 +88,18 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
     refused = [finding for finding in findings if not finding.passes]
     if as_json:
         forms = [_finding_form(finding) for finding in findings]
-        _print_json({"verified": not refused, "refused": len(refused), "findings": forms})
+        print_json({"verified": not refused, "refused": len(refused), "findings": forms})
         return
     for finding in refused:
         of_task = f" [task {finding.task_id}]" if finding.task_id else ""
-        _print(
+        print_lines(
             f"{finding.path}: {finding.verdict}: {finding.reason}"
             f" ({finding.kind} {finding.operation_id}){of_task}"
         )
     if refused:
-        _print(f"{len(refused)} of {_counted(len(findings))} refused")
+        print_lines(f"{len(refused)} of {_counted(len(findings))} refused")
     else:
-        _print(f"{_counted(len(findings))} verified")
+        print_lines(f"{_counted(len(findings))} verified")
 
 
 def _counted(operations: int) -> str:
@@ -205,17 +205,19 @@ def _json_form(value: object) -> object:
     return str(value)
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Print the value as JSON; what has no better form in JSON is its text."""
     click.echo(json.dumps(_json_form(value), indent=2, allow_nan=False))
 
 
 def _print_section(title: str, rows: Iterable[Sequence[str]]) -> None:
-    lines = _aligned(rows)
+    lines = aligned(rows)
     if lines:
-        _print("", title, *(f"  {line}" for line in lines))
+        print_lines("", title, *(f"  {line}" for line in lines))
 
 
-def _print(*lines: str) -> None:
+def print_lines(*lines: str) -> None:
+    """Print lines, with everything escaped that a terminal would not show as a character."""
     for line in lines:
         click.echo(printable(line))
 
@@ -224,7 +226,7 @@ def _short(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(_json_form(value), ensure_ascii=False)
 
 
-def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
     """The rows as lines, each cell on one line and each column as wide as its widest cell."""
     cells = [
         [printable(cell).replace("\n", " ").replace("\t", " ") for cell in row] for row in rows
