@@ -76,10 +76,15 @@ class LockFileOwners:
         """Those of the owners that are known to be dead."""
         return {owner for owner in owners if owner in self._left or self._is_abandoned(owner)}
 
+    def strangers(self, owners: Collection[OwnerId]) -> Collection[OwnerId]:
+        """Those of the owners that are not of this boot of this machine."""
+        return {owner for owner in owners if not self._is_of_this_host(owner)}
+
+    def _is_of_this_host(self, owner: OwnerId) -> bool:
+        return re.fullmatch(rf"{re.escape(self._host)}-[0-9a-f]{{16}}", owner) is not None
+
     def _is_abandoned(self, owner: OwnerId) -> bool:
-        if self._directory is None or owner in self._held:
-            return False
-        if not re.fullmatch(rf"{re.escape(self._host)}-[0-9a-f]{{16}}", owner):
+        if self._directory is None or owner in self._held or not self._is_of_this_host(owner):
             return False
         return _is_there_unlocked(self._directory / owner)
 

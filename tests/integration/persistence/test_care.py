@@ -281,26 +281,32 @@ class TestCompacting:
 
 
 class TestFacts:
-    async def test_a_file_is_told_with_its_revision(self, care, filled):
-        facts = await care.facts()
+    def test_a_file_is_told_without_a_look_at_it(self, care, path):
+        facts = care.facts()
 
-        assert (facts.path, facts.revision, facts.newest) == (str(filled), NEWEST, NEWEST)
+        assert (facts.path, facts.newest) == (str(path), NEWEST)
         assert (facts.sqlite, facts.durability) == (sqlite3.sqlite_version, "full")
         assert facts.takes_turns == (sqlite3.sqlite_version_info < (3, 51, 3))
-
-    async def test_a_file_that_is_not_there_is_not_made(self, care, path):
-        assert (await care.facts()).revision is None
         assert not path.exists()
 
-    async def test_memory_has_no_path_and_needs_no_turns(self):
-        facts = await SqliteDatabaseCare(":memory:").facts()
+    async def test_memory_has_no_path_needs_no_turns_and_has_no_revision(self):
+        care = SqliteDatabaseCare(":memory:")
 
-        assert (facts.path, facts.revision, facts.takes_turns) == (None, None, False)
+        assert (care.facts().path, care.facts().takes_turns) == (None, False)
+        assert await care.revision() is None
 
-    async def test_no_file_at_all_is_as_good_as_an_empty_one(self, care, path):
+    async def test_the_revision_is_that_of_the_file(self, care, filled):
+        assert await care.revision() == NEWEST
+
+        execute(filled, "DELETE FROM alembic_version")
+        assert await care.revision() == ""
+
+    async def test_without_a_file_or_in_an_empty_one_there_is_no_revision(self, care, path):
+        assert await care.revision() is None
+        assert not path.exists()
+
         path.touch()
-
-        assert (await care.facts()).revision is None
+        assert await care.revision() is None
 
 
 @pytest.mark.parametrize("verb", ["migrate", "check", "compact"])

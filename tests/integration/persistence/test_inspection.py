@@ -154,14 +154,18 @@ FAULTS = [
     (
         "blockers",
         "task 'd' is running, but waits for others",
-        "UPDATE tasks SET status = 'running', attempt = 1, owner = 'me', lease_until = 1"
-        " WHERE id = 'd'",
+        (
+            "UPDATE tasks SET status = 'running', attempt = 1, owner = 'me', lease_until = 1"
+            " WHERE id = 'd'"
+        ),
     ),
     (
         "attempt",
         "task 'f' is running, but no attempt at it was begun",
-        "UPDATE tasks SET status = 'running', owner = 'me', lease_until = 1, attempt = 0"
-        " WHERE id = 'f'",
+        (
+            "UPDATE tasks SET status = 'running', owner = 'me', lease_until = 1, attempt = 0"
+            " WHERE id = 'f'"
+        ),
     ),
     (
         "attempt",

@@ -8,19 +8,17 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseFacts:
-    """What can be told of the database without changing it.
+    """What is known of the database before anybody looks at it.
 
-    ``path`` is None for a database in memory. ``revision`` is that of the file's tables: None if
-    there is no file yet, "" if it has no tables yet; ``newest`` is that of this version of
-    Vespera. ``takes_turns``: writers of several processes take turns by a lock file, because
-    this SQLite needs it.
+    ``path`` is None for a database in memory. ``newest`` is the revision of the tables that this
+    version of Vespera works with. ``takes_turns``: writers of several processes take turns by a
+    lock file, because this SQLite needs it.
     """
 
     path: str | None
     sqlite: str
     takes_turns: bool
     durability: str
-    revision: str | None
     newest: str
 
 
@@ -80,13 +78,17 @@ class Compaction:
 class DatabaseCare(Protocol):
     """The database's keeper. It needs no started container, and starts none.
 
-    All but ``facts`` raise ``InvalidRequest`` for a database in memory, and ``StorageError`` where
-    the file is not there, or cannot be read or written; none of them makes a database. Whoever is
-    cancelled waits until the work under way has ended.
+    All but ``facts`` and ``revision`` raise ``InvalidRequest`` for a database in memory, and
+    ``StorageError`` where the file is not there, or cannot be read or written; none of them makes
+    a database. Work whose caller is cancelled is called off, and has ended when they return.
     """
 
-    async def facts(self) -> DatabaseFacts:
-        """What can be told without changing anything, also where there is no file.
+    def facts(self) -> DatabaseFacts:
+        """What is known without looking."""
+        ...
+
+    async def revision(self) -> str | None:
+        """The revision of the file's tables; "" if it has none yet, None if there is no file.
 
         Raises:
             StorageError: the file is damaged, of another program, or of a newer version.

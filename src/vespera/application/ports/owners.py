@@ -22,3 +22,9 @@ class Owners(Protocol):
         is not among them; its lease decides.
         """
         ...
+
+    def strangers(self, owners: Collection[OwnerId]) -> Collection[OwnerId]:
+        """Those of the owners of whom nothing can be told here: they are of another host, or of
+        an earlier start of this one.
+        """
+        ...

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any, ClassVar
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
@@ -11,6 +12,7 @@ from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.files import FileStore
+from vespera.application.ports.host import Host
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import (
     FileOperationRepository,
@@ -30,6 +32,7 @@ from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import FileWork
 from vespera.application.runtime.worker import Worker
+from vespera.application.usecases.examine_installation import ExamineInstallationUseCase
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.workflows.task_execution_workflow import (
@@ -42,6 +45,7 @@ from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.di.base import BaseContainer, Provider, Service, providers
 from vespera.infrastructure.files.local_file_store import LocalFileStore
+from vespera.infrastructure.host import LocalHost
 from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
@@ -59,10 +63,10 @@ POLL = timedelta(seconds=1)
 SHORTEST_LEASE = 0.001  # in seconds
 
 
-def owners_beside(database: AsyncDatabaseManager) -> LockFileOwners:
+def directory_of_owners(database: AsyncDatabaseManager) -> Path | None:
     """Owners of the tasks in a database file leave their locks beside it."""
     path = database.path
-    return LockFileOwners(None if path is None else path.with_name(f"{path.name}.owners"))
+    return None if path is None else path.with_name(f"{path.name}.owners")
 
 
 def poll_of(database: AsyncDatabaseManager) -> timedelta | None:
@@ -155,7 +159,9 @@ class Container(BaseContainer):
     files: Provider[FileStore] = Service(
         LocalFileStore, config.workspace, threads, database=database.provided.path
     )
-    owners: Provider[Owners] = providers.Singleton(owners_beside, database)
+    owners_directory = providers.Singleton(directory_of_owners, database)
+    owners: Provider[Owners] = providers.Singleton(LockFileOwners, owners_directory)
+    host: Provider[Host] = providers.Singleton(LocalHost, threads)
     care: Provider[DatabaseCare] = providers.Singleton(
         SqliteDatabaseCare, config.database_url, durability=config.durability
     )
@@ -188,6 +194,16 @@ class Container(BaseContainer):
         steps=steps,
         tracking=track_file_operations,
         plain=codec.provided.plain,
+    )
+
+    examine_installation = providers.Singleton(
+        ExamineInstallationUseCase,
+        host=host,
+        care=care,
+        owners=owners,
+        clock=clock,
+        owners_directory=owners_directory,
+        workspace=config.workspace,
     )
 
     # The machine room.

@@ -54,7 +54,7 @@ class SqliteDatabaseCare:
         """
         self._opening = Opening(location_of(url), "", durability, patience)
 
-    async def facts(self) -> DatabaseFacts:
+    def facts(self) -> DatabaseFacts:
         """See ``DatabaseCare.facts``."""
         path = self._opening.location.path
         return DatabaseFacts(
@@ -62,9 +62,13 @@ class SqliteDatabaseCare:
             sqlite=sqlite3.sqlite_version,
             takes_turns=self._opening.needs_turns,
             durability=self._opening.durability,
-            revision=None if path is None or not _is_there(path) else await self._revision(path),
             newest=REVISIONS[-1],
         )
+
+    async def revision(self) -> str | None:
+        """See ``DatabaseCare.revision``."""
+        path = self._opening.location.path
+        return await self._revision(path) if path is not None and _is_there(path) else None
 
     async def migrate(self) -> Migration:
         """See ``DatabaseCare.migrate``."""

@@ -10,7 +10,8 @@ import vespera
 from vespera.domain.task import TaskStatus
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
-from vespera.interfaces.cli.options import output, settings_of, storage, text
+from vespera.interfaces.cli.options import output, own_container, settings_of, storage, text
+from vespera.interfaces.cli.system import config, doctor
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,9 +71,11 @@ def task() -> None:
 )
 @click.option("--after", type=text, metavar="ID", help="Go on behind this task.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
+@own_container
 @output
 def list_tasks(
     *,
+    target: str | None,
     database_url: str | None,
     workspace: Path,
     status: TaskStatus | None,
@@ -85,33 +88,50 @@ def list_tasks(
     """List tasks, oldest first."""
     with one_line_errors(debug=debug):
         from vespera.interfaces.cli import reading, rendering
+        from vespera.interfaces.cli.programs import load_container
 
-        settings = settings_of(database_url, workspace)
+        settings, kind = settings_of(database_url, workspace), load_container(target)
         query = reading.list_tasks(status, specialist_type, after, limit)
-        rendering.show_page(reading.ask(settings, query), as_json=as_json)
+        rendering.show_page(reading.ask(settings, query, kind=kind), as_json=as_json)
 
 
 @task.command(name="show")
 @click.argument("task_id", type=text, metavar="ID")
 @storage
+@own_container
 @output
 def show_task(
-    *, task_id: str, database_url: str | None, workspace: Path, as_json: bool, debug: bool
+    *,
+    task_id: str,
+    database_url: str | None,
+    workspace: Path,
+    target: str | None,
+    as_json: bool,
+    debug: bool,
 ) -> None:
     """Show a task: payload, steps, file operations with verdicts, error."""
     with one_line_errors(debug=debug):
         from vespera.interfaces.cli import reading, rendering
+        from vespera.interfaces.cli.programs import load_container
 
-        settings = settings_of(database_url, workspace)
-        rendering.show_task(reading.ask(settings, reading.show_task(task_id)), as_json=as_json)
+        settings, kind = settings_of(database_url, workspace), load_container(target)
+        details = reading.ask(settings, reading.show_task(task_id), kind=kind)
+        rendering.show_task(details, as_json=as_json)
 
 
 @app.command()
 @click.argument("some_id", type=text, metavar="[ID]", required=False)
 @storage
+@own_container
 @output
 def verify(
-    *, some_id: str | None, database_url: str | None, workspace: Path, as_json: bool, debug: bool
+    *,
+    some_id: str | None,
+    database_url: str | None,
+    workspace: Path,
+    target: str | None,
+    as_json: bool,
+    debug: bool,
 ) -> None:
     """Check what tasks said of files against the disk.
 
@@ -121,14 +141,18 @@ def verify(
     """
     with one_line_errors(debug=debug):
         from vespera.interfaces.cli import reading, rendering
+        from vespera.interfaces.cli.programs import load_container
 
-        findings = reading.ask(settings_of(database_url, workspace), reading.findings_of(some_id))
+        settings, kind = settings_of(database_url, workspace), load_container(target)
+        findings = reading.ask(settings, reading.findings_of(some_id), kind=kind)
         rendering.show_findings(findings, as_json=as_json)
         if not all(finding.passes for finding in findings):
             sys.exit(1)
 
 
 app.add_command(db)
+app.add_command(doctor)
+app.add_command(config)
 
 
 def _input(given: str | None) -> object:

@@ -44,6 +44,17 @@ def output(command: Command) -> Command:
     return as_json(debug(command))
 
 
+def own_container(command: Command) -> Command:
+    """The option that says whose container is asked."""
+    container = click.option(
+        "--app",
+        "target",
+        metavar="PATH.py[:NAME]",
+        help="Ask the container of this file (default: Vespera's own).",
+    )
+    return container(command)
+
+
 def agreement(command: Command) -> Command:
     """The option that answers the question before something is destroyed."""
     yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")

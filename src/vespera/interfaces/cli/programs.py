@@ -39,6 +39,18 @@ def load(target: str) -> Program:
     return Program(_main(module, path), _container(module, path, name))
 
 
+def load_container(target: str | None) -> type[Container]:
+    """The container class of ``PATH.py`` or ``PATH.py:NAME``; without a target, Vespera's own.
+
+    Raises:
+        click.UsageError: there is no such file, or no such container.
+    """
+    if target is None:
+        return Container
+    path, name = _split(target)
+    return _container(_imported(path), path, name)
+
+
 def _split(target: str) -> tuple[Path, str | None]:
     before, _, name = target.rpartition(":")
     if before and name.isidentifier() and not Path(target).exists():

@@ -25,19 +25,33 @@ Question = Callable[[Container], Awaitable[Answer]]
 DONE = frozenset({TaskStatus.COMPLETED, TaskStatus.EXECUTED})
 
 
-def ask(settings: Mapping[str, object], question: Question[Answer]) -> Answer:
-    """The answer of a container that runs no tasks.
+def ask(
+    settings: Mapping[str, object],
+    question: Question[Answer],
+    *,
+    kind: type[Container] = Container,
+    without_database: bool = False,
+) -> Answer:
+    """The answer of a container that runs no tasks. ``kind`` is its class.
 
     Raises:
-        click.ClickException: the database does not exist; looking does not make one.
+        click.ClickException: the database does not exist; looking does not make one. Not raised
+            if the answer can be given ``without_database``.
     """
-    return asyncio.run(_ask(settings, question))
+    return asyncio.run(_ask(settings, question, kind, without_database=without_database))
 
 
-async def _ask(settings: Mapping[str, object], question: Question[Answer]) -> Answer:
-    container = made(Container, settings)  # not entered: its worker must not run anything
+async def _ask(
+    settings: Mapping[str, object],
+    question: Question[Answer],
+    kind: type[Container],
+    *,
+    without_database: bool,
+) -> Answer:
+    container = made(kind, settings)  # not entered: its worker must not run anything
     try:
-        _require(container.get("database").path)
+        if not without_database:
+            _require(container.get("database").path)
         return await question(container)
     finally:
         await container.cleanup_async_services()
