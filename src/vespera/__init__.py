@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from vespera.domain.task import TaskRequest as TaskRequest
     from vespera.domain.task import TaskStatus as TaskStatus
     from vespera.domain.verification import Verdict as Verdict
+    from vespera.infrastructure.codec.compressed_codec import CompressedCodec as CompressedCodec
+    from vespera.infrastructure.codec.encrypted_codec import EncryptedCodec as EncryptedCodec
     from vespera.infrastructure.di.base import Provider as Provider
     from vespera.infrastructure.di.base import Service as Service
     from vespera.infrastructure.di.base import providers as providers
@@ -53,7 +55,9 @@ else:
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "Clock": "application.ports.clock",
         "Codec": "application.ports.codec",
+        "CompressedCodec": "infrastructure.codec.compressed_codec",
         "Container": "infrastructure.di.container",
+        "EncryptedCodec": "infrastructure.codec.encrypted_codec",
         "FileStore": "application.ports.files",
         "Provider": "infrastructure.di.base",
         "RetryPolicy": "domain.retry",
@@ -89,7 +93,9 @@ __all__ = (
     "AsyncTaskOrchestrator",
     "Clock",
     "Codec",
+    "CompressedCodec",
     "Container",
+    "EncryptedCodec",
     "FileStore",
     "Provider",
     "RetryPolicy",

@@ -44,6 +44,7 @@
         |-- UnknownSetting              a configuration value was given that no part reads
         |-- WiringError                 the container class is wired wrongly
         |-- OverrideRefused             an override cannot be made or undone as asked
+        |-- MissingExtra                a part needs a package that is an extra
         |-- ForeignEventLoop            the container was started in another event loop
         `-- StopTimedOut                a part did not stop within its time
 
@@ -288,6 +289,14 @@ class WiringError(ContainerError):
 
 class OverrideRefused(ContainerError):
     """An override cannot be made or undone as asked."""
+
+
+class MissingExtra(ContainerError, ImportError):
+    """A part needs a package that is an extra, and is not installed."""
+
+    def __init__(self, part: str, package: str, extra: str) -> None:
+        super().__init__(f"{part} needs {package}, an extra: pip install 'vespera[{extra}]'")
+        self.part, self.package, self.extra = part, package, extra
 
 
 class ForeignEventLoop(ContainerError, RuntimeError):

@@ -1,7 +1,6 @@
 """Turn what a caller asks for, in whichever form, into a checked ``TaskRequest``."""
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -48,13 +47,14 @@ def parse_outcome(
     return replace(base, **{name: _OUTCOME_CHECKS[name](v, name) for name, v in values.items()})  # type: ignore[arg-type]
 
 
-def request_digest(request: TaskRequest, payload: bytes) -> str:
-    """Tells parsed requests apart, whoever signs the task off and in whichever order the payload's
-    entries were given. ``payload`` is the stored form of the request's payload.
+def request_digest(request: TaskRequest) -> str:
+    """Tells parsed requests apart, whoever signs the task off, but for their payloads.
+
+    A digest of those would tell of a payload that is stored encrypted; see ``Codec.same``.
     """
     names = [name for name in _REQUEST_FIELDS if name not in {"payload", "completion"}]
     said = [getattr(request, name) for name in names]
-    return hashlib.sha256(repr(said).encode() + _in_one_order(payload)).hexdigest()
+    return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
 def task_id_of(value: object) -> TaskId:
@@ -75,13 +75,6 @@ def seconds_of(value: object, field: str) -> float | None:
     if value is None:
         return None
     return number_of(value, field, least=0, most=TEN_YEARS, what="a number of seconds")
-
-
-def _in_one_order(payload: bytes) -> bytes:
-    try:
-        return json.dumps(json.loads(payload), sort_keys=True).encode()
-    except (ValueError, RecursionError):  # no JSON, or nested too deeply to be put in order
-        return payload
 
 
 def _merged(

@@ -26,3 +26,12 @@ class Codec(Protocol):
     def plain(self, data: bytes) -> object:
         """A rendering of ``data`` for people, in JSON types; never raises."""
         ...
+
+    def same(self, one: bytes, other: bytes) -> bool:
+        """Whether both are stored forms of the same value, however they were stored; the order of
+        a mapping's entries does not count.
+
+        Raises:
+            UnreadableValue: one of them cannot be read, so that it cannot be told.
+        """
+        ...

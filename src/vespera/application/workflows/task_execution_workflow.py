@@ -206,7 +206,7 @@ class TaskExecutionWorkflow:
             timeout=request.timeout,
             retry=request.retry,
             idempotency_key=request.idempotency_key,
-            request_digest=request_digest(request, payload) if request.idempotency_key else "",
+            request_digest=request_digest(request) if request.idempotency_key else "",
             run_after=request.run_after,
         )
 
@@ -218,7 +218,7 @@ class TaskExecutionWorkflow:
         keys = {task.idempotency_key for task in tasks if task.idempotency_key}
         for _ in range(MOST_TRIES):
             known = dict(await self._m.tasks.find_by_keys(keys)) if keys else {}
-            chosen = [_same(task, known) for task in tasks]
+            chosen = [self._same(task, known) for task in tasks]
             new = [(tasks[i], requests[i]) for i in order if chosen[i] is tasks[i]]
             try:
                 await self._insert(new)
@@ -227,6 +227,19 @@ class TaskExecutionWorkflow:
             else:
                 return chosen
         raise InvalidRequest("is being created by others again and again", field="idempotency_key")
+
+    def _same(self, task: Task, known: dict[str, Task]) -> Task:
+        """The task that is known under the same key, or this one."""
+        key = task.idempotency_key
+        if key is None:
+            return task
+        other = known.setdefault(key, task)
+        if other is not task and not (
+            other.request_digest == task.request_digest
+            and self._m.codec.same(other.payload, task.payload)
+        ):
+            raise KeyReused(key, other.id)
+        return other
 
     async def _insert(self, new: Sequence[tuple[Task, TaskRequest]]) -> None:
         try:
@@ -385,14 +398,3 @@ class TaskExecutionWorkflow:
             attempt=task.attempt,
             failures=task.failures,
         )
-
-
-def _same(task: Task, known: dict[str, Task]) -> Task:
-    """The task that is known under the same key, or this one."""
-    key = task.idempotency_key
-    if key is None:
-        return task
-    other = known.setdefault(key, task)
-    if other.request_digest != task.request_digest:
-        raise KeyReused(key, other.id)
-    return other

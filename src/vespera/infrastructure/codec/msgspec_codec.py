@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import json
 
 from vespera.domain.errors import PayloadTooLarge, UnreadableValue, UnstorableValue
+from vespera.infrastructure.codec import envelope
 from vespera.infrastructure.codec.reading import read_tag, show_tag, without_tags
 from vespera.infrastructure.codec.writing import DEPTH_LIMIT, form_of, has_json_keys
 
@@ -47,6 +48,7 @@ class MsgspecCodec:
             UnreadableValue: the data is damaged, or of a class that this program has not loaded
                 or no longer has; the message names it.
         """
+        envelope.refuse(data)
         try:
             form = json.decode(data)
             return without_tags(form, read_tag) if b'"$' in data else form
@@ -59,12 +61,25 @@ class MsgspecCodec:
     def plain(self, data: bytes) -> object:
         """Give a rendering of ``data`` for people: JSON types only, and none of its classes.
 
-        Never raises; damaged data is said to be so.
+        Never raises; damaged data is said to be so, and so is data that another codec has packed.
         """
+        packed = envelope.shown(data)
+        if packed is not None:
+            return packed
         try:
             return without_tags(json.decode(data), show_tag)
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             return f"(unreadable: {error})"
+
+    def same(self, one: bytes, other: bytes) -> bool:
+        """Whether both are stored forms of the same value.
+
+        Raises:
+            UnreadableValue: another codec has packed one of them.
+        """
+        envelope.refuse(one)
+        envelope.refuse(other)
+        return one == other or _in_one_order(one) == _in_one_order(other)
 
     def _encode_as_it_is(self, value: object) -> bytes | None:
         """The fast way, for what is JSON already; None: the slow way must judge it."""
@@ -80,6 +95,19 @@ class MsgspecCodec:
             return form_of(value, what=what, limit=self._limit)
         except RecursionError:
             raise UnstorableValue(what, "nested too deeply for the stack that is left") from None
+
+
+def _in_one_order(data: bytes) -> bytes:
+    try:
+        return json.encode(without_tags([json.decode(data)], _ordered_tag), order="sorted")
+    except (ValueError, TypeError, RecursionError):  # damaged: comparable all the same
+        return data
+
+
+def _ordered_tag(tag: str, content: Any) -> object:
+    if tag == "$dict":
+        content = sorted(content, key=lambda pair: json.encode(pair, order="sorted"))
+    return {tag: content}
 
 
 def _is_json(value: object, limit: int) -> bool:
