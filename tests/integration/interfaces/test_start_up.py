@@ -5,7 +5,11 @@ import sys
 
 import pytest
 
-HEAVY = {"alembic", "asyncio", "dependency_injector", "msgspec", "rich", "sqlalchemy", "sqlite3"}
+HEAVY = {"alembic", "asyncio", "cryptography", "dependency_injector", "msgspec", "rich"} | {
+    "sqlalchemy",
+    "sqlite3",
+    "zstandard",
+}
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
@@ -13,7 +17,17 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["run", "--help"], ["task", "list", "--help"], ["--version"]]
+    "words",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["task", "list", "--help"],
+        ["db", "--help"],
+        ["db", "backup", "--help"],
+        ["doctor", "--help"],
+        ["config", "show", "--help"],
+        ["--version"],
+    ],
 )
 def test_help_imports_no_framework(words):
     ran = run_python(
@@ -28,6 +42,17 @@ def test_help_imports_no_framework(words):
     assert ran.returncode == 0
     assert "vespera" in ran.stdout
     assert HEAVY.isdisjoint(ran.stderr.split())
+
+
+def test_a_container_imports_neither_cryptography_nor_zstandard():
+    ran = run_python(
+        "import sys\n"
+        "from vespera import Container, CompressedCodec, EncryptedCodec\n"
+        "CompressedCodec(Container().get('codec'))\n"
+        "print({'cryptography', 'zstandard', 'alembic'} & set(sys.modules))\n"
+    )
+
+    assert (ran.stdout, ran.stderr) == ("set()\n", "")
 
 
 def test_without_click_there_is_a_one_line_hint():

@@ -10,7 +10,14 @@ import vespera
 from vespera.domain.task import TaskStatus
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
-from vespera.interfaces.cli.options import output, own_container, settings_of, storage, text
+from vespera.interfaces.cli.options import (
+    file_names,
+    output,
+    own_container,
+    settings_of,
+    storage,
+    text,
+)
 from vespera.interfaces.cli.system import config, doctor
 
 
@@ -21,7 +28,7 @@ def app() -> None:
 
 
 @app.command()
-@click.argument("target", metavar="PATH.py[:NAME]")
+@click.argument("target", metavar="PATH.py[:NAME]", shell_complete=file_names)
 @click.option("--input", "given", metavar="JSON|@FILE", help="Input for main, JSON; @- is stdin.")
 @storage
 @click.option(

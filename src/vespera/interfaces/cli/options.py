@@ -18,6 +18,13 @@ def text(value: str) -> str:
     return value
 
 
+def file_names(_context: click.Context, _option: click.Parameter, begun: str) -> list[object]:
+    """What the shell offers for a word that names a file, or begins with one: its own choice."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(begun, type="file")]
+
+
 def storage(command: Command) -> Command:
     """The options that say which database and which workspace."""
     database = click.option(
@@ -25,6 +32,7 @@ def storage(command: Command) -> Command:
         "database_url",
         envvar="VESPERA_DATABASE_URL",
         metavar="URL",
+        shell_complete=file_names,
         help="Database (default: .vespera/vespera.db in the workspace).",
     )
     workspace = click.option(
@@ -50,6 +58,7 @@ def own_container(command: Command) -> Command:
         "--app",
         "target",
         metavar="PATH.py[:NAME]",
+        shell_complete=file_names,
         help="Ask the container of this file (default: Vespera's own).",
     )
     return container(command)
