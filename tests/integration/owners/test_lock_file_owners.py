@@ -263,3 +263,14 @@ def test_a_child_that_outlives_its_parent_does_not_keep_it_alive(owners, directo
         assert set(owners.dead([owner])) == {owner}
     finally:
         os.kill(child, signal.SIGKILL)
+
+
+def test_those_of_other_hosts_and_of_earlier_starts_are_strangers(tmp_path):
+    owners = LockFileOwners(tmp_path)
+    own = owners.register()
+    host = own.rpartition("-")[0]
+    of_this_host = OwnerId(f"{host}-{'0' * 16}")
+    others = [OwnerId(f"elsewhere-{'0' * 16}"), OwnerId(f"{host}-short"), OwnerId("")]
+
+    assert owners.strangers([own, of_this_host, *others]) == set(others)
+    owners.leave(own)

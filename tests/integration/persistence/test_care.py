@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 from contextlib import closing
+from threading import Event
 
 import pytest
 
@@ -16,6 +17,7 @@ from vespera.domain.errors import (
     StorageError,
 )
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
+from vespera.infrastructure.persistence.copying import BackupPlace, copy_to
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.schema import APPLICATION_ID, REVISIONS
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
@@ -36,6 +38,13 @@ async def filled(file_database, make_task, path):
         await tasks.add(make_task(f"t{number:02}", payload=b'"' + b"x" * 2000 + b'"'))
     await file_database.stop()
     return path
+
+
+@pytest.fixture
+def large(filled):
+    """Twenty thousand pages, which is several times what is copied between two looks."""
+    execute(filled, "UPDATE tasks SET payload = zeroblob(1600000)")
+    return filled
 
 
 def execute(path, *statements):
@@ -118,6 +127,36 @@ class TestBackups:
         assert copied == ids_in(filled)[: len(copied)]
         assert len(copied) >= 51
 
+    def test_a_copy_is_of_one_moment_though_others_write_while_it_is_made(self, large, tmp_path):
+        before, looks = ids_in(large), []
+        with closing(sqlite3.connect(large)) as reader, closing(sqlite3.connect(large)) as writer:
+
+            def write_meanwhile():
+                looks.append(len(looks))
+                writer.execute("UPDATE tasks SET id = 'new' || id WHERE id NOT LIKE 'new%'")
+                writer.commit()
+                return False
+
+            place = BackupPlace.of(tmp_path / "copy.db", source=large, overwrite=False)
+            copy_to(reader, place=place, called_off=write_meanwhile)
+
+        assert len(looks) > 1
+        assert ids_in(tmp_path / "copy.db") == before
+        assert ids_in(large) != before
+
+    def test_a_copy_that_is_called_off_halfway_leaves_nothing(self, large, tmp_path):
+        answers = iter([False, True])
+        place = BackupPlace.of(tmp_path / "copy.db", source=large, overwrite=False)
+
+        with (
+            closing(sqlite3.connect(large)) as reader,
+            pytest.raises(sqlite3.OperationalError, match="interrupted"),
+        ):
+            copy_to(reader, place=place, called_off=lambda: next(answers))
+
+        assert list(answers) == []
+        assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
+
     async def test_what_is_still_in_the_log_is_copied_as_well(
         self, care, file_database, make_task, path, tmp_path
     ):
@@ -138,6 +177,8 @@ class TestBackups:
         names = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
         assert [name for name in names if "copy" in name] == ["copy.db"]
         assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o640
+        without_log = b"\1\1"  # the two bytes of the header that say so
+        assert (tmp_path / "copy.db").read_bytes()[18:20] == without_log
 
     async def test_a_file_that_is_there_is_overwritten_only_if_asked_to(
         self, care, filled, tmp_path
@@ -307,6 +348,22 @@ class TestFacts:
 
         path.touch()
         assert await care.revision() is None
+
+
+async def test_work_that_would_never_end_ends_when_it_is_called_off(care, filled):
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    begun = Event()
+
+    def work(connection):
+        begun.set()
+        connection.execute(endless).fetchone()
+
+    async with care._connection() as do:
+        task = asyncio.create_task(do(work))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 @pytest.mark.parametrize("verb", ["migrate", "check", "compact"])

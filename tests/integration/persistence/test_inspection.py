@@ -10,7 +10,7 @@ from vespera import Container, TaskOrchestrator, providers
 from vespera.domain.task import ALLOWED, TaskStatus
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
-from vespera.infrastructure.persistence.inspection import MOST_LISTED
+from vespera.infrastructure.persistence.inspection import MOST_LISTED, inspect_database
 from vespera.infrastructure.persistence.invariants import RULES
 from vespera.infrastructure.persistence.tables import metadata
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
@@ -310,6 +310,37 @@ async def test_a_check_that_is_called_off_ends_soon(worked_with, check):
 
     with pytest.raises(asyncio.CancelledError):
         await work
+
+
+@pytest.fixture
+def at_integrity(worked_with):
+    """A connection that does something just before SQLite's own check begins."""
+    with closing(sqlite3.connect(worked_with, isolation_level=None)) as connection:
+
+        def arrange(act):
+            connection.set_trace_callback(lambda sql: "integrity_check" in sql and act())
+            return connection
+
+        yield arrange
+
+
+def test_what_is_judged_is_one_moment(worked_with, at_integrity):
+    connection = at_integrity(lambda: execute(worked_with, "DELETE FROM tasks"))
+
+    inspection = inspect_database(connection, path="work.db")
+
+    assert inspection.flaws == []
+    connection.set_trace_callback(None)
+    assert not inspect_database(connection, path="work.db").sound
+
+
+def test_a_check_that_is_interrupted_finds_nothing_but_says_so(at_integrity):
+    called_off = []
+    connection = at_integrity(lambda: called_off.append(True))
+    connection.set_progress_handler(lambda: bool(called_off), 1)
+
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        inspect_database(connection, path="work.db")
 
 
 def test_the_statuses_of_the_rule_are_all_there_are():

@@ -207,7 +207,6 @@ def _vacuum(connection: sqlite3.Connection, *, lock: FileLock) -> None:
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
         connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def _is_there(path: Path) -> bool:

@@ -3,11 +3,14 @@
 import base64
 import os
 import sys
+import tracemalloc
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,6 +183,19 @@ class TestCompression:
 
         with pytest.raises(UnreadableValue, match="compressed and damaged"):
             CompressedCodec(PLAIN).decode(bytes(data))
+
+    @pytest.mark.parametrize(
+        ("mark", "compress"), [(b"z", zlib.compress), (b"s", zstandard.compress)]
+    )
+    def test_a_little_that_would_become_much_does_not_fill_the_memory(self, mark, compress):
+        much = compress(bytes(50_000_000))
+        tracemalloc.start()
+        try:
+            with pytest.raises(UnreadableValue, match="compressed and damaged"):
+                CompressedCodec(PLAIN).decode(b"\0V" + mark + (100).to_bytes(8) + much)
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        finally:
+            tracemalloc.stop()
 
     @pytest.mark.parametrize(
         ("arguments", "field"),
