@@ -94,6 +94,10 @@ async def test_what_the_engine_writes_breaks_no_rule_at_any_moment(path, check, 
     assert [inspection.flaws for inspection in found if not inspection.sound] == []
 
 
+COUNTERS = (
+    "task 'a' has counters that cannot be: more failures or crashes than attempts, or less than"
+    " nothing"
+)
 FAULTS = [
     ("orphan", "steps name 'first' occurrence 1: task_id 'a' is not in tasks", "DELETE FROM tasks"),
     (
@@ -169,14 +173,16 @@ FAULTS = [
     ),
     (
         "attempt",
-        "task 'a' has counters that cannot be: more failures than attempts, or less than nothing",
+        COUNTERS,
         "UPDATE tasks SET failures = 7 WHERE id = 'a'",
     ),
     (
         "attempt",
-        "task 'a' has counters that cannot be: more failures than attempts, or less than nothing",
+        COUNTERS,
         "UPDATE tasks SET version = 0 WHERE id = 'a'",
     ),
+    ("attempt", COUNTERS, "UPDATE tasks SET crashes = 2 WHERE id = 'a'"),
+    ("attempt", COUNTERS, "UPDATE tasks SET crashes = -1 WHERE id = 'a'"),
     (
         "outcome",
         "task 'a' is done, but has no outcome",
@@ -337,7 +343,7 @@ def test_what_is_judged_is_one_moment(worked_with, at_integrity):
 def test_a_check_that_is_interrupted_finds_nothing_but_says_so(at_integrity):
     called_off = []
     connection = at_integrity(lambda: called_off.append(True))
-    connection.set_progress_handler(lambda: bool(called_off), 1)
+    connection.set_progress_handler(lambda: bool(called_off) and called_off.pop(), 1)
 
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
         inspect_database(connection, path="work.db")

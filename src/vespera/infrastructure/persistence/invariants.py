@@ -100,6 +100,13 @@ _OPEN = (
     .correlate(tasks)
     .scalar_subquery()
 )
+_COUNTERS_THAT_CANNOT_BE = sa.or_(
+    tasks.c.failures > tasks.c.attempt,
+    tasks.c.crashes > tasks.c.attempt,
+    tasks.c.failures < NONE,
+    tasks.c.crashes < NONE,
+    tasks.c.version < ONE,
+)
 _UNHELD = tasks.c.owner.is_(None) | tasks.c.lease_until.is_(None)
 _HELD = tasks.c.owner.is_not(None) | tasks.c.lease_until.is_not(None)
 _SIGNED = sa.exists().where(verification_reports.c.id == tasks.c.report_id)
@@ -142,8 +149,9 @@ RULES = (
     ),
     _of_tasks(
         "attempt",
-        "task {0} has counters that cannot be: more failures than attempts, or less than nothing",
-        (tasks.c.failures > tasks.c.attempt) | (tasks.c.failures < NONE) | (tasks.c.version < ONE),
+        "task {0} has counters that cannot be: more failures or crashes than attempts, or less"
+        " than nothing",
+        _COUNTERS_THAT_CANNOT_BE,
     ),
     _of_tasks(
         "outcome",
