@@ -20,7 +20,7 @@ from vespera.infrastructure.codec.compressed_codec import CompressedCodec
 from vespera.infrastructure.codec.encrypted_codec import EncryptedCodec
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 
-KEY, OTHER = EncryptedCodec.new_key(), EncryptedCodec.new_key()
+KEY, OTHER = (base64.urlsafe_b64encode(bytes([start]) * 32).decode() for start in (7, 8))
 LIMIT = 10_000
 PLAIN = MsgspecCodec(LIMIT)
 CODECS = {
