@@ -1,0 +1,96 @@
+"""Who waits for what, in words."""
+
+import asyncio
+import concurrent.futures
+import os
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from vespera.testing.errors import Deadlock
+
+_MACHINERY = os.path.dirname(asyncio.__file__)
+_MOST_TOLD = 20
+
+
+def all_wait(loop: asyncio.AbstractEventLoop) -> Deadlock:
+    """The error that says who of the loop's tasks waits for what."""
+    waiting = who_waits(loop)
+    return Deadlock(
+        "Nothing can happen any more: no callback is ready, no timer is set, nothing is under way"
+        f" outside the event loop.\n{waiting}\n"
+        "If a thread of your own is to wake one of them, tell the clock: clock.watch(probe)."
+    )
+
+
+def time_cannot_move(loop: Any, seconds: float) -> Deadlock:
+    """The error that says what has held virtual time up for so many real seconds."""
+    calls = "".join(f"\n  {_described(token)}" for token in loop.lent)
+    probes = "".join(f"\n  {probe!r} says {probe()}" for probe in loop.probes if probe())
+    return Deadlock(
+        f"Time could not move for {seconds:g} s of real time, because something is under way"
+        f" outside the event loop:{calls}{probes}\n{who_waits(loop)}\n"
+        "A thread must not wait for something that only virtual time brings."
+    )
+
+
+def who_waits(loop: asyncio.AbstractEventLoop) -> str:
+    """A line for each unfinished task: its name, where it is suspended, and for what it waits."""
+    tasks = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
+    lines = [f"  {waiting_line(task)}" for task in tasks[:_MOST_TOLD]]
+    if len(tasks) > _MOST_TOLD:
+        lines.append(f"  ... and {len(tasks) - _MOST_TOLD} more")
+    number = "1 task waits" if len(tasks) == 1 else f"{len(tasks)} tasks wait"
+    return "\n".join([f"{number} for ever:", *lines])
+
+
+def waiting_line(task: asyncio.Task[Any]) -> str:
+    """``Task-2 (fetch) at shop.py:12, in fetch: waits for <asyncio.locks.Event ...>``."""
+    frames = list(_frames(task.get_coro()))
+    theirs = [f for f in frames if not f.f_code.co_filename.startswith(_MACHINERY)]
+    where = place_of(theirs[-1]) if theirs else "?"
+    name = getattr(task.get_coro(), "__qualname__", repr(task.get_coro()))
+    return f"{task.get_name()} ({name}) at {where}: waits for {_awaited(task, frames)}"
+
+
+def place_of(frame: FrameType) -> str:
+    """``file.py:12, in function``."""
+    code = frame.f_code
+    return f"{os.path.relpath(code.co_filename)}:{frame.f_lineno}, in {code.co_qualname}"
+
+
+def _frames(awaitable: Any) -> Iterator[FrameType]:
+    """Where a suspended coroutine stands: the outermost frame first."""
+    while awaitable is not None:
+        frame = None
+        for kind in ("cr", "gi", "ag"):
+            frame = frame or getattr(awaitable, f"{kind}_frame", None)
+        if frame is not None:
+            yield frame
+        awaitable = next(
+            (
+                found
+                for name in ("cr_await", "gi_yieldfrom", "ag_await")
+                if (found := getattr(awaitable, name, None)) is not None
+            ),
+            None,
+        )
+
+
+def _awaited(task: asyncio.Task[Any], frames: list[FrameType]) -> str:
+    awaited = getattr(task, "_fut_waiter", None)
+    for frame in reversed(frames):
+        if not frame.f_code.co_filename.startswith(_MACHINERY):
+            break
+        owner = frame.f_locals.get("self")
+        if owner is not None and not isinstance(owner, asyncio.Timeout | asyncio.Runner):
+            return f"{frame.f_code.co_qualname} of {owner!r}"
+    if isinstance(awaited, asyncio.Task):
+        return f"the task {awaited.get_name()}"
+    return f"{awaited!r}" if awaited is not None else "its turn"
+
+
+def _described(token: object) -> str:
+    if isinstance(token, concurrent.futures.Future):
+        return f"a call in an executor: {token!r}"
+    return repr(token)
