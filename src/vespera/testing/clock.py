@@ -3,14 +3,16 @@
 import asyncio
 import sys
 from bisect import insort
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 
-_START = datetime(2030, 1, 1, tzinfo=UTC)
-_NEVER = datetime.max.replace(tzinfo=UTC)
+START = datetime(2030, 1, 1, tzinfo=UTC)
+"""When virtual time begins, if nobody says otherwise."""
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 _QUIET_TURNS = 3  # a turn of the event loop to see what a socket has for it, and some to spare
 _BLIND_TURNS = 50  # the same on an event loop that does not let its queue be seen
 _PATIENCE_TURNS = 5_000  # with a task that never stops asking for another turn
@@ -35,16 +37,29 @@ class VirtualClock:
     nothing to run, no thread of ``asyncio.to_thread`` is at work, and every ``busy`` probe (a
     function that counts work under way elsewhere: ``lambda: database.in_flight``) says 0.
 
-    It does not see who waits by ``asyncio.sleep`` or for another process; ``watch`` them.
+    It does not see who waits by ``asyncio.sleep`` or for another process; ``watch`` them. On the
+    event loop of ``@pytest.mark.virtual_time`` the fixture ``clock`` does: there ``asyncio.sleep``
+    and ``asyncio.timeout`` are virtual too, and time moves by itself whenever all is quiet, so
+    that ``running`` has nothing to do. All else is as here.
     """
 
-    def __init__(self, start: datetime = _START, *, busy: Iterable[Callable[[], int]] = ()) -> None:
-        """Begin at ``start``, which must be aware."""
+    def __init__(
+        self,
+        start: datetime = START,
+        *,
+        busy: Iterable[Callable[[], int]] = (),
+        before_moving: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        """Begin at ``start``, which must be aware.
+
+        ``before_moving`` is awaited whenever the clock is told to move.
+        """
         if start.tzinfo is None:
             raise ValueError(
                 "start: must be an aware datetime, as datetime(2030, 1, 1, tzinfo=UTC)"
             )
         self._now = start.astimezone(UTC)
+        self._before_moving = before_moving
         self._probes = list(busy)
         self._sleepers: list[Sleeper] = []
         self._came = asyncio.Event()
@@ -103,11 +118,8 @@ class VirtualClock:
         if span < timedelta():
             raise ValueError(f"time goes forward only, not by {span}")
         async with self._moving:
-            until = self._now + span
-            await self._settle()
-            while self._wake_next(until):
-                await self._settle()
-            self._now = until
+            await self._prepare()
+            await self._advance(span)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -125,12 +137,24 @@ class VirtualClock:
             if not driver.cancelled():
                 driver.result()
 
+    async def _prepare(self) -> None:
+        if self._before_moving is not None:
+            await self._before_moving()
+
+    async def _advance(self, span: timedelta) -> None:
+        until = self._now + span
+        await self._settle()
+        while self._wake_next(until):
+            await self._settle()
+        self._now = until
+
     async def _drive(self) -> None:
         while True:
             async with self._moving:
                 self._came.clear()
+                await self._prepare()
                 await self._settle()
-                has_woken = self._wake_next(_NEVER - timedelta.resolution)
+                has_woken = self._wake_next(NEVER - timedelta.resolution)
             if not has_woken:
                 await self._came.wait()
 
@@ -148,9 +172,9 @@ class VirtualClock:
 
     def _after(self, seconds: float) -> datetime:
         try:
-            return self._now + timedelta(seconds=seconds)
+            return self.now() + timedelta(seconds=seconds)
         except OverflowError:
-            return _NEVER
+            return NEVER
 
     def _wake_next(self, until: datetime) -> bool:
         """Move to the next moment somebody waits for, if it is not after ``until``."""

@@ -4,12 +4,13 @@ import asyncio
 import concurrent.futures
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from vespera.testing.errors import Deadlock
 
-_MACHINERY = os.path.dirname(asyncio.__file__)
+_MACHINERY = str(Path(asyncio.__file__).parent)
 _MOST_TOLD = 20
 
 

@@ -6,9 +6,8 @@ import heapq
 import itertools
 import math
 import selectors
-import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -139,7 +138,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         while self._scheduled and self._scheduled[0]._cancelled:  # noqa: SLF001  # as asyncio does
             self._timer_cancelled_count -= 1
             heapq.heappop(self._scheduled)._scheduled = False  # noqa: SLF001
-        return self._scheduled[0].when() if self._scheduled else None
+        when: float = self._scheduled[0].when() if self._scheduled else math.inf
+        return None if when == math.inf else when
 
     def _heard(self, seconds: float) -> bool:
         """Whether a callback is ready once sockets were polled, for real seconds at most."""
@@ -167,8 +167,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _pass_time_for_pollers(self) -> None:
         self._polls = 0
+        if self.in_flight:
+            return
         when = self._next_timer()
-        if when is not None and not self.in_flight:
+        if self._quiet:
+            self._tell_quiet()
+        elif when is not None:
             self._jump(when)
 
     def _wait_for_outside(self) -> None:
@@ -214,23 +218,30 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     # ---- what asyncio does, and we have to know of
 
-    def run_until_complete(
-        self, future: Generator[Any, None, T] | Coroutine[Any, Any, T] | asyncio.Future[T]
-    ) -> T:
+    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         """As asyncio's.
 
         Raises:
             Deadlock: nothing could happen any more before it was done.
         """
-        main = asyncio.ensure_future(future, loop=self)
+        main: Any = asyncio.ensure_future(future, loop=self)  # type: ignore[arg-type]
+        if main is not future:
+            main._log_destroy_pending = False  # as asyncio does  # noqa: SLF001
         outer, self._main, self._deadlock = self._main, main, None
         try:
-            return super().run_until_complete(main)
+            result: T = super().run_until_complete(main)
+        except asyncio.CancelledError:
+            self._raise_deadlock()
+            raise
         finally:
             self._main = outer
-            if self._deadlock is not None:
-                deadlock, self._deadlock = self._deadlock, None
-                raise deadlock from None
+        self._raise_deadlock()
+        return result
+
+    def _raise_deadlock(self) -> None:
+        deadlock, self._deadlock = self._deadlock, None
+        if deadlock is not None:
+            raise deadlock from None
 
     def create_future(self) -> asyncio.Future[Any]:
         """As asyncio's."""
@@ -258,7 +269,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         timer._scheduled = True  # noqa: SLF001  # as asyncio does
         return timer
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(
         self,
         executor: concurrent.futures.Executor | None,
         func: Callable[[*Args], T],
@@ -312,11 +323,12 @@ class _Timer(asyncio.TimerHandle):
 
     __slots__ = ("number",)
     number: int
+    _when: float
+    _scheduled: bool
 
     def __lt__(self, other: Any) -> bool:
-        if self._when == other._when:  # type: ignore[attr-defined]
-            return self.number < other.number
-        return self._when < other._when  # type: ignore[attr-defined, no-any-return]
+        when: float = other.when()
+        return self._when < when or (self._when == when and self.number < other.number)
 
 
 class _Lending:
@@ -334,4 +346,5 @@ class _Lending:
 
 def _is_bare_step(handle: Any) -> bool:
     """Whether a task is to go on that waits for nothing: it is new, or has slept for 0 seconds."""
-    return type(handle._callback).__name__ == "TaskStepMethWrapper"  # noqa: SLF001
+    kind: str = type(handle._callback).__name__  # noqa: SLF001
+    return kind == "TaskStepMethWrapper"
