@@ -1,6 +1,59 @@
-"""What tests of workflows need: a container of their own, and time that obeys them."""
+"""What tests of workflows need: containers of their own, time that obeys them, and more.
 
-from vespera.testing.base import AsyncTestBase
-from vespera.testing.clock import Sleeper, VirtualClock
+Each name is imported when it is first used: the pytest plugin, which lives here too, is loaded in
+projects that use none of it.
+"""
 
-__all__ = ["AsyncTestBase", "Sleeper", "VirtualClock"]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vespera.testing.base import AsyncTestBase as AsyncTestBase
+    from vespera.testing.clock import Sleeper as Sleeper
+    from vespera.testing.clock import VirtualClock as VirtualClock
+    from vespera.testing.concurrency import ConcurrencyProbe as ConcurrencyProbe
+    from vespera.testing.concurrency import assert_concurrent as assert_concurrent
+    from vespera.testing.errors import Deadlock as Deadlock
+    from vespera.testing.errors import TestingError as TestingError
+    from vespera.testing.errors import VirtualTimeOff as VirtualTimeOff
+    from vespera.testing.eventually import eventually as eventually
+    from vespera.testing.loop import VirtualLoop as VirtualLoop
+    from vespera.testing.loop_clock import LoopClock as LoopClock
+    from vespera.testing.step_environment import StepEnvironment as StepEnvironment
+else:
+    _HOMES = {
+        "AsyncTestBase": "base",
+        "ConcurrencyProbe": "concurrency",
+        "Deadlock": "errors",
+        "LoopClock": "loop_clock",
+        "Sleeper": "clock",
+        "StepEnvironment": "step_environment",
+        "TestingError": "errors",
+        "VirtualClock": "clock",
+        "VirtualLoop": "loop",
+        "VirtualTimeOff": "errors",
+        "assert_concurrent": "concurrency",
+        "eventually": "eventually",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return value
+
+
+__all__ = [
+    "AsyncTestBase",
+    "ConcurrencyProbe",
+    "Deadlock",
+    "LoopClock",
+    "Sleeper",
+    "StepEnvironment",
+    "TestingError",
+    "VirtualClock",
+    "VirtualLoop",
+    "VirtualTimeOff",
+    "assert_concurrent",
+    "eventually",
+]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 
+from vespera.testing.turns import one_turn
+
 START = datetime(2030, 1, 1, tzinfo=UTC)
 """When virtual time begins, if nobody says otherwise."""
 
@@ -77,7 +79,7 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         """Return once the clock has moved by ``seconds``; at once if they are not positive."""
         if seconds <= 0:
-            await _turn()
+            await one_turn()
             return
         woken = asyncio.get_running_loop().create_future()
         with self._waiting("sleep", seconds, lambda: _wake(woken)):
@@ -191,15 +193,11 @@ class VirtualClock:
         enough = _BLIND_TURNS if ready is None else _QUIET_TURNS
         quiet = turns = 0
         while quiet < enough and turns < _PATIENCE_TURNS:
-            await _turn()
+            await one_turn()
             is_quiet = not ready
             quiet, turns = (quiet + 1 if is_quiet else 0), turns + 1
             if _threads_at_work(loop) or any(probe() for probe in self._probes):
                 quiet = turns = 0  # however long it takes
-
-
-async def _turn() -> None:
-    await asyncio.sleep(0)  # noqa: TID251  # not time: a turn of the event loop
 
 
 def _wake(sleeper: asyncio.Future[None]) -> None:

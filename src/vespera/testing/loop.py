@@ -13,6 +13,7 @@ from typing import Any, TypeVar, TypeVarTuple
 
 from vespera.testing.deadlock import all_wait, time_cannot_move
 from vespera.testing.errors import Deadlock
+from vespera.testing.origins import caller, remember_origins
 from vespera.testing.outside import Outside
 
 T = TypeVar("T")
@@ -68,6 +69,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._polls = 0
         super().__init__(selector)
         self._outside = Outside(self)
+        remember_origins(self)
 
     # ---- for tests
 
@@ -264,7 +266,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise TypeError("when cannot be None")
         self._check_closed()
         timer = _Timer(when, callback, args, self, context)
-        timer.number = next(self._numbers)
+        timer.number, timer.made_at = next(self._numbers), caller()
         heapq.heappush(self._scheduled, timer)
         timer._scheduled = True  # noqa: SLF001  # as asyncio does
         return timer
@@ -321,7 +323,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class _Timer(asyncio.TimerHandle):
     """A timer that comes after those of the same moment that were set before it."""
 
-    __slots__ = ("number",)
+    __slots__ = ("made_at", "number")
+    made_at: str
     number: int
     _when: float
     _scheduled: bool

@@ -56,9 +56,12 @@ class LoopClock(VirtualClock):
 
     async def _advance(self, span: timedelta) -> None:
         await self._settle()
-        arrived = self._loop.create_future()
-        self._loop.call_later(span.total_seconds(), arrived.set_result, None)
-        await arrived
+        arrived = asyncio.Event()
+        timer = self._loop.call_later(span.total_seconds(), arrived.set)
+        try:
+            await arrived.wait()
+        finally:
+            timer.cancel()
         await self._settle()
 
     async def _settle(self) -> None:

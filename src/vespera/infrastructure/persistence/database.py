@@ -29,6 +29,9 @@ if TYPE_CHECKING:  # importing these takes longer than all else that a first tas
 
     from vespera.infrastructure.persistence.sessions import Sessions
 
+opened: "weakref.WeakSet[AsyncDatabaseManager]" = weakref.WeakSet()
+"""All that are open in this process; tests look for those that were forgotten."""
+
 _PATIENCE_WITH_FILES = 30.0
 _PATIENCE_WITH_MEMORY = 5.0
 _LONGEST_PATIENCE = 1_000_000
@@ -83,6 +86,11 @@ class AsyncDatabaseManager:
         return self._opening.location.path
 
     @property
+    def name(self) -> str:
+        """What a database in memory is called: ``sqlite+aiosqlite:///:memory:NAME`` opens it."""
+        return self._opening.memory_name
+
+    @property
     def shared(self) -> bool:
         """Whether others than the owner of this object may write to it: a file, or named memory."""
         location = self._opening.location
@@ -123,6 +131,7 @@ class AsyncDatabaseManager:
         if self._parts is not None:
             self._stopping = asyncio.create_task(self._close(self._parts))
             self._parts = None
+            opened.discard(self)
         if self._stopping is not None:
             await asyncio.shield(self._stopping)
 
@@ -132,6 +141,7 @@ class AsyncDatabaseManager:
         Nothing is committed, waited for or warned of; connections close when their work is done.
         """
         parts, self._parts = self._parts, None
+        opened.discard(self)
         if self._finalizer is not None:
             self._finalizer.detach()
         if parts is not None:
@@ -204,6 +214,7 @@ class AsyncDatabaseManager:
                 raise storage_error(error, parts.name) from error
             raise
         self._parts = parts
+        opened.add(self)
         self._finalizer = weakref.finalize(self, _warn_and_abandon, parts)
 
     def _has_started(self, task: "asyncio.Task[None]") -> None:

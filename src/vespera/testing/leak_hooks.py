@@ -1,0 +1,127 @@
+"""When leaks are looked for, and how a test is told of its own."""
+
+import sys
+import warnings
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from vespera.testing.leaks import (
+    Belongings,
+    Leak,
+    left_on_loop,
+    left_overridden,
+    left_since,
+    told,
+)
+from vespera.testing.tracing import Tracer
+from vespera.testing.turns import some_turns
+
+_TESTS = ("async", "all", "none")
+_tracer = pytest.StashKey[Tracer]()
+_watched = pytest.StashKey["_Watch"]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the setting, and begin to trace if that was asked for."""
+    setting = config.getini("vespera_leaks")
+    if setting not in _TESTS:
+        raise pytest.UsageError(f"vespera_leaks = {setting}: it is one of {', '.join(_TESTS)}.")
+    config.stash[_tracer] = Tracer(active=config.getoption("--vespera-trace"))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop tracing."""
+    config.stash[_tracer].stop()
+
+
+@pytest.hookimpl(tryfirst=True, wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Note what is there before the test."""
+    config = item.config
+    config.stash[_watched] = _Watch(active=_is_checked(item))
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True, wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Look at what is there after it, when its fixtures have ended."""
+    watch = item.config.stash[_watched]
+    try:
+        result = yield
+    finally:
+        leaks = watch.end(item.config.stash[_tracer].place_of)
+    leaks = [leak for leak in leaks if not _is_allowed(item, leak)]
+    if leaks:
+        pytest.fail(told(leaks), pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: Any, request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """What a fixture makes for many tests is theirs; a loop is looked at before it is closed."""
+    watch = request.config.stash.get(_watched, None)
+    if watch is None or not watch.active:
+        return (yield)
+    if fixturedef.argname.endswith("_scoped_runner"):
+        runner = yield
+        fixturedef.addfinalizer(partial(_look_at_loop, request.config, runner))
+        return runner
+    if fixturedef.scope == "function":
+        return (yield)
+    before = Belongings.now()
+    result = yield
+    watch.before.adopt(Belongings.now().without(before))
+    return result
+
+
+class _Watch:
+    """What is watched during one test."""
+
+    def __init__(self, *, active: bool) -> None:
+        self.active = active
+        self.found: list[Leak] = []
+        if active:
+            self.before = Belongings.now()
+            self._show, warnings.showwarning = warnings.showwarning, self._shown
+            self._depth = sys.get_coroutine_origin_tracking_depth()
+            sys.set_coroutine_origin_tracking_depth(max(self._depth, 1))
+
+    def end(self, made: Callable[[object], str]) -> list[Leak]:
+        """What the test has left behind."""
+        if not self.active:
+            return []
+        left = [*self.found, *left_since(self.before, made), *left_overridden()]
+        if warnings.showwarning == self._shown:
+            warnings.showwarning = self._show
+        sys.set_coroutine_origin_tracking_depth(self._depth)
+        return left
+
+    def _shown(self, message: Warning | str, *more: Any, **named: Any) -> None:
+        if "was never awaited" in str(message):
+            self.found.append(Leak("coroutines", str(message)))
+        self._show(message, *more, **named)
+
+
+def _look_at_loop(config: pytest.Config, runner: Any) -> None:
+    watch, loop = config.stash[_watched], runner.get_loop()
+    if not watch.active or loop.is_closed():
+        return
+    if left_on_loop(loop):  # some may only need to be told that they were cancelled
+        runner.run(some_turns())
+    watch.found += left_on_loop(loop)
+
+
+def _is_checked(item: Any) -> bool:
+    setting = item.config.getini("vespera_leaks")
+    is_async = hasattr(item, "_loop_scope") or "container" in getattr(item, "fixturenames", ())
+    return setting == "all" or (setting == "async" and is_async)
+
+
+def _is_allowed(item: pytest.Item, leak: Leak) -> bool:
+    marks = item.iter_markers("leaks_allowed")
+    return any(not mark.args or leak.kind in mark.args for mark in marks)

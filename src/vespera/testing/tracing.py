@@ -1,0 +1,66 @@
+"""Where threads, files and connections are made: too dear to be known without being asked for."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+_LIBRARIES = (str(Path(os.__file__).parent), str(Path(__file__).parents[1]), "<frozen")
+_HINT = "(--vespera-trace says where it was made)"
+
+
+class Tracer:
+    """Listens to the interpreter's audit events, if ``active``, until ``stop``.
+
+    Python cannot take an audit hook away again; a stopped one only asks whether it is stopped.
+    """
+
+    def __init__(self, *, active: bool) -> None:
+        self._active = active
+        self._threads: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
+        self._paths: dict[str, str] = {}
+        if active:
+            sys.addaudithook(self._heard)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._active = False
+
+    def place_of(self, key: object) -> str:
+        """Where a thread, or the file or database of this name, was made, for a message."""
+        if not self._active:
+            return _HINT
+        known = self._threads.get(key) if isinstance(key, threading.Thread) else None
+        known = known or self._paths.get(str(key))
+        return f"made at {known}" if known else "(nobody saw it being made)"
+
+    def _heard(self, event: str, args: tuple[object, ...]) -> None:
+        if not self._active:
+            return
+        if event == "_thread.start_new_thread":
+            thread = getattr(args[0], "__self__", None)
+            if isinstance(thread, threading.Thread):
+                self._threads[thread] = _place()
+        elif event in ("open", "sqlite3.connect") and isinstance(args[0], str | bytes | Path):
+            self._paths[_name_of(os.fsdecode(args[0]))] = _place()
+
+
+def memory_key(name: str) -> str:
+    """What a database in memory of this name is called here."""
+    return f"file:/{name}?vfs=memdb"
+
+
+def _name_of(path: str) -> str:
+    return path if path.startswith("file:") else os.path.abspath(path)  # noqa: PTH100  # no Path: it opens files
+
+
+def _place() -> str:
+    """The innermost line that is no library's; or the innermost one, if all are."""
+    frame = innermost = sys._getframe(2)  # noqa: SLF001
+    while frame.f_code.co_filename.startswith(_LIBRARIES):
+        if frame.f_back is None:
+            frame = innermost
+            break
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_qualname}"
