@@ -2,7 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -10,16 +11,18 @@ import pytest
 import pytest_asyncio
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
-from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.task import TaskStatus
 from vespera.infrastructure.di.container import Container
-from vespera.infrastructure.persistence.database import AsyncDatabaseManager
-from vespera.infrastructure.threads import Threads
 from vespera.testing.clock import VirtualClock
+from vespera.testing.concurrency import ConcurrencyProbe, assert_concurrent
+from vespera.testing.environment import Environment
+from vespera.testing.eventually import eventually
+from vespera.testing.history import history_of
+from vespera.testing.loop_clock import clock_of_this_loop
 
 V = TypeVar("V")
 
@@ -37,9 +40,11 @@ class AsyncTestBase:
                 assert result.completed
 
     A worker runs tasks in the background. It begins with the first call of one of the methods
-    below, or when the clock first moves; until then, any part can be overridden. All waiting is
-    virtual: ``self.clock`` jumps over it. The event loop of the fixtures must be that of the tests
-    (the default of pytest-asyncio); its modes "auto" and "strict" are both fine.
+    below, or when the clock first moves; until then, any part can be overridden. All waiting of
+    the engine is virtual: ``self.clock`` jumps over it. With ``@pytest.mark.virtual_time`` on the
+    class or the test, all waiting is, ``asyncio.sleep`` too. The event loop of the fixtures must
+    be that of the tests (the default of pytest-asyncio); its modes "auto" and "strict" are both
+    fine.
 
     Attributes:
         container_class: what to make the containers of; give your own.
@@ -52,10 +57,18 @@ class AsyncTestBase:
     container: Container
     clock: VirtualClock
     workspace: Path
+    _environment: Environment
+    _bystanders: set[asyncio.Task[Any]]
+    _is_working: bool
 
     def container_settings(self) -> Mapping[str, object]:
         """Settings for the test's container, for a subclass to give; by default there are none."""
         return {}
+
+    async def setup_async_environment(self) -> None:
+        """What each test of a subclass begins with: overrides, specialists, rows. Does nothing
+        here. The container is there, and nothing is started.
+        """
 
     def override(self, key: Any, value: V) -> V:
         """Put ``value`` in the place of a part, by type or name, until the end of the test.
@@ -99,7 +112,8 @@ class AsyncTestBase:
         Raises:
             AssertionError: it will not complete: it failed, was cancelled, was refused by the
                 proof gate, waits for a task that failed, or waits to be signed off. The message
-                has its status and error; the specialist's traceback is added as a note.
+                has its status and error; the specialist's traceback and the task's history (its
+                attempts, its steps and what each gave) are added as notes.
             TimeoutError: it is still under way after ``timeout``.
         """
         orchestrator = await self._orchestrator()
@@ -124,6 +138,48 @@ class AsyncTestBase:
         async with self.clock.running():
             await orchestrator.run_until_idle()
 
+    async def eventually(self, predicate: Callable[[], Any], timeout: float = 30.0) -> Any:
+        """Let things happen until ``predicate`` (sync or async) holds, and give what it gave.
+
+        It is asked whenever all is quiet, at once and after each jump of virtual time.
+
+        Raises:
+            AssertionError: it does not hold after ``timeout`` virtual seconds.
+        """
+        await self._start_working()
+        return await eventually(predicate, timeout, clock=self.clock)
+
+    def assert_concurrent(
+        self,
+        exactly: int | None = None,
+        *,
+        at_least: int | None = None,
+        at_most: int | None = None,
+    ) -> AbstractContextManager[ConcurrencyProbe]:
+        """A probe for a block, at whose end so many must have been in flight at the same time; see
+        ``vespera.testing.assert_concurrent``.
+        """
+        return assert_concurrent(exactly, at_least=at_least, at_most=at_most)
+
+    async def kill_and_recover(self) -> Container:
+        """Let the process die here, and a new one take over its database, in memory too.
+
+        Nothing that runs at this moment ever goes on, no ``except`` and no ``finally``: neither
+        the old container's tasks nor any other asyncio task but the test's own and those that
+        were there before the container. (A call that a thread had begun is finished there.) The
+        new container, which is ``self.container`` from now on, finds what was committed, and its
+        worker takes the tasks of the dead one back at once.
+
+        Overrides and registered specialists were of the process that died: they are made again in
+        ``setup_async_environment``, or in the test.
+        """
+        await self._start_working()
+        spared = {*self._bystanders, asyncio.current_task()}
+        self.container = await self._environment.die(asyncio.all_tasks() - spared)
+        self._is_working = False
+        await self.setup_async_environment()
+        return self.container
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Mark async tests for pytest-asyncio's strict mode."""
         super().__init_subclass__(**kwargs)
@@ -134,21 +190,18 @@ class AsyncTestBase:
 
     @pytest_asyncio.fixture(autouse=True)
     async def _container_of_the_test(self, tmp_path: Path) -> AsyncIterator[None]:
-        others = asyncio.all_tasks()
-        self.workspace = tmp_path
-        self.container = self.container_class(
-            {"workspace": str(tmp_path), **self.container_settings()}
-        )
-        self.clock = _ClockOfTheTest(self._start_working)
-        self.clock.watch(lambda: _in_flight(self.container.get(AsyncDatabaseManager)))
-        self.clock.watch(lambda: _in_flight(self.container.get(Threads)))
-        self.container.override(Clock, self.clock)
+        self._bystanders = asyncio.all_tasks()
         self._is_working = False
+        self.workspace = tmp_path
+        self.clock = clock_of_this_loop(before_moving=self._start_working)
+        self._environment = Environment(
+            self.container_class, tmp_path, self.clock, self.container_settings()
+        )
+        self.container = self._environment.container
+        await self.setup_async_environment()
         yield
         self._is_working = True  # too late to start now
-        async with self.clock.running():
-            await self.container.cleanup_async_services()
-        await _end(asyncio.all_tasks() - others - {asyncio.current_task()})
+        await self._environment.clean_up()
 
     async def _orchestrator(self) -> TaskOrchestrator:
         await self._start_working()
@@ -170,37 +223,9 @@ class AsyncTestBase:
         error = AssertionError(f"Task {task.id!r} ({task.title}) is {task.status}: {reason}")
         if task.error and task.error.traceback:
             error.add_note(task.error.traceback)
+        error.add_note(await history_of(self.container, task.id))
         return error
-
-
-class _ClockOfTheTest(VirtualClock):
-    """Before it moves, there is a worker whose tasks may need it to."""
-
-    def __init__(self, start_working: Callable[[], Awaitable[None]]) -> None:
-        super().__init__()
-        self._start_working = start_working
-
-    async def _settle(self) -> None:
-        await self._start_working()
-        await super()._settle()
 
 
 async def _hand_back_the_payload(task: TaskContext) -> object:
     return task.payload
-
-
-def _in_flight(part: object) -> int:
-    """The part's own count, unless a mock has taken the part's place."""
-    count = getattr(part, "in_flight", 0)
-    return count if type(count) is int else 0
-
-
-async def _end(left_over: set[asyncio.Task[Any]]) -> None:
-    """Cancel what a test has left running, and tell it."""
-    running = [task for task in left_over if not task.done()]
-    for task in running:
-        task.cancel()
-    if running:
-        await asyncio.wait(running)
-        names = "".join(f"\n  {task.get_name()}: {task.get_coro()}" for task in running)
-        raise AssertionError(f"The test left tasks running, which were cancelled now:{names}")

@@ -123,6 +123,23 @@ class VirtualClock:
             await self._prepare()
             await self._advance(span)
 
+    async def until(self, holds: Callable[[], Awaitable[bool]], timeout: float) -> bool:
+        """Move from one sleeper to the next until ``holds()``, or by ``timeout`` seconds.
+
+        Whenever all has settled it is asked; it must not wait for the clock. See ``eventually``.
+
+        Returns:
+            Whether it holds at the end.
+        """
+        async with self._moving:
+            await self._prepare()
+            end = self._after(timeout)
+            await self._settle()
+            while not (held := await holds()) and self._wake_next(end):
+                await self._settle()
+            self._now = self._now if held else max(end, self._now)
+        return held
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """While the block runs, jump to the next sleeper whenever all else has settled.

@@ -1,43 +1,96 @@
 """One test's container: how it is made, and how it is taken down."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.owners import Owners
+from vespera.application.ports.persistence import TaskQueue
 from vespera.infrastructure.di.container import Container
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.threads import Threads
 from vespera.testing.clock import VirtualClock
+from vespera.testing.death import Grave, OwnersAfterDeath, let_go_of_locks
 from vespera.testing.errors import TestingError
 
 
-def new_container(
-    container_class: type[Container],
-    workspace: Path,
-    clock: VirtualClock,
-    settings: Mapping[str, object],
-) -> Container:
-    """A container that keeps its tasks in memory, unless the settings say otherwise, and whose
-    ``Clock`` is ``clock``, which waits for the container's work in threads.
+class Environment:
+    """A container with a clock that waits for what it does in threads.
+
+    Attributes:
+        container: keeps its tasks in memory, unless the settings say otherwise.
+        clock: its ``Clock``.
     """
-    container = container_class({"workspace": str(workspace), **settings})
-    container.override(Clock, clock)
-    clock.watch(lambda: _in_flight(container.get(AsyncDatabaseManager)))
-    clock.watch(lambda: _in_flight(container.get(Threads)))
-    return container
 
+    def __init__(
+        self,
+        container_class: type[Container],
+        workspace: Path,
+        clock: VirtualClock,
+        settings: Mapping[str, object],
+    ) -> None:
+        self._class, self._settings = container_class, {"workspace": str(workspace), **settings}
+        self.clock = clock
+        self._grave = Grave()
+        self.container = self._new(self._settings)
+        clock.watch(lambda: _in_flight(self.container.get(AsyncDatabaseManager)))
+        clock.watch(lambda: _in_flight(self.container.get(Threads)))
 
-@asynccontextmanager
-async def cleaned_up(container: Container, clock: VirtualClock) -> AsyncIterator[Container]:
-    """Clean the container up when the block ends; what needs time for that has it."""
-    try:
-        yield container
-    finally:
-        async with clock.running():
-            await container.cleanup_async_services()
+    async def clean_up(self) -> None:
+        """Stop the container; what needs time for that has it.
+
+        Raises:
+            AssertionError: tasks are held still by somebody who has stopped.
+        """
+        async with self.clock.running(), self._leases_watched():
+            await self.container.cleanup_async_services()
+        self._grave.bury()
+
+    async def die(self, tasks: Iterable[asyncio.Task[Any]]) -> Container:
+        """Let the container and these tasks die as in a crash; the new container takes over.
+
+        The database lives on, in memory too; so does what was handed to a thread already.
+        """
+        old = self.container
+        self._grave.kill(tasks)
+        database = old.get(AsyncDatabaseManager)
+        await database.start()
+        new = self._new({**self._settings, "database_url": _url_of(database)})
+        await new.get(AsyncDatabaseManager).start()  # before the old one goes: memory lives on
+        self.container = new
+        old.abandon()
+        let_go_of_locks(old.get(Owners))
+        dead = await new.get(TaskQueue).owners()
+        new.override(Owners, OwnersAfterDeath(new.get(Owners), dead))
+        return new
+
+    def _new(self, settings: Mapping[str, object]) -> Container:
+        container = self._class(settings)
+        container.override(Clock, self.clock)
+        return container
+
+    @asynccontextmanager
+    async def _leases_watched(self) -> AsyncIterator[None]:
+        """What holds tasks when the block begins must have let go of them when it ends."""
+        database = self.container.get(AsyncDatabaseManager)
+        is_in_use = getattr(database, "started", None) is True  # a mock may stand there
+        if not is_in_use or not await self.container.get(TaskQueue).owners():
+            yield
+            return
+        after = AsyncDatabaseManager(_url_of(database))
+        await after.start()
+        try:
+            yield
+            rows = await after.read("SELECT id, title, owner FROM tasks WHERE owner IS NOT NULL")
+        finally:
+            await after.stop()
+        if rows:
+            lines = "".join(f"\n  {title} ({task}), held by {owner}" for task, title, owner in rows)
+            raise AssertionError(f"Leases are still held, though all workers have stopped:{lines}")
 
 
 def container_class_of(path: str) -> type[Container]:
@@ -56,6 +109,11 @@ def container_class_of(path: str) -> type[Container]:
     if not (isinstance(found, type) and issubclass(found, Container)):
         raise TestingError(f"vespera_container = {path}: this is no class of containers.")
     return found
+
+
+def _url_of(database: AsyncDatabaseManager) -> str:
+    """How another container opens the same database."""
+    return f"sqlite+aiosqlite:///{database.path or f':memory:{database.name}'}"
 
 
 def _in_flight(part: object) -> int:

@@ -1,6 +1,6 @@
 """The plugin's fixtures. They bring in what they need when a test asks for them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,10 @@ async def container(
     clock: Any,
 ) -> AsyncIterator[Any]:
     """A container of the test's own, in memory, not started yet; cleaned up after the test."""
-    kit = _kit("environment")
-    made = kit.new_container(container_class, workspace, clock, container_settings)
-    async with kit.cleaned_up(made, clock):
-        yield made
+    made = _kit("environment").Environment
+    environment = made(container_class, workspace, clock, container_settings)
+    yield environment.container
+    await environment.clean_up()
 
 
 @pytest_asyncio.fixture
@@ -82,6 +82,7 @@ async def async_task_orchestrator(async_container: Any) -> Any:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Any:
+def world(tmp_path: Path) -> Iterator[Any]:
     """The ``World`` outside the process: what survives when it dies."""
-    return _kit("world").World(tmp_path)
+    with _kit("world").World(tmp_path) as made:
+        yield made

@@ -64,9 +64,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.lent: set[object] = set()
         self.probes: list[Probe] = []
         self._quiet: list[asyncio.Future[None]] = []
+        self._hoping: list[asyncio.Future[None]] = []
         self._main: asyncio.Future[Any] | None = None
         self._deadlock: Deadlock | None = None
         self._polls = 0
+        self._was_quiet = False
         super().__init__(selector)
         self._outside = Outside(self)
         remember_origins(self)
@@ -95,6 +97,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Return when nothing more can happen without time passing."""
         waiter = self.create_future()
         self._quiet.append(waiter)
+        await waiter
+
+    async def news(self) -> None:
+        """Return when something has happened after a time in which nothing could: a timer came,
+        or something outside was heard of.
+        """
+        waiter = self.create_future()
+        self._hoping.append(waiter)
         await waiter
 
     @property
@@ -134,6 +144,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now = max(self._now, when)
         # asyncio fires what is due within this resolution; it must be seen in a large float.
         self._clock_resolution = max(1e-9, 2 * math.ulp(self._now))
+        self._hoping = _told(self._hoping)
 
     def _next_timer(self) -> float | None:
         """When the next timer is due; those that were cancelled are dropped."""
@@ -153,9 +164,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _run_once(self) -> None:
         if self._is_polling():
             self._pass_time_for_pollers()
+        if not (self._ready or self._stopping):
+            self._be_idle()
+        super()._run_once()  # type: ignore[misc]
+
+    def _be_idle(self) -> None:
         while not (self._ready or self._stopping or self._is_due()):
             self._when_idle()
-        super()._run_once()  # type: ignore[misc]
+        if not self._was_quiet:
+            self._hoping = _told(self._hoping)
+        self._was_quiet = False
 
     def _is_due(self) -> bool:
         when = self._next_timer()
@@ -204,10 +222,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return seconds > 0 and self._heard(seconds)
 
     def _tell_quiet(self) -> None:
-        waiters, self._quiet = self._quiet, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._was_quiet = True  # which is no news
+        self._quiet = _told(self._quiet)
 
     def _give_up(self, deadlock: Deadlock) -> None:
         """End the task that the loop runs, so that it cleans up; if it cannot even do that, or
@@ -345,6 +361,13 @@ class _Lending:
     def submit(self, func: Callable[..., T], *args: Any) -> concurrent.futures.Future[T]:
         self.call = call = self._executor.submit(func, *args)
         return call
+
+
+def _told(waiters: list[asyncio.Future[None]]) -> list[asyncio.Future[None]]:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+    return []
 
 
 def _is_bare_step(handle: Any) -> bool:

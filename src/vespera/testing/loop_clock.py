@@ -39,6 +39,20 @@ class LoopClock(VirtualClock):
         """
         self._loop.watch(probe)
 
+    async def until(self, holds: Callable[[], Awaitable[bool]], timeout: float) -> bool:
+        """Let time pass until ``holds()``, or for ``timeout`` seconds; see ``eventually``."""
+        await self._prepare()
+        end = self._loop.time() + timeout
+        last_call = self._loop.call_at(end, lambda: None)
+        try:
+            await self._settle()
+            while not (held := await holds()) and self._loop.time() < end:
+                await self._loop.news()
+                await self._settle()
+        finally:
+            last_call.cancel()
+        return held
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Time runs by itself, within the block as without."""
@@ -71,8 +85,8 @@ class LoopClock(VirtualClock):
 def clock_of_this_loop(
     *, before_moving: Callable[[], Awaitable[object]] | None = None
 ) -> VirtualClock:
-    """A clock for a test: the running event loop's own, if its time is virtual."""
-    loop = asyncio.get_running_loop()
+    """A clock for a test: the running event loop's own, if there is one and its time is virtual."""
+    loop = asyncio._get_running_loop()  # noqa: SLF001  # documented, and gives None without one
     if isinstance(loop, VirtualLoop):
         return LoopClock(loop, before_moving=before_moving)
     return VirtualClock(before_moving=before_moving)

@@ -74,11 +74,12 @@ def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> None:
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)
 def pytest_asyncio_loop_factories(
-    config: pytest.Config, item: pytest.Item
+    item: pytest.Item,
 ) -> Generator[None, Mapping[str, Any] | None, Mapping[str, Any]]:
     """The loops a test runs on: those of the project, or asyncio's own, or the virtual one."""
     theirs = yield
-    return virtual_time().loop_factories(item, theirs)
+    chosen: Mapping[str, Any] = virtual_time().loop_factories(item, theirs)
+    return chosen
 
 
 @pytest.hookimpl(wrapper=True)

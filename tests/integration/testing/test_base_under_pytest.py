@@ -62,5 +62,7 @@ def test_it_works_in_strict_mode_and_tells_leaks_and_errors(tmp_path):
     assert output.count("FAILED test_mine.py::TestMine::test_that_fails") == 1
     assert "is failed: ValueError: in the specialist's own words" in output
     assert "ERROR test_mine.py::TestMine::test_that_leaves_a_task_running" in output
-    assert "The test left tasks running, which were cancelled now" in output
-    assert "the leftover: <coroutine object Event.wait" in output
+    assert "The test left behind:" in output
+    assert "the task the leftover (Event.wait)" in output
+    assert "made at" in output
+    assert "test_mine.py:28, in TestMine.test_that_leaves_a_task_running" in output

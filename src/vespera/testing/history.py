@@ -1,0 +1,27 @@
+"""What has become of a task, for somebody who looks at a failed test."""
+
+from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, StepDetails
+from vespera.domain.ids import TaskId
+from vespera.infrastructure.di.container import Container
+
+_LONGEST = 200
+
+
+async def history_of(container: Container, task_id: TaskId) -> str:
+    """The task's attempts, the steps it has recorded and what each gave, its file operations."""
+    details = (await container.get(InspectTasksUseCase).show_task(task_id)).details
+    if details is None:
+        return f"Task {task_id!r} is not there."
+    task = details.task
+    lines = [f"History: attempt {task.attempt}, {task.failures} failed; payload {details.payload}"]
+    lines += [f"  step {_step(step)}" for step in details.steps] or ["  no step was recorded"]
+    lines += [f"  file {f.path}: {f.verdict}" for f in details.findings]
+    lines += [f"  waits for {d.title} ({d.id}): {d.status}" for d in details.dependencies]
+    return "\n".join(lines)
+
+
+def _step(step: StepDetails) -> str:
+    name = step.name if step.occurrence == 1 else f"{step.name} (no. {step.occurrence})"
+    verb = "failed" if step.failed else "gave"
+    shown = repr(step.value)
+    return f"{name} {verb} {shown if len(shown) <= _LONGEST else shown[:_LONGEST] + '...'}"
