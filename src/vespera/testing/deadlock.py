@@ -26,7 +26,7 @@ def all_wait(loop: asyncio.AbstractEventLoop) -> Deadlock:
 
 def time_cannot_move(loop: Any, seconds: float) -> Deadlock:
     """The error that says what has held virtual time up for so many real seconds."""
-    calls = "".join(f"\n  {_described(token)}" for token in loop.lent)
+    calls = "".join(f"\n  {told}" for token in loop.lent if (told := _described(token)))
     probes = "".join(f"\n  {probe!r} says {probe()}" for probe in loop.probes if probe())
     return Deadlock(
         f"Time could not move for {seconds:g} s of real time, because something is under way"
@@ -49,7 +49,7 @@ def waiting_line(task: asyncio.Task[Any]) -> str:
     """``Task-2 (fetch) at shop.py:12, in fetch: waits for <asyncio.locks.Event ...>``."""
     frames = list(_frames(task.get_coro()))
     theirs = [f for f in frames if not f.f_code.co_filename.startswith(_MACHINERY)]
-    where = place_of(theirs[-1]) if theirs else "?"
+    where = place_of((theirs or frames)[-1]) if frames else "?"
     name = getattr(task.get_coro(), "__qualname__", repr(task.get_coro()))
     return f"{task.get_name()} ({name}) at {where}: waits for {_awaited(task, frames)}"
 
@@ -93,5 +93,5 @@ def _awaited(task: asyncio.Task[Any], frames: list[FrameType]) -> str:
 
 def _described(token: object) -> str:
     if isinstance(token, concurrent.futures.Future):
-        return f"a call in an executor: {token!r}"
-    return repr(token)
+        return f"a call in an executor: {getattr(token, 'what', token)}"
+    return "" if isinstance(token, asyncio.Future) else repr(token)  # who waits for it is told

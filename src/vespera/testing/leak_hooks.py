@@ -12,7 +12,6 @@ from vespera.testing.leaks import (
     Belongings,
     Leak,
     left_on_loop,
-    left_overridden,
     left_since,
     told,
 )
@@ -67,15 +66,12 @@ def pytest_fixture_setup(
     watch = request.config.stash.get(_watched, None)
     if watch is None or not watch.active:
         return (yield)
-    if fixturedef.argname.endswith("_scoped_runner"):
-        runner = yield
-        fixturedef.addfinalizer(partial(_look_at_loop, request.config, runner))
-        return runner
-    if fixturedef.scope == "function":
-        return (yield)
-    before = Belongings.now()
+    before = None if fixturedef.scope == "function" else Belongings.now()
     result = yield
-    watch.before.adopt(Belongings.now().without(before))
+    if before is not None:
+        watch.before.adopt(Belongings.now().without(before))
+    if fixturedef.argname.endswith("_scoped_runner"):
+        fixturedef.addfinalizer(partial(_look_at_loop, request.config, result))
     return result
 
 
@@ -95,7 +91,7 @@ class _Watch:
         """What the test has left behind."""
         if not self.active:
             return []
-        left = [*self.found, *left_since(self.before, made), *left_overridden()]
+        left = [*self.found, *left_since(self.before, made)]
         if warnings.showwarning == self._shown:
             warnings.showwarning = self._show
         sys.set_coroutine_origin_tracking_depth(self._depth)

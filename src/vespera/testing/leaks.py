@@ -1,6 +1,7 @@
 """What a test leaves behind: looked at cheaply, looked into when something is there."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -38,35 +39,39 @@ class Belongings:
     """What there is in the process at a moment that may not be there for ever."""
 
     threads: set[threading.Thread] = field(default_factory=set)
-    files: set[str] = field(default_factory=set)
+    files: set[tuple[str, str]] = field(default_factory=set)
     databases: set[int] = field(default_factory=set)
+    overrides: set[str] = field(default_factory=set)
 
     @classmethod
     def now(cls) -> "Belongings":
         """Those of this moment."""
-        return cls(set(threading.enumerate()), _open_files(), set(map(id, _databases())))
+        return cls(
+            set(threading.enumerate()),
+            _open_files(),
+            set(map(id, _databases())),
+            {name for name, _provider in _class_overrides()},
+        )
 
     def adopt(self, others: "Belongings") -> None:
         """Take these, too, for what may be there."""
-        self.threads |= others.threads
-        self.files |= others.files
-        self.databases |= others.databases
+        for mine, theirs in zip(self.kinds, others.kinds, strict=True):
+            mine.update(theirs)
 
     def is_within(self, others: "Belongings") -> bool:
         """Whether there is nothing that is not among ``others``."""
-        return (
-            self.threads <= others.threads
-            and self.files <= others.files
-            and self.databases <= others.databases
-        )
+        pairs = zip(self.kinds, others.kinds, strict=True)
+        return all(mine <= theirs for mine, theirs in pairs)
 
     def without(self, others: "Belongings") -> "Belongings":
         """What is new since ``others``."""
-        return Belongings(
-            self.threads - others.threads,
-            self.files - others.files,
-            self.databases - others.databases,
-        )
+        pairs = zip(self.kinds, others.kinds, strict=True)
+        return Belongings(*(mine - theirs for mine, theirs in pairs))
+
+    @property
+    def kinds(self) -> tuple[set[Any], ...]:
+        """All of them, kind by kind."""
+        return self.threads, self.files, self.databases, self.overrides
 
 
 def left_since(before: Belongings, made: Callable[[object], str]) -> list[Leak]:
@@ -85,6 +90,7 @@ def left_since(before: Belongings, made: Callable[[object], str]) -> list[Leak]:
         *(_thread_leak(thread, made) for thread in left.threads if not _is_a_tool(thread)),
         *_file_leaks(left.files, made),
         *(_database_leak(d, made) for d in _databases() if id(d) in left.databases),
+        *(_override_leak(*found) for found in _class_overrides() if found[0] in left.overrides),
     ]
 
 
@@ -92,19 +98,6 @@ def left_on_loop(loop: Any) -> list[Leak]:
     """Tasks that nobody ended, and timers that nobody cancelled."""
     tasks = [task for task in asyncio.all_tasks(loop) if not task.done()]
     return [*map(_task_leak, tasks), *_timer_leaks(getattr(loop, "_scheduled", ()))]
-
-
-def left_overridden() -> list[Leak]:
-    """Overrides of container classes, which would reach every container to come."""
-    base = sys.modules.get("vespera.infrastructure.di.base")
-    if base is None:
-        return []
-    return [
-        Leak("overrides", f"an override of {cls.__name__}.{name}, in the class itself")
-        for cls in _subclasses(base.BaseContainer)
-        for name, provider in cls.providers.items()
-        if provider.last_overriding is not None
-    ]
 
 
 def told(leaks: Iterable[Leak]) -> str:
@@ -143,16 +136,12 @@ def _thread_leak(thread: threading.Thread, made: Callable[[object], str]) -> Lea
     return Leak(kind, f"{described}\n    {made(thread)}")
 
 
-def _file_leaks(files: set[str], made: Callable[[object], str]) -> list[Leak]:
-    leaks = []
-    for number in sorted(files, key=int):
-        try:
-            target = os.readlink(f"{_FDS}/{number}")  # noqa: PTH115  # sockets are no paths
-        except OSError:  # closed in the meantime
-            continue
-        if not target.startswith(_NO_MATTER):
-            leaks.append(Leak("files", f"an open {_named(target)}\n    {made(target)}"))
-    return leaks
+def _file_leaks(files: set[tuple[str, str]], made: Callable[[object], str]) -> list[Leak]:
+    return [
+        Leak("files", f"an open {_named(target)}\n    {made(target)}")
+        for _number, target in sorted(files)
+        if not target.startswith(_NO_MATTER)
+    ]
 
 
 def _named(target: str) -> str:
@@ -165,11 +154,32 @@ def _database_leak(database: Any, made: Callable[[object], str]) -> Leak:
     return Leak("containers", f"{text}\n    {made(database.path or memory_key(database.name))}")
 
 
-def _open_files() -> set[str]:
-    try:
-        return set(os.listdir(_FDS))  # noqa: PTH208  # numbers, not paths: this is asked twice a test
-    except OSError:  # no such place on this system: files go unchecked
-        return set()
+def _override_leak(name: str, provider: Any) -> Leak:
+    """It would reach every container to come, so it is taken back now."""
+    provider.reset_override()
+    return Leak("overrides", f"an override of {name}, in the class itself (it was taken back now)")
+
+
+def _class_overrides() -> list[tuple[str, Any]]:
+    base = sys.modules.get("vespera.infrastructure.di.base")
+    if base is None:
+        return []
+    return [
+        (f"{cls.__name__}.{name}", provider)
+        for cls in _subclasses(base.BaseContainer)
+        for name, provider in cls.providers.items()
+        if provider.last_overriding is not None
+    ]
+
+
+def _open_files() -> set[tuple[str, str]]:
+    """The number of each open file and what it is; nothing on systems that do not tell."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for number in os.listdir(_FDS):  # noqa: PTH208  # numbers, not paths; asked twice a test
+            with contextlib.suppress(OSError):  # the list itself was open while it was made
+                found.add((number, os.readlink(f"{_FDS}/{number}")))  # noqa: PTH115  # as above
+    return found
 
 
 def _databases() -> list[Any]:

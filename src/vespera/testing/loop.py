@@ -13,7 +13,7 @@ from typing import Any, TypeVar, TypeVarTuple
 
 from vespera.testing.deadlock import all_wait, time_cannot_move
 from vespera.testing.errors import Deadlock
-from vespera.testing.origins import caller, remember_origins
+from vespera.testing.origins import caller, definition_of, remember_origins
 from vespera.testing.outside import Outside
 
 T = TypeVar("T")
@@ -297,6 +297,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         lending = _Lending(executor or self._pool())
         future = super().run_in_executor(lending, func, *args)  # type: ignore[arg-type]
         call = lending.call
+        call.what = definition_of(func)  # type: ignore[attr-defined]
         self.lent.add(call)
         call.add_done_callback(self._came_back)  # after asyncio's own, which hands over the result
         return future

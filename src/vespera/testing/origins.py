@@ -1,19 +1,23 @@
 """Where things were made, as cheaply as that can be known."""
 
 import asyncio
+import contextvars
+import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_ASYNCIO = str(Path(asyncio.__file__).parent)
-_HERE = __file__
+_MACHINERY = (
+    str(Path(asyncio.__file__).parent),
+    __file__,
+    str(Path(__file__).with_name("loop.py")),
+)
 
 
 def caller() -> str:
     """``file.py:12, in function``: who outside of asyncio made the call that is under way."""
     frame = sys._getframe(1)  # noqa: SLF001
-    while frame.f_back is not None and _is_machinery(frame.f_code.co_filename):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_MACHINERY):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_qualname}"
 
@@ -31,8 +35,9 @@ def origin_of(task: "asyncio.Task[Any]") -> str:
 
 def definition_of(thing: Any) -> str:
     """Where the code of a coroutine or function is."""
-    while hasattr(thing, "func"):  # a partial
-        thing = thing.func
+    while isinstance(thing, functools.partial):  # as `to_thread` makes one of `Context.run`
+        runs = isinstance(getattr(thing.func, "__self__", None), contextvars.Context)
+        thing = thing.args[0] if runs else thing.func
     thing = getattr(thing, "__func__", thing)
     code = getattr(thing, "__code__", None) or getattr(thing, "cr_code", None)
     if code is None:
@@ -46,10 +51,3 @@ def _task_that_knows(
     task: Any = asyncio.Task(coro, loop=loop, **kwargs)
     task.made_at = caller()
     return task  # type: ignore[no-any-return]
-
-
-def _is_machinery(filename: str) -> bool:
-    return filename == _HERE or filename.startswith(_ASYNCIO)
-
-
-MakesTasks = Callable[..., "asyncio.Task[Any]"]

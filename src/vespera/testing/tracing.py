@@ -2,29 +2,41 @@
 
 import os
 import sys
+import sysconfig
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-_LIBRARIES = (str(Path(os.__file__).parent), str(Path(__file__).parents[1]), "<frozen")
+_LIBRARIES = (
+    str(Path(os.__file__).parent),
+    sysconfig.get_path("purelib"),
+    str(Path(__file__).parents[1]),
+    "<frozen",
+)
 _HINT = "(--vespera-trace says where it was made)"
 
 
 class Tracer:
     """Listens to the interpreter's audit events, if ``active``, until ``stop``.
 
-    Python cannot take an audit hook away again; a stopped one only asks whether it is stopped.
+    Python cannot take an audit hook away again; a stopped one only asks whether it is stopped. Of
+    threads there is no event in every version, so that ``Thread.start`` is replaced meanwhile.
     """
 
     def __init__(self, *, active: bool) -> None:
         self._active = active
         self._threads: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
         self._paths: dict[str, str] = {}
+        self._start = threading.Thread.start
         if active:
             sys.addaudithook(self._heard)
+            threading.Thread.start = self._starting()  # type: ignore[method-assign, assignment]
 
     def stop(self) -> None:
         """Listen no more."""
+        if self._active:
+            threading.Thread.start = self._start  # type: ignore[method-assign]
         self._active = False
 
     def place_of(self, key: object) -> str:
@@ -36,14 +48,16 @@ class Tracer:
         return f"made at {known}" if known else "(nobody saw it being made)"
 
     def _heard(self, event: str, args: tuple[object, ...]) -> None:
-        if not self._active:
-            return
-        if event == "_thread.start_new_thread":
-            thread = getattr(args[0], "__self__", None)
-            if isinstance(thread, threading.Thread):
-                self._threads[thread] = _place()
-        elif event in ("open", "sqlite3.connect") and isinstance(args[0], str | bytes | Path):
+        is_ours = self._active and event in {"open", "sqlite3.connect"}
+        if is_ours and isinstance(args[0], str | bytes | Path):
             self._paths[_name_of(os.fsdecode(args[0]))] = _place()
+
+    def _starting(self) -> Callable[[threading.Thread], None]:
+        def start(thread: threading.Thread) -> None:
+            self._threads[thread] = _place()
+            self._start(thread)
+
+        return start
 
 
 def memory_key(name: str) -> str:

@@ -52,7 +52,7 @@ async def test_errors_and_cancellations_leave_it_right():
 
 async def test_what_is_not_async_is_refused():
     with pytest.raises(TestingError, match="is a generator"):
-        ConcurrencyProbe()(x for x in ()) if False else ConcurrencyProbe()(_numbers)
+        ConcurrencyProbe()(_numbers)
     with pytest.raises(TestingError, match="is not async: its calls cannot overlap"):
         await ConcurrencyProbe()(len)("abc")
 

@@ -9,7 +9,7 @@ from vespera.testing import TestingError, VirtualClock, eventually
 async def test_it_gives_what_the_predicate_gave_as_soon_as_that_is_true():
     found = []
     asyncio.get_running_loop().call_later(60, found.append, "x")
-    assert await eventually(lambda: list(found)) == ["x"]
+    assert await eventually(lambda: list(found), timeout=100) == ["x"]
     assert asyncio.get_running_loop().time() == 60
 
 

@@ -235,8 +235,7 @@ def test_a_program_in_which_all_wait_is_told_who_waits_for_what():
     assert "test_virtual_loop.py" in message
     for words in (
         r"fetcher (test_a_program_in_which_all_wait_is_told_who_waits_for_what.<locals>.fetch) at",
-        "in test_a_program_in_which_all_wait_is_told_who_waits_for_what.<locals>.hold: waits for"
-        " Event.wait of <asyncio.locks.Event",
+        "<locals>.hold: waits for Event.wait of <asyncio.locks.Event",
         "waits for Lock.acquire of <asyncio.locks.Lock",
         "waits for Queue.get of <Queue",
         "waits for TaskGroup.__aexit__ of <TaskGroup tasks=3",
@@ -299,8 +298,10 @@ def test_a_thread_that_waits_for_virtual_time_is_told_after_a_while():
         finally:
             release.set()
 
-    with pytest.raises(Deadlock, match="Time could not move for .* a call in an executor") as told:
+    with pytest.raises(Deadlock, match="Time could not move for") as told:
         run(main, patience=0.01)
+    assert "a call in an executor:" in str(told.value)
+    assert "in Event.wait" in str(told.value)
     assert "A thread must not wait for something that only virtual time brings" in str(told.value)
 
 
