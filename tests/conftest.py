@@ -1,7 +1,4 @@
-"""What holds for every test."""
-
-import threading
-from collections.abc import Iterator
+"""What holds for every test. That none leaves anything behind is seen to by Vespera's plugin."""
 
 import pytest
 from hypothesis import settings
@@ -16,15 +13,3 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own VESPERA_* variables reach no test."""
     monkeypatch.delenv("VESPERA_DATABASE_URL", raising=False)
     monkeypatch.delenv("VESPERA_WORKSPACE", raising=False)
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_is_left() -> Iterator[None]:
-    """A test that leaves a non-daemon thread behind would hold the exit of a program."""
-    before = set(threading.enumerate())
-    yield
-    left = [thread for thread in set(threading.enumerate()) - before if not thread.daemon]
-    for thread in left:
-        thread.join(timeout=5)
-    left = [thread.name for thread in left if thread.is_alive()]
-    assert not left, f"threads left behind: {left}"

@@ -20,7 +20,10 @@ UNIT = ROOT / "tests" / "unit"
 UNIT_TESTS = sorted(UNIT.rglob("test_*.py"))
 MOST_LINES = 400
 FUNCTIONS_95TH_PERCENTILE = 28
-WAITS = {"asyncio.sleep", "time.sleep"}
+WAITS = {"asyncio.sleep": True, "time.sleep": False}
+"""Ways to wait, and whether virtual time makes them take none."""
+
+VIRTUAL = "pytest.mark.virtual_time"
 WAYS_ROUND = {"pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail", "pytest.skip"}
 
 
@@ -38,6 +41,24 @@ def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
         docstring = function.body[0]
         lines -= set(range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1))
     return len(lines)
+
+
+def real_waits(node: ast.AST, virtual: bool = False) -> Iterator[int]:
+    """The lines where somebody waits, for longer than a turn, for time that is real."""
+    virtual = virtual or is_virtual(node)
+    if isinstance(node, ast.Call) and [ast.unparse(given) for given in node.args] != ["0"]:
+        name = ast.unparse(node.func)
+        if name in WAITS and not (virtual and WAITS[name]):
+            yield node.lineno
+    for child in ast.iter_child_nodes(node):
+        yield from real_waits(child, virtual)
+
+
+def is_virtual(node: ast.AST) -> bool:
+    """Whether a module, a class or a function is marked ``virtual_time``."""
+    if isinstance(node, ast.Module):
+        return any("pytestmark" in (line := ast.unparse(s)) and VIRTUAL in line for s in node.body)
+    return any(VIRTUAL in ast.unparse(mark) for mark in getattr(node, "decorator_list", ()))
 
 
 def named(path: Path) -> str:
@@ -74,13 +95,30 @@ def test_functions_are_small():
 
 @pytest.mark.parametrize("path", TESTS, ids=named)
 def test_no_test_waits_in_real_time(path):
-    waits = [
-        call.lineno
-        for call in nodes(path, ast.Call)
-        if ast.unparse(call.func) in WAITS and [ast.unparse(given) for given in call.args] != ["0"]
-    ]
+    assert list(real_waits(parsed(path))) == []
 
-    assert waits == []
+
+def test_waiting_is_found_where_time_is_real_and_only_there():
+    source = """
+@pytest.mark.virtual_time
+async def test_virtual():
+    await asyncio.sleep(5)
+
+async def test_turn():
+    await asyncio.sleep(0)
+
+async def test_real():
+    await asyncio.sleep(5)
+
+@pytest.mark.virtual_time
+class TestVirtual:
+    async def test_virtual_too(self):
+        await asyncio.sleep(5)
+        time.sleep(1)
+"""
+
+    assert list(real_waits(ast.parse(source))) == [10, 16]
+    assert list(real_waits(ast.parse(f"pytestmark = pytest.mark.virtual_time{source}"))) == [16]
 
 
 @pytest.mark.parametrize("path", TESTS, ids=named)

@@ -3,23 +3,32 @@
 import asyncio
 import contextvars
 import functools
+import os
 import sys
+import sysconfig
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-_MACHINERY = (
-    str(Path(asyncio.__file__).parent),
-    __file__,
-    str(Path(__file__).with_name("loop.py")),
+_LIBRARIES = (
+    str(Path(os.__file__).parent),
+    sysconfig.get_path("purelib"),
+    str(Path(__file__).parents[1]),
+    "<frozen",
 )
 
 
 def caller() -> str:
-    """``file.py:12, in function``: who outside of asyncio made the call that is under way."""
-    frame = sys._getframe(1)  # noqa: SLF001
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_MACHINERY):
+    """``file.py:12, in function``: the innermost line under way that is no library's.
+
+    Within a task that libraries alone have made, it is where that was asked for.
+    """
+    frame = innermost = sys._getframe(1)  # noqa: SLF001
+    while frame.f_code.co_filename.startswith(_LIBRARIES):
+        if frame.f_back is None:
+            return _origin_of_this_task() or _place_of(innermost)
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_qualname}"
+    return _place_of(frame)
 
 
 def remember_origins(loop: asyncio.AbstractEventLoop) -> None:
@@ -51,3 +60,14 @@ def _task_that_knows(
     task: Any = asyncio.Task(coro, loop=loop, **kwargs)
     task.made_at = caller()
     return task  # type: ignore[no-any-return]
+
+
+def _origin_of_this_task() -> str | None:
+    if asyncio._get_running_loop() is None:  # noqa: SLF001  # documented, and gives None
+        return None
+    origin: str | None = getattr(asyncio.current_task(), "made_at", None)
+    return origin
+
+
+def _place_of(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_qualname}"

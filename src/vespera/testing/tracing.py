@@ -2,18 +2,13 @@
 
 import os
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-_LIBRARIES = (
-    str(Path(os.__file__).parent),
-    sysconfig.get_path("purelib"),
-    str(Path(__file__).parents[1]),
-    "<frozen",
-)
+from vespera.testing.origins import caller
+
 _HINT = "(--vespera-trace says where it was made)"
 
 
@@ -50,11 +45,11 @@ class Tracer:
     def _heard(self, event: str, args: tuple[object, ...]) -> None:
         is_ours = self._active and event in {"open", "sqlite3.connect"}
         if is_ours and isinstance(args[0], str | bytes | Path):
-            self._paths[_name_of(os.fsdecode(args[0]))] = _place()
+            self._paths[_name_of(os.fsdecode(args[0]))] = caller()
 
     def _starting(self) -> Callable[[threading.Thread], None]:
         def start(thread: threading.Thread) -> None:
-            self._threads[thread] = _place()
+            self._threads[thread] = caller()
             self._start(thread)
 
         return start
@@ -67,14 +62,3 @@ def memory_key(name: str) -> str:
 
 def _name_of(path: str) -> str:
     return path if path.startswith("file:") else os.path.abspath(path)  # noqa: PTH100  # no Path: it opens files
-
-
-def _place() -> str:
-    """The innermost line that is no library's; or the innermost one, if all are."""
-    frame = innermost = sys._getframe(2)  # noqa: SLF001
-    while frame.f_code.co_filename.startswith(_LIBRARIES):
-        if frame.f_back is None:
-            frame = innermost
-            break
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_qualname}"

@@ -23,15 +23,14 @@ async def test_a_predicate_may_be_async_and_may_object():
         assert len(moments) > 3, "too early"
         return "seen"
 
+    async def tick():
+        while True:
+            await asyncio.sleep(10)
+
     ticking = asyncio.create_task(tick())
     assert await eventually(look, 100) == "seen"
     assert moments == [0, 10, 20, 30]
     ticking.cancel()
-
-
-async def tick():
-    while True:
-        await asyncio.sleep(10)
 
 
 @pytest.mark.virtual_time
