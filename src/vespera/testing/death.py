@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from vespera.application.ports.owners import Owners
@@ -37,10 +37,22 @@ class Grave:
     def bury(self) -> None:
         """Close their frames, when what those do in their ``finally`` cannot matter any more."""
         dead, self._dead = self._dead, []
-        for task in dead:
-            coroutine: Any = task.get_coro()
-            with contextlib.suppress(BaseException):  # it is dead, and may say what it likes
-                coroutine.close()
+        with _no_loop():
+            for task in dead:
+                coroutine: Any = task.get_coro()
+                with contextlib.suppress(BaseException):  # it is dead, and may say what it likes
+                    coroutine.close()
+
+
+@contextlib.contextmanager
+def _no_loop() -> Iterator[None]:
+    """Whoever runs in here finds no event loop, and can begin nothing."""
+    loop = asyncio.get_running_loop()
+    asyncio._set_running_loop(None)  # noqa: SLF001
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)  # noqa: SLF001
 
 
 class OwnersAfterDeath:
@@ -48,23 +60,25 @@ class OwnersAfterDeath:
 
     def __init__(self, owners: Owners, dead: Collection[OwnerId]) -> None:
         """``dead``: those who held tasks when the process died."""
-        self._owners, self._dead = owners, frozenset(dead)
+        self.owners, self._dead = owners, frozenset(dead)
 
     def register(self) -> OwnerId:
         """As the others."""
-        return self._owners.register()
+        return self.owners.register()
 
     def leave(self, owner: OwnerId) -> None:
         """As the others."""
-        self._owners.leave(owner)
+        self.owners.leave(owner)
 
     def dead(self, owners: Collection[OwnerId]) -> Collection[OwnerId]:
         """Those of the dead process, and whom the others know to be dead."""
-        return {*self._dead.intersection(owners), *self._owners.dead(owners)}
+        return {*self._dead.intersection(owners), *self.owners.dead(owners)}
 
 
 def let_go_of_locks(owners: Any) -> None:
     """Give back the locks of a dead process's owners, as the system does."""
+    while isinstance(owners, OwnersAfterDeath):
+        owners = owners.owners
     close = getattr(owners, "_close_locks", None)
     if close is not None:
         close()

@@ -10,6 +10,7 @@ import pytest
 
 from vespera import (
     Clock,
+    Codec,
     Container,
     FileStore,
     Provider,
@@ -219,6 +220,122 @@ class TestWhatDoesNotComplete(AsyncTestBase):
     async def test_an_unknown_id_fails_the_test(self):
         with pytest.raises(AssertionError, match="No task has the id 'nonsense'"):
             await self.wait_for_completion("nonsense")
+
+
+class TestTheHistory(AsyncTestBase):
+    async def test_of_a_failed_task_is_told_with_its_steps_and_attempts(self):
+        async def work(task: TaskContext):
+            await task.step("plan", len, "abc")
+            await task.step("charge", self._refuse)
+
+        self.register("work", work)
+        retry = {"max_attempts": 2, "delay": 60}
+        task = await self.create_test_task(
+            specialist_type="work", payload={"order": 7}, retry=retry
+        )
+        with pytest.raises(AssertionError, match="card refused") as told:
+            await self.wait_for_completion(task.task_id, timeout=600)
+        history = told.value.__notes__[-1]
+        assert "attempt 2, 2 failed" in history
+        assert "{'order': 7}" in history
+        assert "step plan gave 3" in history
+        assert "step charge failed" in history
+        assert "card refused" in history
+
+    async def _refuse(self):
+        raise ValueError("card refused")
+
+    async def test_tells_files_and_what_is_waited_for(self):
+        async def lie(task: TaskContext):
+            await task.files.write_text("a.txt", "honest")
+            (self.workspace / "a.txt").write_text("changed behind its back")
+
+        self.register("lie", lie)
+        first = await self.create_test_task()
+        task = await self.create_test_task(specialist_type="lie", depends_on=[first.task_id])
+        with pytest.raises(AssertionError) as told:
+            await self.wait_for_completion(task.task_id)
+        history = told.value.__notes__[-1]
+        assert "no step was recorded" in history
+        assert "file a.txt: " in history
+        assert f"waits for Test Task ({first.task_id}): completed" in history
+
+
+class TestSettingUp(AsyncTestBase):
+    async def setup_async_environment(self):
+        self.model = self.override(Codec, AsyncMock(spec=Codec))
+
+    async def test_comes_before_the_test_and_before_anything_starts(self):
+        assert self.container.get(Codec) is self.model
+
+
+class TestEventually(AsyncTestBase):
+    async def test_lets_the_engine_work_and_time_pass(self):
+        done = []
+
+        async def work(task: TaskContext):
+            await self.clock.sleep(3600)
+            done.append(task.id)
+
+        self.register("work", work)
+        task = await self.create_test_task(specialist_type="work")
+        assert await self.eventually(lambda: done, timeout=7200) == [task.task_id]
+        assert await self.eventually(lambda: self._completed(task.task_id))
+        with pytest.raises(AssertionError, match="Not true after 10 s of virtual time"):
+            await self.eventually(lambda: len(done) > 1, timeout=10)
+
+    async def _completed(self, task_id):
+        return (await self.status(task_id)).completed
+
+
+class TestConcurrency(AsyncTestBase):
+    def container_settings(self):
+        return {"concurrency": 3}
+
+    async def test_the_worker_runs_as_many_tasks_at_once_as_it_was_told(self):
+        with self.assert_concurrent(3) as probe:
+
+            @probe
+            async def nap(task: TaskContext):
+                await self.clock.sleep(60)
+
+            self.register("nap", nap)
+            for _ in range(10):
+                await self.create_test_task(specialist_type="nap")
+            await self.run_until_idle()
+
+
+@pytest.mark.virtual_time
+class TestVirtualTime(TestTime, TestEventually):
+    async def test_a_specialist_s_own_sleep_is_virtual_too(self):
+        async def nap(task: TaskContext):
+            async with asyncio.timeout(7200):
+                await asyncio.sleep(3600)
+            return "rested"
+
+        self.register("nap", nap)
+        before = self.clock.now()
+        task = await self.create_test_task(specialist_type="nap")
+        assert (await self.wait_for_completion(task.task_id, 7200)).result == "rested"
+        assert timedelta(hours=1) <= self.clock.now() - before < timedelta(hours=1, minutes=1)
+
+    async def test_a_test_that_waits_for_what_nobody_brings_is_told_at_once(self):
+        async def hang(task: TaskContext):
+            await asyncio.Event().wait()
+
+        self.register("hang", hang)
+        await self.create_test_task(specialist_type="hang")
+        with pytest.raises(AssertionError, match="Not true after 100000 s"):
+            await self.eventually(lambda: False, timeout=1e5)
+
+
+class TestTheWorkerStartsWhenTimeMoves(AsyncTestBase):
+    async def test_in_a_task_made_behind_its_back(self):
+        created = await self.container.get(TaskExecutionWorkflow).create_task(
+            {"title": "x", "specialist_type": "generic", "completion": "auto"}
+        )
+        await self.clock.advance(seconds=1)
+        assert (await self.status(created.task_id)).completed
 
 
 class ChatModel(Protocol):
