@@ -1,0 +1,178 @@
+"""What the testing kit costs, each figure beside what it is to be compared with.
+
+python benchmarks/testing.py
+"""
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from textwrap import dedent
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from vespera import AsyncDatabaseManager, Container
+from vespera.infrastructure.persistence.tables import metadata
+from vespera.testing.clock import VirtualClock
+from vespera.testing.environment import Environment
+from vespera.testing.leaks import Belongings, left_since
+from vespera.testing.loop import VirtualLoop
+
+ROUNDS = 60
+TESTS = 300
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        asyncio.run(environments(place))
+        timers()
+        leak_check()
+        start_up()
+        suites(place)
+
+
+async def environments(place: Path) -> None:
+    """A container and its migrated database, made and taken down; what ``create_all`` takes."""
+
+    async def ours() -> None:
+        environment = Environment(Container, place, VirtualClock(), {})
+        await environment.container.get(AsyncDatabaseManager).start()
+        await environment.clean_up()
+
+    async def database_alone() -> None:
+        database = AsyncDatabaseManager("sqlite+aiosqlite:///:memory:")
+        await database.start()
+        await database.stop()
+
+    async def create_all() -> None:
+        name = f"file:/{uuid4().hex}?vfs=memdb&uri=true"
+        engine = create_async_engine(f"sqlite+aiosqlite:///{name}")
+        async with engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+        await engine.dispose()
+
+    took = await side_by_side(ours, database_alone, create_all)
+    show("environment (container + database)", f"{took[0]:.2f} ms", "at most 2 ms")
+    show("  its database alone", f"{took[1]:.2f} ms")
+    show("  create_all alone", f"{took[2]:.2f} ms")
+    show("  environment : create_all", f"1 : {took[2] / took[0]:.1f}", "at least 1 : 5")
+
+
+async def side_by_side(*candidates: Callable[[], Awaitable[None]]) -> list[float]:
+    """The median of each in milliseconds, taken in turns."""
+    took: list[list[float]] = [[] for _ in candidates]
+    for _ in range(ROUNDS):
+        for candidate, times in zip(candidates, took, strict=True):
+            began = time.perf_counter()
+            await candidate()
+            times.append((time.perf_counter() - began) * 1000)
+    return [statistics.median(times[5:]) for times in took]
+
+
+def timers() -> None:
+    """A virtual hour with a thousand timers."""
+
+    async def hour() -> None:
+        loop, came = asyncio.get_running_loop(), []
+        for number in range(1000):
+            loop.call_later(3.6 * number, came.append, number)
+        await asyncio.sleep(3600)
+        assert len(came) == 1000
+
+    def one() -> float:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            runner.get_loop()
+            began = time.perf_counter()
+            runner.run(hour())
+            return (time.perf_counter() - began) * 1000
+
+    show(
+        "1,000 timers in a virtual hour",
+        f"{statistics.median(one() for _ in range(15)):.1f} ms",
+        "at most 100 ms",
+    )
+
+
+def leak_check() -> None:
+    """What looking for leaks adds to a test that leaves nothing."""
+
+    def one() -> float:
+        began = time.perf_counter()
+        left_since(Belongings.now(), str)
+        return (time.perf_counter() - began) * 1000
+
+    took = statistics.median(one() for _ in range(300))
+    show("leak check of a clean test", f"{took:.3f} ms", "at most 0.3 ms")
+
+
+def start_up() -> None:
+    """What the plugin adds to the start of a test run."""
+    plain, ours = [], []
+    for _ in range(9):
+        plain.append(run(sys.executable, "-c", "import pytest"))
+        ours.append(run(sys.executable, "-c", "import pytest, vespera.testing.plugin"))
+    added = statistics.median(ours) - statistics.median(plain)
+    show("start-up of the plugin", f"{added:.1f} ms", "at most 20 ms")
+
+
+BARE = """
+    import asyncio
+    import pytest
+
+    @pytest.mark.parametrize("number", range(TESTS))
+    async def test_it(number):
+        await asyncio.sleep(0)
+"""
+CONTAINERS = """
+    import pytest
+    from vespera import TaskOrchestrator
+
+    @pytest.mark.parametrize("number", range(TESTS))
+    async def test_it(number, container):
+        result = await container.get(TaskOrchestrator).create_task({"title": str(number)})
+        assert result.success
+"""
+
+
+def suites(place: Path) -> None:
+    """A suite of bare tests, without the plugin and with it, and one with a container per test."""
+    (place / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+    )
+    for name, source in (("test_bare", BARE), ("test_containers", CONTAINERS)):
+        text = dedent(source).replace("TESTS", str(TESTS))
+        (place / f"{name}.py").write_text(text)
+    bare, plugged, containers = [], [], []
+    for _ in range(5):
+        bare.append(suite(place, "test_bare.py", "-p", "no:vespera"))
+        plugged.append(suite(place, "test_bare.py"))
+        containers.append(suite(place, "test_containers.py"))
+    base = statistics.median(bare)
+    show(f"suite of {TESTS} bare tests, without the plugin", f"{base:.0f} ms")
+    show("  the same with it", f"{statistics.median(plugged) / base:.2f} x")
+    show("  with a container each", f"{statistics.median(containers) / base:.2f} x", "at most 2 x")
+
+
+def suite(place: Path, *options: str) -> float:
+    plugins = ["-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:cov"]
+    return run(sys.executable, "-m", "pytest", "-q", *plugins, *options, cwd=place)
+
+
+def run(*command: str, cwd: Path | None = None) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+    return (time.perf_counter() - began) * 1000
+
+
+def show(what: str, figure: str, mark: str = "") -> None:
+    print(f"{what:48} {figure:>12}   {mark}")
+
+
+if __name__ == "__main__":
+    main()
