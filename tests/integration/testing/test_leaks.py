@@ -105,9 +105,8 @@ LEAKS = """
         yield
         gate.set()
         for thing in kept:
-            close = getattr(thing, "close", None)
-            if close and not hasattr(thing, "get_coro") and not isinstance(thing, aiosqlite.Connection):
-                close()
+            if isinstance(thing, sqlite3.Connection) or hasattr(thing, "fileno"):
+                thing.close()
 """
 LEAKY = {
     "test_task": [r"the task left-over \(Event.wait\) at", r"made at .*test_leaks_of_mine.py:14"],

@@ -50,7 +50,9 @@ VIRTUAL = """
     async def test_a_container_is_fresh(container, workspace, tmp_path):
         assert type(container) is Container
         assert workspace == tmp_path
-        result = await container.get(TaskExecutionWorkflow).create_task({"task_id": "same", "title": "x"})
+        result = await container.get(TaskExecutionWorkflow).create_task(
+            {"task_id": "same", "title": "x"}
+        )
         assert result.success, result.error
 
     test_and_the_next_is_as_well = test_a_container_is_fresh
@@ -192,7 +194,8 @@ def test_a_project_s_own_virtual_loop_is_kept(project):
         """,
         test_mine=MARKED.replace(
             "await asyncio.sleep(3600)",
-            "await asyncio.sleep(3600)\n        assert type(asyncio.get_running_loop()).__name__ == 'OwnLoop'",
+            "await asyncio.sleep(3600)\n"
+            "        assert type(asyncio.get_running_loop()).__name__ == 'OwnLoop'",
         ),
     )
     project.run().assert_counts(passed=2)
@@ -309,3 +312,46 @@ def test_marked_tests_work_on_loops_of_wider_scope(project):
         """
     )
     project.run("-p", "no:randomly").assert_counts(passed=3)
+
+
+def test_calls_that_block_the_loop_are_found_and_those_of_a_database_in_memory_are_not(project):
+    project.write(
+        test_mine="""
+            import asyncio
+            import time
+            import pytest
+            from vespera import TaskContext
+            from vespera.testing import AsyncTestBase
+
+            class TestMine(AsyncTestBase):
+                async def test_the_engine_does_not_block(self):
+                    async def write(task: TaskContext):
+                        await task.files.write_text("a.txt", "text")
+                        return await asyncio.to_thread(lambda: open(task_file).read())
+
+                    task_file = self.workspace / "a.txt"
+                    self.register("write", write)
+                    task = await self.create_test_task(specialist_type="write")
+                    assert (await self.wait_for_completion(task.task_id)).result == "text"
+
+                async def test_a_specialist_that_blocks_is_found(self):
+                    async def block(task: TaskContext):
+                        time.sleep(0.001)
+
+                    self.register("block", block)
+                    task = await self.create_test_task(specialist_type="block")
+                    await self.wait_for_completion(task.task_id)
+
+                def test_that_is_not_async_may_block(self):
+                    time.sleep(0.001)
+
+            @pytest.mark.asyncio
+            async def test_reading_a_file_in_the_loop_is_found():
+                open(__file__).read()
+        """
+    )
+    project.ini("asyncio_default_fixture_loop_scope = function")
+    outcome = project.run("--vespera-blocking", "-p", "no:randomly", "-o", "vespera_leaks=none")
+    outcome.assert_counts(passed=2, failed=2)
+    outcome.assert_says("Blocking call to time.sleep", "Blocking call to io.TextIOWrapper.read")
+    project.run("-o", "vespera_leaks=none").assert_counts(passed=4)
