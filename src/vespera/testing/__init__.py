@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vespera.testing.errors import Deadlock as Deadlock
     from vespera.testing.errors import TestingError as TestingError
     from vespera.testing.errors import VirtualTimeOff as VirtualTimeOff
-    from vespera.testing.eventually import eventually as eventually
+    from vespera.testing.waiting import eventually as eventually
     from vespera.testing.loop import VirtualLoop as VirtualLoop
     from vespera.testing.loop_clock import LoopClock as LoopClock
     from vespera.testing.step_environment import StepEnvironment as StepEnvironment
@@ -33,7 +33,7 @@ else:
         "VirtualLoop": "loop",
         "VirtualTimeOff": "errors",
         "assert_concurrent": "concurrency",
-        "eventually": "eventually",
+        "eventually": "waiting",
     }
 
     def __getattr__(name: str) -> object:

@@ -1,0 +1,25 @@
+"""The public names of the testing kit."""
+
+import importlib
+import pkgutil
+
+import pytest
+
+import vespera.testing
+
+
+def test_all_names_are_there_and_sorted():
+    names = vespera.testing.__all__
+    assert names == sorted(names)
+    assert all(getattr(vespera.testing, name) is not None for name in names)
+
+
+def test_no_module_hides_a_name():
+    """Importing a module puts it into its package, in the place of what has the same name."""
+    modules = {module.name for module in pkgutil.iter_modules(vespera.testing.__path__)}
+    assert modules.isdisjoint(vespera.testing.__all__)
+
+
+def test_an_unknown_name_is_told():
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        importlib.import_module("vespera.testing").nonsense  # noqa: B018
