@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from vespera.testing.errors import Deadlock as Deadlock
     from vespera.testing.errors import TestingError as TestingError
     from vespera.testing.errors import VirtualTimeOff as VirtualTimeOff
-    from vespera.testing.waiting import eventually as eventually
     from vespera.testing.loop import VirtualLoop as VirtualLoop
     from vespera.testing.loop_clock import LoopClock as LoopClock
     from vespera.testing.step_environment import StepEnvironment as StepEnvironment
+    from vespera.testing.waiting import eventually as eventually
 else:
     _HOMES = {
         "AsyncTestBase": "base",

@@ -20,9 +20,9 @@ from vespera.infrastructure.di.container import Container
 from vespera.testing.clock import VirtualClock
 from vespera.testing.concurrency import ConcurrencyProbe, assert_concurrent
 from vespera.testing.environment import Environment
-from vespera.testing.waiting import eventually
 from vespera.testing.history import history_of
 from vespera.testing.loop_clock import clock_of_this_loop
+from vespera.testing.waiting import eventually
 
 V = TypeVar("V")
 
