@@ -7,9 +7,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from vespera.application.ports.clock import Clock
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue
+from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.di.container import Container
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.threads import Threads
@@ -70,7 +70,8 @@ class Environment:
 
     def _new(self, settings: Mapping[str, object]) -> Container:
         container = self._class(settings)
-        container.override(Clock, self.clock)
+        # Nothing is built yet, so that nothing has to be looked for that holds another clock.
+        container.clock.override(providers.Object(self.clock))
         return container
 
     @asynccontextmanager
