@@ -65,4 +65,4 @@ def test_it_works_in_strict_mode_and_tells_leaks_and_errors(tmp_path):
     assert "The test left behind:" in output
     assert "the task the leftover (Event.wait)" in output
     assert "made at" in output
-    assert "test_mine.py:28, in TestMine.test_that_leaves_a_task_running" in output
+    assert "in TestMine.test_that_leaves_a_task_running" in output
