@@ -32,8 +32,8 @@ def mock_client(spec: object = None, /, **methods: object) -> Any:
             - an exception or its class, which every call raises;
             - ``sequence(...)``, or a list with an exception in it: a result for each call;
             - a function, async or not, called with the arguments;
-            - ``stream_mock(...)``, whose streams the calls give: ``async for x in client.listen()``;
-            - ``async_context_manager_mock(...)``: ``async with client.begin() as transaction``;
+            - ``stream_mock(...)``, to be used as ``async for x in client.listen()``;
+            - ``async_context_manager_mock(...)``, as ``async with client.begin() as transaction``;
             - any other mock that can be called: it becomes the method.
 
             What is not a method in the spec (a property, an annotated attribute) is simply set.

@@ -4,11 +4,11 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
-from unittest.mock import DEFAULT, NonCallableMock
+from unittest.mock import NonCallableMock, sentinel
 
 from vespera.testing.streams import StreamMock
 
-NOT_GIVEN: Final = DEFAULT
+NOT_GIVEN: Final = sentinel.NOT_GIVEN
 """Stands for an argument that was left out where None is a value."""
 
 
