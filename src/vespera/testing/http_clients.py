@@ -24,7 +24,8 @@ async def app_client(app: AsgiApp, base_url: str) -> AsyncIterator[httpx.AsyncCl
 class LoopTransport(httpx.BaseTransport):
     """Lets a client that does not await (``httpx.Client``) ask an application.
 
-    It answers on an event loop that runs during requests; between them the loop stands still, and the application with it.
+    It answers on an event loop that runs during requests; between them the loop stands still, and
+    the application with it.
     """
 
     def __init__(self, app: AsgiApp) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+_Fixture = Callable[..., AsyncIterator[Any]]
 # Where pytest-asyncio is missing, pytest says so once the fixture is asked for.
-_async_fixture: Any = (
+_async_fixture: Callable[[_Fixture], _Fixture] = (
     import_module("pytest_asyncio").fixture if find_spec("pytest_asyncio") else pytest.fixture
 )
 _BASE_URL = "http://test"
