@@ -1,22 +1,17 @@
 """Fixtures for tests of what talks to the outside: mocks, ASGI clients, an environment, a picture.
 
-They need nothing but pytest until they are asked for; ``async_client`` and ``client`` want httpx,
-and ``async_client`` wants pytest-asyncio, in whichever mode.
+What they stand on is imported when one is asked for: a project without httpx has all of them but
+``client`` and ``async_client``.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-_Fixture = Callable[..., AsyncIterator[Any]]
-# Where pytest-asyncio is missing, pytest says so once the fixture is asked for.
-_async_fixture: Callable[[_Fixture], _Fixture] = (
-    import_module("pytest_asyncio").fixture if find_spec("pytest_asyncio") else pytest.fixture
-)
 _BASE_URL = "http://test"
 _ENVIRONMENT = {
     "API_KEY": "test-api-key",
@@ -108,7 +103,7 @@ def app() -> Any:
     )
 
 
-@_async_fixture
+@pytest_asyncio.fixture
 async def async_client(app: Any) -> AsyncIterator[Any]:
     """An ``httpx.AsyncClient`` of the fixture ``app``, inside the application's lifespan.
 
