@@ -1,6 +1,55 @@
-"""What tests of workflows need: a container of their own, and time that obeys them."""
+"""What tests of workflows need: containers of their own, time that obeys them, and more.
 
-from vespera.testing.base import AsyncTestBase
-from vespera.testing.clock import Sleeper, VirtualClock
+Each name is imported when it is first used: the pytest plugin, which lives here too, is loaded in
+projects that use none of it.
+"""
 
-__all__ = ["AsyncTestBase", "Sleeper", "VirtualClock"]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vespera.testing.base import AsyncTestBase as AsyncTestBase
+    from vespera.testing.clock import Sleeper as Sleeper
+    from vespera.testing.clock import VirtualClock as VirtualClock
+    from vespera.testing.http_mocks import mock_response as mock_response
+    from vespera.testing.http_mocks import mock_session as mock_session
+    from vespera.testing.mocks import async_context_manager_mock as async_context_manager_mock
+    from vespera.testing.mocks import (
+        create_async_context_manager_mock as create_async_context_manager_mock,
+    )
+    from vespera.testing.mocks import mock_client as mock_client
+    from vespera.testing.results import sequence as sequence
+    from vespera.testing.streams import stream_mock as stream_mock
+else:
+    _HOMES = {
+        "AsyncTestBase": "base",
+        "Sleeper": "clock",
+        "VirtualClock": "clock",
+        "async_context_manager_mock": "mocks",
+        "create_async_context_manager_mock": "mocks",
+        "mock_client": "mocks",
+        "mock_response": "http_mocks",
+        "mock_session": "http_mocks",
+        "sequence": "results",
+        "stream_mock": "streams",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return value
+
+
+__all__ = [
+    "AsyncTestBase",
+    "Sleeper",
+    "VirtualClock",
+    "async_context_manager_mock",
+    "create_async_context_manager_mock",
+    "mock_client",
+    "mock_response",
+    "mock_session",
+    "sequence",
+    "stream_mock",
+]
