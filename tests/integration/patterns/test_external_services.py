@@ -69,7 +69,7 @@ async def test_an_override_reaches_what_was_built_before(container):
 
 async def test_a_method_that_the_service_has_not_is_refused_at_once():
     """A plain ``AsyncMock`` has every method, the misspelt one too."""
-    with pytest.raises(AttributeError, match="'call_ap'.* Did you mean 'call_api'"):
+    with pytest.raises(AttributeError, match=r"'call_ap'.* Did you mean 'call_api'"):
         mock_client(ExternalService, call_ap={})
 
 
@@ -91,7 +91,7 @@ def test_keys_are_in_the_environment_for_one_test(mock_env_vars):
 
 async def test_a_file_is_a_real_one(image_file):
     """A picture that is none passes a mock, and fails with the first real reader."""
-    service = mock_client(upload_file=lambda path: {"size": os.path.getsize(path)})
+    service = mock_client(upload_file=lambda path: {"size": path.stat().st_size})
 
     assert (await service.upload_file(image_file))["size"] > 50
     assert image_file.read_bytes()[:4] == b"\x89PNG"
