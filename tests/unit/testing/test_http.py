@@ -19,6 +19,7 @@ class Application:
             await self.live(scope, receive, send)
         else:
             self.events.append(("request", dict(scope["state"])))
+            scope["state"]["pool"] = "spoiled by a request"
 
     async def live(self, scope, receive, send):
         while True:
@@ -54,8 +55,9 @@ async def test_requests_have_a_copy_of_the_lifespan_s_state():
 
     async with running_app(app) as running:
         await ask(running)
+        await ask(running)
 
-    assert app.events[1] == ("request", {"pool": "open"})
+    assert app.events[1:3] == [("request", {"pool": "open"})] * 2
 
 
 async def test_an_application_is_stopped_when_the_block_fails():

@@ -66,6 +66,17 @@ async def test_a_client_that_does_not_await_is_refused_where_a_loop_runs():
         LoopTransport(app)
 
 
+def test_what_goes_wrong_at_the_stop_is_raised_by_the_client_s_close():
+    async def broken(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        LoopTransport(broken).close()
+
+
 def test_an_application_that_does_not_start_leaves_no_loop_behind():
     async def broken(scope, receive, send):
         await receive()

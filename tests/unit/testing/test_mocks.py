@@ -293,7 +293,9 @@ class TestWithoutASpec:
         with pytest.raises(ConnectionResetError):
             async for _ in client.speak("hi"):
                 pass
-        assert [chunk async for chunk in client.speak("hi")] == [b"a", b"b"]
+        assert [chunk async for chunk in client.speak("hi", pitch=1)] == [b"a", b"b"]
+        broken.assert_called_once_with("hi")
+        whole.assert_called_once_with("hi", pitch=1)
 
     async def test_a_method_that_gives_context_managers_is_entered_without_await(self):
         pool = mock_client(acquire=async_context_manager_mock("connection"))

@@ -100,16 +100,17 @@ class HttpServer(FaultPlan):
         """Close the listening socket and all connections, and end what serves them.
 
         Raises:
-            Exception: what a function given to ``answers`` raised first.
+            Exception: what a function given to ``answers`` raised first, or the server itself.
         """
         if self._server is None:
             return
         server, self._server = self._server, None
         server.close()
-        for connection in self._connections:
+        connections = tuple(self._connections)
+        for connection in connections:
             connection.cancel()
-        if self._connections:
-            await asyncio.wait(self._connections)
+        if connections:
+            await asyncio.wait(connections)
         await server.wait_closed()
         errors, self._errors = self._errors, []
         if errors:
@@ -125,7 +126,13 @@ class HttpServer(FaultPlan):
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.create_task(self._serve(Wire(reader, writer)), name="http connection")
         self._connections.add(connection)
-        connection.add_done_callback(self._connections.discard)
+        connection.add_done_callback(self._ended)
+
+    def _ended(self, connection: asyncio.Task[None]) -> None:
+        self._connections.discard(connection)
+        error = None if connection.cancelled() else connection.exception()
+        if isinstance(error, Exception):
+            self._errors.append(error)
 
     async def _serve(self, wire: Wire) -> None:
         try:

@@ -157,12 +157,19 @@ class TestConnections:
         await writer.wait_closed()
         assert http_server.requests[0].body == b"body"
 
-    async def test_get_no_body_for_a_head(self, http_server, http_client):
+    async def test_get_no_body_for_a_head_and_go_on(self, http_server):
         http_server.at("HEAD", "/", "long text")
+        http_server.at("GET", "/", "hello")
 
-        response = await http_client.head("/")
+        answer = await say(
+            http_server,
+            "HEAD / HTTP/1.1\r\nHost: test\r\n\r\n"
+            "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+        )
 
-        assert (response.status_code, response.content) == (200, b"")
+        assert answer.count("HTTP/1.1 200") == 2
+        assert "long text" not in answer
+        assert answer.endswith("hello")
 
     async def test_of_many_clients_are_served_at_once(self, http_server, http_client):
         http_server.at("GET", "/", "hello").stalls(times=20)
