@@ -9,8 +9,8 @@ from vespera.testing.http_response import MockResponse
 from vespera.testing.mocks import let_enter
 from vespera.testing.results import NOT_GIVEN, ResultSequence, Script, is_exception
 
-_VERBS = ("request", "get", "post", "put", "patch", "delete", "head", "options")
-_SESSION = (*_VERBS, "stream", "close", "aclose", "closed", "is_closed", "headers", "cookies")
+_VERBS = ("request", "get", "post", "put", "patch", "delete", "head", "options", "stream")
+_OTHERS = ("closed", "is_closed", "close", "aclose", "__aenter__", "__aexit__")
 
 
 def mock_response(
@@ -79,15 +79,16 @@ def mock_session(response: object = NOT_GIVEN, /, *, spec: object = None, **verb
     Raises:
         TypeError: there is no such verb, or what was given is no response.
     """
-    session = NonCallableMagicMock(spec=spec or [*_SESSION, "__aenter__", "__aexit__"])
-    names = [*_VERBS, "stream"]
-    unknown = [verb for verb in verbs if verb not in names]
+    known = [name for name in _VERBS if spec is None or hasattr(spec, name)]
+    unknown = [verb for verb in verbs if verb not in known]
     if unknown:
-        raise TypeError(f"mock_session: {unknown[0]!r} is none of {', '.join(names)}")
-    for verb in names:
-        if spec is None or hasattr(spec, verb):
-            setattr(session, verb, _verb(verb, verbs.get(verb, response)))
-    _let_close(session)
+        raise TypeError(f"mock_session: {unknown[0]!r} is none of {', '.join(known)}")
+    session = NonCallableMagicMock(spec=spec or [*_VERBS, *_OTHERS])
+    for verb in known:
+        setattr(session, verb, _verb(verb, verbs.get(verb, response)))
+    for name, given in _states_and_ends(session).items():
+        if spec is None or hasattr(spec, name):
+            setattr(session, name, given)
     return session
 
 
@@ -135,15 +136,25 @@ def _response(verb: str, given: object) -> object:
     return given
 
 
-def _let_close(session: Any) -> None:
+def _states_and_ends(session: Any) -> dict[str, object]:
+    """What there is beside the verbs: whether it is closed, and the ways to close it."""
+
     async def enter() -> object:
-        session.closed = session.is_closed = False
+        tell(is_closed=False)
         return session
 
     async def close(*_error: object) -> None:
-        session.closed = session.is_closed = True
+        tell(is_closed=True)
 
-    session.closed = session.is_closed = False
-    session.close, session.aclose = AsyncMock(side_effect=close), AsyncMock(side_effect=close)
-    session.__aenter__ = AsyncMock(side_effect=enter)
-    session.__aexit__ = AsyncMock(side_effect=close)
+    def tell(*, is_closed: bool) -> None:
+        for name in {"closed", "is_closed"} & vars(session).keys():
+            setattr(session, name, is_closed)
+
+    return {
+        "closed": False,
+        "is_closed": False,
+        "close": AsyncMock(side_effect=close),
+        "aclose": AsyncMock(side_effect=close),
+        "__aenter__": AsyncMock(side_effect=enter),
+        "__aexit__": AsyncMock(side_effect=close),
+    }

@@ -81,6 +81,11 @@ class MockResponse:
 
     reason_phrase = reason
 
+    @property
+    def content_type(self) -> str:
+        """The kind of the body, without its parameters."""
+        return self.headers["Content-Type"].partition(";")[0]
+
     def read(self) -> Any:
         """The body; can be awaited, and need not be."""
         return awaitable(self.content.whole())

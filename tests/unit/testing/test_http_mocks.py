@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 from types import ModuleType
+from typing import Protocol
 
 import httpx
 import pytest
@@ -182,6 +183,18 @@ class TestASession:
         assert not hasattr(session, "ws_connect")
         assert (await session.get("/")).json() == {"ok": True}
 
+    async def test_stands_for_a_port_that_has_a_part_of_all_this(self):
+        class Http(Protocol):
+            def get(self, url: str): ...
+
+        session = mock_session(spec=Http, get={"ok": True})
+
+        assert (await session.get("/")).ok
+        for name in ("post", "close", "closed", "__aenter__"):
+            assert not hasattr(session, name)
+        with pytest.raises(TypeError, match="'post' is none of get"):
+            mock_session(spec=Http, post={})
+
     def test_has_nothing_that_a_session_has_not(self):
         assert not hasattr(mock_session(), "generate")
 
@@ -204,6 +217,7 @@ class TestAResponse:
         assert await response.text() == await response.text(encoding="utf-8") == '{"a": [1]}'
         assert await response.read() == await response.content.read() == b'{"a": [1]}'
         assert response.headers["x-request-id"] == "7"
+        assert response.content_type == "application/json"
         response.release()
 
     async def test_is_read_in_httpx_s_way(self):
