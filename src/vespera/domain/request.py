@@ -82,9 +82,22 @@ def _merged(
 ) -> dict[str, object]:
     if given is not None and not isinstance(given, Mapping):
         raise InvalidRequest(f"expected a mapping or keywords, got {_kind(given)}", field="request")
+    _check_real(given, "request")
     values = {**(given or {}), **named}
     _known_only(values, known)
+    for name, value in values.items():
+        _check_real(value, name)
     return values
+
+
+def _check_real(value: object, name: str) -> None:
+    """Refuse what ``isinstance`` takes for something that it is not, as a mock with a spec."""
+    if value.__class__ is not type(value):
+        raise InvalidRequest(
+            f"is a {type(value).__name__} that passes for a {value.__class__.__name__};"
+            " give a real one",
+            field=name,
+        )
 
 
 def _known_only(values: Mapping[str, object], known: Sequence[str]) -> None:
@@ -96,6 +109,7 @@ def _known_only(values: Mapping[str, object], known: Sequence[str]) -> None:
 
 
 def _text(value: object, name: str) -> str:
+    _check_real(value, name)
     if not isinstance(value, str):
         raise InvalidRequest(f"must be text, got {_kind(value)}", field=name)
     if len(value) > LONGEST_TEXT:

@@ -16,9 +16,18 @@ if TYPE_CHECKING:
     from vespera.testing.errors import Deadlock as Deadlock
     from vespera.testing.errors import TestingError as TestingError
     from vespera.testing.errors import VirtualTimeOff as VirtualTimeOff
+    from vespera.testing.http_mocks import mock_response as mock_response
+    from vespera.testing.http_mocks import mock_session as mock_session
     from vespera.testing.loop import VirtualLoop as VirtualLoop
     from vespera.testing.loop_clock import LoopClock as LoopClock
+    from vespera.testing.mocks import async_context_manager_mock as async_context_manager_mock
+    from vespera.testing.mocks import (
+        create_async_context_manager_mock as create_async_context_manager_mock,
+    )
+    from vespera.testing.mocks import mock_client as mock_client
+    from vespera.testing.results import sequence as sequence
     from vespera.testing.step_environment import StepEnvironment as StepEnvironment
+    from vespera.testing.streams import stream_mock as stream_mock
     from vespera.testing.waiting import eventually as eventually
 else:
     _HOMES = {
@@ -33,7 +42,14 @@ else:
         "VirtualLoop": "loop",
         "VirtualTimeOff": "errors",
         "assert_concurrent": "concurrency",
+        "async_context_manager_mock": "mocks",
+        "create_async_context_manager_mock": "mocks",
         "eventually": "waiting",
+        "mock_client": "mocks",
+        "mock_response": "http_mocks",
+        "mock_session": "http_mocks",
+        "sequence": "results",
+        "stream_mock": "streams",
     }
 
     def __getattr__(name: str) -> object:
@@ -55,5 +71,12 @@ __all__ = [
     "VirtualLoop",
     "VirtualTimeOff",
     "assert_concurrent",
+    "async_context_manager_mock",
+    "create_async_context_manager_mock",
     "eventually",
+    "mock_client",
+    "mock_response",
+    "mock_session",
+    "sequence",
+    "stream_mock",
 ]

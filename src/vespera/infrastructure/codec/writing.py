@@ -228,13 +228,20 @@ def _can_be_made_empty(kind: type) -> bool:
 
 
 def _why_not(kind: type) -> str:
+    nothing = f"object of type {kind.__qualname__} has no stored form"
+    if any(base.__module__ == "unittest.mock" for base in kind.__mro__):
+        return f"{nothing}: {_MOCK_HINT}"
     hint = _HINTS.get(kind)
     if hint is None:
         base = next((base for base in _WRITERS if issubclass(kind, base)), None)
         hint = f"a plain {base.__name__}" if base else _GENERAL_HINT
-    return f"object of type {kind.__qualname__} has no stored form; pass {hint}"
+    return f"{nothing}; pass {hint}"
 
 
+_MOCK_HINT = (
+    "it is a mock, given by a mock that was not told what to give; set return_value of the mocked"
+    " method to plain data, and await it if it is async"
+)
 _GENERAL_HINT = "plain values, an Enum member, a dataclass or a msgspec.Struct"
 _HINTS: Mapping[type, str] = {
     bytearray: "bytes(...) of it",

@@ -1,0 +1,160 @@
+"""Mocks of HTTP sessions and responses, for code that awaits them and code that enters them."""
+
+import json as json_text
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock, NonCallableMagicMock
+
+from vespera.testing.http_response import MockResponse
+from vespera.testing.mocks import let_enter
+from vespera.testing.results import NOT_GIVEN, ResultSequence, Script, is_exception
+
+_VERBS = ("request", "get", "post", "put", "patch", "delete", "head", "options", "stream")
+_OTHERS = ("closed", "is_closed", "close", "aclose", "__aenter__", "__aexit__")
+
+
+def mock_response(
+    status: int = 200,
+    *,
+    json: object = NOT_GIVEN,
+    text: str | None = None,
+    body: bytes | None = None,
+    chunks: Iterable[bytes | BaseException] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> MockResponse:
+    """A response that reads like aiohttp's and like httpx's; see ``MockResponse``.
+
+        failure = mock_response(503, json={"error": "overloaded"}, headers={"Retry-After": "2"})
+
+    Args:
+        status: from 100 to 599.
+        json: any JSON value (None is null), sent as JSON text.
+        text: sent as UTF-8.
+        body: sent as it is. Without any of these four, the body is empty.
+        chunks: a body that comes in pieces; an exception among them is raised there.
+        headers: the fields; names are found in any case.
+
+    Raises:
+        TypeError: more than one body was given, or ``json`` is nothing that JSON can say.
+        ValueError: there is no such status.
+    """
+    if sum([json is not NOT_GIVEN, text is not None, body is not None, chunks is not None]) > 1:
+        raise TypeError("mock_response: give one of json, text, body and chunks")
+    if not 100 <= status <= 599:  # noqa: PLR2004 - what HTTP has
+        raise ValueError(f"mock_response: a status is from 100 to 599, not {status}")
+    kind = "text/plain; charset=utf-8"
+    if json is not NOT_GIVEN:
+        text, kind = json_text.dumps(json), "application/json"
+    if chunks is None:
+        chunks = [body if body is not None else (text or "").encode()]
+    return MockResponse(status, tuple(chunks), {"Content-Type": kind, **(headers or {})})
+
+
+def mock_session(response: object = NOT_GIVEN, /, *, spec: object = None, **verbs: object) -> Any:
+    """An HTTP session whose requests work as aiohttp's and as httpx's do.
+
+        session = mock_session(post=[TimeoutError(), mock_response(429), {"ok": True}])
+
+        response = await session.post(url, json=...)           # both libraries
+        async with session.post(url, json=...) as response:    # aiohttp
+        async with session.stream("GET", url) as response:     # httpx
+
+    What is given as an exception is raised by all of them, when the request is awaited or entered
+    and not before. ``async with session`` gives the session. ``session.closed`` (``is_closed``)
+    tells whether it was closed or left; it goes on answering. Requests are recorded:
+    ``session.post.assert_called_once_with(url, json=...)``.
+
+    What a verb gives can be changed as with any mock, and holds for both ways:
+    ``session.get.side_effect = RuntimeError("down")``, or
+    ``session.get.return_value.__aenter__.return_value.json.return_value = {"id": 7}``.
+
+    Args:
+        response: for all verbs that are told nothing else; by default, each has a 200 of its own,
+            with the JSON ``{}``.
+        spec: the session's class, for ``isinstance``; what the class has not is not there.
+        verbs: for each of request, get, post, put, patch, delete, head, options and stream: a
+            response; a dict (its JSON), text or bytes (its body); an exception; or a list or
+            ``sequence`` of these, one for each request.
+
+    Raises:
+        TypeError: there is no such verb, or what was given is no response.
+    """
+    known = [name for name in _VERBS if spec is None or hasattr(spec, name)]
+    unknown = [verb for verb in verbs if verb not in known]
+    if unknown:
+        raise TypeError(f"mock_session: {unknown[0]!r} is none of {', '.join(known)}")
+    session = NonCallableMagicMock(spec=spec or [*_VERBS, *_OTHERS])
+    for verb in known:
+        setattr(session, verb, _verb(verb, verbs.get(verb, response)))
+    for name, given in _states_and_ends(session).items():
+        if spec is None or hasattr(spec, name):
+            setattr(session, name, given)
+    return session
+
+
+def _verb(verb: str, given: object) -> MagicMock:
+    """The mock of one verb: called, not awaited; what it gives can be awaited and entered."""
+    if given is NOT_GIVEN:
+        given = mock_response(json={})
+    if type(given) is list:
+        given = ResultSequence(tuple(given))
+    if not isinstance(given, ResultSequence):
+        return MagicMock(return_value=_Request(verb, given))
+    then = given.then if given.then is NOT_GIVEN else _Request(verb, given.then)
+    requests = tuple(_Request(verb, result) for result in given.results)
+    return MagicMock(side_effect=Script(ResultSequence(requests, then), verb))
+
+
+class _Request(NonCallableMagicMock):
+    """What a call of a verb gives: awaiting it and entering it give the response."""
+
+    def __init__(self, verb: str = "", given: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs, spec=["__aenter__", "__aexit__", "__await__"])
+        let_enter(self)
+        if is_exception(given):
+            self.__aenter__.side_effect = given
+        else:
+            self.__aenter__.return_value = _response(verb, given)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        entering: Generator[Any, None, Any] = self.__aenter__().__await__()
+        return entering
+
+
+def _response(verb: str, given: object) -> object:
+    if isinstance(given, Mapping):
+        return mock_response(json=given)
+    if isinstance(given, str):
+        return mock_response(text=given)
+    if isinstance(given, bytes):
+        return mock_response(body=given)
+    if not hasattr(given, "raise_for_status"):
+        raise TypeError(
+            f"mock_session: {verb} cannot give {given!r}; give mock_response(...), a dict for JSON,"
+            " text, bytes, an exception, or a list of these"
+        )
+    return given
+
+
+def _states_and_ends(session: Any) -> dict[str, object]:
+    """What there is beside the verbs: whether it is closed, and the ways to close it."""
+
+    async def enter() -> object:
+        tell(is_closed=False)
+        return session
+
+    async def close(*_error: object) -> None:
+        tell(is_closed=True)
+
+    def tell(*, is_closed: bool) -> None:
+        for name in {"closed", "is_closed"} & vars(session).keys():
+            setattr(session, name, is_closed)
+
+    return {
+        "closed": False,
+        "is_closed": False,
+        "close": AsyncMock(side_effect=close),
+        "aclose": AsyncMock(side_effect=close),
+        "__aenter__": AsyncMock(side_effect=enter),
+        "__aexit__": AsyncMock(side_effect=close),
+    }

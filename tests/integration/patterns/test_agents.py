@@ -1,0 +1,238 @@
+"""Agents that work one after another: registered by name, called by their own methods."""
+
+import asyncio
+import inspect
+from dataclasses import dataclass
+from unittest.mock import AsyncMock
+
+import pytest
+
+from vespera.testing import mock_client
+from vespera.testing.servers import ModelServer
+
+
+@dataclass(frozen=True)
+class CodeQualityMetrics:
+    score: float
+    issues: list[str]
+
+
+class CodeGeneratorAgent:
+    def __init__(self):
+        self.language = "python"
+
+    async def generate_code(self, task: str) -> str:
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        raise NotImplementedError
+
+
+class CodeReviewerAgent:
+    async def review_code(self, code: str) -> CodeQualityMetrics:
+        raise NotImplementedError
+
+
+class DirectAdapter:
+    """Holds agents by name. It asks for nothing but the method it is told to call: probing an
+    agent with ``hasattr``, ``callable`` or ``iscoroutinefunction`` is answered Yes by a mock.
+    """
+
+    def __init__(self):
+        self._agents = {}
+
+    def register_agent(self, name, agent):
+        self._agents[name] = agent
+
+    async def call(self, name, method, *args):
+        if name not in self._agents:
+            raise LookupError(f"no agent is registered as {name!r}")
+        return await getattr(self._agents[name], method)(*args)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    success: bool
+    steps_completed: int
+    code: str = ""
+    error: str = ""
+
+
+class SequentialOrchestrator:
+    async def execute(self, task, adapter):
+        done, code = 0, ""
+        try:
+            code = await adapter.call("generator", "generate_code", task)
+            done = 1
+            metrics = await adapter.call("reviewer", "review_code", code)
+            done = 2
+        except Exception as error:
+            return Outcome(False, done, code, f"{type(error).__name__}: {error}")
+        return Outcome(metrics.score >= 0.5, done, code, "; ".join(metrics.issues))
+
+
+@pytest.fixture
+def generator():
+    return mock_client(CodeGeneratorAgent, generate_code="generated code", describe="writes code")
+
+
+@pytest.fixture
+def reviewer():
+    return mock_client(CodeReviewerAgent, review_code=CodeQualityMetrics(score=0.9, issues=[]))
+
+
+@pytest.fixture
+def adapter(generator, reviewer):
+    adapter = DirectAdapter()
+    adapter.register_agent("generator", generator)
+    adapter.register_agent("reviewer", reviewer)
+    return adapter
+
+
+async def test_each_agent_works_once_and_on_what_the_one_before_made(adapter, generator, reviewer):
+    result = await SequentialOrchestrator().execute("test task", adapter)
+
+    assert result.success
+    assert result.steps_completed == 2
+    generator.generate_code.assert_awaited_once_with("test task")
+    reviewer.review_code.assert_awaited_once_with("generated code")
+
+
+async def test_when_the_first_fails_the_second_is_not_asked(adapter, reviewer):
+    adapter.register_agent(
+        "generator", mock_client(CodeGeneratorAgent, generate_code=ConnectionError("no model"))
+    )
+
+    result = await SequentialOrchestrator().execute("test task", adapter)
+
+    assert result == Outcome(False, 0, "", "ConnectionError: no model")
+    reviewer.review_code.assert_not_awaited()
+
+
+async def test_a_bad_review_is_no_success(adapter):
+    bad = CodeQualityMetrics(score=0.1, issues=["no tests"])
+    adapter.register_agent("reviewer", mock_client(CodeReviewerAgent, review_code=bad))
+
+    result = await SequentialOrchestrator().execute("test task", adapter)
+
+    assert (result.success, result.steps_completed, result.error) == (False, 2, "no tests")
+
+
+async def test_a_cancellation_is_no_failed_step(adapter):
+    """``except BaseException`` would turn it into a result, and nobody would stop."""
+    adapter.register_agent(
+        "generator", mock_client(CodeGeneratorAgent, generate_code=asyncio.CancelledError())
+    )
+
+    with pytest.raises(asyncio.CancelledError):
+        await SequentialOrchestrator().execute("test task", adapter)
+
+
+async def test_an_agent_that_nobody_registered_is_told_by_name():
+    result = await SequentialOrchestrator().execute("test task", DirectAdapter())
+
+    assert "no agent is registered as 'generator'" in result.error
+
+
+def test_a_mock_of_an_agent_is_no_function_and_has_nothing_that_the_agent_has_not(generator):
+    """``AsyncMock(spec=Agent)`` can be called, and passes for a coroutine function."""
+    plain = AsyncMock(spec=CodeGeneratorAgent)
+    assert callable(plain)
+    assert asyncio.iscoroutinefunction(plain)
+
+    assert isinstance(generator, CodeGeneratorAgent)
+    assert not callable(generator)
+    assert not inspect.iscoroutinefunction(generator)
+    assert not hasattr(generator, "review_code")
+
+
+def test_a_method_that_is_not_async_stays_so(generator):
+    """An unspecified ``AsyncMock().describe()`` is a coroutine, which is true, and no text."""
+    assert generator.describe() == "writes code"
+
+
+def test_what_the_constructor_sets_must_be_set_on_the_mock(generator):
+    """A spec is a class, and a class does not know what ``__init__`` will do."""
+    assert not hasattr(generator, "language")
+
+    generator.language = "python"
+
+    assert generator.language == "python"
+
+
+class CodeGeneratorAdapter:
+    """Asks a model for code, and counts what was said."""
+
+    def __init__(self, http, base_url):
+        self._http, self._url = http, f"{base_url}/chat/completions"
+
+    async def generate(self, task_description, model_name, max_tokens):
+        message = {"role": "user", "content": task_description}
+        body = {"model": model_name, "max_tokens": max_tokens, "messages": [message]}
+        response = await self._http.post(self._url, json=body)
+        response.raise_for_status()
+        said = response.json()
+        return said["choices"][0]["message"]["content"], said["usage"]["prompt_tokens"]
+
+
+async def test_an_agent_with_a_model_is_tested_without_one(http):
+    async with ModelServer(models=["starcoder"]) as server:
+        server.chat.replies("def add(a, b): return a + b")
+        adapter = CodeGeneratorAdapter(http, server.base_url)
+
+        code, tokens = await adapter.generate("Write a function", "starcoder", 1000)
+
+    assert code.startswith("def add")
+    assert tokens == 3
+    assert server.chat.requests[0].json["max_tokens"] == 1000
+
+
+class ModelSwitcher:
+    """Goes down a list of models until one is there and answers."""
+
+    def __init__(self, http, base_url, models):
+        self._http, self._url, self._models = http, base_url, models
+        self.current = models[0]
+
+    async def is_available(self, model):
+        return (await self._http.get(f"{self._url}/models/{model}")).status_code == 200
+
+    async def ask(self, prompt):
+        for model in self._models:
+            self.current = model
+            body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
+            response = await self._http.post(f"{self._url}/chat/completions", json=body)
+            if response.status_code == 200:
+                return response.json()["choices"][0]["message"]["content"]
+        raise LookupError(f"none of {self._models} answered")
+
+
+class TestSwitchingModels:
+    @pytest.fixture
+    async def server(self):
+        async with ModelServer(models=["starcoder", "mistral"]) as server:
+            yield server
+
+    @pytest.fixture
+    def switcher(self, http, server):
+        return ModelSwitcher(http, server.base_url, ["starcoder", "mistral"])
+
+    async def test_a_model_is_there_or_not(self, switcher):
+        assert await switcher.is_available("starcoder")
+        assert not await switcher.is_available("gpt")
+
+    async def test_the_next_model_is_asked_when_one_fails(self, server, switcher):
+        server.chat.fails(503)
+
+        assert await switcher.ask("Hello") == "This is a reply."
+        assert switcher.current == "mistral"
+        assert [request.json["model"] for request in server.chat.requests] == [
+            "starcoder",
+            "mistral",
+        ]
+
+    async def test_when_all_fail_it_says_so(self, server, switcher):
+        server.chat.fails(503, times=2)
+
+        with pytest.raises(LookupError, match="none of"):
+            await switcher.ask("Hello")
