@@ -119,7 +119,7 @@ def test_a_project_without_pytest_asyncio_is_left_alone(project):
     )
     outcome = project.run(
         *["-p", "no:asyncio", "-p", "no:randomly", "-p", "no:timeout", "-p", "no:xdist", "-s"],
-        *["-p", "no:hypothesispytest", "-p", "no:cov", "-p", "no:sybil"],
+        *["-p", "no:hypothesispytest", "-p", "no:cov", "-p", "no:sybil", "-p", "no:anyio"],
     )
     outcome.assert_counts(passed=2, error=1)
     outcome.assert_says("LOADED []", "The fixtures of Vespera are async: install pytest-asyncio")
