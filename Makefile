@@ -4,7 +4,7 @@ INSTALLED := .venv/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration check lint types imports cov bench format clean
+.PHONY: help install demo test test-unit test-integration check lint types imports cov bench sql format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ cov: $(INSTALLED) ## Branch coverage: 95 % of all, 100 % of domain and applicati
 
 bench: $(INSTALLED) ## Ratios against a baseline that runs beside
 	@for script in benchmarks/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
+
+SQL := src/vespera/infrastructure/persistence/sql.py
+sql: $(INSTALLED) ## Write the SQL texts anew, after a change to the tables or the queries
+	$(BIN)/python -m vespera.infrastructure.persistence.queries.rendering > $(SQL).new
+	mv $(SQL).new $(SQL)
+	$(BIN)/ruff format --quiet $(SQL)
 
 format: $(INSTALLED) ## Let ruff mend what it can, and lay the code out
 	$(BIN)/ruff check --fix --exit-zero --quiet

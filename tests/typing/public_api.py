@@ -116,6 +116,16 @@ with container.override("llm", OpenAiChatModel(api_key="k")) as model:
 override = container.override(Clock, AsyncMock(spec=Clock))
 override.undo()
 container.override(ChatModel)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+container.override("llm", "anything", check=False).undo()
+
+assert_type(container.mock(ChatModel), Any)
+assert_type(container.mock("llm"), Any)
+with container.mock(TaskRepository) as tasks:
+    assert_type(tasks, Any)
+container.mock(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+with container.override(Clock, AsyncMock(spec=Clock), restart=True):  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues, reportAttributeAccessIssue]
+    pass
 
 
 # --------------------------------------------------------------------------------- in an event loop
@@ -126,6 +136,10 @@ async def main() -> None:
         assert_type(entered, MyContainer)
         async with entered.override(Clock, AsyncMock(spec=Clock)) as clock:
             assert_type(clock, AsyncMock)
+        async with entered.override(Clock, AsyncMock(spec=Clock), restart=True) as another:
+            assert_type(another, AsyncMock)
+        async with entered.mock(Clock) as mocked:
+            assert_type(mocked, Any)
         workflow = entered.get(TaskExecutionWorkflow)
         created = await workflow.create_task({"title": "Answer"})
         assert_type(created, TaskResult)

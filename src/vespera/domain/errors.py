@@ -288,7 +288,14 @@ class WiringError(ContainerError):
 
 
 class OverrideRefused(ContainerError):
-    """An override cannot be made or undone as asked."""
+    """An override cannot be made or undone as asked.
+
+    ``problems`` says what the object that was given lacks of the part's port, if that is why.
+    """
+
+    def __init__(self, message: str = "", problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class MissingExtra(ContainerError, ImportError):

@@ -11,6 +11,8 @@ HEAVY = {"alembic", "asyncio", "cryptography", "dependency_injector", "msgspec",
     "zstandard",
 }
 
+TAKE_LONG = {"alembic", "aiosqlite", "click", "httpx", "rich", "sqlalchemy", "unittest.mock"}
+
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -53,6 +55,25 @@ def test_a_container_imports_neither_cryptography_nor_zstandard():
     )
 
     assert (ran.stdout, ran.stderr) == ("set()\n", "")
+
+
+def test_a_first_task_imports_no_framework_but_that_of_the_container():
+    ran = run_python(
+        "import asyncio, sys, vespera\n"
+        "async def work(task):\n"
+        "    return await task.step('step', lambda: 1)\n"
+        "class C(vespera.Container):\n"
+        "    specialists = vespera.providers.Aggregate(w=vespera.providers.Object(work))\n"
+        "async def main():\n"
+        "    async with C() as container:\n"
+        "        run = container.get(vespera.TaskExecutionWorkflow).run\n"
+        "        print((await run(title='A', specialist_type='w')).status)\n"
+        "asyncio.run(main())\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+    )
+
+    assert ran.stdout == "completed\n"
+    assert TAKE_LONG.isdisjoint(ran.stderr.split())
 
 
 def test_without_click_there_is_a_one_line_hint():

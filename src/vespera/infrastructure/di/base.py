@@ -10,10 +10,10 @@ looked up by the type in its annotation, by its class, or by its name.
 """
 
 import warnings
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 
 from dependency_injector import containers, providers
 
@@ -25,9 +25,11 @@ from vespera.domain.errors import (
     UnknownSetting,
     WiringError,
 )
-from vespera.infrastructure.di.graph import Part, did_you_mean, named_parts, users_of_setting, walk
+from vespera.infrastructure.di.fitting import check_fit, first_class
+from vespera.infrastructure.di.graph import Graph, Part, did_you_mean, named_parts
 from vespera.infrastructure.di.lifecycle import Lifecycle
-from vespera.infrastructure.di.override import Override
+from vespera.infrastructure.di.mocking import let_undo, mock_of
+from vespera.infrastructure.di.override import NO_TYPE, Override, RestartingOverride
 from vespera.infrastructure.di.part_types import PartTypes, Provider, annotated_ports, type_name
 from vespera.infrastructure.di.service import Service
 from vespera.infrastructure.di.settings import Settings, defaults_of, settings_read_by
@@ -35,6 +37,7 @@ from vespera.infrastructure.di.wiring import problems_of, relink
 
 __all__ = ["BaseContainer", "Override", "Provider", "Service", "providers"]
 
+Key = str | Callable[..., object]
 T = TypeVar("T")
 V = TypeVar("V")
 _NOTHING: Any = object()
@@ -66,8 +69,8 @@ else:
             """Do nothing, at once: there are no containers inside."""
 
         def __setattr__(self, name: str, value: object) -> None:
-            is_part = isinstance(value, providers.Provider) and name != "parent"
-            if is_part and "_lifecycle" in vars(self):
+            is_made = "_lifecycle" in self.__dict__
+            if is_made and isinstance(value, providers.Provider) and name != "parent":
                 raise OverrideRefused(
                     f"{name} would not reach the parts that were made before; use"
                     f" container.override({name!r}, ...), or declare it in a subclass."
@@ -121,16 +124,22 @@ class BaseContainer(_Native):
         """
         provider = self._found.get(key)
         if provider is None:
-            found = self._parts[self._blueprint.name_of(key)]
+            found = self._graph.parts[self._blueprint.name_of(key)]
             group = isinstance(found, providers.Aggregate)
             provider = self._found[key] = providers.Delegate(found) if group else found
         return provider()
 
     @overload
-    def override(self, key: str, value: V, /) -> Override[V]: ...
+    def override(
+        self, key: Key, value: V, /, *, check: bool = ..., restart: Literal[False] = ...
+    ) -> Override[V]: ...
     @overload
-    def override(self, key: Callable[..., object], value: V, /) -> Override[V]: ...
-    def override(self, key: Any, value: Any = _NOTHING, /) -> Override[Any]:
+    def override(
+        self, key: Key, value: V, /, *, check: bool = ..., restart: Literal[True]
+    ) -> RestartingOverride[V]: ...
+    def override(
+        self, key: Any, value: Any = _NOTHING, /, *, check: bool = True, restart: bool = False
+    ) -> Override[Any] | RestartingOverride[Any]:
         """Put an object in the place of a part, in this container only.
 
         As a call it holds until it is undone or the container is cleaned up; as ``with`` or
@@ -138,11 +147,19 @@ class BaseContainer(_Native):
         container had built with the other one are forgotten, when it is made and when it is
         undone. A provider may be given in place of the object.
 
+        The object has to do what the part's port promises: the port of its annotation, or else
+        the type that stands here as the key. ``check=False`` takes any object.
+
+        ``async with container.override(..., restart=True)`` is for parts that running services
+        hold: those are stopped, and started again with the object; and the same way back. If that
+        fails or is cancelled, what ran before runs again.
+
         Raises:
             UnknownPart, AmbiguousPart: as for ``get``.
-            OverrideRefused: a running service holds the part already; the value is None, a class,
-                or a provider that uses the part itself; the part is a group or the settings; or
-                this was called on the class.
+            OverrideRefused: the object lacks methods, or has others (all ``problems`` are told); a
+                running service holds the part already; the value is None, a class, or a provider
+                that uses the part itself; the part is a group or the settings; or this was called
+                on the class.
         """
         if not isinstance(self, BaseContainer):
             raise OverrideRefused(
@@ -151,7 +168,32 @@ class BaseContainer(_Native):
             )
         if value is _NOTHING:
             raise OverrideRefused("override(key, value): the object to put there is missing.")
-        return Override(self._blueprint.name_of(key), value, self._parts, self._overrides)
+        name = self._blueprint.name_of(key)
+        made = Override(name, value, self._graph, self._overrides)
+        port, built = self._blueprint.types.of(name)
+        if check:
+            check_fit(name, value, (port, key), built)
+        if restart:
+            return RestartingOverride(made, self._lifecycle)
+        made.put_if_unused()
+        return made
+
+    def mock(self, key: Key, /) -> Any:
+        """Put a mock in the place of a part, and give the mock.
+
+        It has the methods of the part's port (or of the type that is asked for), with their
+        signatures, async where they are async. It holds as an override does, and may be used in
+        ``with`` or ``async with`` as one, unless its port is itself a context manager.
+
+        Raises:
+            UnknownPart, AmbiguousPart: as for ``get``.
+            OverrideRefused: as for ``override``; or nothing says of which type the part is.
+        """
+        name = self._blueprint.name_of(key)
+        port = first_class(key, *self._blueprint.types.of(name))
+        mock = mock_of(port) if port else NO_TYPE
+        let_undo(mock, self.override(name, mock))
+        return mock
 
     async def initialize_async_services(self) -> None:
         """Start all services, dependencies first. Safe to repeat and to call at the same time.
@@ -191,7 +233,7 @@ class BaseContainer(_Native):
         await self.cleanup_async_services()
 
     _blueprint: "_Blueprint"
-    _parts: dict[str, Part]
+    _graph: Graph
     _found: dict[Any, Part]
     _overrides: list[Override[Any]]
     _lifecycle: Lifecycle
@@ -206,14 +248,16 @@ class BaseContainer(_Native):
         blueprint = _blueprint_of(cls)
         self = super().__new__(cls)
         self._blueprint, self._found, self._overrides = blueprint, {}, []
-        self._parts = named_parts(self.providers)
-        for provider in walk(self._parts.values()):
+        graph = self._graph = Graph(self.providers)
+        # No cycle through the container, so that it and all its parts go when it is let go.
+        vars(self)["__self__"].set_container(weakref.proxy(self))
+        for provider in graph.order():
             provider.disable_async_mode()  # so that nothing ever becomes a Future
             if isinstance(provider, providers.Self):
                 provider.set_container(self)
         self.config.set_default(blueprint.defaults)
-        vars(self.config)["users_of"] = partial(users_of_setting, parts=self._parts)
-        self._lifecycle = Lifecycle(self._parts, blueprint.defaults["stop_timeout"])
+        vars(self.config)["graph"] = weakref.ref(graph)
+        self._lifecycle = Lifecycle(graph, blueprint.defaults["stop_timeout"])
         return self
 
     def _undo_overrides(self) -> None:
@@ -263,7 +307,7 @@ def _blueprint_of(cls: Any) -> _Blueprint:
     now = named_parts(cls.providers)
     blueprint: _Blueprint | None = vars(cls).get("_class_blueprint")
     if blueprint is None:
-        problems = [*cls._mislinked, *problems_of(now, _RESERVED)]
+        problems = [*cls._mislinked, *problems_of(Graph(cls.providers), _RESERVED)]
         if problems:
             raise WiringError(cls.__name__, problems)
         defaults = cls.config.get_default() | defaults_of(cls)

@@ -6,19 +6,21 @@ from typing import Any
 
 from dependency_injector import providers
 
+from vespera.infrastructure.di.service import Service
+
 Part = providers.Provider[Any]
 BUILDERS = (providers.Callable, providers.Factory, providers.BaseSingleton)
 
 
-def uses(provider: Part) -> tuple[Part, ...]:
+def uses(provider: Part) -> Iterable[Part]:
     """What it was declared with, and what overrides it."""
-    return tuple(provider.related)
+    return provider.related
 
 
-def uses_now(provider: Part) -> tuple[Part, ...]:
+def uses_now(provider: Part) -> Iterable[Part]:
     """What it really uses: an override hides what it overrides."""
     last = provider.last_overriding
-    return tuple(provider.related) if last is None else (last,)
+    return provider.related if last is None else (last,)
 
 
 def walk(roots: Iterable[Part], children: Callable[[Part], Iterable[Part]] = uses) -> list[Part]:
@@ -28,34 +30,83 @@ def walk(roots: Iterable[Part], children: Callable[[Part], Iterable[Part]] = use
     """
     order: list[Part] = []
     seen: set[Part] = set()
-
-    def visit(provider: Part) -> None:
-        if provider not in seen:
-            seen.add(provider)
-            for child in children(provider):
-                visit(child)
-            order.append(provider)
-
     for root in roots:
-        visit(root)
+        _visit(root, children, seen, order)
     return order
 
 
-def holders(
-    target: Part, graph: Iterable[Part], children: Callable[[Part], Iterable[Part]] = uses
-) -> list[Part]:
-    """The target, and all of the graph (as ``walk`` gives it) whose objects hold the target's
-    object, directly or through others.
+def _visit(
+    provider: Part,
+    children: Callable[[Part], Iterable[Part]],
+    seen: set[Part],
+    order: list[Part],
+) -> None:
+    if provider not in seen:
+        seen.add(provider)
+        for child in children(provider):
+            _visit(child, children, seen, order)
+        order.append(provider)
 
-    What is given another provider (``x.provider``, an ``Aggregate``) asks it anew each time, and
-    holds nothing.
-    """
-    found = {target: None}
-    for provider in graph:
-        late = isinstance(provider, providers.Delegate | providers.Aggregate)
-        if not late and not found.keys().isdisjoint(children(provider)):
-            found[provider] = None
-    return list(found)
+
+class Graph:
+    """The parts of one container by name, and everything that they use."""
+
+    def __init__(self, declared: Mapping[str, Part]) -> None:
+        self.parts = named_parts(declared)
+        self._names = {provider: name for name, provider in self.parts.items()}
+        self._declared = walk(self.parts.values())
+
+    def order(self, *, now: bool = False) -> list[Part]:
+        """Everything, dependencies first: with what overrides it (what only that uses included),
+        or ``now``: without what is overridden.
+        """
+        if all(provider.last_overriding is None for provider in self._declared):
+            return self._declared
+        return walk(self.parts.values(), uses_now if now else uses)
+
+    def services(self, *, now: bool = False) -> list[Service[Any]]:
+        """The services among everything."""
+        return [provider for provider in self.order(now=now) if isinstance(provider, Service)]
+
+    def services_on(self, target: Part) -> list[Service[Any]]:
+        """The services that hold the target's object, and those of its overrides alone."""
+        brought = set(walk(target.overridden)).difference(self._declared)
+        found = brought.union(self.holders(target, now=True))
+        return [service for service in self.services(now=True) if service in found]
+
+    def holders(self, target: Part, *, now: bool = False) -> list[Part]:
+        """The target, and all whose objects hold the target's object, directly or through others.
+
+        What is given another provider (``x.provider``, an ``Aggregate``) asks it anew each time,
+        and holds nothing.
+        """
+        children = uses_now if now else uses
+        found = {target: None}
+        for provider in self.order(now=now):
+            late = isinstance(provider, providers.Delegate | providers.Aggregate)
+            if not late and not found.keys().isdisjoint(children(provider)):
+                found[provider] = None
+        return list(found)
+
+    def name_of(self, provider: Part) -> str:
+        """How to call a provider in a message: by its name, or by what it builds."""
+        return self._names.get(provider) or repr(provider)
+
+    def users_of_setting(self, path: str) -> list[str]:
+        """The longest chain of parts that need a setting, the one that reads it first.
+
+        It ends before an ``Aggregate``, whose parts are needed one by one.
+        """
+        groups = (providers.Aggregate, providers.Configuration)
+        chains: dict[Part, list[str]] = {}
+        for provider in self.order():
+            below = [chains[child] for child in uses(provider) if child in chains]
+            if isinstance(provider, providers.ConfigurationOption) and provider.get_name() == path:
+                chains[provider] = []
+            elif below and not isinstance(provider, groups):
+                own = [self._names[provider]] if provider in self._names else []
+                chains[provider] = max(below, key=len) + own
+        return max(chains.values(), key=len, default=[])
 
 
 def named_parts(declared: Mapping[str, Part]) -> dict[str, Part]:
@@ -67,29 +118,6 @@ def named_parts(declared: Mapping[str, Part]) -> dict[str, Part]:
         if isinstance(provider, providers.Aggregate):
             found |= {f"{name}.{key}": part for key, part in provider.providers.items()}
     return found
-
-
-def names_of(parts: Mapping[str, Part]) -> Callable[[Part], str]:
-    """How to call a provider in a message: by its name, or by what it builds."""
-    names = {provider: name for name, provider in parts.items()}
-    return lambda provider: names.get(provider) or repr(provider)
-
-
-def users_of_setting(path: str, parts: Mapping[str, Part]) -> list[str]:
-    """The longest chain of parts that need a setting, the one that reads it first.
-
-    It ends before an ``Aggregate``, whose parts are needed one by one.
-    """
-    names = {provider: [name] for name, provider in parts.items()}
-    groups = (providers.Aggregate, providers.Configuration)
-    chains: dict[Part, list[str]] = {}
-    for provider in walk(parts.values()):
-        below = [chains[child] for child in uses(provider) if child in chains]
-        if isinstance(provider, providers.ConfigurationOption) and provider.get_name() == path:
-            chains[provider] = []
-        elif below and not isinstance(provider, groups):
-            chains[provider] = max(below, key=len) + names.get(provider, [])
-    return max(chains.values(), key=len, default=[])
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

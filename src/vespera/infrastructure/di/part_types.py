@@ -32,9 +32,11 @@ class PartTypes:
 
     def __init__(self, parts: Mapping[str, Part], ports: Mapping[str, Any]) -> None:
         self._levels: tuple[dict[Any, list[str]], ...] = ({}, {}, {})
+        self._of: dict[str, tuple[Any, Any]] = {}
         for name, provider in parts.items():
             port = None if isinstance(provider, providers.Aggregate) else ports.get(name)
             made = _made_type(provider)
+            self._of[name] = port, made
             for level, keys in enumerate(([port], [made], _bases([port, made]))):
                 for key in keys:
                     if key is not None and getattr(key, "__module__", "") != "builtins":
@@ -48,6 +50,10 @@ class PartTypes:
                     return level[form]
         return []
 
+    def of(self, name: str) -> tuple[Any, Any]:
+        """The port that a part is annotated with, and the class that it builds, as far as known."""
+        return self._of[name]
+
     def known(self) -> set[str]:
         """The names of all types that are provided."""
         return {type_name(key) for level in self._levels for key in level}
@@ -58,22 +64,23 @@ def annotated_ports(cls: type) -> dict[str, Any]:
     ports: dict[str, Any] = {}
     for klass in reversed(cls.__mro__):
         scope = dict(vars(sys.modules.get(klass.__module__, types)))
-        found = {name: _port(text, scope) for name, text in _annotations(klass).items()}
+        found = {name: _port(text, scope) for name, text in annotations_of(klass).items()}
         ports |= {name: port for name, port in found.items() if port is not None}
     return ports
 
 
-def type_name(key: Any) -> str:
-    """How to call a type in a message."""
-    return getattr(key, "__name__", None) or repr(key)
-
-
-def _annotations(klass: type) -> Mapping[str, Any]:
+def annotations_of(klass: type) -> Mapping[str, Any]:
+    """The annotations of the class itself, evaluated or as text."""
     if sys.version_info >= (3, 14):  # annotations are lazy; those for type checkers stay text
         import annotationlib  # noqa: PLC0415
 
         return annotationlib.get_annotations(klass, format=annotationlib.Format.STRING)
     return inspect.get_annotations(klass)
+
+
+def type_name(key: Any) -> str:
+    """How to call a type in a message."""
+    return getattr(key, "__name__", None) or repr(key)
 
 
 def _port(annotation: Any, scope: dict[str, Any]) -> Any:

@@ -1,18 +1,32 @@
 """The settings of a container: given by its maker over defaults, read from nowhere else."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from copy import deepcopy
+from typing import Any, Self
 
 from dependency_injector import errors, providers
 
 from vespera.domain.errors import MissingSetting
-from vespera.infrastructure.di.graph import Part, walk
+from vespera.infrastructure.di.graph import Graph, Part, walk
 
 
 class Settings(providers.Configuration):
     """A strict ``Configuration`` that says which parts need the value that is missing."""
 
-    users_of: Callable[[str], list[str]] = staticmethod(lambda _path: [])
+    graph: Callable[[], Graph | None] = staticmethod(lambda: None)
+
+    @classmethod
+    def copied(cls, settings: Any, memo: dict[int, Any]) -> Self:
+        """A copy with options of its own. They are made anew, which is ten times as fast."""
+        copy = memo[id(settings)] = cls(settings.get_name(), settings.get_default(), strict=True)
+        for name, option in settings.get_children().items():
+            is_leaf = isinstance(name, str) and not any(option.related)
+            memo[id(option)] = getattr(copy, name) if is_leaf else deepcopy(option, memo)
+            copy.get_children()[name] = memo[id(option)]
+        return copy
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copied(self, memo)
 
     def get(self, selector: str, required: object = None) -> Any:
         """The value of a setting; called by the options.
@@ -24,7 +38,8 @@ class Settings(providers.Configuration):
             return super().get(selector)
         except (errors.Error, AttributeError):  # AttributeError: a plain value stands in the way
             path = f"{self.get_name()}.{selector}"
-            users = self.users_of(path)
+            graph = self.graph()
+            users = graph.users_of_setting(path) if graph else []
             needed = f", needed by {' <- '.join(users)}" if users else ""
             given = f"{selector.partition('.')[0]}=..."
             raise MissingSetting(

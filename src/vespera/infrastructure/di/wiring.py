@@ -7,12 +7,12 @@ one by one, each when a part is first asked for.
 
 import inspect
 import types
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self
 
 from dependency_injector import providers
 
-from vespera.infrastructure.di.graph import BUILDERS, Part, did_you_mean, names_of, walk
+from vespera.infrastructure.di.graph import BUILDERS, Graph, Part, did_you_mean, walk
 from vespera.infrastructure.di.service import Singleton
 from vespera.infrastructure.di.settings import Settings
 
@@ -47,6 +47,7 @@ class _Linking:
         self.problems: list[str] = []
         self._aliases: dict[Part, str] = {}
         self._making: list[str] = []
+        self._made: dict[str, Part] = {}
         self._memo: dict[int, Any] = {}
         for klass in reversed(cls.__mro__):
             own = vars(klass).get("cls_providers", vars(klass))  # a mixin may be no container
@@ -55,46 +56,46 @@ class _Linking:
             self.winners |= {name: part for name, part in declared.items() if name in own}
 
     def part(self, name: str) -> Part:
-        """The part of that name, linked."""
+        """The part of that name, linked; inside it, what it replaces (and may wrap) is a copy."""
         if name in self._making:
             path = [*self._making[self._making.index(name) :], name]
             self.problems.append(f"{name}: it needs itself, {' -> '.join(path)}")
             return self.winners[name]
-        if id(self.winners[name]) not in self._memo:
+        if name not in self._made:
             self._making.append(name)
-            made = self._copy(self.winners[name], inside=name)
+            for provider in walk([self.winners[name]], self._inside(name)):
+                other = self._aliases.get(provider, name)
+                known = other != name and other in self.winners
+                linked = self.part(other) if known else _copy(provider, self._memo)
+                self._memo[id(provider)] = linked
             self._making.pop()
+            made = self._made[name] = self._memo[id(self.winners[name])]
             self._memo |= {id(p): made for p, own in self._aliases.items() if own == name}
-        found: Part = self._memo[id(self.winners[name])]
-        return found
+        return self._made[name]
 
-    def _link(self, provider: Part, inside: str) -> None:
-        """Put what stands for the provider into the memo.
+    def _inside(self, name: str) -> Callable[[Part], Iterable[Part]]:
+        """What a part is made of, as far as that has no other name. Settings are copied whole."""
 
-        Inside its replacement (which may wrap it) that is a copy of it; elsewhere the replacement.
-        """
-        name = self._aliases.get(provider, inside)
-        if id(provider) not in self._memo:
-            elsewhere = name != inside and name in self.winners
-            linked = self.part(name) if elsewhere else self._copy(provider, inside)
-            self._memo[id(provider)] = linked
+        def children(provider: Part) -> Iterable[Part]:
+            whole = isinstance(provider, providers.Configuration)
+            own = self._aliases.get(provider, name) == name
+            return provider.related if own and not whole else ()
 
-    def _copy(self, provider: Any, inside: str) -> Part:
-        if isinstance(provider, providers.Configuration):
-            settings = Settings(provider.get_name(), provider.get_default(), strict=True)
-            self._memo[id(provider)] = settings  # before its options, which know their root
-            return settings.set_children(providers.deepcopy(provider.get_children(), self._memo))
-        if isinstance(provider, providers.Container):
-            return provider  # `problems_of` refuses it
-        for child in provider.related:
-            self._link(child, inside)
-        _keep_arguments(provider)
-        if type(provider) in {providers.Singleton, providers.ThreadSafeSingleton}:
-            attributes = provider.attributes
-            provider = Singleton(provider.provides, *provider.args, **provider.kwargs)
-            provider.set_attributes(**attributes)
-        copy: Part = providers.deepcopy(provider, self._memo)
-        return copy
+        return children
+
+
+def _copy(provider: Any, memo: dict[int, Any]) -> Part:
+    if isinstance(provider, providers.Configuration):
+        return Settings.copied(provider, memo)
+    if isinstance(provider, providers.Container):
+        return provider  # `problems_of` refuses it
+    _keep_arguments(provider)
+    if type(provider) in {providers.Singleton, providers.ThreadSafeSingleton}:
+        attributes = provider.attributes
+        provider = Singleton(provider.provides, *provider.args, **provider.kwargs)
+        provider.set_attributes(**attributes)
+    copy: Part = providers.deepcopy(provider, memo)
+    return copy
 
 
 def _only_parts(attributes: Mapping[str, Any]) -> dict[str, Part]:
@@ -114,21 +115,27 @@ def _keep_arguments(provider: Any) -> None:
         provider.set_attributes(**{n: _kept(value) for n, value in provider.attributes.items()})
 
 
+class _Kept(providers.Object[Any]):
+    """An argument that is the same in all containers."""
+
+    def __deepcopy__(self, _memo: Any) -> Self:
+        return self
+
+
 def _kept(value: Any) -> Any:
     copied = isinstance(value, (providers.Provider, *_COPIED, *_ATOMS))
-    return value if copied else providers.Object(value)
+    return value if copied else _Kept(value)
 
 
-def problems_of(parts: Mapping[str, Part], reserved: frozenset[str]) -> Iterator[str]:
+def problems_of(graph: Graph, reserved: frozenset[str]) -> Iterator[str]:
     """The wiring mistakes of a container class; nothing is built."""
-    for name in sorted(reserved & parts.keys()):
+    for name in sorted(reserved & graph.parts.keys()):
         yield f"{name}: the container has an attribute of that name; choose another"
-    graph = walk(parts.values())
-    completed_by_caller = {p.provides for p in graph if isinstance(p, providers.Delegate)}
-    name_of = names_of(parts)
-    for provider in graph:
+    order = graph.order()
+    completed_by_caller = {p.provides for p in order if isinstance(p, providers.Delegate)}
+    for provider in order:
         for problem in _misuse(provider, complete=provider not in completed_by_caller):
-            yield f"{name_of(provider)}: {problem}"
+            yield f"{graph.name_of(provider)}: {problem}"
 
 
 def _misuse(provider: Any, *, complete: bool) -> Iterator[str]:

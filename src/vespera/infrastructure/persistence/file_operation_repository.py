@@ -4,24 +4,19 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-import sqlalchemy as sa
-
 from vespera.domain.errors import OperationNotFound
 from vespera.domain.file_operation import FileOperation, OperationKind, Phase
 from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.step import Fence
+from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.fence import must_hold
 from vespera.infrastructure.persistence.statements import (
     Row,
     Statement,
     Write,
-    compiled,
-    compiled_insert,
     in_chunks,
-    one_of_many,
 )
-from vespera.infrastructure.persistence.tables import file_operations
 from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import (
     from_micros,
@@ -49,7 +44,7 @@ class SqlFileOperationRepository:
             DuplicateRow: the id exists already.
             UnstorableValue: ``context`` or ``metadata`` has no JSON form.
         """
-        await self._store(Write(_INSERT, _to_row(operation)), fence)
+        await self._store(Write(sql.INSERT_OPERATION, _to_row(operation)), fence)
 
     async def save(self, operation: FileOperation, fence: Fence | None = None) -> None:
         """Replace a recorded operation (an intent that was carried out).
@@ -60,7 +55,7 @@ class SqlFileOperationRepository:
         """
         row = _to_row(operation)
         refusal = partial(OperationNotFound, operation.id)
-        await self._store(Write(_UPDATE, (*row[1:], operation.id), refusal), fence)
+        await self._store(Write(sql.UPDATE_OPERATION, (*row[1:], operation.id), refusal), fence)
 
     async def get(self, operation_id: OperationId) -> FileOperation:
         """The operation.
@@ -77,23 +72,25 @@ class SqlFileOperationRepository:
         self, operation_ids: Collection[OperationId]
     ) -> Mapping[OperationId, FileOperation]:
         """Those of the operations that exist."""
-        found = await self._many(_SELECT_BY_ID, storable_texts(operation_ids))
+        found = await self._many(sql.OPERATIONS_BY_ID, storable_texts(operation_ids))
         return {operation.id: operation for operation in found}
 
     async def of_task(self, task_id: TaskId) -> Sequence[FileOperation]:
         """The task's operations in the order of recording."""
-        rows = await self._database.read(_SELECT_OF_TASK.sql, (task_id,))
+        rows = await self._database.read(sql.OPERATIONS_OF_TASK.sql, (task_id,))
         return [_from_row(row) for row in rows]
 
     async def on_paths(self, paths: Collection[str]) -> Sequence[FileOperation]:
         """Everybody's operations on these paths in the order of recording."""
         names = [to_path(path) for path in dict.fromkeys(paths)]
-        found = await self._many(_SELECT_BY_PATH, names)
+        found = await self._many(sql.OPERATIONS_BY_PATH, names)
         return sorted(found, key=lambda operation: operation.id)
 
     async def all_paths(self) -> Sequence[str]:
         """Every path with a recorded operation, sorted."""
-        return sorted(from_path(row[0]) for row in await self._database.read(_SELECT_PATHS.sql))
+        return sorted(
+            from_path(row[0]) for row in await self._database.read(sql.OPERATION_PATHS.sql)
+        )
 
     async def _store(self, write: Write, fence: Fence | None) -> None:
         if fence:
@@ -103,8 +100,8 @@ class SqlFileOperationRepository:
 
     async def _many(self, statement: Statement, keys: Sequence[object]) -> list[FileOperation]:
         found = []
-        for sql, chunk in in_chunks(statement, keys):
-            found += [_from_row(row) for row in await self._database.read(sql, chunk)]
+        for text, chunk in in_chunks(statement, keys):
+            found += [_from_row(row) for row in await self._database.read(text, chunk)]
         return found
 
 
@@ -125,7 +122,7 @@ def _to_row(operation: FileOperation) -> Row:
 
 
 def _from_row(row: Row) -> FileOperation:
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(sql.OPERATION_COLUMNS, row, strict=True))
     values["kind"] = OperationKind(values["kind"])
     values["phase"] = Phase(values["phase"])
     values["path"] = from_path(values["path"])
@@ -136,24 +133,3 @@ def _from_row(row: Row) -> FileOperation:
     values["context"] = json.loads(values["context"])
     values["metadata"] = json.loads(values["metadata"])
     return FileOperation(**values)
-
-
-_COLUMNS = tuple(file_operations.c.keys())
-_INSERT = compiled_insert(file_operations)
-_UPDATE = compiled(
-    sa.update(file_operations)
-    .where(file_operations.c.id == sa.bindparam("old_id"))
-    .values({name: sa.bindparam(f"new_{name}") for name in _COLUMNS[1:]}),
-    *(f"new_{name}" for name in _COLUMNS[1:]),
-    "old_id",
-    expects=1,
-)
-_SELECT_BY_ID = compiled(sa.select(file_operations).where(one_of_many(file_operations.c.id)))
-_SELECT_BY_PATH = compiled(sa.select(file_operations).where(one_of_many(file_operations.c.path)))
-_SELECT_OF_TASK = compiled(
-    sa.select(file_operations)
-    .where(file_operations.c.task_id == sa.bindparam("task"))
-    .order_by(file_operations.c.id),
-    "task",
-)
-_SELECT_PATHS = compiled(sa.select(file_operations.c.path).distinct())

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from vespera.domain.task import ALLOWED, Completion
-from vespera.infrastructure.persistence.statements import Statement, compiled
+from vespera.infrastructure.persistence.queries.compiling import compiled
+from vespera.infrastructure.persistence.statements import Statement
 from vespera.infrastructure.persistence.tables import (
     CANCELLED,
     COMPLETED,

@@ -3,14 +3,12 @@
 import json
 from typing import Any
 
-import sqlalchemy as sa
-
 from vespera.domain.file_operation import OperationKind
 from vespera.domain.ids import ReportId
 from vespera.domain.verification import Finding, Report, Verdict
+from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
-from vespera.infrastructure.persistence.statements import Write, compiled, compiled_insert
-from vespera.infrastructure.persistence.tables import verification_reports
+from vespera.infrastructure.persistence.statements import Write
 from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import (
     from_micros,
@@ -36,13 +34,13 @@ class SqlReportRepository:
         """
         findings = to_json([_to_plain(finding) for finding in report.findings], what="findings")
         row = (report.id, report.task_id, to_micros(report.verified_at), findings)
-        await store(self._database, [Write(_INSERT, row)])
+        await store(self._database, [Write(sql.INSERT_REPORT, row)])
 
     async def get(self, report_id: ReportId) -> Report | None:
         """The report, if there is one."""
         if not storable_texts([report_id]):
             return None
-        rows = await self._database.read(_SELECT.sql, (report_id,))
+        rows = await self._database.read(sql.REPORT_BY_ID.sql, (report_id,))
         if not rows:
             return None
         _, task_id, verified_at, findings = rows[0]
@@ -78,10 +76,3 @@ def _from_plain(data: dict[str, Any]) -> Finding:
         before=state_from_plain(data["before"]),
         after=state_from_plain(data["after"]),
     )
-
-
-_INSERT = compiled_insert(verification_reports)
-_SELECT = compiled(
-    sa.select(verification_reports).where(verification_reports.c.id == sa.bindparam("report")),
-    "report",
-)

@@ -2,16 +2,12 @@
 
 import sqlite3
 import threading
-from collections.abc import Sequence
 from contextlib import closing
 from functools import cache
 
-import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
-
 from vespera.domain.errors import DatabaseCorrupt, DatabaseTooNew
+from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.file_lock import FileLock
-from vespera.infrastructure.persistence.tables import metadata
 
 APPLICATION_ID = 0x56535052
 """Marks a SQLite file as Vespera's ("VSPR")."""
@@ -101,7 +97,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
     Alembic takes longer to import than all of this takes to run.
     """
-    for text in _ddl():
+    for text in sql.SCHEMA:
         connection.execute(text)
     connection.execute(_ALEMBIC_TABLE)
     connection.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (REVISIONS[-1],))
@@ -139,7 +135,7 @@ def _stamp(connection: sqlite3.Connection) -> str:
 
 
 def _refuse_missing_tables(connection: sqlite3.Connection, path: str) -> None:
-    missing = sorted(metadata.tables.keys() - _tables(connection))
+    missing = sorted(set(sql.TABLES) - _tables(connection))
     if missing:
         raise _damaged(path, f"it lacks {', '.join(missing)}")
 
@@ -168,14 +164,3 @@ def _template() -> bytes:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         create_tables(connection)
         return connection.serialize()
-
-
-@cache
-def _ddl() -> Sequence[str]:
-    dialect = sqlite.dialect()
-    texts = []
-    for table in metadata.sorted_tables:
-        texts.append(str(sa.schema.CreateTable(table).compile(dialect=dialect)))
-        indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        texts.extend(str(sa.schema.CreateIndex(i).compile(dialect=dialect)) for i in indexes)
-    return texts

@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
-
 from vespera.domain.errors import DuplicateRow
 from vespera.domain.ids import TaskId
 from vespera.domain.step import Fence, StepRecord
+from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.fence import must_hold
-from vespera.infrastructure.persistence.statements import Row, Write, compiled
-from vespera.infrastructure.persistence.tables import steps
+from vespera.infrastructure.persistence.statements import Row, Write
 from vespera.infrastructure.persistence.values import from_micros, to_micros
 
 
@@ -25,7 +22,7 @@ class SqlStepRepository:
 
     async def of_task(self, task_id: TaskId) -> Sequence[StepRecord]:
         """All records of the task, in the order of ``seq``."""
-        rows = await self._database.read(_SELECT.sql, (task_id,))
+        rows = await self._database.read(sql.STEPS_OF_TASK.sql, (task_id,))
         return [_from_row(row) for row in rows]
 
     async def record(
@@ -41,7 +38,7 @@ class SqlStepRepository:
         """
         writes = [
             must_hold(fence, lease_until=lease_until),
-            Write(_RECORD, _to_row(step), partial(_recorded_before, step)),
+            Write(sql.RECORD_STEP, _to_row(step), partial(_recorded_before, step)),
         ]
         await self._database.commit(writes)
 
@@ -60,7 +57,7 @@ def _to_row(step: StepRecord) -> Row:
 
 
 def _from_row(row: Row) -> StepRecord:
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(sql.STEP_COLUMNS, row, strict=True))
     values["recorded_at"] = from_micros(values["recorded_at"])
     return StepRecord(**values)
 
@@ -70,20 +67,3 @@ def _recorded_before(step: StepRecord) -> DuplicateRow:
         f"Step {step.name!r} (occurrence {step.occurrence}) of task {step.task_id!r} is recorded"
         " already; the first record stands."
     )
-
-
-_COLUMNS = tuple(steps.c.keys())
-_KEY = ("task_id", "name", "occurrence")
-_NEW = sqlite.insert(steps)
-_RECORD = compiled(
-    _NEW.on_conflict_do_update(
-        index_elements=_KEY,
-        set_={name: _NEW.excluded[name] for name in _COLUMNS if name not in _KEY},
-        where=steps.c.error.is_not(None) & (steps.c.epoch < _NEW.excluded.epoch),
-    ),
-    *_COLUMNS,
-    expects=1,
-)
-_SELECT = compiled(
-    sa.select(steps).where(steps.c.task_id == sa.bindparam("task")).order_by(steps.c.seq), "task"
-)

@@ -3,32 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-import sqlalchemy as sa
-
 from vespera.domain.errors import StaleTask, TaskNotFound
 from vespera.domain.ids import TaskId
 from vespera.domain.task import Completion, Task, TaskStatus
+from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import (
     Row,
     Statement,
     Write,
-    compiled,
-    compiled_insert,
     in_chunks,
-    one_of_many,
-)
-from vespera.infrastructure.persistence.tables import (
-    AUTO,
-    CANCELLED,
-    COMPLETED,
-    EXECUTED,
-    FAILED,
-    NONE,
-    ONE,
-    file_operations,
-    task_dependencies,
-    tasks,
 )
 from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import (
@@ -60,12 +44,12 @@ class SqlTaskRepository:
         writes = []
         if task.parent_id is not None:
             writes.append(_must_exist(task.parent_id))
-        writes.append(Write(_INSERT, _to_row(task)))
+        writes.append(Write(sql.INSERT_TASK, _to_row(task)))
         for position, dependency in enumerate(dict.fromkeys(depends_on)):
             writes.append(_must_exist(dependency))
-            writes.append(Write(_INSERT_DEPENDENCY, (task.id, dependency, position)))
+            writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position)))
         if depends_on:
-            writes.append(Write(_COUNT_BLOCKERS, (task.id, task.id)))
+            writes.append(Write(sql.COUNT_BLOCKERS, (task.id, task.id)))
         await store(self._database, writes)
 
     async def save(self, task: Task) -> None:
@@ -77,7 +61,7 @@ class SqlTaskRepository:
             StaleTask: the stored version is not the one before ``task.version``.
         """
         values = (*_changed(task), task.id, task.version - 1)
-        await store(self._database, [Write(_UPDATE, values, partial(_stale, task))])
+        await store(self._database, [Write(sql.UPDATE_TASK, values, partial(_stale, task))])
 
     async def complete(self, task: Task, *, operations: int) -> None:
         """``save`` a completed task and release those that waited for it.
@@ -89,7 +73,10 @@ class SqlTaskRepository:
         values = (*_changed(task), task.id, task.version - 1, operations, task.id)
         await store(
             self._database,
-            [Write(_COMPLETE, values, partial(_stale, task)), Write(_RELEASE, (task.id,))],
+            [
+                Write(sql.COMPLETE_TASK, values, partial(_stale, task)),
+                Write(sql.RELEASE_DEPENDENTS, (task.id,)),
+            ],
         )
 
     async def get(self, task_id: TaskId) -> Task:
@@ -105,11 +92,11 @@ class SqlTaskRepository:
 
     async def find(self, task_ids: Collection[TaskId]) -> Mapping[TaskId, Task]:
         """Those of the tasks that exist."""
-        return {task.id: task for task in await self._many(_SELECT_BY_ID, task_ids)}
+        return {task.id: task for task in await self._many(sql.TASKS_BY_ID, task_ids)}
 
     async def find_by_keys(self, keys: Collection[str]) -> Mapping[str, Task]:
         """Tasks by idempotency key."""
-        found = await self._many(_SELECT_BY_KEY, keys)
+        found = await self._many(sql.TASKS_BY_KEY, keys)
         return {task.idempotency_key: task for task in found if task.idempotency_key is not None}
 
     async def page(
@@ -122,34 +109,34 @@ class SqlTaskRepository:
     ) -> Sequence[Task]:
         """Tasks in the order of their ids, beginning behind ``after``."""
         values = (after or "", status, status, specialist_type, specialist_type, max(limit, 0))
-        rows = await self._database.read(_SELECT_PAGE.sql, values)
+        rows = await self._database.read(sql.PAGE_OF_TASKS.sql, values)
         return [task_from_row(row) for row in rows]
 
     async def count_by_status(self) -> Mapping[TaskStatus, int]:
         """How many tasks stand where; a status without tasks is left out."""
-        rows = await self._database.read(_COUNT_BY_STATUS.sql)
+        rows = await self._database.read(sql.COUNT_BY_STATUS.sql)
         return {TaskStatus(status): count for status, count in rows}
 
     async def dependencies_of(self, task_id: TaskId) -> Sequence[Task]:
         """The tasks that this one waits or waited for, in the order they were given."""
-        rows = await self._database.read(_SELECT_DEPENDENCIES.sql, (task_id,))
+        rows = await self._database.read(sql.DEPENDENCIES_OF_TASK.sql, (task_id,))
         return [task_from_row(row) for row in rows]
 
     async def dead_ends_of(self, task_id: TaskId) -> Sequence[Task]:
         """Failed, cancelled or refused tasks that this one waits for, also through others."""
-        rows = await self._database.read(_SELECT_DEAD_ENDS.sql, (task_id,))
+        rows = await self._database.read(sql.DEAD_ENDS_OF_TASK.sql, (task_id,))
         return [task_from_row(row) for row in rows]
 
     async def _many(self, statement: Statement, keys: Collection[str]) -> Sequence[Task]:
         found = []
-        for sql, chunk in in_chunks(statement, storable_texts(keys)):
-            found += [task_from_row(row) for row in await self._database.read(sql, chunk)]
+        for text, chunk in in_chunks(statement, storable_texts(keys)):
+            found += [task_from_row(row) for row in await self._database.read(text, chunk)]
         return found
 
 
 def task_from_row(row: Row) -> Task:
     """The task that a whole row of ``tasks`` holds."""
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(zip(sql.TASK_COLUMNS, row, strict=True))
     values["status"] = TaskStatus(values["status"])
     values["completion"] = Completion(values["completion"])
     values["retry"] = from_retry(values["retry"])
@@ -210,7 +197,7 @@ def _changed(task: Task) -> Row:
 
 
 def _must_exist(task_id: TaskId) -> Write:
-    return Write(_EXISTS, (task_id,), partial(TaskNotFound, task_id))
+    return Write(sql.TASK_EXISTS, (task_id,), partial(TaskNotFound, task_id))
 
 
 def _stale(task: Task) -> StaleTask:
@@ -218,137 +205,3 @@ def _stale(task: Task) -> StaleTask:
         f"Task {task.id!r} is not as it was read (version {task.version - 1}): in the meantime"
         " somebody else changed it, or recorded a file operation of it; read it again."
     )
-
-
-_COLUMNS = tuple(tasks.c.keys())
-_CHANGES = (
-    "status",
-    "attempt",
-    "failures",
-    "owner",
-    "lease_until",
-    "run_after",
-    "updated_at",
-    "report_id",
-    "error",
-    "outcome",
-)
-_NEW: Mapping[str, sa.BindParameter[object]] = {
-    name: sa.bindparam(f"new_{name}") for name in _CHANGES
-}
-_CHANGE = (
-    sa.update(tasks)
-    .where(tasks.c.id == sa.bindparam("old_id"), tasks.c.version == sa.bindparam("old_version"))
-    .values({**_NEW, "version": tasks.c.version + ONE})
-)
-_CHANGE_NAMES = (*(f"new_{name}" for name in _CHANGES), "old_id", "old_version")
-
-_INSERT = compiled_insert(tasks)
-_INSERT_DEPENDENCY = compiled_insert(task_dependencies)
-_EXISTS = compiled(
-    sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("id")), "id", expects=1, returns=True
-)
-
-_DEPENDENCY = tasks.alias("dependency")
-_BLOCKERS = (
-    sa.select(sa.func.count())
-    .select_from(
-        task_dependencies.join(_DEPENDENCY, _DEPENDENCY.c.id == task_dependencies.c.depends_on)
-    )
-    .where(
-        task_dependencies.c.task_id == sa.bindparam("waiting"), _DEPENDENCY.c.status != COMPLETED
-    )
-    .scalar_subquery()
-)
-_COUNT_BLOCKERS = compiled(
-    sa.update(tasks).where(tasks.c.id == sa.bindparam("task")).values(blockers=_BLOCKERS),
-    "waiting",
-    "task",
-    expects=1,
-)
-_UPDATE = compiled(_CHANGE, *_CHANGE_NAMES, expects=1)
-_OPERATIONS = (
-    sa.select(sa.func.count())
-    .where(file_operations.c.task_id == sa.bindparam("task"))
-    .scalar_subquery()
-)
-_COMPLETE = compiled(
-    _CHANGE.where(sa.bindparam("operations") == _OPERATIONS),
-    *_CHANGE_NAMES,
-    "operations",
-    "task",
-    expects=1,
-)
-_DEPENDENTS = sa.select(task_dependencies.c.task_id).where(
-    task_dependencies.c.depends_on == sa.bindparam("done")
-)
-_RELEASE = compiled(
-    sa.update(tasks).where(tasks.c.id.in_(_DEPENDENTS)).values(blockers=tasks.c.blockers - ONE),
-    "done",
-)
-
-_SELECT_BY_ID = compiled(sa.select(tasks).where(one_of_many(tasks.c.id)))
-_SELECT_BY_KEY = compiled(sa.select(tasks).where(one_of_many(tasks.c.idempotency_key)))
-
-
-def _if_given(column: sa.Column[str], name: str) -> sa.ColumnElement[bool]:
-    given = sa.bindparam(name, type_=sa.Text)
-    return given.is_(None) | (column == sa.bindparam(f"same_{name}", type_=sa.Text))
-
-
-_SELECT_PAGE = compiled(
-    sa.select(tasks)
-    .where(
-        tasks.c.id > sa.bindparam("after"),
-        _if_given(tasks.c.status, "status"),
-        _if_given(tasks.c.specialist_type, "type"),
-    )
-    .order_by(tasks.c.id)
-    .limit(sa.bindparam("page_size"))
-    .offset(NONE),
-    "after",
-    "status",
-    "same_status",
-    "type",
-    "same_type",
-    "page_size",
-)
-_COUNT_BY_STATUS = compiled(sa.select(tasks.c.status, sa.func.count()).group_by(tasks.c.status))
-_SELECT_DEPENDENCIES = compiled(
-    sa.select(tasks)
-    .join(task_dependencies, task_dependencies.c.depends_on == tasks.c.id)
-    .where(task_dependencies.c.task_id == sa.bindparam("task"))
-    .order_by(task_dependencies.c.position),
-    "task",
-)
-
-
-def _select_dead_ends() -> sa.Select[tuple[object, ...]]:
-    """Through dependencies that are not completed yet; a completed one holds nothing up."""
-    direct = (
-        sa.select(task_dependencies.c.depends_on.label("id"))
-        .where(task_dependencies.c.task_id == sa.bindparam("task"))
-        .cte("awaited", recursive=True)
-    )
-    middle = tasks.alias("middle")
-    further = (
-        sa.select(task_dependencies.c.depends_on)
-        .join(middle, middle.c.id == task_dependencies.c.task_id)
-        .join(direct, direct.c.id == middle.c.id)
-        .where(middle.c.status != COMPLETED)
-    )
-    awaited = direct.union(further)
-    refused = sa.and_(
-        tasks.c.status == EXECUTED, tasks.c.completion == AUTO, tasks.c.error.is_not(None)
-    )
-    return (
-        sa.select(tasks)
-        .where(
-            tasks.c.id.in_(sa.select(awaited.c.id)),
-            tasks.c.status.in_([FAILED, CANCELLED]) | refused,
-        )
-        .order_by(tasks.c.id)
-    )
-
-
-_SELECT_DEAD_ENDS = compiled(_select_dead_ends(), "task")

@@ -5,6 +5,7 @@ import gc
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
 from unittest.mock import AsyncMock, MagicMock
@@ -246,7 +247,7 @@ def test_overriding_before_the_first_call_leaves_nothing_awaitable_behind():
 
 
 def test_a_mock_with_enter_is_given_as_it_is_and_not_entered():
-    mock = MagicMock()
+    mock = MagicMock(titles=AsyncMock())
     container = House()
 
     with container.override(TaskRepository, mock):
@@ -268,6 +269,19 @@ def test_a_setting_may_be_a_mapping():
         database = Service(Database, BaseContainer.config.database.url)
 
     assert Nested({"database": {"url": "file"}}).get(Database).url == "file"
+
+
+def test_settings_changed_in_a_container_are_seen_on_every_level():
+    class Nested(BaseContainer):
+        deep = providers.Factory(Database, BaseContainer.config.database.url)
+        flat = providers.Factory(Database, BaseContainer.config.url)
+
+    container = Nested({"database": {"url": "a"}, "url": "b"})
+    before = container.get("deep").url, container.get("flat").url
+    container.config.override({"database": {"url": "c"}, "url": "d"})
+
+    assert before == ("a", "b")
+    assert (container.get("deep").url, container.get("flat").url) == ("c", "d")
 
 
 def test_a_missing_setting_names_its_path_and_who_needs_it():
@@ -528,6 +542,19 @@ def test_a_part_may_ask_for_the_container_itself_also_in_a_subclass():
 
     assert base.get(Lookup).container is base
     assert mine.get(Lookup).container is mine
+
+
+def test_a_container_that_is_let_go_is_gone_at_once_with_its_parts():
+    container = House()
+    container.get(TaskRepository)
+    gone, part = weakref.ref(container), weakref.ref(container.get(Database))
+    gc.disable()
+    try:
+        del container
+        assert gone() is None
+        assert part() is None
+    finally:
+        gc.enable()
 
 
 def test_a_forgotten_container_is_collected_without_a_word():

@@ -4,15 +4,14 @@ import pytest
 from dependency_injector import providers
 
 from vespera.infrastructure.di.graph import (
+    Graph,
     did_you_mean,
-    holders,
     named_parts,
-    names_of,
-    users_of_setting,
     uses,
     uses_now,
     walk,
 )
+from vespera.infrastructure.di.service import Service
 
 
 def test_dependencies_come_first_each_once_in_the_order_of_declaration():
@@ -34,8 +33,8 @@ def test_an_override_hides_what_it_overrides_only_for_now():
     part = providers.Factory(dict, inner=inner)
     part.override(fake)
 
-    assert uses_now(part) == (fake,)
-    assert uses(part) == (inner, fake)
+    assert list(uses_now(part)) == [fake]
+    assert list(uses(part)) == [inner, fake]
     assert walk([part], uses_now) == [fake, part]
 
 
@@ -54,9 +53,32 @@ def test_holders_are_those_that_hold_the_object_also_through_others():
     late = providers.Factory(dict, late=target.provider)
     group = providers.Aggregate(direct=direct)
     user_of_group = providers.Factory(dict, group=group)
-    roots = [indirect, late, user_of_group, group]
+    parts = {"a": indirect, "b": late, "c": user_of_group, "d": group}
 
-    assert holders(target, walk(roots)) == [target, direct, indirect]
+    assert Graph(parts).holders(target) == [target, direct, indirect]
+
+
+def test_what_is_overridden_holds_nothing_now():
+    target = providers.Singleton(object)
+    middle = providers.Singleton(list, target)
+    user = providers.Singleton(list, middle)
+    graph = Graph({"user": user})
+    middle.override("fake")
+
+    assert graph.holders(target) == [target, middle, user]
+    assert graph.holders(target, now=True) == [target]
+    assert target not in graph.order(now=True)
+
+
+def test_services_on_a_part_are_those_that_hold_it_and_those_of_its_override_alone():
+    part, other = providers.Singleton(object), Service(object)
+    holder = Service(list, part)
+    graph = Graph({"part": part, "holder": holder, "other": other})
+    brought = Service(object)
+
+    part.override(providers.Singleton(list, brought, other))
+
+    assert graph.services_on(part) == [brought, holder]
 
 
 def test_parts_in_groups_have_dotted_names_and_self_is_no_part():
@@ -70,12 +92,10 @@ def test_parts_in_groups_have_dotted_names_and_self_is_no_part():
 
 def test_a_part_is_called_by_its_name_or_by_what_it_builds():
     part = providers.Object(1)
-    name_of = names_of({"part": part})
+    graph = Graph({"part": part})
 
-    assert name_of(part) == "part"
-    assert "builtins.list" in name_of(providers.Factory(list)) or "list" in name_of(
-        providers.Factory(list)
-    )
+    assert graph.name_of(part) == "part"
+    assert "list" in graph.name_of(providers.Factory(list))
 
 
 def test_the_users_of_a_setting_are_the_longest_chain_up_to_a_group():
@@ -84,17 +104,17 @@ def test_the_users_of_a_setting_are_the_longest_chain_up_to_a_group():
     coder = providers.Factory(dict, llm=llm)
     group = providers.Aggregate(coder=coder, other=providers.Factory(dict, key=config.key))
     worker = providers.Singleton(dict, group=group)
-    parts = named_parts({"config": config, "llm": llm, "group": group, "worker": worker})
+    graph = Graph({"config": config, "llm": llm, "group": group, "worker": worker})
 
-    assert users_of_setting("config.key", parts) == ["llm", "group.coder"]
-    assert users_of_setting("config.other", parts) == []
+    assert graph.users_of_setting("config.key") == ["llm", "group.coder"]
+    assert graph.users_of_setting("config.other") == []
 
 
 def test_a_nameless_provider_in_a_chain_is_left_out():
     config = providers.Configuration()
     user = providers.Factory(dict, inner=providers.Factory(dict, key=config.key))
 
-    assert users_of_setting("config.key", {"user": user}) == ["user"]
+    assert Graph({"user": user}).users_of_setting("config.key") == ["user"]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
+from collections import OrderedDict
 
 import pytest
+from dependency_injector.providers import Factory
 
 from vespera.infrastructure.di.service import Service, Singleton
 
@@ -55,6 +57,42 @@ def test_attributes_are_set_on_the_object():
     singleton.set_attributes(colour="red")
 
     assert singleton().colour == "red"
+
+
+def test_arguments_are_set_added_and_cleared_as_dependency_injector_does():
+    singleton = Singleton(dict, 1, a=1)
+
+    singleton.add_args(2).add_kwargs(b=2).set_attributes(c=3).add_attributes(d=4)
+    assert (singleton.args, singleton.kwargs) == ((1, 2), {"a": 1, "b": 2})
+    assert singleton.attributes == {"c": 3, "d": 4}
+
+    singleton.clear_args().clear_kwargs().clear_attributes().set_provides(list)
+    assert (singleton.args, singleton.kwargs, singleton.attributes) == ((), {}, {})
+    assert singleton() == []
+
+
+def test_what_builds_the_object_may_be_given_by_its_name():
+    assert Singleton("collections.OrderedDict", a=1)() == {"a": 1}
+
+
+def test_what_the_caller_gives_goes_before_what_was_declared_which_is_not_asked_for():
+    asked = []
+    declared = Factory(asked.append, "asked")
+
+    assert Singleton(dict, a=declared, b=2)(a=1) == {"a": 1, "b": 2}
+    assert asked == []
+
+
+def test_a_singleton_shows_what_it_builds():
+    assert "OrderedDict" in str(Singleton(OrderedDict))
+
+
+def test_the_native_context_of_a_reset_resets_at_its_end_too():
+    singleton = Singleton(object)
+    with singleton.reset():
+        inside = singleton()
+
+    assert singleton() is not inside
 
 
 def test_two_singletons_have_locks_of_their_own():

@@ -3,8 +3,10 @@
 from typing import ClassVar
 
 import pytest
+from dependency_injector import providers
 
 from vespera.domain.errors import MissingSetting
+from vespera.infrastructure.di.graph import Graph
 from vespera.infrastructure.di.settings import Settings, defaults_of
 
 
@@ -15,7 +17,10 @@ def test_a_missing_value_is_an_error_that_says_how_to_give_it():
 
 def test_the_parts_that_need_it_are_named():
     settings = Settings(strict=True)
-    settings.users_of = lambda path: ["database", "tasks"] if path == "config.url" else []
+    database = providers.Singleton(dict, url=settings.url)
+    tasks = providers.Singleton(dict, database=database)
+    graph = Graph({"config": settings, "database": database, "tasks": tasks})
+    settings.graph = lambda: graph
 
     with pytest.raises(MissingSetting, match="needed by database <- tasks"):
         settings.url()

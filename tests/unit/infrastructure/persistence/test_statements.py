@@ -1,12 +1,12 @@
 import pytest
 import sqlalchemy as sa
 
-from vespera.infrastructure.persistence.statements import (
+from vespera.infrastructure.persistence.queries.compiling import (
     compiled,
     compiled_insert,
-    in_chunks,
     one_of_many,
 )
+from vespera.infrastructure.persistence.statements import in_chunks
 from vespera.infrastructure.persistence.tables import steps, tasks
 
 

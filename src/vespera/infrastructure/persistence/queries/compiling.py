@@ -1,0 +1,40 @@
+"""From a statement of SQLAlchemy to a text."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from vespera.infrastructure.persistence.statements import MANY, Statement
+
+_DIALECT = sqlite.dialect(paramstyle="qmark")
+
+
+def compiled(
+    clause: sa.ClauseElement, *names: str, expects: int | None = None, returns: bool = False
+) -> Statement:
+    """Compile ``clause``; its parameters must be ``names``, in this order (insert: the columns).
+
+    Raises:
+        ValueError: the parameters come in another order, so values would go to wrong columns.
+    """
+    text = clause.compile(dialect=_DIALECT)
+    order = tuple(getattr(text, "positiontup", None) or ())
+    if order != names:
+        raise ValueError(f"parameters are {order}, not {names}, in: {text}")
+    return Statement(in_one_line(str(text)), expects, returns)
+
+
+def in_one_line(text: str) -> str:
+    """SQL without line breaks; none of ours has white space inside quotes."""
+    return " ".join(text.split())
+
+
+def compiled_insert(table: sa.Table) -> Statement:
+    """An insert of one whole row, its values in the order of the table's columns."""
+    return compiled(sa.insert(table), *table.c.keys(), expects=1)
+
+
+def one_of_many(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    """``column IN (...)`` whose values are filled in by ``in_chunks``."""
+    return column.in_(sa.text(MANY))

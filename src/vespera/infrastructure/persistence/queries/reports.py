@@ -1,0 +1,12 @@
+"""Verification reports."""
+
+import sqlalchemy as sa
+
+from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_insert
+from vespera.infrastructure.persistence.tables import verification_reports
+
+INSERT_REPORT = compiled_insert(verification_reports)
+REPORT_BY_ID = compiled(
+    sa.select(verification_reports).where(verification_reports.c.id == sa.bindparam("report")),
+    "report",
+)

@@ -1,0 +1,23 @@
+"""The steps of a task."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from vespera.infrastructure.persistence.queries.compiling import compiled
+from vespera.infrastructure.persistence.tables import steps
+
+STEP_COLUMNS = tuple(steps.c.keys())
+_KEY = ("task_id", "name", "occurrence")
+_NEW = sqlite.insert(steps)
+RECORD_STEP = compiled(
+    _NEW.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={name: _NEW.excluded[name] for name in STEP_COLUMNS if name not in _KEY},
+        where=steps.c.error.is_not(None) & (steps.c.epoch < _NEW.excluded.epoch),
+    ),
+    *STEP_COLUMNS,
+    expects=1,
+)
+STEPS_OF_TASK = compiled(
+    sa.select(steps).where(steps.c.task_id == sa.bindparam("task")).order_by(steps.c.seq), "task"
+)
