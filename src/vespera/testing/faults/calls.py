@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial, wraps
+from functools import WRAPPER_ASSIGNMENTS, partial, wraps
 from typing import Any
 
 from vespera.application.runtime.context import current_step
@@ -166,8 +166,9 @@ def _special(name: str) -> Callable[..., Any]:
 
 
 def _named(function: Callable[..., Any], method: Any) -> Callable[..., Any]:
-    """``function`` with the method's name and signature, and a mock's attributes out of it."""
-    return wraps(method, updated=())(function)
+    """``function`` under the method's name and with its signature; mocks have not all of that."""
+    texts = [name for name in WRAPPER_ASSIGNMENTS if isinstance(getattr(method, name, None), str)]
+    return wraps(method, assigned=texts, updated=())(function)
 
 
 def _throw(strikes: list[Strike], *, is_behind: bool) -> None:

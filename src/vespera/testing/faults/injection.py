@@ -20,6 +20,7 @@ from vespera.testing.faults.files import TORN, VANISH, FaultyFileStore
 from vespera.testing.faults.plan import Fault, OneError, Plan
 from vespera.testing.faults.targets import HOW, TROUBLES, Target, parse_target
 
+Names = dict[str, list[str]]
 Errors = OneError | Sequence[OneError]
 
 _ENGINE_PARTS = ("tasks", "queue", "steps", "operations", "reports", "codec", "owners")
@@ -54,7 +55,7 @@ class Faults:
         self._plan = Plan()
         self._struck = Struck(self._plan, self._sleep)
         self._overrides: dict[str, Override[Any]] = {}
-        self._ports = _ports_of(container)
+        self._ports, self._made = _types_of(container)
         self.clock = Jumps()
         self._wrap("clock", JumpingClock, shown=self.clock.of)
         self._wrap("lane", partial(_faulty_lanes, self._plan, self._sleep))
@@ -190,11 +191,11 @@ class Faults:
         parts = named_parts(self._container.providers)
         if owner in parts:
             return owner
-        names = self._ports.get(owner, [])
+        names = self._ports.get(owner) or self._made.get(owner, [])
         if len(names) > 1:
             raise FaultRefused(f"{target!r}: {' and '.join(names)} provide {owner}; say which.")
         if not names:
-            near = did_you_mean(owner, {*parts, *self._ports})
+            near = did_you_mean(owner, {*parts, *self._ports, *self._made})
             raise FaultRefused(f"{target!r}: no part is called or provides {owner!r}.{near} {HOW}")
         return names[0]
 
@@ -210,15 +211,19 @@ def _copy_of(part: Any) -> Any:
     return type(part)(part.provides, *part.args, **part.kwargs)
 
 
-def _ports_of(container: BaseContainer) -> dict[str, list[str]]:
-    """The names of the parts by the name of the type that they provide."""
-    ports = annotated_ports(type(container))
-    found: dict[str, list[str]] = {}
+def _types_of(container: BaseContainer) -> tuple[Names, Names]:
+    """The names of the parts by the name of the type that they are said to provide, and by that of
+    what they build.
+    """
+    said = annotated_ports(type(container))
+    ports: Names = {}
+    made: Names = {}
     for name, part in named_parts(container.providers).items():
-        made = ports.get(name) or getattr(part, "provides", None)
-        if made is not None:
-            found.setdefault(type_name(made), []).append(name)
-    return found
+        if name in said:
+            ports.setdefault(type_name(said[name]), []).append(name)
+        if hasattr(part, "provides"):
+            made.setdefault(type_name(part.provides), []).append(name)
+    return ports, made
 
 
 def _check_numbers(delay: float, times: int | None, after: int, when: str) -> None:
