@@ -34,7 +34,6 @@ class FaultyLane:
 
     def __init__(self, inner: Any, plan: Plan, sleep: Sleep) -> None:
         self._inner, self._plan, self._sleep = inner, plan, sleep
-        self._late: set[asyncio.Task[None]] = set()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -61,12 +60,6 @@ class FaultyLane:
         connection._connector = lambda: _SessionInTrouble(connect(), self._plan)  # noqa: SLF001
         self._inner.adopt(connection)
 
-    async def close(self) -> None:
-        """As ``Lane.close``; answers that are late are not waited for any more."""
-        for task in self._late:
-            task.cancel()
-        await self._inner.close()
-
     def _answer_late(self, seconds: float, done: Callable[[], None]) -> None:
         async def wait() -> None:
             try:
@@ -75,8 +68,8 @@ class FaultyLane:
                 done()
 
         task = asyncio.get_running_loop().create_task(wait(), name="late commit")
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+        self._plan.late.add(task)
+        task.add_done_callback(self._plan.late.discard)
 
 
 class _Trial:

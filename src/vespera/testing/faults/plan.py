@@ -1,5 +1,6 @@
 """Which faults are armed, what runs into them, and what then happens."""
 
+import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -106,6 +107,7 @@ class Plan:
         self.armed: list[Fault] = []
         self.unchecked: list[Fault] = []
         self.seen: dict[str, dict[str, None]] = {}
+        self.late: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
 
     def arm(self, fault: Fault) -> None:
@@ -122,12 +124,14 @@ class Plan:
             return list(self._strikes(kind, name))
 
     def close(self) -> None:
-        """Disarm all.
+        """Disarm all; what is late comes at once.
 
         Raises:
             FaultNeverHit: nothing ran into one of them.
         """
         self.armed.clear()
+        for task in self.late:
+            task.cancel()
         unchecked, self.unchecked = self.unchecked, []
         for fault in unchecked:
             fault.check()
