@@ -62,14 +62,12 @@ class FaultyLane:
 
     def _answer_late(self, seconds: float, done: Callable[[], None]) -> None:
         async def wait() -> None:
-            try:
-                await self._sleep(seconds)
-            finally:
-                done()
+            await self._sleep(seconds)
 
         task = asyncio.get_running_loop().create_task(wait(), name="late commit")
         self._plan.late.add(task)
         task.add_done_callback(self._plan.late.discard)
+        task.add_done_callback(lambda _: done())  # also when it is cancelled before it has begun
 
 
 class _Trial:
