@@ -129,16 +129,19 @@ class TestTheStore(Writing):
     async def test_a_fault_at_another_path_was_never_hit_and_says_where_files_were(
         self, faults: Faults
     ):
-        with pytest.raises(FaultNeverHit, match=r"Did you mean 'write report/a\.json'"):
-            with faults.at("file:write report/b.json"):
-                await self.store.write("report/a.json", b"new", token="t1")
+        with (
+            pytest.raises(FaultNeverHit, match=r"Did you mean 'write report/a\.json'"),
+            faults.at("file:write report/b.json"),
+        ):
+            await self.store.write("report/a.json", b"new", token="t1")
 
 
 class TestAnotherStore(Writing):
     async def test_its_refusal_is_that_of_the_port(self):
         self.override(FileStore, AsyncMock(spec=FileStore))
         with (
-            Faults(self.container) as faults, faults.at("file:write", error="EROFS"),
+            Faults(self.container) as faults,
+            faults.at("file:write", error="EROFS"),
             pytest.raises(FileUnreadable, match="Read-only file system"),
         ):
             await self.store.write("a.txt", b"", token="t1")
@@ -174,14 +177,18 @@ class TestTheEngine(Writing):
 
     async def test_a_file_that_vanished_is_no_ground_to_complete_the_task(self, faults: Faults):
         task = await self.create_test_task(specialist_type="writer")
-        with faults.at("file:write", error="vanish"):
-            with pytest.raises(AssertionError, match="1 of 1 file operations are not proven"):
-                await self.wait_for_completion(task.task_id)
+        with (
+            faults.at("file:write", error="vanish"),
+            pytest.raises(AssertionError, match="1 of 1 file operations are not proven"),
+        ):
+            await self.wait_for_completion(task.task_id)
 
         assert (await self.status(task.task_id)).status == "executed"
 
     async def test_a_file_that_cannot_be_looked_at_proves_nothing(self, faults: Faults):
         task = await self.create_test_task(specialist_type="writer")
-        with faults.at("file:observe", error="EIO", after=1):
-            with pytest.raises(AssertionError, match="not proven"):
-                await self.wait_for_completion(task.task_id)
+        with (
+            faults.at("file:observe", error="EIO", after=1),
+            pytest.raises(AssertionError, match="not proven"),
+        ):
+            await self.wait_for_completion(task.task_id)
