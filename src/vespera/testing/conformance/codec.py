@@ -131,6 +131,23 @@ class CodecConformance(AdapterSuite):
             codec.decode(data)
 
     @pytest.mark.parametrize("value", [*_IN_JSON, *_BEYOND_JSON], ids=repr)
+    def test_two_forms_of_one_value_are_the_same(self, codec: Codec, value: object) -> None:
+        one, other = (codec.encode([value], what="payload") for _ in range(2))
+
+        assert codec.same(one, other)
+        assert not codec.same(one, codec.encode([value, "more"], what="payload"))
+
+    def test_the_order_of_entries_does_not_count_and_that_of_items_does(self, codec: Codec) -> None:
+        def form(value: object) -> bytes:
+            return codec.encode(value, what="payload")
+
+        assert codec.same(
+            form({"a": 1, "b": {"c": 2, "d": 3}}), form({"b": {"d": 3, "c": 2}, "a": 1})
+        )
+        assert not codec.same(form([1, 2]), form([2, 1]))
+        assert not codec.same(form({"a": 1}), form({"a": 2}))
+
+    @pytest.mark.parametrize("value", [*_IN_JSON, *_BEYOND_JSON], ids=repr)
     def test_plain_is_in_json_types(self, codec: Codec, value: object) -> None:
         plain = codec.plain(codec.encode(value, what="payload"))
 

@@ -55,6 +55,13 @@ class OwnersConformance(AdapterSuite):
 
         assert not owners.dead([OwnerId(name) for name in elsewhere])
 
+    def test_only_those_of_other_hosts_are_strangers(self, owners: Owners) -> None:
+        here, elsewhere = owners.register(), OwnerId("another-host-0123456789abcdef")
+
+        assert set(owners.strangers([here, elsewhere])) == {elsewhere}
+        assert not owners.strangers([])
+        owners.leave(here)
+
     def test_of_nobody_nobody_is_dead(self, owners: Owners) -> None:
         gone = owners.register()
         owners.leave(gone)

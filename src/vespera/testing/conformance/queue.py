@@ -163,6 +163,40 @@ class TaskQueueConformance(PersistenceSuite):
             assert (task.attempt, task.failures, task.version) == (1, 0, 2)
         assert await stores.tasks.get(TaskId("alive")) == a_running_task("alive")
 
+    async def test_each_taking_back_counts_as_a_crash(self, stores: Stores) -> None:
+        await stores.tasks.add(a_running_task("a", crashes=1))
+        await stores.queue.take_back(now=LATER, dead=[])
+
+        assert (await stores.tasks.get(A)).crashes == 2
+
+    async def test_a_task_that_crashed_twice_is_suspicious_and_claimed_as_such(
+        self, stores: Stores
+    ) -> None:
+        await stores.tasks.add(a_task("a", crashes=1))
+        await stores.tasks.add(a_task("b", crashes=2))
+        await stores.tasks.add(a_task("c", crashes=5))
+        moments = {"now": NOW, "lease_until": LATER}
+
+        assert _ids(await _claim_ready(stores)) == ["a"]
+        assert await stores.queue.has_suspects(now=NOW)
+        first = await stores.queue.claim_suspect(owner=WORKER, **moments)
+        second = await stores.queue.claim_suspect(owner=WORKER, **moments)
+        assert [(task.id, task.status) for task in (first, second) if task] == [
+            ("b", "running"),
+            ("c", "running"),
+        ]
+        assert await stores.queue.claim_suspect(owner=WORKER, **moments) is None
+        assert not await stores.queue.has_suspects(now=NOW)
+
+    async def test_a_suspicious_task_that_is_blocked_or_not_due_is_left_alone(
+        self, stores: Stores
+    ) -> None:
+        await stores.tasks.add(a_task("a", crashes=2, run_after=LATER))
+        await stores.tasks.add(a_task("b", crashes=2), [A])
+
+        assert not await stores.queue.has_suspects(now=NOW)
+        assert await stores.queue.claim_suspect(owner=WORKER, now=NOW, lease_until=LATER) is None
+
     async def test_a_lease_holds_until_its_last_microsecond(self, stores: Stores) -> None:
         await stores.tasks.add(a_running_task("a"))
 

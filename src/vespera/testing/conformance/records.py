@@ -62,14 +62,17 @@ class StepRepositoryConformance(PersistenceSuite):
         assert list(await stores.steps.of_task(TaskId("t2"))) == [other]
         assert list(await stores.steps.of_task(TaskId("nobody"))) == []
 
-    async def test_recording_extends_the_lease_if_asked_to(self, stores: Stores) -> None:
-        await stores.tasks.add(a_running_task())
+    async def test_recording_extends_the_lease_and_forgets_crashes_if_asked_to(
+        self, stores: Stores
+    ) -> None:
+        await stores.tasks.add(a_running_task(crashes=3))
         await stores.steps.record(a_step(), FENCE)
-        assert await stores.tasks.get(T1) == a_running_task()
+        assert await stores.tasks.get(T1) == a_running_task(crashes=3)
         until = LATER + timedelta(days=1)
         await stores.steps.record(a_step(occurrence=2, seq=2), FENCE, lease_until=until)
 
-        assert (await stores.tasks.get(T1)).lease_until == until
+        task = await stores.tasks.get(T1)
+        assert (task.lease_until, task.crashes) == (until, 0)
 
     @pytest.mark.parametrize("until", [None, LATER + timedelta(days=1)])
     @pytest.mark.parametrize("fence", LOST)

@@ -250,6 +250,12 @@ class Greedy(SqlTaskQueue):
     async def claim_ready(self, **_):
         return [a_task("anything")]
 
+    async def has_suspects(self, **_):
+        return True
+
+    async def claim_suspect(self, **_):
+        return a_task("anything")
+
     async def claim(self, task_id, **_):
         return a_task("anything")
 
@@ -293,6 +299,8 @@ class TestClaimsNothing(PlantedStores, TaskQueueConformance):
 
 @caught_by(
     "test_a_blocked_task_is_not_claimed",
+    "test_a_task_that_crashed_twice_is_suspicious_and_claimed_as_such",
+    "test_a_suspicious_task_that_is_blocked_or_not_due_is_left_alone",
     "test_what_is_under_way_or_over_cannot_be_claimed",
     "test_what_is_not_there_cannot_be_claimed",
     "test_an_assigned_task_is_left_to_those_it_is_assigned_to",
@@ -307,6 +315,7 @@ class TestGreedy(PlantedStores, TaskQueueConformance):
     "test_to_extend_no_lease_is_fine",
     "test_owners_are_those_of_running_tasks_each_once",
     "test_tasks_of_expired_leases_and_of_dead_owners_are_pending_again",
+    "test_each_taking_back_counts_as_a_crash",
     "test_a_lease_holds_until_its_last_microsecond",
     "test_the_next_due_moment_is_that_of_a_pending_task_without_blockers",
 )
@@ -340,7 +349,7 @@ class TestForgetsSteps(PlantedStores, StepRepositoryConformance):
 
 
 @caught_by(
-    "test_recording_extends_the_lease_if_asked_to",
+    "test_recording_extends_the_lease_and_forgets_crashes_if_asked_to",
     "test_who_lost_the_task_records_nothing_and_extends_nothing",
     "test_a_task_that_no_longer_runs_takes_no_steps",
     "test_a_result_is_never_replaced",
@@ -477,6 +486,9 @@ class Strange(MsgspecCodec):
     def decode(self, data):
         return self.known
 
+    def same(self, one, other):
+        return one is other
+
     def plain(self, data):
         return {1}
 
@@ -502,6 +514,8 @@ class TestPlainJson(CodecConformance):
     "test_the_stored_form_is_bytes",
     "test_what_comes_back_is_a_value_of_its_own",
     "test_plain_is_in_json_types",
+    "test_two_forms_of_one_value_are_the_same",
+    "test_the_order_of_entries_does_not_count_and_that_of_items_does",
 )
 class TestStrange(CodecConformance):
     def make_codec(self):
@@ -641,6 +655,9 @@ class AllDead(LockFileOwners):
     def dead(self, owners):
         return [*owners, OwnerId("always-me")]
 
+    def strangers(self, owners):
+        return owners
+
 
 class NoneDead(LockFileOwners):
     def dead(self, owners):
@@ -661,6 +678,7 @@ class TestSameId(OwnersOfOneHostConformance):
     "test_who_leaves_takes_nobody_along",
     "test_who_cannot_be_told_is_left_to_the_lease",
     "test_of_nobody_nobody_is_dead",
+    "test_only_those_of_other_hosts_are_strangers",
     "test_an_owner_whose_process_stands_still_is_not_dead",
 )
 class TestAllDead(OwnersOfOneHostConformance):
