@@ -49,17 +49,6 @@ async def test_an_empty_file_is_a_file(store: LocalFileStore, workspace: Path) -
     assert await seen(store, "empty") == FileState(looking.digest_of(b""), 0, 0o644)
 
 
-@pytest.mark.parametrize("path", ["a.txt", "no/such/directory/a.txt"])
-async def test_nothing_is_absent(store: LocalFileStore, path: str) -> None:
-    assert await seen(store, path) == Absent()
-
-
-async def test_nothing_can_be_below_a_file(store: LocalFileStore, workspace: Path) -> None:
-    (workspace / "file").touch()
-
-    assert await seen(store, "file/a.txt") == Absent()
-
-
 async def test_a_symbolic_link_is_never_followed(
     store: LocalFileStore, workspace: Path, outside: Path
 ) -> None:
@@ -185,26 +174,6 @@ async def test_a_file_that_grew_once_is_read_again(workspace: Path) -> None:
         assert looking.look(directory, b"log", GrownEvent()) == expected
     finally:
         os.close(directory)
-
-
-async def test_a_content_exchanged_under_the_same_time_stamp_is_seen(
-    store: LocalFileStore, workspace: Path
-) -> None:
-    (workspace / "a.txt").write_text("good")
-    before = await seen(store, "a.txt")
-    found = (workspace / "a.txt").stat()
-    (workspace / "a.txt").write_text("evil")
-    os.utime(workspace / "a.txt", ns=(found.st_atime_ns, found.st_mtime_ns))
-
-    assert await seen(store, "a.txt") != before
-
-
-async def test_a_batch_keeps_its_order(store: LocalFileStore, workspace: Path) -> None:
-    (workspace / "b").mkdir()
-    states = await store.observe(["c", "b", "a", "b"])
-
-    assert [type(state) for state in states] == [Absent, DirectoryState, Absent, DirectoryState]
-    assert await store.observe([]) == []
 
 
 @pytest.mark.usefixtures("open_descriptors")

@@ -90,13 +90,6 @@ class TestWriting:
         assert state == FileState(looking.digest_of(b"content"), 7, 0o640)
         assert [state] == await store.observe(["a.txt"])
 
-    async def test_missing_directories_are_made(
-        self, store: LocalFileStore, workspace: Path
-    ) -> None:
-        await store.write("a/b/c.txt", b"content", token="t1")
-
-        assert (workspace / "a" / "b" / "c.txt").read_bytes() == b"content"
-
     async def test_a_replaced_file_keeps_its_mode(
         self, store: LocalFileStore, workspace: Path
     ) -> None:
@@ -106,9 +99,6 @@ class TestWriting:
 
         assert state.mode == 0o4750
         assert [state] == await store.observe(["run.sh"])
-
-    async def test_a_mode_can_be_given(self, store: LocalFileStore) -> None:
-        assert (await store.write("key", b"secret", token="t1", mode=0o600)).mode == 0o600
 
     async def test_nothing_but_the_file_is_left(
         self, store: LocalFileStore, workspace: Path
@@ -124,23 +114,6 @@ class TestWriting:
         await store.write("a.txt", b"content", token="t1")
 
         assert names_in(workspace) == ["a.txt"]
-
-    async def test_a_link_in_the_place_is_replaced_and_never_followed(
-        self, store: LocalFileStore, workspace: Path, outside: Path
-    ) -> None:
-        (workspace / "link").symlink_to(outside / "secret.txt")
-        await store.write("link", b"content", token="t1")
-
-        assert not (workspace / "link").is_symlink()
-        assert (outside / "secret.txt").read_text() == "secret"
-
-    async def test_another_name_of_the_old_file_keeps_the_old_content(
-        self, store: LocalFileStore, workspace: Path, outside: Path
-    ) -> None:
-        os.link(outside / "secret.txt", workspace / "hard")
-        await store.write("hard", b"content", token="t1")
-
-        assert (outside / "secret.txt").read_text() == "secret"
 
     async def test_nothing_is_written_through_a_link(
         self, store: LocalFileStore, workspace: Path, outside: Path
@@ -234,16 +207,6 @@ class TestWriting:
             assert names_in(workspace) == ["a.txt"]
             assert (workspace / "a.txt").read_bytes() in (b"old", b"new")
 
-    async def test_many_writers_of_one_directory_do_not_disturb_each_other(
-        self, store: LocalFileStore
-    ) -> None:
-        paths = [f"new/{number}.txt" for number in range(50)]
-        await asyncio.gather(
-            *(store.write(path, path.encode(), token=f"t{n}") for n, path in enumerate(paths))
-        )
-
-        assert [await store.read(path) for path in paths] == [path.encode() for path in paths]
-
     async def test_a_file_system_that_cannot_sync_directories_is_written_all_the_same(
         self, store: LocalFileStore, workspace: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -271,26 +234,6 @@ class TestWriting:
 
 
 class TestDeleting:
-    async def test_a_file_is_removed(self, store: LocalFileStore, workspace: Path) -> None:
-        (workspace / "a.txt").touch()
-        await store.delete("a.txt")
-
-        assert names_in(workspace) == []
-
-    async def test_a_link_is_removed_and_its_target_stays(
-        self, store: LocalFileStore, workspace: Path, outside: Path
-    ) -> None:
-        (workspace / "link").symlink_to(outside / "secret.txt")
-        await store.delete("link")
-
-        assert names_in(workspace) == []
-        assert (outside / "secret.txt").read_text() == "secret"
-
-    async def test_what_is_absent_is_fine(self, store: LocalFileStore, workspace: Path) -> None:
-        (workspace / "file").touch()
-        for path in ("a.txt", "no/directory/a.txt", "file/a.txt"):
-            await store.delete(path)
-
     async def test_a_directory_is_never_removed(
         self, store: LocalFileStore, workspace: Path
     ) -> None:

@@ -48,23 +48,12 @@ def test_an_owner_that_left_has_no_tasks_and_nobody_elsewhere_asks_whether_it_is
     assert not another.dead([owner])
 
 
-def test_an_owner_does_not_take_itself_for_dead(owners):
-    owner = owners.register()
-    assert not owners.dead([owner])
-    owners.leave(owner)
-
-
 def test_leaving_one_owner_leaves_the_others_alive(owners, another):
     one, other = owners.register(), owners.register()
     owners.leave(one)
     assert set(owners.dead([one, other])) == {one}
     assert not another.dead([other])
     owners.leave(other)
-
-
-def test_an_owner_on_another_host_is_never_called_dead(owners):
-    stranger = OwnerId("anotherboot-0123456789abcdef")
-    assert not owners.dead([stranger])
 
 
 def test_an_owner_whose_file_is_gone_is_left_to_its_lease(owners, another, directory):
@@ -235,23 +224,6 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.kill()
     with process:
         process.wait()
-
-
-@pytest.mark.crash
-def test_an_owner_is_dead_as_soon_as_its_process_was_killed(owners, directory):
-    process, owner = start_worker(directory)
-    assert not owners.dead([owner])
-    kill(process)
-    assert set(owners.dead([owner])) == {owner}
-    assert set(owners.dead([owner])) == {owner}
-
-
-@pytest.mark.crash
-def test_a_stopped_process_is_not_dead(owners, directory):
-    process, owner = start_worker(directory)
-    process.send_signal(signal.SIGSTOP)
-    assert not owners.dead([owner])
-    kill(process)
 
 
 @pytest.mark.crash

@@ -168,36 +168,6 @@ async def test_a_timeout_cancels_the_block_and_raises_timeout_error_at_its_momen
     assert asyncio.current_task().cancelling() == 0
 
 
-async def test_a_block_that_ends_in_time_is_left_alone(clock):
-    async with clock.running():
-        async with clock.timeout(30) as timeout:
-            await clock.sleep(29)
-        assert not timeout.expired()
-        await clock.sleep(100)
-    assert not clock.sleepers
-
-
-async def test_no_timeout_never_cancels(clock):
-    async with clock.running(), clock.timeout(None):
-        await clock.sleep(10_000)
-
-
-@pytest.mark.parametrize("seconds", [0, -1])
-async def test_a_timeout_of_nothing_cancels_at_the_next_await(clock, seconds):
-    with pytest.raises(TimeoutError):
-        async with clock.timeout(seconds):
-            await asyncio.Event().wait()
-
-
-async def test_an_inner_timeout_does_not_end_the_outer_block(clock):
-    async with clock.running(), clock.timeout(100):
-        with pytest.raises(TimeoutError):
-            async with clock.timeout(10):
-                await clock.sleep(50)
-        await clock.sleep(50)
-    assert seconds_since_start(clock) == 60
-
-
 async def test_an_error_of_the_block_passes_a_timeout_unchanged(clock):
     error = KeyError("x")
     with pytest.raises(KeyError) as caught:

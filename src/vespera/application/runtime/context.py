@@ -129,6 +129,11 @@ class TaskContext:
         return {task.id: decode(task.outcome) for task in done if task.outcome is not None}
 
 
+def current_step() -> str | None:
+    """The name of the step whose function is being called, if one is."""
+    return _step.get()
+
+
 def _check(name: object) -> None:
     if not isinstance(name, str) or not name:
         raise InvalidRequest(f"a step's name must be text, not {name!r}", field="name")

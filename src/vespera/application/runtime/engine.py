@@ -211,6 +211,7 @@ class Engine:
             signed = await self._interrupted(run, error)
         except StorageError:
             await self._let_go(claimed)
+            self._notices.changed(claimed)  # perhaps the end was stored, and only the answer lost
             raise
         finally:
             self._forget(run)

@@ -1,6 +1,5 @@
 import pytest
 
-from vespera.domain.errors import DuplicateRow
 from vespera.domain.file_operation import Absent, FileState, OperationKind, UnknownState
 from vespera.domain.verification import Finding, Report, Verdict
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
@@ -29,26 +28,6 @@ def report(now):
     return Report(id="r1", task_id="t1", findings=findings, verified_at=now)
 
 
-async def test_a_report_comes_back_as_it_was_stored(reports, report):
-    await reports.add(report)
-
-    assert await reports.get("r1") == report
-
-
-async def test_an_empty_report_comes_back(reports, now):
-    report = Report(id="r2", task_id=None, findings=(), verified_at=now)
-    await reports.add(report)
-
-    assert await reports.get("r2") == report
-
-
 @pytest.mark.parametrize("report_id", ["nobody", "\ud800"])
 async def test_an_unknown_report_is_none(reports, report_id):
     assert await reports.get(report_id) is None
-
-
-async def test_a_report_is_written_once(reports, report):
-    await reports.add(report)
-
-    with pytest.raises(DuplicateRow):
-        await reports.add(report)

@@ -35,32 +35,6 @@ async def held(tasks, running):
     return task
 
 
-async def test_steps_come_back_in_the_order_of_recording(steps, step):
-    second = replace(step, name="first by name", seq=2, value=None, error=b"error")
-    third = replace(step, occurrence=2, seq=3)
-    for record in (third, step, second):
-        await steps.record(record, FENCE)
-
-    assert list(await steps.of_task("t1")) == [step, second, third]
-
-
-async def test_a_task_without_steps_has_none(steps):
-    assert list(await steps.of_task("nobody")) == []
-
-
-async def test_recording_extends_the_lease_if_asked_to(steps, step, tasks, later):
-    until = later.replace(year=2031)
-    await steps.record(step, FENCE, lease_until=until)
-
-    assert (await tasks.get("t1")).lease_until == until
-
-
-async def test_recording_leaves_the_lease_alone_if_not_asked_to(steps, step, tasks, held):
-    await steps.record(step, FENCE)
-
-    assert await tasks.get("t1") == held
-
-
 @pytest.mark.parametrize("extends", [True, False])
 @pytest.mark.parametrize(
     "fence", [Fence("t1", 2, "worker-1"), Fence("t1", 1, "worker-2"), Fence("t2", 1, "worker-1")]
@@ -73,36 +47,12 @@ async def test_who_lost_the_lease_records_nothing(steps, step, tasks, held, late
     assert await tasks.get("t1") == held
 
 
-async def test_a_task_that_no_longer_runs_takes_no_steps(steps, step, tasks, held, now):
-    await tasks.save(held.execute(b"{}", now))
-
-    with pytest.raises(LeaseLost):
-        await steps.record(step, FENCE)
-
-
 async def test_a_result_is_never_replaced(steps, step):
     await steps.record(step, FENCE)
     with pytest.raises(DuplicateRow, match="plan"):
         await steps.record(replace(step, value=b"other", epoch=1), FENCE)
 
     assert list(await steps.of_task("t1")) == [step]
-
-
-async def test_a_failure_of_an_earlier_epoch_is_replaced(steps, step):
-    await steps.record(replace(step, value=None, error=b"it failed"), FENCE)
-    again = replace(step, epoch=1, seq=4)
-    await steps.record(again, FENCE)
-
-    assert list(await steps.of_task("t1")) == [again]
-
-
-async def test_a_failure_of_the_same_epoch_is_not_replaced(steps, step):
-    failed = replace(step, value=None, error=b"it failed")
-    await steps.record(failed, FENCE)
-    with pytest.raises(DuplicateRow):
-        await steps.record(step, FENCE)
-
-    assert list(await steps.of_task("t1")) == [failed]
 
 
 async def test_recording_with_a_lease_forgets_the_crashes(steps, step, tasks, running, later):

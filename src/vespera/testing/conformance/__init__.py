@@ -1,0 +1,45 @@
+"""Suites that tell whether an adapter keeps the promises of its port.
+
+    class TestMyClock(ClockConformance):
+        def make_clock(self):
+            return MyClock()
+
+Each sentence of a port's documentation is a test. Every suite has a factory method, which gives
+the adapter: by ``return`` or, to clean up afterwards, by ``yield``; async or not. The suites run in
+both modes of pytest-asyncio. They are fit for adapters of your own, and run over Vespera's.
+"""
+
+import pytest
+
+_SUITES = ("clock", "codec", "files", "owners", "queue", "records", "tasks", "unit_of_work")
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
+
+from vespera.testing.conformance.clock import ClockConformance
+from vespera.testing.conformance.codec import CodecConformance
+from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
+from vespera.testing.conformance.owners import OwnersConformance, OwnersOfOneHostConformance
+from vespera.testing.conformance.queue import TaskQueueConformance
+from vespera.testing.conformance.records import (
+    FileOperationRepositoryConformance,
+    ReportRepositoryConformance,
+    StepRepositoryConformance,
+)
+from vespera.testing.conformance.stores import Stores
+from vespera.testing.conformance.tasks import TaskRepositoryConformance
+from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
+
+__all__ = [
+    "ClockConformance",
+    "CodecConformance",
+    "DirectoryTreeConformance",
+    "FileOperationRepositoryConformance",
+    "FileStoreConformance",
+    "OwnersConformance",
+    "OwnersOfOneHostConformance",
+    "ReportRepositoryConformance",
+    "StepRepositoryConformance",
+    "Stores",
+    "TaskQueueConformance",
+    "TaskRepositoryConformance",
+    "UnitOfWorkConformance",
+]

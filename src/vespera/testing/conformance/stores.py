@@ -1,0 +1,60 @@
+"""What is kept: the repositories of one database, and the suites that need them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Self
+
+import pytest_asyncio
+
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    StepRepository,
+    TaskQueue,
+    TaskRepository,
+    UnitOfWork,
+)
+from vespera.infrastructure.di.base import BaseContainer
+from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """The adapters of all persistence ports, over one database."""
+
+    unit_of_work: UnitOfWork
+    tasks: TaskRepository
+    queue: TaskQueue
+    steps: StepRepository
+    operations: FileOperationRepository
+    reports: ReportRepository
+
+    @classmethod
+    def of(cls, container: BaseContainer) -> Self:
+        """Those that a container provides."""
+        return cls(
+            unit_of_work=container.get(UnitOfWork),
+            tasks=container.get(TaskRepository),
+            queue=container.get(TaskQueue),
+            steps=container.get(StepRepository),
+            operations=container.get(FileOperationRepository),
+            reports=container.get(ReportRepository),
+        )
+
+
+class PersistenceSuite(AdapterSuite):
+    """The adapter in question works with the others, so that the factory gives all of them."""
+
+    def make_stores(self) -> Made[Stores]:
+        """All adapters, over a database of their own that is empty.
+
+        Those that you do not write yourself come from a container:
+        ``yield Stores.of(container)``.
+        """
+        raise self.missing("make_stores", "the Stores of an empty database")
+
+    @pytest_asyncio.fixture
+    async def stores(self) -> AsyncIterator[Stores]:
+        """The adapters of ``make_stores``."""
+        async with adapter_of(self.make_stores) as stores:
+            yield stores

@@ -1,0 +1,13 @@
+"""Faults on purpose: steps, calls, commits, files, the database and the clock go wrong on cue.
+
+with Faults(container) as faults:
+    with faults.at("step:charge", error=ConnectionError("down"), times=2) as fault:
+        ...
+    assert fault.hits == 2
+"""
+
+from vespera.testing.faults.errors import FaultNeverHit, FaultRefused, InjectedFault
+from vespera.testing.faults.injection import Faults
+from vespera.testing.faults.plan import Fault
+
+__all__ = ["Fault", "FaultNeverHit", "FaultRefused", "Faults", "InjectedFault"]

@@ -1,0 +1,52 @@
+"""The repositories keep the promises of their ports, in a file too."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from vespera import Container
+from vespera.testing.conformance import (
+    FileOperationRepositoryConformance,
+    ReportRepositoryConformance,
+    StepRepositoryConformance,
+    Stores,
+    TaskQueueConformance,
+    TaskRepositoryConformance,
+    UnitOfWorkConformance,
+)
+
+
+class InAFile:
+    @pytest.fixture(autouse=True)
+    def _directory(self, tmp_path: Path) -> None:
+        self.directory = tmp_path
+
+    async def make_stores(self) -> AsyncIterator[Stores]:
+        url = f"sqlite+aiosqlite:///{self.directory}/work.db"
+        async with Container(database_url=url, workspace=str(self.directory)) as container:
+            yield Stores.of(container)
+
+
+class TestSqlUnitOfWork(InAFile, UnitOfWorkConformance):
+    pass
+
+
+class TestSqlTaskRepository(InAFile, TaskRepositoryConformance):
+    pass
+
+
+class TestSqlTaskQueue(InAFile, TaskQueueConformance):
+    pass
+
+
+class TestSqlStepRepository(InAFile, StepRepositoryConformance):
+    pass
+
+
+class TestSqlFileOperationRepository(InAFile, FileOperationRepositoryConformance):
+    pass
+
+
+class TestSqlReportRepository(InAFile, ReportRepositoryConformance):
+    pass

@@ -1,0 +1,702 @@
+"""Adapters that break promises, each in its own way, and the tests that catch them.
+
+Run by ``test_conformance_suites.py`` as somebody else's test file.
+"""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from vespera import Container
+from vespera.domain.errors import (
+    DuplicateRow,
+    LeaseLost,
+    OperationNotFound,
+    StaleTask,
+    TaskNotFound,
+)
+from vespera.domain.file_operation import Absent, FileState
+from vespera.domain.ids import OwnerId
+from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
+from vespera.infrastructure.files.local_file_store import LocalFileStore
+from vespera.infrastructure.owners import LockFileOwners
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
+from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.step_repository import SqlStepRepository
+from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
+from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
+from vespera.infrastructure.threads import Threads
+from vespera.testing import VirtualClock
+from vespera.testing.conformance import (
+    ClockConformance,
+    CodecConformance,
+    DirectoryTreeConformance,
+    FileOperationRepositoryConformance,
+    OwnersOfOneHostConformance,
+    ReportRepositoryConformance,
+    StepRepositoryConformance,
+    Stores,
+    TaskQueueConformance,
+    TaskRepositoryConformance,
+    UnitOfWorkConformance,
+)
+from vespera.testing.conformance.samples import a_task
+
+
+def caught_by(*tests):
+    """These tests of its suite fail for the plant."""
+
+    def mark(plant):
+        plant.caught_by = tests
+        return plant
+
+    return mark
+
+
+def rest_of(suite, *others):
+    """All tests of the suite but these."""
+    return [name for name in dir(suite) if name.startswith("test_") and name not in others]
+
+
+class PlantedStores:
+    parts: dict = {}
+
+    async def make_stores(self):
+        async with Container(workspace="/nonexistent/vespera") as container:
+            database = container.get(AsyncDatabaseManager)
+            made = {name: make(database) for name, make in self.parts.items()}
+            yield replace(Stores.of(container), **made)
+
+
+# ------------------------------------------------------------------------------- units of work
+
+
+class KeepsNothing(SqlTaskRepository):
+    async def add(self, task, depends_on=()):
+        pass
+
+
+class IgnoresUnits:
+    def __init__(self, database):
+        pass
+
+    @asynccontextmanager
+    async def __call__(self):
+        yield
+
+
+class NeedsWrites:
+    def __init__(self, database):
+        self.database = database
+
+    @asynccontextmanager
+    async def __call__(self):
+        yield
+        raise ValueError("nothing to commit")
+
+
+class ClaimsNothing(SqlTaskQueue):
+    async def claim_ready(self, **_):
+        return []
+
+    async def claim(self, task_id, **_):
+        return None
+
+
+@caught_by(
+    "test_a_write_outside_of_a_unit_is_durable_when_it_returns",
+    "test_a_unit_commits_the_writes_of_all_repositories",
+    "test_units_may_follow_each_other",
+    "test_a_unit_may_follow_one_that_failed",
+    "test_a_task_begun_in_a_unit_is_free_when_the_unit_has_ended",
+    "test_a_task_begun_in_a_unit_may_open_one_of_its_own",
+    "test_of_units_that_are_committed_at_once_the_guilty_fail_alone",
+    "test_of_two_units_that_change_one_version_the_second_is_refused",
+)
+class TestKeepsNothing(PlantedStores, UnitOfWorkConformance):
+    parts = {"tasks": KeepsNothing}
+
+
+@caught_by(
+    "test_what_an_open_unit_writes_is_seen_by_nobody",
+    "test_an_error_in_the_block_passes_and_drops_all_writes",
+    "test_one_refused_write_drops_the_whole_unit",
+    "test_a_unit_within_a_unit_is_refused",
+    "test_another_asyncio_task_cannot_write_into_an_open_unit",
+    "test_units_of_tasks_that_run_at_once_do_not_mix",
+    "test_a_cancelled_block_drops_its_writes",
+    "test_a_unit_cancelled_anywhere_is_whole_and_its_outcome_is_told",
+)
+class TestIgnoresUnits(PlantedStores, UnitOfWorkConformance):
+    parts = {"unit_of_work": IgnoresUnits}
+
+
+@caught_by("test_an_empty_unit_is_fine")
+class TestNeedsWrites(PlantedStores, UnitOfWorkConformance):
+    parts = {"unit_of_work": NeedsWrites}
+
+
+@caught_by("test_a_claim_is_a_transaction_of_its_own_also_inside_a_unit")
+class TestClaimsNothingInUnits(PlantedStores, UnitOfWorkConformance):
+    parts = {"queue": ClaimsNothing}
+
+
+# --------------------------------------------------------------------------------------- tasks
+
+
+class FindsNothing(SqlTaskRepository):
+    async def find(self, task_ids):
+        return {}
+
+    async def find_by_keys(self, keys):
+        return {}
+
+    async def dependencies_of(self, task_id):
+        return []
+
+    async def dead_ends_of(self, task_id):
+        return []
+
+    async def count_by_status(self):
+        return {}
+
+
+class Lenient(SqlTaskRepository):
+    async def add(self, task, depends_on=()):
+        with suppress(DuplicateRow, TaskNotFound):
+            await super().add(task, depends_on)
+
+    async def save(self, task):
+        with suppress(StaleTask):
+            await super().save(task)
+
+    async def complete(self, task, *, operations):
+        with suppress(StaleTask):
+            await super().complete(task, operations=operations)
+
+
+class Careless(SqlTaskRepository):
+    async def get(self, task_id):
+        try:
+            return await super().get(task_id)
+        except TaskNotFound:
+            raise TaskNotFound("?") from None
+
+    async def page(self, **_):
+        return [*await super().page(limit=1000)]
+
+    async def dead_ends_of(self, task_id):
+        return await super().page(status="failed")
+
+
+@caught_by(
+    "test_a_task_comes_back_as_it_was_stored",
+    "test_a_task_with_defaults_comes_back_as_it_was_stored",
+    "test_moments_keep_their_microseconds",
+    "test_tasks_without_a_key_do_not_collide",
+    "test_a_dependency_may_be_added_in_the_same_unit",
+    "test_a_new_task_is_blocked_by_what_is_not_completed",
+    "test_dependencies_come_in_the_order_they_were_given",
+    "test_a_completed_task_releases_those_that_waited_for_it",
+    "test_what_it_waited_for_is_still_told_afterwards",
+    "test_save_stores_every_change_of_a_transition",
+    "test_save_does_not_undo_a_release",
+    "test_complete_stores_what_save_would",
+    "test_find_gives_those_that_exist",
+    "test_find_takes_any_number_of_ids",
+    "test_find_by_keys_gives_those_that_exist_by_their_key",
+    "test_tasks_are_counted_by_status",
+    "test_dead_ends_are_found_through_other_tasks",
+)
+class TestFindsNothing(PlantedStores, TaskRepositoryConformance):
+    parts = {"tasks": FindsNothing}
+
+
+@caught_by(
+    "test_the_same_id_twice_is_refused_and_the_first_stays",
+    "test_the_same_idempotency_key_twice_is_refused",
+    "test_of_many_that_add_one_key_at_once_one_succeeds",
+    "test_an_unknown_dependency_is_named_and_nothing_is_stored",
+    "test_save_of_what_somebody_else_changed_is_refused",
+    "test_save_of_a_task_that_is_not_there_is_refused",
+    "test_of_many_that_save_one_version_at_once_one_succeeds",
+    "test_complete_is_refused_if_a_file_operation_was_recorded_since",
+    "test_complete_of_what_somebody_else_changed_is_refused",
+)
+class TestLenient(PlantedStores, TaskRepositoryConformance):
+    parts = {"tasks": Lenient}
+
+
+@caught_by(
+    "test_a_task_that_is_not_there_is_named",
+    "test_pages_follow_each_other_in_the_order_of_ids",
+    "test_a_page_has_a_hundred_tasks_at_most_if_nothing_is_said",
+    "test_a_page_may_be_of_one_status_and_of_one_type",
+    "test_what_a_completed_task_waited_for_is_no_dead_end",
+    "test_a_task_that_waits_for_nothing_has_no_dead_ends",
+)
+class TestCareless(PlantedStores, TaskRepositoryConformance):
+    parts = {"tasks": Careless}
+
+
+# --------------------------------------------------------------------------------------- queue
+
+
+class Greedy(SqlTaskQueue):
+    async def claim_ready(self, **_):
+        return [a_task("anything")]
+
+    async def has_suspects(self, **_):
+        return True
+
+    async def claim_suspect(self, **_):
+        return a_task("anything")
+
+    async def claim(self, task_id, **_):
+        return a_task("anything")
+
+
+class Deaf(SqlTaskQueue):
+    def __init__(self, database):
+        super().__init__(database)
+        self.tasks = SqlTaskRepository(database)
+
+    async def extend(self, attempts, **_):
+        if not attempts:
+            raise ValueError("nothing to extend")
+        for task in (await self.tasks.find(attempts)).values():
+            await self.tasks.save(replace(task, version=task.version + 1))
+        return attempts
+
+    async def owners(self):
+        return []
+
+    async def take_back(self, **_):
+        return []
+
+    async def next_due(self):
+        return None
+
+
+@caught_by(
+    "test_a_claim_begins_an_attempt_as_the_domain_would",
+    "test_the_claim_of_one_task_begins_an_attempt_as_the_domain_would",
+    "test_higher_priority_comes_first_then_the_oldest",
+    "test_no_more_are_claimed_than_the_limit",
+    "test_a_task_is_not_claimed_before_it_is_due",
+    "test_of_many_that_claim_at_once_nobody_gets_what_another_got",
+    "test_of_many_that_claim_one_task_at_once_one_succeeds",
+    "test_one_task_can_be_claimed_due_or_not",
+    "test_what_was_taken_back_can_be_claimed_anew",
+)
+class TestClaimsNothing(PlantedStores, TaskQueueConformance):
+    parts = {"queue": ClaimsNothing}
+
+
+@caught_by(
+    "test_a_blocked_task_is_not_claimed",
+    "test_a_task_that_crashed_twice_is_suspicious_and_claimed_as_such",
+    "test_a_suspicious_task_that_is_blocked_or_not_due_is_left_alone",
+    "test_what_is_under_way_or_over_cannot_be_claimed",
+    "test_what_is_not_there_cannot_be_claimed",
+    "test_an_assigned_task_is_left_to_those_it_is_assigned_to",
+)
+class TestGreedy(PlantedStores, TaskQueueConformance):
+    parts = {"queue": Greedy}
+
+
+@caught_by(
+    "test_leases_are_extended_for_those_still_held",
+    "test_extending_a_lease_does_not_outdate_what_the_worker_read",
+    "test_to_extend_no_lease_is_fine",
+    "test_owners_are_those_of_running_tasks_each_once",
+    "test_tasks_of_expired_leases_and_of_dead_owners_are_pending_again",
+    "test_each_taking_back_counts_as_a_crash",
+    "test_a_lease_holds_until_its_last_microsecond",
+    "test_the_next_due_moment_is_that_of_a_pending_task_without_blockers",
+)
+class TestDeaf(PlantedStores, TaskQueueConformance):
+    parts = {"queue": Deaf}
+
+
+# ------------------------------------------------------------------------------------- records
+
+
+class ForgetsSteps(SqlStepRepository):
+    async def record(self, step, fence, *, lease_until=None):
+        pass
+
+
+class Unfenced(SqlStepRepository):
+    async def record(self, step, fence, *, lease_until=None):
+        with suppress(LeaseLost, DuplicateRow):
+            await super().record(step, fence)
+
+
+@caught_by(
+    "test_steps_come_back_as_they_were_in_the_order_of_recording",
+    "test_steps_are_those_of_the_task",
+    "test_of_many_that_record_one_step_at_once_one_succeeds",
+    "test_a_failure_of_an_earlier_epoch_is_replaced",
+    "test_a_record_is_a_transaction_of_its_own_also_inside_a_unit",
+)
+class TestForgetsSteps(PlantedStores, StepRepositoryConformance):
+    parts = {"steps": ForgetsSteps}
+
+
+@caught_by(
+    "test_recording_extends_the_lease_and_forgets_crashes_if_asked_to",
+    "test_who_lost_the_task_records_nothing_and_extends_nothing",
+    "test_a_task_that_no_longer_runs_takes_no_steps",
+    "test_a_result_is_never_replaced",
+    "test_a_failure_of_the_same_epoch_is_not_replaced",
+)
+class TestUnfenced(PlantedStores, StepRepositoryConformance):
+    parts = {"steps": Unfenced}
+
+
+class ForgetsOperations(SqlFileOperationRepository):
+    async def add(self, operation, fence=None):
+        pass
+
+    async def save(self, operation, fence=None):
+        pass
+
+    async def get(self, operation_id):
+        raise OperationNotFound("?")
+
+
+@caught_by(*rest_of(FileOperationRepositoryConformance))
+class TestForgetsOperations(PlantedStores, FileOperationRepositoryConformance):
+    parts = {"operations": ForgetsOperations}
+
+
+class ForgetsReports(SqlReportRepository):
+    async def add(self, report):
+        pass
+
+    async def get(self, report_id):
+        raise KeyError(report_id)
+
+
+@caught_by(*rest_of(ReportRepositoryConformance))
+class TestForgetsReports(PlantedStores, ReportRepositoryConformance):
+    parts = {"reports": ForgetsReports}
+
+
+# --------------------------------------------------------------------------------------- clock
+
+
+class PlantedClock(VirtualClock):
+    """A right clock to spoil."""
+
+
+class Sleepless(PlantedClock):
+    sleeping = 0
+
+    def now(self):
+        return datetime.now()  # noqa: DTZ005 -- planted
+
+    async def sleep(self, seconds):
+        self.sleeping += 1
+        if self.sleeping > 100:
+            raise ValueError("too many")
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait() if seconds > 10_000 else None
+
+
+class Hasty(PlantedClock):
+    """Its limits end everything, with the wrong error, and say that they did not."""
+
+    @asynccontextmanager
+    async def timeout(self, seconds):
+        class Limit:
+            def expired(self):
+                return True
+
+        async with asyncio.timeout(0.01):
+            try:
+                yield Limit()
+            except BaseException as error:
+                raise ValueError("the wrong error") from error
+
+
+class PlantedClocks:
+    async def make_clock(self):
+        clock = self.clock_class()
+        async with clock.running():
+            yield clock
+
+
+@caught_by(
+    "test_now_is_aware_and_in_utc",
+    "test_a_sleep_returns_after_its_seconds_and_not_before",
+    "test_sleepers_sleep_at_the_same_time_and_wake_in_the_order_they_are_due",
+    "test_any_number_may_sleep",
+    "test_a_sleep_of_nothing_lets_others_run_and_returns",
+    "test_a_cancelled_sleep_ends_at_once",
+)
+class TestSleepless(PlantedClocks, ClockConformance):
+    clock_class = Sleepless
+
+
+@caught_by(
+    "test_a_block_that_takes_too_long_is_cancelled_and_raises_timeout_error",
+    "test_a_block_that_ends_in_time_is_left_alone_for_good",
+    "test_without_seconds_a_block_may_take_any_time",
+    "test_a_limit_of_nothing_ends_the_block_where_it_first_waits",
+    "test_an_inner_limit_ends_the_inner_block_only",
+    "test_an_outer_limit_ends_the_inner_block_and_is_the_one_that_expired",
+    "test_an_error_of_the_block_passes_and_is_not_taken_for_the_limit",
+    "test_a_cancellation_from_outside_passes_and_is_not_taken_for_the_limit",
+)
+class TestHasty(PlantedClocks, ClockConformance):
+    clock_class = Hasty
+
+
+# --------------------------------------------------------------------------------------- codec
+
+
+class PlainJson:
+    """What everybody writes first."""
+
+    def encode(self, value, *, what):
+        return json.dumps(value, default=str, skipkeys=True).encode()
+
+    def decode(self, data):
+        return json.loads(data)
+
+    def plain(self, data):
+        return self.decode(data)
+
+
+class Strange(MsgspecCodec):
+    """Gives text for bytes, always the same list, and sets to those who want JSON."""
+
+    known: list = [[]]
+
+    def encode(self, value, *, what):
+        super().encode(value, what=what)
+        return "text"
+
+    def decode(self, data):
+        return self.known
+
+    def same(self, one, other):
+        return one is other
+
+    def plain(self, data):
+        return {1}
+
+
+@caught_by(
+    "test_types_come_back_as_they_went_in",
+    "test_what_has_no_stored_form_is_refused_with_the_path_to_it",
+    "test_what_is_over_the_limit_is_refused_and_named",
+    "test_damaged_data_is_unreadable_or_a_value_and_never_another_error",
+    "test_what_was_never_stored_is_unreadable",
+    "test_a_type_that_the_program_no_longer_has_is_unreadable",
+    "test_plain_never_raises",
+)
+class TestPlainJson(CodecConformance):
+    too_large = 2**20
+
+    def make_codec(self):
+        return PlainJson()
+
+
+@caught_by(
+    "test_a_plain_value_comes_back_equal_and_of_its_type",
+    "test_the_stored_form_is_bytes",
+    "test_what_comes_back_is_a_value_of_its_own",
+    "test_plain_is_in_json_types",
+    "test_two_forms_of_one_value_are_the_same",
+    "test_the_order_of_entries_does_not_count_and_that_of_items_does",
+)
+class TestStrange(CodecConformance):
+    def make_codec(self):
+        return Strange()
+
+
+# --------------------------------------------------------------------------------------- files
+
+
+class PlainFiles:
+    """What everybody writes first: no refusals, no translation of errors, writing in place."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def digest(self, content):
+        return "b3:always the same"
+
+    async def locate(self, path):
+        return str(path)
+
+    async def observe(self, paths):
+        states = []
+        for path in reversed(paths):
+            size = (self.root / path).stat().st_size
+            states.append(FileState(self.digest(b""), size, 0o644))
+        return states
+
+    async def read(self, path):
+        return (self.root / path).read_bytes()
+
+    async def write(self, path, content, *, token, mode=None):
+        with (self.root / path).open("wb") as file:
+            file.write(content[:1])
+            file.flush()
+            await asyncio.sleep(0)
+            file.write(content[1:])
+        (self.root / f".{token}").touch()
+        return FileState(self.digest(content), 0, 0o600)
+
+    async def delete(self, path):
+        (self.root / path).unlink()
+
+
+class WritesNothing(LocalFileStore):
+    async def write(self, path, content, *, token, mode=None):
+        return FileState(self.digest(content), len(content), 0o640)
+
+    async def delete(self, path):
+        pass
+
+    async def observe(self, paths):
+        return [Absent() for _ in paths]
+
+
+@caught_by(
+    "test_a_write_gives_the_state_that_is_then_observed",
+    "test_other_content_has_another_digest",
+    "test_missing_directories_are_made",
+    "test_a_replaced_file_keeps_its_mode",
+    "test_a_mode_can_be_given",
+    "test_whoever_reads_meanwhile_sees_the_old_or_the_new_whole",
+    "test_a_cancelled_write_has_happened_whole_or_not_at_all",
+    "test_what_is_not_there_is_absent",
+    "test_what_is_not_there_cannot_be_read_and_is_named",
+    "test_a_look_at_many_keeps_their_order",
+    "test_to_delete_what_is_absent_is_fine",
+    "test_a_directory_is_neither_read_nor_replaced_nor_deleted",
+    "test_nothing_is_written_below_a_file",
+    "test_a_path_has_one_form",
+    "test_a_path_that_leads_elsewhere_is_refused_and_named",
+    "test_a_path_that_was_not_located_leads_nowhere_either",
+    "test_a_content_exchanged_under_the_same_time_stamp_is_seen",
+    "test_nothing_but_the_file_is_left",
+    "test_a_new_file_has_the_mode_that_the_umask_leaves",
+    "test_an_absolute_path_inside_is_accepted",
+    "test_a_directory_whose_name_begins_alike_is_outside",
+    "test_a_link_is_seen_and_never_followed",
+    "test_a_link_is_replaced_or_deleted_and_its_target_stays",
+    "test_another_name_of_a_replaced_file_keeps_the_old_content",
+    "test_nothing_is_done_through_a_link",
+    "test_a_fifo_is_seen_and_never_opened",
+)
+class TestPlainFiles(DirectoryTreeConformance):
+    def make_store(self, workspace: Path):
+        return PlainFiles(workspace)
+
+
+@caught_by(
+    "test_what_was_written_is_read",
+    "test_a_write_may_be_repeated",
+    "test_many_may_write_at_once",
+    "test_a_name_that_is_no_utf8_can_be_written_and_read",
+    "test_what_others_put_there_is_seen_and_read",
+)
+class TestWritesNothing(DirectoryTreeConformance):
+    def make_store(self, workspace: Path):
+        threads = Threads()
+        yield WritesNothing(workspace, threads)
+        threads.close()
+
+
+class KeepsDeleted(LocalFileStore):
+    """And tells what it saw before."""
+
+    def __init__(self, root, threads):
+        super().__init__(root, threads)
+        self.seen = {}
+
+    async def observe(self, paths):
+        for path in paths:
+            if path not in self.seen:
+                self.seen[path] = (await super().observe([path]))[0]
+        return [self.seen[path] for path in paths]
+
+    async def delete(self, path):
+        pass
+
+
+@caught_by("test_what_was_deleted_is_absent", "test_content_is_hashed_anew_at_each_look")
+class TestKeepsDeleted(DirectoryTreeConformance):
+    def make_store(self, workspace: Path):
+        threads = Threads()
+        yield KeepsDeleted(workspace, threads)
+        threads.close()
+
+
+# -------------------------------------------------------------------------------------- owners
+
+
+class SameId(LockFileOwners):
+    def register(self):
+        return OwnerId("always-me")
+
+
+class AllDead(LockFileOwners):
+    def dead(self, owners):
+        return [*owners, OwnerId("always-me")]
+
+    def strangers(self, owners):
+        return owners
+
+
+class NoneDead(LockFileOwners):
+    def dead(self, owners):
+        return []
+
+
+PROGRAM = "import sys; print('always-me', flush=True); sys.stdin.read()"
+
+
+@caught_by("test_every_owner_has_an_id_of_its_own")
+class TestSameId(OwnersOfOneHostConformance):
+    def make_owners(self, directory: Path):
+        return SameId(directory)
+
+
+@caught_by(
+    "test_an_owner_that_lives_is_not_called_dead",
+    "test_who_leaves_takes_nobody_along",
+    "test_who_cannot_be_told_is_left_to_the_lease",
+    "test_of_nobody_nobody_is_dead",
+    "test_only_those_of_other_hosts_are_strangers",
+    "test_an_owner_whose_process_stands_still_is_not_dead",
+)
+class TestAllDead(OwnersOfOneHostConformance):
+    def make_owners(self, directory: Path):
+        return AllDead(directory)
+
+    def program(self, directory: Path):
+        return PROGRAM
+
+
+@caught_by(
+    "test_an_owner_of_another_process_lives_as_long_as_that",
+    "test_an_owner_whose_process_ended_without_leaving_is_dead",
+    "test_a_death_is_told_to_everybody_who_asks_and_again",
+)
+class TestNoneDead(OwnersOfOneHostConformance):
+    def make_owners(self, directory: Path):
+        return NoneDead(directory)
+
+    def program(self, directory: Path):
+        return PROGRAM
