@@ -159,7 +159,7 @@ class HastyDatabase(AsyncDatabaseManager):
     _late: "set[asyncio.Task[Any]]"
 
     async def commit(self, writes: Any) -> Any:
-        if any(write.statement.returns or write.statement.expects for write in writes):
+        if any(write.statement.returns for write in writes):
             return await super().commit(writes)
         self._late = getattr(self, "_late", set())
         commit = asyncio.create_task(super().commit(writes))

@@ -1,0 +1,41 @@
+"""``python -m chaoskit SWEEP '{"argument": ...}'``: a sweep in a process without threads, from
+which others can be forked. The last line it prints is what the sweep has found, as JSON.
+"""
+
+import asyncio
+import gc
+import json
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+# What a first use would import, long before there is something to fork.
+import aiosqlite  # noqa: F401
+import alembic.command  # noqa: F401
+import sqlalchemy.ext.asyncio  # noqa: F401
+from chaoskit import kills, stages
+from chaoskit.life import Place
+
+import vespera.infrastructure.persistence.migrations.runner  # noqa: F401
+
+COLD = {"checkpoint"}
+
+SWEEPS = {"kills": kills.sweep}
+
+
+
+def warm_up() -> None:
+    """Live once, so that those who are forked need not compile and fill caches each for itself."""
+    for stage in stages.STAGES.keys() - COLD:
+        with tempfile.TemporaryDirectory() as directory:
+            place = Place(Path(directory))
+            stages.prepare(stage, place)
+            asyncio.run(stages.live(stage, place))
+    assert threading.enumerate() == [threading.main_thread()], "to be forked, it must be alone"
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    warm_up()
+    print(json.dumps(SWEEPS[sys.argv[1]](**json.loads(sys.argv[2]))))
