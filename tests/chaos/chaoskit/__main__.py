@@ -14,14 +14,14 @@ from pathlib import Path
 import aiosqlite  # noqa: F401
 import alembic.command  # noqa: F401
 import sqlalchemy.ext.asyncio  # noqa: F401
-from chaoskit import kills, power, stages
+from chaoskit import disk_errors, kills, power, stages
 from chaoskit.life import Place
 
 import vespera.infrastructure.persistence.migrations.runner  # noqa: F401
 
 COLD = {"checkpoint"}
 
-SWEEPS = {"kills": kills.sweep, "power": power.sweep}
+SWEEPS = {"kills": kills.sweep, "power": power.sweep, "disk_errors": disk_errors.sweep}
 
 
 

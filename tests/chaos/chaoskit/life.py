@@ -82,6 +82,7 @@ class Place:
     file: Callable[[str, str, bytes | None], None] = field(default=lambda *_: None)
     durability: str = "full"
     ahead: float = 0.0
+    lease_seconds: float = 3600.0
 
     @property
     def database(self) -> Path:
@@ -190,7 +191,7 @@ def container_at(place: Place, kind: type[ChaosContainer] = ChaosContainer) -> C
         database_url=str(place.database),
         workspace=str(place.workspace),
         durability=place.durability,
-        lease_seconds=3600.0,
+        lease_seconds=place.lease_seconds,
     )
     container.place.override(providers.Object(place))
     return container
