@@ -126,6 +126,7 @@ class _Ordeal:
 
     async def _stage_once(self, container: ChaosContainer, hands: Hands) -> None:
         await container.initialize_async_services()
+        hands.offer_to(container)
         await STAGES[self._stage](hands, container.get(TaskOrchestrator))
 
     async def _reading(self, container: ChaosContainer) -> list[BaseException]:

@@ -31,6 +31,10 @@ class Hands:
     def __init__(self, place: Place, container: ChaosContainer) -> None:
         self.place, self.clock = place, container.get(Clock)
         self.stalled = asyncio.Event()
+        self.offer_to(container)
+
+    def offer_to(self, container: ChaosContainer) -> None:
+        """Be the container's specialists; again, if its parts were made anew."""
         known = container.get(Specialists)
         for handler in (self.worker, self.flaky, self.stalling, self.writer):
             known.register(handler.__name__, handler)
