@@ -14,14 +14,20 @@ from pathlib import Path
 import aiosqlite  # noqa: F401
 import alembic.command  # noqa: F401
 import sqlalchemy.ext.asyncio  # noqa: F401
-from chaoskit import disk_errors, kills, power, stages
+from chaoskit import disk_errors, kills, power, stages, workers
 from chaoskit.life import Place
 
 import vespera.infrastructure.persistence.migrations.runner  # noqa: F401
 
 COLD = {"checkpoint"}
 
-SWEEPS = {"kills": kills.sweep, "power": power.sweep, "disk_errors": disk_errors.sweep}
+SWEEPS = {
+    "kills": kills.sweep,
+    "power": power.sweep,
+    "disk_errors": disk_errors.sweep,
+    "swarm": workers.swarm,
+    "stalled": workers.stalled,
+}
 
 
 
