@@ -1,5 +1,7 @@
-"""``python -m chaoskit SWEEP '{"argument": ...}'``: a sweep in a process without threads, from
-which others can be forked. The last line it prints is what the sweep has found, as JSON.
+"""``python -m chaoskit``: a process without threads, from which others can be forked.
+
+It reads lines, each a JSON list of a sweep's name and its arguments, and answers each by a line
+with what the sweep has found.
 """
 
 import asyncio
@@ -8,6 +10,7 @@ import json
 import sys
 import tempfile
 import threading
+import traceback
 from pathlib import Path
 
 # What a first use would import, long before there is something to fork.
@@ -42,6 +45,17 @@ def warm_up() -> None:
     gc.freeze()
 
 
+def serve() -> None:
+    """Until nobody asks any more."""
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        try:
+            answer = SWEEPS[name](**arguments)
+        except Exception:  # told to whoever asked
+            answer = {"failed": traceback.format_exc()}
+        print(json.dumps(answer), flush=True)
+
+
 if __name__ == "__main__":
     warm_up()
-    print(json.dumps(SWEEPS[sys.argv[1]](**json.loads(sys.argv[2]))))
+    serve()

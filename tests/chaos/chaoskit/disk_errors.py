@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 
 KINDS = {"error": 1, "full": float("inf"), "short": float("inf")}
 """Each kind of trouble, and for how many operations it lasts unless the disk gets well."""
-MOST_IN_STAGE = 25
+MOST_IN_STAGE = 20
+AT_A_TIME = 5
+LONGEST = 30
 UNTIL_WELL = 0.25
 """Seconds for which a full disk is waited out, if nothing was raised before."""
 
@@ -42,8 +44,7 @@ def sweep(
     for stage in stages:
         for kind in kinds:
             ordeal = _Ordeal(Path(directory) / stage / kind, stage, kind)
-            for first in ordeal.operations(operations):
-                said = ordeal.fail_at(first, raised)
+            for first, said in ordeal.results(ordeal.operations(operations), raised):
                 complaints += [f"{stage}, {kind} at {ordeal.named(first)}: {what}" for what in said]
                 cases[stage] += 1
     return {
@@ -70,10 +71,24 @@ class _Ordeal:
     def named(self, number: int) -> str:
         return f"{number} ({self._names[number - 1]})"
 
-    def fail_at(self, first: int, raised: "Counter[str]") -> list[str]:
-        """What is to be complained of, if the disk fails at its ``first`` operation."""
-        directory = self._fresh(str(first))
-        survived = children.do(partial(self._live, directory, first), seconds=15)
+    def results(
+        self, operations: Sequence[int], raised: "Counter[str]"
+    ) -> Iterator[tuple[int, list[str]]]:
+        """What is to be complained of, if the disk fails at each of these operations.
+
+        Several processes at a time: they wait most of the time, for leases and for the disk.
+        """
+        for start in range(0, len(operations), AT_A_TIME):
+            crowd = {
+                first: children.begin(
+                    partial(self._live, self._fresh(str(first)), first), seconds=LONGEST
+                )
+                for first in operations[start : start + AT_A_TIME]
+            }
+            for first, child in crowd.items():
+                yield first, self._verdict(self._root / str(first), children.ended(child), raised)
+
+    def _verdict(self, directory: Path, survived: int, raised: "Counter[str]") -> list[str]:
         report = directory / "raised"
         if survived != 0 or not report.exists():
             return [f"the process ended with {survived}"]
