@@ -17,7 +17,7 @@ from pathlib import Path
 import aiosqlite  # noqa: F401
 import alembic.command  # noqa: F401
 import sqlalchemy.ext.asyncio  # noqa: F401
-from chaoskit import disk_errors, kills, power, stages, workers
+from chaoskit import crowds, disk_errors, kills, power, stages, workers
 from chaoskit.life import Place
 
 import vespera.infrastructure.persistence.migrations.runner  # noqa: F401
@@ -30,6 +30,8 @@ SWEEPS = {
     "disk_errors": disk_errors.sweep,
     "swarm": workers.swarm,
     "stalled": workers.stalled,
+    "stale": crowds.stale,
+    "soak": crowds.soak,
 }
 
 
