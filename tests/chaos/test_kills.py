@@ -2,7 +2,19 @@
 
 import pytest
 
-LIGHT = "create claim step retry timer complete hand-over cancel files shutdown migrate".split()
+LIGHT = [
+    "create",
+    "claim",
+    "step",
+    "retry",
+    "timer",
+    "complete",
+    "hand-over",
+    "cancel",
+    "files",
+    "shutdown",
+    "migrate",
+]
 
 
 def test_a_killed_process_loses_nothing_that_was_acknowledged(sweep):

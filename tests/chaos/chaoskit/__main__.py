@@ -17,10 +17,10 @@ from pathlib import Path
 import aiosqlite  # noqa: F401
 import alembic.command  # noqa: F401
 import sqlalchemy.ext.asyncio  # noqa: F401
-from chaoskit import crowds, disk_errors, kills, power, stages, workers
-from chaoskit.life import Place
 
 import vespera.infrastructure.persistence.migrations.runner  # noqa: F401
+from chaoskit import crowds, disk_errors, kills, power, stages, workers
+from chaoskit.life import Place
 
 COLD = {"checkpoint"}
 
@@ -33,7 +33,6 @@ SWEEPS = {
     "stale": crowds.stale,
     "soak": crowds.soak,
 }
-
 
 
 def warm_up() -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 from chaoskit import children
 from chaoskit.life import HurriedClock, Place
-
 from vespera import Container, TaskContext, TaskOrchestrator, providers
 from vespera.application.runtime.specialists import Specialists
 
@@ -115,7 +114,10 @@ async def _go_on_for_long(place: Place, *, tasks: int, batch: int) -> dict[str, 
         "points": len(looks),
         "tasks": tasks,
         "seconds": time.perf_counter() - begun,
-        **{name: [min(x[name] for x in settled), max(x[name] for x in settled)] for name in looks[0]},
+        **{
+            name: [min(x[name] for x in settled), max(x[name] for x in settled)]
+            for name in looks[0]
+        },
         "growth_mb": settled[-1]["resident_mb"] - settled[0]["resident_mb"],
     }
 

@@ -150,9 +150,7 @@ def _apply(content: bytearray, event: Event) -> None:
     content[event.place : event.place + len(event.data)] = event.data
 
 
-def _names(
-    events: Sequence[Event], synced_at: Mapping[int, int], fate: Fate
-) -> Mapping[str, int]:
+def _names(events: Sequence[Event], synced_at: Mapping[int, int], fate: Fate) -> Mapping[str, int]:
     """Which names there are. A directory keeps the order of what is done to it: if a change is
     there, all before it are; a file that was synced has its name, as SQLite sees to.
     """

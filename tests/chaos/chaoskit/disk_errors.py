@@ -15,7 +15,6 @@ from chaoskit import children, judge, vfs
 from chaoskit.life import ChaosContainer, Place, container_at, into_file
 from chaoskit.stages import EXPECTED, STAGES, Hands, prepare
 from chaoskit.trouble import Trouble
-
 from vespera import TaskOrchestrator
 from vespera.application.ports.persistence import TaskRepository
 from vespera.domain.errors import DatabaseFull, StorageError

@@ -96,9 +96,7 @@ def state_of(connection: sqlite3.Connection) -> str:
     return repr(rows)
 
 
-def _lost(
-    connection: sqlite3.Connection, workspace: Path, facts: Sequence[Fact]
-) -> Iterator[str]:
+def _lost(connection: sqlite3.Connection, workspace: Path, facts: Sequence[Fact]) -> Iterator[str]:
     tasks: dict[str, sqlite3.Row] = {}
     steps: dict[tuple[str, str], object] = {}
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'steps'").fetchone():

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from chaoskit.points import Reach, Watched, WatchedLane
-
 from vespera import Container, providers
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.di.base import Service

@@ -14,7 +14,6 @@ from contextlib import closing
 from datetime import timedelta
 
 from chaoskit.life import ChaosContainer, Place, append, container_at
-
 from vespera import RetryPolicy, TaskContext, TaskOrchestrator, TaskResult
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.specialists import Specialists
@@ -155,9 +154,7 @@ async def timer(hands: Hands, orchestrator: TaskOrchestrator) -> None:
 
 async def complete(hands: Hands, orchestrator: TaskOrchestrator) -> None:
     await hands.create(orchestrator, "signed", "worker")
-    await hands.create(
-        orchestrator, "after it", "worker", depends_on=["signed"], completion="auto"
-    )
+    await hands.create(orchestrator, "after it", "worker", depends_on=["signed"], completion="auto")
     hands.told(await orchestrator.execute_task("signed"))
     hands.told(await orchestrator.complete_task("signed", summary="done"))
     hands.told(await orchestrator.wait_for_completion("after it"))

@@ -6,12 +6,11 @@ included: it must link the same library, which is made sure of. It cannot be tak
 in a process of its own.
 """
 
+import _sqlite3
 import ctypes
 import sqlite3
 from collections.abc import Callable
 from typing import Any, Protocol
-
-import _sqlite3
 
 POINTER, INT, WIDE = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
 OK = 0
@@ -41,10 +40,26 @@ class _Methods(ctypes.Structure):
         ("version", INT),
         *(
             (name, POINTER)
-            for name in (
-                "close read write truncate sync size lock unlock check_lock control sector traits"
-                " shm_map shm_lock shm_barrier shm_unmap fetch unfetch"
-            ).split()
+            for name in [
+                "close",
+                "read",
+                "write",
+                "truncate",
+                "sync",
+                "size",
+                "lock",
+                "unlock",
+                "check_lock",
+                "control",
+                "sector",
+                "traits",
+                "shm_map",
+                "shm_lock",
+                "shm_barrier",
+                "shm_unmap",
+                "fetch",
+                "unfetch",
+            ]
         ),
     ]
 
@@ -63,10 +78,24 @@ class _Vfs(ctypes.Structure):
         ("data", POINTER),
         *(
             (name, POINTER)
-            for name in (
-                "open delete access full_path dl_open dl_error dl_sym dl_close randomness sleep"
-                " now last_error now64 set_call get_call next_call"
-            ).split()
+            for name in [
+                "open",
+                "delete",
+                "access",
+                "full_path",
+                "dl_open",
+                "dl_error",
+                "dl_sym",
+                "dl_close",
+                "randomness",
+                "sleep",
+                "now",
+                "last_error",
+                "now64",
+                "set_call",
+                "get_call",
+                "next_call",
+            ]
         ),
     ]
 

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+
 from chaoskit import children, judge
 from chaoskit.life import SPEED, HurriedClock, Place, append, into_file
-
 from vespera import Container, TaskContext, TaskOrchestrator, providers
 from vespera.application.runtime.specialists import Specialists
 from vespera.domain.errors import LeaseLost
 from vespera.domain.step import Fence, StepRecord
-from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import Write, compiled
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.tables import steps
@@ -37,12 +36,13 @@ class FencelessSteps(SqlStepRepository):
     """A planted bug: whoever comes last has the last word, whoever holds the task."""
 
     async def record(self, step: StepRecord, fence: Fence, *, lease_until: Any = None) -> None:
-        values = [getattr(step, name) for name in steps.c.keys()]
-        values[5] = 0
+        values = [getattr(step, name) for name in _COLUMNS]
+        values[_COLUMNS.index("recorded_at")] = 0
         await self._database.commit([Write(_OVERWRITE, values)])
 
 
-_OVERWRITE = compiled(sa.insert(steps).prefix_with("OR REPLACE"), *steps.c.keys())
+_COLUMNS = tuple(steps.c.keys())
+_OVERWRITE = compiled(sa.insert(steps).prefix_with("OR REPLACE"), *_COLUMNS)
 
 
 class WorkerContainer(Container):
@@ -106,7 +106,10 @@ def swarm(
         "doubled": judge.doubled(hive.directory),
         "seconds": took,
         "complaints": [
-            *([f"{tasks - done} of {tasks} tasks are not done after {took:.0f} s"] * (done < tasks)),
+            *(
+                [f"{tasks - done} of {tasks} tasks are not done after {took:.0f} s"]
+                * (done < tasks)
+            ),
             *(f"a worker ended with {end}" for end in ends if end),
             *hive.complaints(kills + stalls),
         ],
@@ -114,7 +117,7 @@ def swarm(
 
 
 def stalled(directory: str, *, engine: str = "right") -> dict[str, Any]:
-    """A worker stands still in the middle of a step, and wakes up when another has done its task."""
+    """A worker stands still in the middle of a step, and wakes when another has done its task."""
     hive = _Hive(Path(directory), ENGINES[engine], "full")
     assert children.do(partial(hive.create, 1)) == 0
     (hive.directory / "stall").touch()
