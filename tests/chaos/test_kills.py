@@ -32,7 +32,7 @@ def test_every_place_of_every_stage_is_survived(sweep):
     found = sweep("kills")
 
     assert found["complaints"] == []
-    assert found["points"] >= 600
+    assert found["points"] >= 500
     assert min(found["stages"].values()) >= 30
     assert found["doubled"] > 0, "some kill falls between an effect and its record"
 

@@ -18,7 +18,7 @@ from chaoskit.life import ChaosContainer, HastyContainer, Place, into_file
 from chaoskit.points import Points
 from chaoskit.stages import EXPECTED, STAGES, live, prepare
 
-MOST_IN_STAGE = 100
+MOST_IN_STAGE = 60
 KINDS = {"right": ChaosContainer, "hasty": HastyContainer}
 
 

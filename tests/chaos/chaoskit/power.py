@@ -22,7 +22,7 @@ from chaoskit.kills import KINDS
 from chaoskit.life import Place
 from chaoskit.stages import EXPECTED, STAGES, live, prepare
 
-MOST_MOMENTS = 25
+MOST_MOMENTS = 20
 LATER = 7200.0
 """Seconds until the machine is up again: leases are over, owners of before are strangers."""
 _FRAME, _FRAME_HEADER, _LOG_HEADER = 24 + 4096, 24, 32
