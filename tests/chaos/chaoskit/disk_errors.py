@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chaoskit import children, judge, vfs
-from chaoskit.life import ChaosContainer, Place, container_at, into_file
+from chaoskit.life import ENGINES, ChaosContainer, Place, container_at, into_file
 from chaoskit.stages import EXPECTED, STAGES, Hands, prepare
 from chaoskit.trouble import Trouble
 from vespera import TaskOrchestrator
@@ -35,6 +35,7 @@ def sweep(
     operations: int = MOST_IN_STAGE,
     stages: Sequence[str] = tuple(STAGES),
     kinds: Sequence[str] = tuple(KINDS),
+    engine: str = "right",
 ) -> dict[str, Any]:
     """Fail at up to ``operations`` of the operations on the disk, for each stage and kind."""
     cases: Counter[str] = Counter()
@@ -42,7 +43,7 @@ def sweep(
     complaints: list[str] = []
     for stage in stages:
         for kind in kinds:
-            ordeal = _Ordeal(Path(directory) / stage / kind, stage, kind)
+            ordeal = _Ordeal(Path(directory) / stage / kind, stage, kind, engine)
             for first, said in ordeal.results(ordeal.operations(operations), raised):
                 complaints += [f"{stage}, {kind} at {ordeal.named(first)}: {what}" for what in said]
                 cases[stage] += 1
@@ -55,8 +56,9 @@ def sweep(
 
 
 class _Ordeal:
-    def __init__(self, root: Path, stage: str, kind: str) -> None:
+    def __init__(self, root: Path, stage: str, kind: str, engine: str) -> None:
         self._root, self._stage, self._kind = root, stage, kind
+        self._engine = ENGINES[engine]
         assert children.do(partial(prepare, stage, Place(root / "before"))) == 0
         rehearsal = self._fresh("rehearsal")
         assert children.do(partial(self._live, rehearsal, 0)) == 0
@@ -125,7 +127,7 @@ class _Ordeal:
 
     async def _through(self, place: Place, trouble: Trouble) -> list[BaseException]:
         """All errors that came to a caller, while the disk was ill and afterwards."""
-        container = container_at(place)
+        container = container_at(place, self._engine)
         hands = Hands(place, container)
         life = asyncio.create_task(self._stage_once(container, hands))
         await asyncio.wait([life], timeout=UNTIL_WELL)

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from chaoskit import children, judge, vfs
-from chaoskit.life import ChaosContainer, HastyContainer, Place, into_file
+from chaoskit.life import ENGINES, Place, into_file
 from chaoskit.points import Points
 from chaoskit.stages import EXPECTED, STAGES, live, prepare
 
 MOST_IN_STAGE = 60
-KINDS = {"right": ChaosContainer, "hasty": HastyContainer}
 
 
 @dataclass(slots=True)
@@ -81,7 +80,7 @@ class _Ground:
     """One stage, prepared once and then lived again and again."""
 
     def __init__(self, directory: Path, stage: str, engine: str, durability: str) -> None:
-        self._stage, self._kind = stage, KINDS[engine]
+        self._stage, self._kind = stage, ENGINES[engine]
         self._root, self._durability = directory / stage, durability
         self._before = self._root / "before"
         assert children.do(partial(prepare, stage, Place(self._before))) == 0

@@ -17,6 +17,7 @@ from typing import Any
 
 from chaoskit.points import Reach, Watched, WatchedLane
 from vespera import Container, providers
+from vespera.domain.errors import StorageError
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.di.base import Service
 from vespera.infrastructure.files.local_file_store import LocalFileStore
@@ -181,6 +182,30 @@ class HastyContainer(ChaosContainer):
         durability=Container.config.durability,
         lane=ChaosContainer.lane,
     )
+
+
+class DeafDatabase(AsyncDatabaseManager):
+    """A planted bug: does not listen when the disk says that a commit has failed."""
+
+    async def commit(self, writes: Any) -> Any:
+        try:
+            return await super().commit(writes)
+        except StorageError:
+            return []
+
+
+class DeafContainer(ChaosContainer):
+    """The engine with that bug in it."""
+
+    database = Service(
+        DeafDatabase,
+        Container.config.database_url,
+        durability=Container.config.durability,
+        lane=ChaosContainer.lane,
+    )
+
+
+ENGINES = {"right": ChaosContainer, "hasty": HastyContainer, "deaf": DeafContainer}
 
 
 def container_at(place: Place, kind: type[ChaosContainer] = ChaosContainer) -> ChaosContainer:

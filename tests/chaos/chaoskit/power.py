@@ -18,8 +18,7 @@ from typing import Any
 
 from chaoskit import children, judge, vfs
 from chaoskit.disk import Disk, Event, Fate, Recorder, disk_after, dropped, kept, only, torn
-from chaoskit.kills import KINDS
-from chaoskit.life import Place
+from chaoskit.life import ENGINES, Place
 from chaoskit.stages import EXPECTED, STAGES, live, prepare
 
 MOST_MOMENTS = 20
@@ -70,7 +69,7 @@ class _Film:
 
     def __init__(self, root: Path, stage: str, durability: str, engine: str) -> None:
         self.root, self.stage, self.durability = root, stage, durability
-        self._kind = KINDS[engine]
+        self._kind = ENGINES[engine]
         place = Place(root / "lived")
         assert children.do(partial(prepare, stage, place)) == 0
         assert children.do(partial(self._record, place.directory)) == 0
