@@ -26,11 +26,14 @@ def broken_promises(directory: Path, facts: Sequence[Fact]) -> Complaints:
                 shutil.copy(path, copy)
         with closing(sqlite3.connect(f"{copy}/work.db")) as connection:
             connection.row_factory = sqlite3.Row
-            return [
-                *damage(connection),
-                *_lost(connection, directory / "workspace", facts),
-                *_half_written(connection),
-            ]
+            try:
+                return [
+                    *damage(connection),
+                    *_lost(connection, directory / "workspace", facts),
+                    *_half_written(connection),
+                ]
+            except sqlite3.DatabaseError as error:
+                return [f"cannot be read: {error}"]
 
 
 def unfinished(directory: Path, expected: Mapping[str, str]) -> Complaints:

@@ -22,6 +22,8 @@ from chaoskit.life import ENGINES, Place
 from chaoskit.stages import EXPECTED, STAGES, live, prepare
 
 MOST_MOMENTS = 20
+BEFORE = 3
+"""Events that stand for what is on the disk before the stage: made, written, synced."""
 LATER = 7200.0
 """Seconds until the machine is up again: leases are over, owners of before are strangers."""
 _FRAME, _FRAME_HEADER, _LOG_HEADER = 24 + 4096, 24, 32
@@ -72,13 +74,15 @@ class _Film:
         self._kind = ENGINES[engine]
         place = Place(root / "lived")
         assert children.do(partial(prepare, stage, place)) == 0
+        self._is_prepared = place.database.exists()
         assert children.do(partial(self._record, place.directory)) == 0
         self.events: list[Event] = pickle.loads((root / "film").read_bytes())
         self.states = set(self._states())
 
     def moments(self, most: int) -> Sequence[int]:
         """Moments at which to cut the power: all, or ``most`` of them, evenly."""
-        at = [n for n, event in enumerate(self.events) if event.kind != "told"]
+        first = BEFORE if self._is_prepared else 0
+        at = [n for n, e in enumerate(self.events) if e.kind != "told" and n >= first]
         at.append(len(self.events))
         most = min(most, len(at))
         return [at[number * (len(at) - 1) // max(most - 1, 1)] for number in range(most)]
@@ -90,7 +94,7 @@ class _Film:
     def _record(self, directory: Path) -> None:
         recorder = Recorder()
         database = directory / "work.db"
-        if database.exists():
+        if self._is_prepared:
             path = str(database.resolve())
             recorder.after("open", path)
             recorder.after("write", path, 0, database.read_bytes())
@@ -149,8 +153,8 @@ class _Case:
             self._disk.put(place)
             facts = self._film.facts(self._moment) if promised == "full" else []
             said = judge.broken_promises(place, facts)
-            if state_in(place) not in self._film.states:
-                said.append("the database is in a state in which it never was")
+            if not said and state_in(place) not in self._film.states:
+                said = ["the database is in a state in which it never was"]
             return said or self._going_on(place, facts)
 
     def _going_on(self, directory: Path, facts: list[judge.Fact]) -> list[str]:
