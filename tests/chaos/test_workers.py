@@ -29,7 +29,7 @@ def test_two_workers_under_kills_and_stalls_do_every_task_once(sweep):
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("workers", [2, 4])
 def test_many_workers_under_kills_and_stalls_do_every_task_once(sweep, workers):
-    found = sweep("swarm", tasks=5000, workers=workers, seconds=900, every=0.4, seed=workers)
+    found = sweep("swarm", tasks=5000, workers=workers, seconds=900, pause=0.02, seed=workers)
 
     assert found["complaints"] == []
     assert found["done"] == 5000

@@ -66,13 +66,17 @@ def swarm(
     workers: int = 2,
     tasks: int = 300,
     every: float = 0.15,
+    pause: float = 0.0,
     engine: str = "right",
     durability: str = "full",
     seed: int = 1,
     seconds: float = 300,
 ) -> dict[str, Any]:
-    """Let ``workers`` do the ``tasks``; every so many seconds kill one, or stop one for a while."""
-    hive = _Hive(Path(directory), ENGINES[engine], durability)
+    """Let ``workers`` do the ``tasks``; every so many seconds kill one, or stop one for a while.
+
+    ``pause``: for how many seconds each step waits between its effect and its record.
+    """
+    hive = _Hive(Path(directory), ENGINES[engine], durability, pause)
     assert children.do(partial(hive.create, tasks)) == 0
     chance = random.Random(seed)
     begun = time.monotonic()
@@ -145,8 +149,11 @@ def _wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 class _Hive:
-    def __init__(self, directory: Path, kind: type[Container], durability: str) -> None:
+    def __init__(
+        self, directory: Path, kind: type[Container], durability: str, pause: float = 0.0
+    ) -> None:
         self.directory, self._kind, self._durability = directory, kind, durability
+        self._pause = pause
         self._place = Place(directory)
         self._place.put_in_order()
         self.lease = LEASE / SPEED
@@ -215,7 +222,7 @@ class _Hive:
             lease_seconds=LEASE,
             concurrency=CONCURRENCY,
         )
-        container.get(Specialists).register("bee", _Bee(self.directory).execute)
+        container.get(Specialists).register("bee", _Bee(self.directory, self._pause).execute)
         return container
 
     async def _create(self, count: int) -> None:
@@ -244,8 +251,8 @@ class _Hive:
 class _Bee:
     """Does a task in three steps, and tells of each when it has been recorded."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, pause: float) -> None:
+        self._directory, self._pause = directory, pause
         self._tell = into_file(directory / "facts")
         self._serial = 0
 
@@ -268,7 +275,7 @@ class _Bee:
         append(self._directory / "effects", f"{task_id}\t{name}\t{token}")
         if self._is_to_stall():
             os.kill(os.getpid(), signal.SIGSTOP)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self._pause)
         return token
 
     def _is_to_stall(self) -> bool:
