@@ -4,7 +4,7 @@ INSTALLED := .venv/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration check lint types imports cov bench sql format clean
+.PHONY: help install demo test test-unit test-integration chaos check lint types imports cov bench sql format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test-unit: $(INSTALLED) ## Run the unit tests: no disk, no socket, no waiting
 
 test-integration: $(INSTALLED) ## Run the tests that use real databases, files and processes
 	$(BIN)/python -m pytest -n auto tests/integration examples
+
+chaos: $(INSTALLED) ## Kills, power cuts, failing disks, crowds of workers: all of it, for some minutes
+	$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" -rP
 
 check: lint types imports ## Everything that judges the code without running it
 

@@ -1,0 +1,117 @@
+"""The host's clock is set forward or back while tasks are under way."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from vespera import Container, TaskOrchestrator, providers
+from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.specialists import Specialists
+from vespera.infrastructure.clock import SystemClock
+
+HOUR = 3600.0
+
+
+class JumpingClock(SystemClock):
+    """The host's clock, which somebody sets; timers of the event loop do not notice."""
+
+    def __init__(self):
+        self.ahead = 0.0
+
+    def now(self):
+        return super().now() + timedelta(seconds=self.ahead)
+
+
+class JumpingContainer(Container):
+    clock = providers.Singleton(JumpingClock)
+
+
+class Workshop:
+    """A container whose tasks wait in their middle until they are let go on."""
+
+    def __init__(self, directory):
+        self.container = JumpingContainer(
+            database_url=str(directory / "work.db"), workspace=str(directory)
+        )
+        self.clock = self.container.clock()
+        self.begun, self.go_on, self.calls = asyncio.Event(), asyncio.Event(), Counter()
+        self.container.get(Specialists).register("slow", self.slow)
+
+    async def slow(self, task):
+        await task.step("before", self.call, "before")
+        self.begun.set()
+        await self.go_on.wait()
+        return await task.step("after", self.call, "after")
+
+    def call(self, name):
+        self.calls[name] += 1
+        return f"{name} {self.calls[name]}"
+
+
+@pytest.mark.parametrize("seconds", [-30 * 24 * HOUR, -2 * HOUR, -1, 1, 9])
+async def test_a_jump_within_the_lease_or_back_steals_no_task(tmp_path, seconds):
+    one, other = Workshop(tmp_path), Workshop(tmp_path)
+    async with one.container, other.container:
+        running = asyncio.create_task(
+            one.container.get(TaskOrchestrator).run(title="t", specialist_type="slow")
+        )
+        await one.begun.wait()
+        one.clock.ahead = other.clock.ahead = seconds
+        assert await claimed(other) == []
+        one.go_on.set()
+        result = await running
+
+    assert result.completed
+    assert result.attempt == 1
+    assert one.calls == {"before": 1, "after": 1}
+    assert other.calls == {}
+
+
+@pytest.mark.parametrize("seconds", [2 * HOUR, 5 * 24 * HOUR])
+async def test_after_a_jump_beyond_the_lease_each_step_still_has_one_result(tmp_path, seconds):
+    """A lease that is over by the clock is over; who takes the task on replays what is recorded,
+    and who had it before cannot write any more.
+    """
+    one, other = Workshop(tmp_path), Workshop(tmp_path)
+    async with one.container, other.container:
+        orchestrator = one.container.get(TaskOrchestrator)
+        running = asyncio.create_task(orchestrator.run(title="t", specialist_type="slow"))
+        await one.begun.wait()
+        one.clock.ahead = other.clock.ahead = seconds
+        await other.container.get(TaskOrchestrator).start()
+        await other.begun.wait()
+        one.go_on.set()
+        other.go_on.set()
+        result = await running
+
+    assert result.completed
+    assert result.result == "after 1"
+    assert one.calls["before"] == 1
+    assert other.calls["before"] == 0, "it was recorded, and replayed"
+
+
+async def test_a_delayed_task_waits_for_a_clock_that_was_set_back_and_runs_once(tmp_path):
+    workshop = Workshop(tmp_path)
+    workshop.go_on.set()
+    async with workshop.container as container:
+        orchestrator = container.get(TaskOrchestrator)
+        due = workshop.clock.now() + timedelta(hours=1)
+        created = await orchestrator.create_task(
+            title="later", specialist_type="slow", run_after=due, completion="auto"
+        )
+        workshop.clock.ahead = -2 * HOUR
+        assert await claimed(workshop) == []
+        workshop.clock.ahead = 5 * 24 * HOUR
+        result = await orchestrator.wait_for_completion(created.task_id, timeout=60)
+
+    assert result.completed
+    assert workshop.calls == {"before": 1, "after": 1}
+
+
+async def claimed(workshop):
+    """What its worker would take now: what is ready, and what it thinks was left behind."""
+    engine = workshop.container.get(Engine)
+    await engine.take_back()
+    return list(await engine.claim_ready(10))
