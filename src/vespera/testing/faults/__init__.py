@@ -8,6 +8,6 @@ with Faults(container) as faults:
 
 from vespera.testing.faults.errors import FaultNeverHit, FaultRefused, InjectedFault
 from vespera.testing.faults.injection import Faults
-from vespera.testing.faults.plan import Fault
+from vespera.testing.faults.plan import ArmedFault
 
-__all__ = ["Fault", "FaultNeverHit", "FaultRefused", "Faults", "InjectedFault"]
+__all__ = ["ArmedFault", "FaultNeverHit", "FaultRefused", "Faults", "InjectedFault"]

@@ -17,7 +17,7 @@ from vespera.testing.faults.clock import JumpingClock, Jumps
 from vespera.testing.faults.database import FaultyLane
 from vespera.testing.faults.errors import FaultRefused, InjectedFault
 from vespera.testing.faults.files import TORN, VANISH, FaultyFileStore
-from vespera.testing.faults.plan import Fault, OneError, Plan
+from vespera.testing.faults.plan import ArmedFault, OneError, Plan
 from vespera.testing.faults.targets import HOW, TROUBLES, Target, parse_target
 
 Names = dict[str, list[str]]
@@ -74,7 +74,7 @@ class Faults:
         after: int = 0,
         when: str = "before",
         optional: bool = False,
-    ) -> Fault:
+    ) -> ArmedFault:
         """Arm a fault, until the end of the ``with`` block or until ``close``.
 
         Args:
@@ -106,7 +106,7 @@ class Faults:
         errors = _errors_of(where, error, delayed=delay > 0, is_behind=when == "after")
         if times is None and _is_sequence(error):
             times = len(errors)
-        fault = Fault(
+        fault = ArmedFault(
             target=target,
             where=where,
             errors=errors,

@@ -19,7 +19,7 @@ _MOST_NAMED = 10
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Fault:
+class ArmedFault:
     """One fault, armed from the call that made it until the end of its ``with`` block, or until
     the ``Faults`` are closed.
 
@@ -104,13 +104,13 @@ class Plan:
     """The faults that are armed. Asked from the event loop and from threads."""
 
     def __init__(self) -> None:
-        self.armed: list[Fault] = []
-        self.unchecked: list[Fault] = []
+        self.armed: list[ArmedFault] = []
+        self.unchecked: list[ArmedFault] = []
         self.seen: dict[str, dict[str, None]] = {}
         self.late: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
 
-    def arm(self, fault: Fault) -> None:
+    def arm(self, fault: ArmedFault) -> None:
         """Let things run into ``fault``."""
         self.armed.append(fault)
         self.unchecked.append(fault)

@@ -1,6 +1,6 @@
 import pytest
 
-from vespera.testing.faults import Fault, FaultNeverHit
+from vespera.testing.faults import ArmedFault, FaultNeverHit
 from vespera.testing.faults.plan import Plan
 from vespera.testing.faults.targets import parse_target
 
@@ -22,7 +22,7 @@ def arm(plan):
             "optional": False,
         }
         where = parse_target(target)
-        fault = Fault(target=target, where=where, plan=plan, **{**values, **fields})
+        fault = ArmedFault(target=target, where=where, plan=plan, **{**values, **fields})
         plan.arm(fault)
         return fault
 
