@@ -74,6 +74,10 @@ class OwnersAfterDeath:
         """Those of the dead process, and whom the others know to be dead."""
         return {*self._dead.intersection(owners), *self.owners.dead(owners)}
 
+    def strangers(self, owners: Collection[OwnerId]) -> Collection[OwnerId]:
+        """As the others say; the dead are known."""
+        return self.owners.strangers(set(owners) - self._dead)
+
 
 def let_go_of_locks(owners: Any) -> None:
     """Give back the locks of a dead process's owners, as the system does."""

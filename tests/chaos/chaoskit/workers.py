@@ -21,7 +21,8 @@ from vespera import Container, TaskContext, TaskOrchestrator, providers
 from vespera.application.runtime.specialists import Specialists
 from vespera.domain.errors import LeaseLost
 from vespera.domain.step import Fence, StepRecord
-from vespera.infrastructure.persistence.statements import Write, compiled
+from vespera.infrastructure.persistence.queries.compiling import compiled
+from vespera.infrastructure.persistence.statements import Write
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.tables import steps
 

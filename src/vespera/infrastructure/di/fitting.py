@@ -100,9 +100,9 @@ def _misfit(name: str, promised: Method | None, value: Any) -> str:
 
 
 def _offered(name: str, value: Any) -> Any:
-    """The attribute, None if all that is known is that there is one."""
+    """The attribute, None if all that is known is that there is one, or may be."""
     if isinstance(value, type):
-        known = hasattr(value, name)
+        known = hasattr(value, name) or hasattr(value, "__getattr__")  # which finds what it finds
         return method_of(value, name) if known else _MISSING
     if name == "__call__" and callable(value):
         return value
