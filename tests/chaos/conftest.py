@@ -14,14 +14,22 @@ HERE = Path(__file__).parent
 
 
 class Zygote:
-    """The process that runs the sweeps; started when first asked, the same for all tests."""
+    """The process that runs the sweeps; the same for all tests."""
 
     def __init__(self, complaints: Path) -> None:
         self._complaints = complaints
-        self._process: subprocess.Popen[str] | None = None
+        with complaints.open("w") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "chaoskit"],
+                env={**os.environ, "PYTHONPATH": str(HERE)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
 
     def run(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        process = self._started()
+        process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps([name, arguments]) + "\n")
@@ -33,21 +41,7 @@ class Zygote:
         return found
 
     def end(self) -> None:
-        if self._process is not None:
-            self._process.communicate()
-
-    def _started(self) -> "subprocess.Popen[str]":
-        if self._process is None:
-            with self._complaints.open("w") as complaints:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "chaoskit"],
-                    env={**os.environ, "PYTHONPATH": str(HERE)},
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=complaints,
-                    text=True,
-                )
-        return self._process
+        self._process.communicate()
 
 
 @pytest.fixture(scope="session")

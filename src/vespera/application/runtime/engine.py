@@ -197,11 +197,13 @@ class Engine:
         self._notices.close()
         for run in self._runs.values():
             self._interrupt(run, Stop.RELEASE)
-        for handle in list(self._handles):
-            await _over(handle)
-        if self._owner is not None:
-            self._owners.leave(self._owner)
-            self._owner = None
+        try:
+            for handle in list(self._handles):
+                await _over(handle)
+        finally:  # also if it is cancelled: whoever asks shall not take it for alive
+            if self._owner is not None:
+                self._owners.leave(self._owner)
+                self._owner = None
 
     async def _conduct(self, claimed: Task) -> Signed:
         run = self._runs[claimed.id]
