@@ -1,0 +1,158 @@
+"""What holds after every recovery, whatever the workflow."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vespera.domain.errors import InvalidRequest
+from vespera.domain.task import FINISHED, Task, TaskStatus
+from vespera.testing.sim.app import App
+from vespera.testing.sim.errors import InvariantViolated
+from vespera.testing.world import World
+
+Invariant = Callable[..., Any]
+
+
+def engine_integrity(app: App, world: World) -> None:
+    """The engine kept its promises: what was durable is there, nobody is forgotten.
+
+    No task is lost, and one that had finished stays as it was. No step that was recorded is gone,
+    or has another value. No task is left running, or ready and alone. A task began only when all
+    that it depends on was completed. Only running tasks have an owner and a lease. A completed
+    task's file operations were proven.
+
+    Raises:
+        InvariantViolated: one of these does not hold; the first is told.
+    """
+    tasks = {task.id: task for task in app.tasks.all()}
+    for check in (_nothing_is_lost, _dependencies_hold, _completed_is_proven):
+        _refuse(check(app, world, tasks))
+    for task in tasks.values():
+        _refuse(_inconsistent(task))
+    stuck = [f"{task.id!r} ({task.status})" for task in app.tasks.stuck()]
+    _refuse(f"all is idle, and nobody works on {', '.join(stuck)}" if stuck else "")
+
+
+def database_integrity(app: App, world: World) -> None:
+    """The database itself is whole: ``PRAGMA integrity_check`` and ``foreign_key_check``.
+
+    Raises:
+        InvariantViolated: it is not.
+    """
+    found = app.db.value("PRAGMA integrity_check")
+    _refuse("" if found == "ok" else f"the database is damaged: {found}")
+    orphans = app.db.all("PRAGMA foreign_key_check")
+    _refuse(f"rows refer to others that are not there: {orphans}" if orphans else "")
+
+
+NAMED: dict[str, Invariant] = {"engine": engine_integrity, "database": database_integrity}
+
+
+def checked_invariants(
+    invariants: Invariant | str | Sequence[Invariant | str] | None,
+) -> tuple[Invariant, ...]:
+    """The functions that are meant: given ones, and named ones; by default, all named ones.
+
+    Raises:
+        InvalidRequest: one has no such name, or cannot be called, or there is none.
+    """
+    if invariants is None:
+        return tuple(NAMED.values())
+    given = [invariants] if isinstance(invariants, str) or callable(invariants) else [*invariants]
+    if not given:
+        raise InvalidRequest("there is none, so nothing would be checked", field="invariants")
+    return tuple(map(_checked, given))
+
+
+def _checked(invariant: Invariant | str) -> Invariant:
+    if isinstance(invariant, str):
+        if invariant not in NAMED:
+            raise InvalidRequest(
+                f"{invariant!r}: there are {', '.join(map(repr, NAMED))}", field="invariants"
+            )
+        return NAMED[invariant]
+    if not callable(invariant):
+        raise InvalidRequest(f"{invariant!r} cannot be called", field="invariants")
+    return invariant
+
+
+def _refuse(wrong: str) -> None:
+    if wrong:
+        raise InvariantViolated(wrong)
+
+
+def _nothing_is_lost(app: App, world: World, tasks: dict[Any, Task]) -> str:
+    for task_id, status in world.promised.tasks.items():
+        if task_id not in tasks:
+            return f"task {task_id!r} was stored, and is gone"
+        if status in FINISHED and tasks[task_id].status != status:
+            return f"task {task_id!r} was {status}, and is {tasks[task_id].status} now"
+    steps = world.database.promises().steps
+    for (task, name, occurrence), value in world.promised.steps.items():
+        found = steps.get((task, name, occurrence))
+        if found is None:
+            return f"step {name!r} ({occurrence}) of task {task!r} was recorded, and is gone"
+        if found != value:
+            return (
+                f"step {name!r} ({occurrence}) of task {task!r} was recorded twice: first"
+                f" {value!r}, then {found!r}"
+            )
+    return ""
+
+
+def _dependencies_hold(app: App, world: World, tasks: dict[Any, Task]) -> str:
+    open_ones: dict[str, int] = {}
+    for row in app.db.all("SELECT task_id, depends_on FROM task_dependencies"):
+        if tasks[row.depends_on].status is not TaskStatus.COMPLETED:
+            open_ones[row.task_id] = open_ones.get(row.task_id, 0) + 1
+            if tasks[row.task_id].attempt > 0:
+                return (
+                    f"task {row.task_id!r} was begun, although {row.depends_on!r}, which it"
+                    f" depends on, is {tasks[row.depends_on].status}"
+                )
+    for task in tasks.values():
+        if task.blockers != open_ones.get(task.id, 0):
+            return (
+                f"task {task.id!r} counts {task.blockers} blockers, and has"
+                f" {open_ones.get(task.id, 0)}"
+            )
+    return ""
+
+
+def _completed_is_proven(app: App, world: World, tasks: dict[Any, Task]) -> str:
+    touched = app.db.all("SELECT DISTINCT task_id FROM file_operations WHERE task_id IS NOT NULL")
+    for row in touched:
+        task = tasks.get(row.task_id)
+        if task and task.status is TaskStatus.COMPLETED and task.report_id is None:
+            return f"task {task.id!r} is completed, and its file operations were never judged"
+    return ""
+
+
+def _inconsistent(task: Task) -> str:
+    is_running = task.status is TaskStatus.RUNNING
+    if is_running != (task.owner is not None) or is_running != (task.lease_until is not None):
+        return (
+            f"task {task.id!r} is {task.status}, its owner is {task.owner!r} and its lease ends"
+            f" {task.lease_until}"
+        )
+    if is_running and task.attempt < 1:
+        return f"task {task.id!r} is running, in attempt {task.attempt}"
+    return ""
+
+
+async def check(invariants: Sequence[Invariant], app: App, world: World) -> None:
+    """Check all.
+
+    Raises:
+        InvariantViolated: one of them gave False.
+        Exception: whatever one of them raised.
+    """
+    from vespera.testing.sim.life import called  # noqa: PLC0415  # it makes apps
+
+    for invariant in invariants:
+        held = called(invariant, app, world)
+        if inspect.isawaitable(held):
+            held = await held
+        if held is False:
+            name = getattr(invariant, "__name__", repr(invariant))
+            raise InvariantViolated(f"{name} gave False")

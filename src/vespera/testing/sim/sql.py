@@ -1,0 +1,37 @@
+"""What a transaction did, in a line."""
+
+import re
+from collections.abc import Sequence
+
+_CHANGE = re.compile(
+    r"\s*(INSERT\s+(?:OR\s+\w+\s+)?INTO|UPDATE|DELETE\s+FROM|REPLACE\s+INTO)\s+\"?(\w+)",
+    re.IGNORECASE,
+)
+_TEXT = re.compile(r"(?<![Xx])'((?:[^']|'')*)'")
+_MOST_TEXTS = 3
+_LONGEST = 40
+
+
+def described(statements: Sequence[str]) -> str:
+    """The changes among the statements: ``INSERT steps 'order-7' 'debit'; UPDATE tasks ...``."""
+    changes = [text for text in map(_described_one, statements) if text]
+    return "; ".join(dict.fromkeys(changes)) or _first_read(statements)
+
+
+def _described_one(sql: str) -> str:
+    found = _CHANGE.match(sql)
+    if found is None:
+        return ""
+    verb = found[1].split()[0].upper()
+    texts = [text for text in _TEXT.findall(sql) if text and len(text) <= _LONGEST]
+    shown = " ".join(f"'{text}'" for text in texts[:_MOST_TEXTS])
+    return f"{verb} {found[2]} {shown}".rstrip()
+
+
+def _first_read(statements: Sequence[str]) -> str:
+    for sql in statements:
+        found = re.search(r"\bFROM\s+\"?(\w+)", sql, re.IGNORECASE)
+        if found:
+            texts = " ".join(f"'{text}'" for text in _TEXT.findall(sql)[:1] if len(text) <= _LONGEST)
+            return f"{found[1]} {texts}".rstrip()
+    return ""

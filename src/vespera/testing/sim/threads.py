@@ -1,0 +1,82 @@
+"""The worker threads of a simulated process, which are none."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Any, TypeVar, TypeVarTuple
+
+from vespera.infrastructure.threads import Threads
+from vespera.testing.sim.changes import CutOff, FileChanges, snapshot, tear
+from vespera.testing.sim.lanes import simulated_loop
+from vespera.testing.sim.loop import name_of, outcome_of, settling
+from vespera.testing.sim.operations import THREAD, Deliver, Operation
+
+Result = TypeVar("Result")
+Args = TypeVarTuple("Args")
+FILE = "file"
+_READS = frozenset({"locate", "observe", "read"})
+
+
+class SimulatedThreads(Threads):
+    """Calls each function on the loop, as an operation, and sees which files it changes.
+
+    ``torn`` tells, for the running operation, whether the process dies in the middle of it.
+    """
+
+    def __init__(self, workspace: Path, who: str, torn: Callable[[Operation], bool]) -> None:
+        super().__init__(0)
+        self._workspace = workspace
+        self._who = who
+        self._torn = torn
+
+    async def run(self, function: Callable[[*Args], Result], *args: *Args) -> Result:
+        """See ``Threads.run``."""
+        return await self._simulate(Event(), partial(function, *args))
+
+    async def run_stoppable(self, function: Callable[[Event], Result]) -> Result:
+        """See ``Threads.run_stoppable``."""
+        stop = Event()
+        return await self._simulate(stop, partial(function, stop))
+
+    async def _simulate(self, stop: Event, call: "partial[Result]") -> Result:
+        loop = simulated_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        name = name_of(call)
+
+        def act() -> Deliver:
+            return self._carry_out(operation, call, future)
+
+        operation = Operation(
+            THREAD, name, future, act, shared=name.split(" ")[0] not in _READS, who=self._who
+        )
+        loop.submit(operation)
+        self.in_flight += 1
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            stop.set()
+            if not loop.withdraw(operation):
+                await asyncio.wait([future])
+                future.exception()  # told to nobody: the caller has gone
+            raise
+        finally:
+            self.in_flight -= 1
+
+    def _carry_out(
+        self, operation: Operation, call: "partial[Result]", future: "asyncio.Future[Any]"
+    ) -> Deliver:
+        changes = FileChanges(cut=self._torn(operation))
+        before = snapshot(self._workspace) if self._torn(operation) else {}
+        result: Result | None = None
+        error: BaseException | None = None
+        with changes.watched(), suppress(CutOff):
+            result, error = outcome_of(call)
+        if self._torn(operation):
+            tear(self._workspace, before)
+        operation.tears = changes.writes
+        if changes.any:
+            operation.changes.add(FILE)
+        return settling(future, result, error)
