@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from vespera.domain.errors import InvalidRequest
+from vespera.domain.task import FINISHED
 from vespera.infrastructure.persistence.connection import Opening
 from vespera.infrastructure.persistence.location import location_of
 from vespera.infrastructure.persistence.schema import prepare_memory
@@ -96,6 +97,14 @@ class Promises:
 
     tasks: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[tuple[str, str, int], bytes] = field(default_factory=dict)
+
+    def and_now(self, newer: "Promises") -> "Promises":
+        """What is promised once ``newer`` is durable; no older promise is taken back."""
+        ends = {task: status for task, status in self.tasks.items() if status in FINISHED}
+        return Promises(
+            {**self.tasks, **newer.tasks, **ends},
+            {**newer.steps, **self.steps},
+        )
 
 
 class Stage(Protocol):

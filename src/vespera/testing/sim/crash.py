@@ -9,7 +9,7 @@ from vespera.testing.sim import pytest_options
 from vespera.testing.sim.errors import UnknownReplay, VacuousExploration
 from vespera.testing.sim.invariants import Invariant, checked_invariants
 from vespera.testing.sim.life import Act, Build
-from vespera.testing.sim.points import Point, checked_kinds, is_crash_code
+from vespera.testing.sim.points import EVENT, Point, checked_kinds, is_crash_code
 from vespera.testing.sim.report import CrashReport, Violation, titled
 from vespera.testing.sim.runs import Plan, Run, Runner, Simulation
 from vespera.testing.sim.trial import tried
@@ -85,11 +85,11 @@ def explore_crashes(
         kinds=checked_kinds(at, every),
         depth=whole_number_of(depth, "depth", least=1, most=_MOST_DEATHS),
         lost=whole_number_of(power_loss, "power_loss", least=0, most=_MOST_LOST),
-        lying=_one_of(disk, "disk", ("honest", "lying")) == "lying",
+        lying=one_of(disk, "disk", ("honest", "lying")) == "lying",
         max_runs=max_runs,
     )
-    _one_of(isolation, "isolation", ("inline", "fork"))
-    with _in_world(world) as surroundings:
+    one_of(isolation, "isolation", ("inline", "fork"))
+    with in_world(world) as surroundings:
         return search.explore(_runner(isolation, plan, surroundings))
 
 
@@ -110,6 +110,7 @@ class _Search:
         """Try all of them, or the one that is to be replayed."""
         report = self._report
         runner.copies = self._lost
+        runner.every_event = EVENT in self._kinds
         clean = tried(runner)
         report.runs += runner.runs
         if clean.error is not None:
@@ -207,14 +208,20 @@ def _runner(isolation: str, plan: Plan, world: World) -> Runner:
     return ForkedRuns(plan, world)
 
 
-def _one_of(value: str, field: str, allowed: Sequence[str]) -> str:
+def one_of(value: str, field: str, allowed: Sequence[str]) -> str:
+    """The value, which must be among the allowed ones.
+
+    Raises:
+        InvalidRequest: it is not.
+    """
     if value not in allowed:
         raise InvalidRequest(f"{value!r}: there is {' and '.join(allowed)}", field=field)
     return value
 
 
 @contextmanager
-def _in_world(world: World | None) -> Iterator[World]:
+def in_world(world: World | None) -> Iterator[World]:
+    """The world that was given, or one of our own."""
     if world is not None:
         try:
             yield world

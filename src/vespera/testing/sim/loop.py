@@ -15,7 +15,6 @@ from vespera.testing.sim.operations import THREAD, Deliver, Operation
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
-TIMER = "timer"
 _AGAIN = 0.01  # virtual seconds until a lock is asked for again
 _MOST_TURNS = 1_000  # with callbacks ready all the time, after which the outside comes first
 _MOST_EVENTS = 200_000  # in one life; what goes on for longer will not come to rest
@@ -26,8 +25,8 @@ class Director:
     everything is done in the order of asking, at once, and nobody dies.
     """
 
-    def choose(self, candidates: Sequence[Operation | str]) -> int:
-        """Which of the candidates comes next: pending operations, oldest first, then "timer"."""
+    def choose(self, candidates: Sequence[Operation]) -> int:
+        """Which of several pending operations comes next; the oldest is the first of them."""
         return 0
 
     def delay(self, operation: Operation) -> float:
@@ -53,7 +52,7 @@ class Director:
 
 class SimulatedLoop(VirtualLoop):
     """Callbacks run in asyncio's order; when none is ready, one pending operation is carried out,
-    or time jumps to the next timer, as the ``director`` chooses.
+    which one the ``director`` chooses; when none is pending, time jumps to the next timer.
 
     Operations are all that reaches beyond the memory of the process: the database, threads, the
     services of a ``World``. So the same choices lead to the same life, and a life can end between
@@ -164,13 +163,7 @@ class SimulatedLoop(VirtualLoop):
         if unshared is not None:
             self._carry_out(unshared)
             return
-        timers = [TIMER] if self._next_timer() is not None else []
-        candidates: list[Operation | str] = [*heads, *timers]
-        chosen = candidates[self._director.choose(candidates) if len(candidates) > 1 else 0]
-        if isinstance(chosen, Operation):
-            self._carry_out(chosen)
-        else:
-            self._pass_time()
+        self._carry_out(heads[self._director.choose(heads) if len(heads) > 1 else 0])
 
     def _heads(self) -> list[Operation]:
         """The pending operations that no other of their line precedes, in the order of asking."""

@@ -1,5 +1,6 @@
 """One run of a scenario: its lives, one after the other, and the verdict."""
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ class Runner(Protocol):
 
     Attributes:
         copies: how many commits a power cut may take at most.
+        every_event: events are points, too.
         again: recovery asks for the scenario again.
         runs: how many runs there were.
         recovered: a life after a death did something outside.
@@ -63,6 +65,7 @@ class Runner(Protocol):
     """
 
     copies: int
+    every_event: bool
     again: bool
     runs: int
     recovered: bool
@@ -84,6 +87,7 @@ class Simulation:
         self._plan = plan
         self._world = world
         self.copies = 0
+        self.every_event = False
         self.again = False
         self.runs = 0
         self.recovered = False
@@ -145,7 +149,10 @@ class Simulation:
             self.loses = self.loses or not run.flushed
 
     def _witness(self, run: Run, death: Point | None) -> Witness:
-        return Witness(self._world, len(run.lives) + 1, death, copies=self.copies)
+        number = len(run.lives) + 1
+        return Witness(
+            self._world, number, death, copies=self.copies, every_event=self.every_event
+        )
 
     def _life(self, lives: list[Life], witness: Witness) -> Life:
         life = Life(self._world, self._plan.builds, witness, witness.diary.number)
@@ -180,8 +187,14 @@ class Simulation:
         return None
 
     async def _act_out(self, life: Life) -> None:
-        for app, scenario in zip(life.apps, self._plan.scenarios, strict=True):
-            await _awaited(called(scenario, app, self._world))
+        """One worker plays its scenario alone; several play theirs at once, and are idle then."""
+        acts = [
+            _awaited(called(scenario, app, self._world))
+            for app, scenario in zip(life.apps, self._plan.scenarios, strict=True)
+        ]
+        await asyncio.gather(*acts)
+        if len(acts) > 1:
+            await asyncio.gather(*(app.run_until_idle() for app in life.apps))
 
     async def _recover(self, was_there: bool, life: Life) -> None:
         app = life.apps[0]

@@ -24,13 +24,23 @@ def tried(runner: Runner) -> Run:
         ScenarioFailed: it raised.
         NonDeterministicScenario: it went another way at the second time.
     """
+    run = tried_once(runner)
+    if run.error is None:
+        again = runner.twice()
+        runner.again = again.error is None and not again.lives[-1].points_outside
+    return run
+
+
+def tried_once(runner: Runner) -> Run:
+    """A run without deaths.
+
+    Raises:
+        ScenarioFailed, NonDeterministicScenario: as for ``tried``.
+    """
     first = runner.run(())
     _refuse_failure(first)
     second = runner.run(())
     _refuse_difference(first.lives[0].operations, second.lives[0].operations)
-    if second.error is None:
-        again = runner.twice()
-        runner.again = again.error is None and not again.lives[-1].points_outside
     return second
 
 

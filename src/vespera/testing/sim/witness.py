@@ -10,6 +10,9 @@ from vespera.testing.sim.threads import FILE
 from vespera.testing.world import Effect, World
 
 
+_EVENT_TEXT = "a callback or an operation of the loop"
+
+
 @dataclass(slots=True)
 class Diary:
     """What happened in a life.
@@ -40,7 +43,15 @@ class Diary:
 class Witness(LifeDirector):
     """Follows a life up to ``death``, or to its end if that is None."""
 
-    def __init__(self, world: World, number: int, death: Point | None, *, copies: int = 0) -> None:
+    def __init__(
+        self,
+        world: World,
+        number: int,
+        death: Point | None,
+        *,
+        copies: int = 0,
+        every_event: bool = False,
+    ) -> None:
         self._world = world
         self._death = death
         self._counts: dict[str, int] = defaultdict(int)
@@ -48,11 +59,11 @@ class Witness(LifeDirector):
         self._before: Mark = ()
         self._files = 0
         self._told = world.database.version
-        self._last = self._mark()
         self._version = self._told
         self.copies: deque[bytes] = deque(maxlen=copies + 1)
         if copies:
             self.copies.append(world.database.copy())
+        self._every_event = every_event
         self._is_over = False
         self.diary = Diary(number, death=death)
 
@@ -81,11 +92,10 @@ class Witness(LifeDirector):
         version = self._world.database.version
         if version != self._told:
             self._told = version
-            self._world.promised = self._world.database.promises()
-        mark = self._mark()
-        if mark != self._last:
-            self._last = mark
-            self.diary.points.append(Point(EVENT, event, "", event, mark, "an event of the loop"))
+            self._world.promised = self._world.promised.and_now(self._world.database.promises())
+        if self._every_event:
+            mark = self._mark()
+            self.diary.points.append(Point(EVENT, event, "", event, mark, _EVENT_TEXT))
         death = self._death
         return death is not None and death.kind == EVENT and death.operation == event
 
