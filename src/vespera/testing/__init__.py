@@ -29,11 +29,19 @@ if TYPE_CHECKING:
     from vespera.testing.step_environment import StepEnvironment as StepEnvironment
     from vespera.testing.streams import stream_mock as stream_mock
     from vespera.testing.waiting import eventually as eventually
+    from vespera.testing.sim.crash import explore_crashes as explore_crashes
+    from vespera.testing.sim.crash_test import crash_test as crash_test
+    from vespera.testing.sim.errors import ExplorationError as ExplorationError
+    from vespera.testing.sim.invariants import database_integrity as database_integrity
+    from vespera.testing.sim.invariants import engine_integrity as engine_integrity
+    from vespera.testing.sim.schedule import explore_schedules as explore_schedules
+    from vespera.testing.world import World as World
 else:
     _HOMES = {
         "AsyncTestBase": "base",
         "ConcurrencyProbe": "concurrency",
         "Deadlock": "errors",
+        "ExplorationError": "sim.errors",
         "LoopClock": "loop_clock",
         "Sleeper": "clock",
         "StepEnvironment": "step_environment",
@@ -41,10 +49,16 @@ else:
         "VirtualClock": "clock",
         "VirtualLoop": "loop",
         "VirtualTimeOff": "errors",
+        "World": "world",
         "assert_concurrent": "concurrency",
         "async_context_manager_mock": "mocks",
+        "crash_test": "sim.crash_test",
         "create_async_context_manager_mock": "mocks",
+        "database_integrity": "sim.invariants",
+        "engine_integrity": "sim.invariants",
         "eventually": "waiting",
+        "explore_crashes": "sim.crash",
+        "explore_schedules": "sim.schedule",
         "mock_client": "mocks",
         "mock_response": "http_mocks",
         "mock_session": "http_mocks",
@@ -63,6 +77,7 @@ __all__ = [
     "AsyncTestBase",
     "ConcurrencyProbe",
     "Deadlock",
+    "ExplorationError",
     "LoopClock",
     "Sleeper",
     "StepEnvironment",
@@ -70,10 +85,16 @@ __all__ = [
     "VirtualClock",
     "VirtualLoop",
     "VirtualTimeOff",
+    "World",
     "assert_concurrent",
     "async_context_manager_mock",
+    "crash_test",
     "create_async_context_manager_mock",
+    "database_integrity",
+    "engine_integrity",
     "eventually",
+    "explore_crashes",
+    "explore_schedules",
     "mock_client",
     "mock_response",
     "mock_session",

@@ -1,6 +1,5 @@
 """What outlives a process: the services around it, its files, its database."""
 
-import asyncio
 import functools
 import inspect
 import itertools
@@ -373,7 +372,7 @@ def _observed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
 
         @functools.wraps(method)
         async def called(self: WorldService, *args: Any, **kwargs: Any) -> Any:
-            stage = self._world.stage  # noqa: SLF001
+            stage = self._world.stage
             text = _call_text(self, name, args, kwargs)
             if stage is not None:
                 await stage.asked(text)

@@ -152,7 +152,7 @@ class Container(BaseContainer):
     new_id: Provider[TimeOrderedIds] = providers.Singleton(TimeOrderedIds, clock)
     codec: Provider[Codec] = providers.Singleton(MsgspecCodec, config.payload_limit)
     threads: Provider[Threads] = Service(Threads)
-    lane: Provider[Callable[..., Lane]] = providers.Object(Lane)
+    lane = providers.Object(Lane)
     database: Provider[AsyncDatabaseManager] = Service(
         AsyncDatabaseManager, config.database_url, durability=config.durability, lane=lane
     )
@@ -214,7 +214,7 @@ class Container(BaseContainer):
     registry = providers.Singleton(
         Specialists, catalogue=providers.Singleton(catalogue_of, specialists.provider)
     )
-    chance: Provider[Callable[[], float]] = providers.Object(random.random)
+    chance = providers.Object(random.random)
     supervision = providers.Singleton(Supervision, clock=clock, chance=chance)
     sign_off = providers.Singleton(
         SignOff,

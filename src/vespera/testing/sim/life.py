@@ -14,6 +14,7 @@ from vespera.domain.ids import OwnerId
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.di.container import Container
 from vespera.testing.sim.app import App
+from vespera.testing.sim.binding import bind_parts
 from vespera.testing.sim.errors import ExplorationError
 from vespera.testing.sim.lanes import SimulatedLane
 from vespera.testing.sim.loop import Director, SimulatedLoop, settling
@@ -179,8 +180,7 @@ class Life:
             "threads": SimulatedThreads(self._world.workspace, who, self._director.tears),
             "owners": SimulatedOwners(self._number, place),
         }
-        for name, part in parts.items():
-            container.override(name, part)
+        bind_parts(container, parts)
 
 
 class SimulatedClock(SystemClock):

@@ -204,9 +204,7 @@ def outcome_of(function: Callable[[], T]) -> tuple[T | None, BaseException | Non
         return None, error
 
 
-def settling(
-    future: "asyncio.Future[Any]", result: object, error: BaseException | None
-) -> Deliver:
+def settling(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> Deliver:
     """What gives the outcome to whoever waits for the future."""
 
     def deliver() -> None:

@@ -1,5 +1,7 @@
 """What an exploration found, for people."""
 
+import os
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -8,6 +10,7 @@ from vespera.testing.sim.errors import ExplorationFailed
 from vespera.testing.sim.points import Point
 from vespera.testing.sim.witness import Diary
 
+_KIT = os.path.dirname(__file__)
 _MOST_LINES = 40
 _MOST_FAILURES = 5
 
@@ -38,7 +41,8 @@ class Violation:
             [
                 self.title,
                 *(line for diary in self.lives for line in _told(diary)),
-                f"  {type(self.error).__name__}: {self.error}".replace("\n", "\n    "),
+                f"  {type(self.error).__name__}: {self.error}".rstrip().replace("\n", "\n    "),
+                *_place_of(self.error),
                 *(f"  {note}" for note in getattr(self.error, "__notes__", ())),
                 f"  replay: {self.replay}",
             ]
@@ -120,9 +124,18 @@ class ScheduleReport(_Findings):
         complete = "complete" if self.complete else "not complete"
         bound = " within the bound" if self.bounded else ""
         return self._text(
-            f"{self.runs} schedules, at most {self.choices} choices: {verdict};"
-            f" {complete}{bound}"
+            f"{self.runs} schedules, at most {self.choices} choices: {verdict}; {complete}{bound}"
         )
+
+
+def _place_of(error: BaseException) -> list[str]:
+    """Where it was raised, if that is not in the kit itself."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _KIT not in f.filename]
+    if not frames:
+        return []
+    return [
+        f"    at {frames[-1].filename}:{frames[-1].lineno}, in {frames[-1].name}: {frames[-1].line}"
+    ]
 
 
 def _told(diary: Diary) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+from vespera.testing.sim.app import App
 from vespera.testing.sim.errors import NonDeterministicScenario
 from vespera.testing.sim.invariants import Invariant, check
 from vespera.testing.sim.life import Act, Build, Life, called
@@ -150,9 +151,7 @@ class Simulation:
 
     def _witness(self, run: Run, death: Point | None) -> Witness:
         number = len(run.lives) + 1
-        return Witness(
-            self._world, number, death, copies=self.copies, every_event=self.every_event
-        )
+        return Witness(self._world, number, death, copies=self.copies, every_event=self.every_event)
 
     def _life(self, lives: list[Life], witness: Witness) -> Life:
         life = Life(self._world, self._plan.builds, witness, witness.diary.number)
@@ -188,13 +187,15 @@ class Simulation:
 
     async def _act_out(self, life: Life) -> None:
         """One worker plays its scenario alone; several play theirs at once, and are idle then."""
-        acts = [
-            _awaited(called(scenario, app, self._world))
-            for app, scenario in zip(life.apps, self._plan.scenarios, strict=True)
-        ]
-        await asyncio.gather(*acts)
-        if len(acts) > 1:
-            await asyncio.gather(*(app.run_until_idle() for app in life.apps))
+        casts = list(zip(self._plan.scenarios, life.apps, strict=True))
+        if len(casts) == 1:
+            await self._play(*casts[0])
+            return
+        await asyncio.gather(*(self._play(*cast) for cast in casts))
+        await asyncio.gather(*(app.run_until_idle() for app in life.apps))
+
+    async def _play(self, scenario: Act, app: App) -> None:
+        await _awaited(called(scenario, app, self._world))
 
     async def _recover(self, was_there: bool, life: Life) -> None:
         app = life.apps[0]

@@ -8,7 +8,9 @@ from itertools import zip_longest
 from vespera.testing.sim.errors import NonDeterministicScenario, ScenarioFailed
 from vespera.testing.sim.runs import Run, Runner
 
-_UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.I)
+_UUID = re.compile(
+    r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE
+)
 _CLOCK = re.compile(r"\d{9,}|\d{4}-\d\d-\d\d|\d+\.\d{3,}")
 
 

@@ -9,7 +9,6 @@ from vespera.testing.sim.points import AFTER, BEFORE, EVENT, TORN, Mark, Point
 from vespera.testing.sim.threads import FILE
 from vespera.testing.world import Effect, World
 
-
 _EVENT_TEXT = "a callback or an operation of the loop"
 
 
