@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.task import FINISHED
@@ -185,10 +185,11 @@ class World:
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
         """Keep the workspace below ``directory``; by default below a temporary one."""
-        self._temporary = (
-            tempfile.TemporaryDirectory(prefix="vespera-world-") if directory is None else None
-        )
-        self._directory = Path(self._temporary.name if self._temporary else os.fspath(directory))  # type: ignore[arg-type]
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        if directory is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="vespera-world-")
+            directory = self._temporary.name
+        self._directory = Path(directory)
         self.workspace = self._directory / "workspace"
         self.workspace.mkdir(parents=True, exist_ok=True)
         self._services: dict[type[WorldService], WorldService] = {}
@@ -221,7 +222,8 @@ class World:
         Raises:
             InvalidRequest: the class is no ``World.Service``, or cannot be made without arguments.
         """
-        if not (isinstance(cls, type) and issubclass(cls, WorldService)):
+        given: object = cls
+        if not (isinstance(given, type) and issubclass(given, WorldService)):
             raise InvalidRequest(f"{cls!r} is no subclass of World.Service", field="service")
         if cls not in self._services:
             self._services[cls] = self._begun(cls.__new__(cls))
@@ -296,7 +298,7 @@ class World:
             ) from error
         return service
 
-    def __enter__(self) -> "World":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -16,7 +16,8 @@ def bind_parts(container: BaseContainer, parts: Mapping[str, object]) -> None:
     for name, part in parts.items():
         container.providers[name].override(providers.Object(part))
     for name in _holding(container, frozenset(parts)):
-        container.providers[name].reset()
+        singleton: Any = container.providers[name]
+        singleton.reset()
 
 
 def _holding(container: BaseContainer, names: frozenset[str]) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ def crash_test(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., N
             report = explore_crashes(*_what(function(*args, **kwargs), given), **settings)
             report.raise_for_failures()
 
-        return pytest.mark.crash(test)
+        marked: Callable[..., None] = pytest.mark.crash(test)
+        return marked
 
     return decorate
 

@@ -25,15 +25,16 @@ def engine_integrity(app: App, world: World) -> None:
         InvariantViolated: one of these does not hold; the first is told.
     """
     tasks = {task.id: task for task in app.tasks.all()}
-    for check in (_nothing_is_lost, _dependencies_hold, _completed_is_proven):
-        _refuse(check(app, world, tasks))
+    _refuse(_nothing_is_lost(world, tasks))
+    _refuse(_dependencies_hold(app, tasks))
+    _refuse(_completed_is_proven(app, tasks))
     for task in tasks.values():
         _refuse(_inconsistent(task))
     stuck = [f"{task.id!r} ({task.status})" for task in app.tasks.stuck()]
     _refuse(f"all is idle, and nobody works on {', '.join(stuck)}" if stuck else "")
 
 
-def database_integrity(app: App, world: World) -> None:
+def database_integrity(app: App) -> None:
     """The database itself is whole: ``PRAGMA integrity_check`` and ``foreign_key_check``.
 
     Raises:
@@ -81,7 +82,7 @@ def _refuse(wrong: str) -> None:
         raise InvariantViolated(wrong)
 
 
-def _nothing_is_lost(app: App, world: World, tasks: dict[Any, Task]) -> str:
+def _nothing_is_lost(world: World, tasks: dict[Any, Task]) -> str:
     for task_id, status in world.promised.tasks.items():
         if task_id not in tasks:
             return f"task {task_id!r} was stored, and is gone"
@@ -100,7 +101,7 @@ def _nothing_is_lost(app: App, world: World, tasks: dict[Any, Task]) -> str:
     return ""
 
 
-def _dependencies_hold(app: App, world: World, tasks: dict[Any, Task]) -> str:
+def _dependencies_hold(app: App, tasks: dict[Any, Task]) -> str:
     open_ones: dict[str, int] = {}
     for row in app.db.all("SELECT task_id, depends_on FROM task_dependencies"):
         if tasks[row.depends_on].status is not TaskStatus.COMPLETED:
@@ -119,7 +120,7 @@ def _dependencies_hold(app: App, world: World, tasks: dict[Any, Task]) -> str:
     return ""
 
 
-def _completed_is_proven(app: App, world: World, tasks: dict[Any, Task]) -> str:
+def _completed_is_proven(app: App, tasks: dict[Any, Task]) -> str:
     touched = app.db.all("SELECT DISTINCT task_id FROM file_operations WHERE task_id IS NOT NULL")
     for row in touched:
         task = tasks.get(row.task_id)

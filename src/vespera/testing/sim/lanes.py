@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from vespera.domain.errors import ForeignEventLoop
 from vespera.infrastructure.persistence.errors import is_busy
 from vespera.infrastructure.persistence.file_lock import never
 from vespera.infrastructure.persistence.lane import Done, GivenUp, Lane, Work
@@ -162,5 +163,7 @@ def simulated_loop() -> SimulatedLoop:
     """The running loop."""
     loop = asyncio.get_running_loop()
     if not isinstance(loop, SimulatedLoop):
-        raise RuntimeError("A part of a simulated process is used outside of its event loop.")
+        raise ForeignEventLoop(
+            "A part of a simulated process is used outside of the process's event loop."
+        )
     return loop

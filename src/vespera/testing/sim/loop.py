@@ -96,7 +96,7 @@ class SimulatedLoop(VirtualLoop):
         self.dead = True
         self._stopping = True
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(
         self,
         executor: concurrent.futures.Executor | None,
         func: Callable[[*Args], T],
@@ -115,7 +115,7 @@ class SimulatedLoop(VirtualLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         """As asyncio's. Only the threads of a user's own aiosqlite are waited for."""
-        future = asyncio.Future(loop=self)
+        future: asyncio.Future[Any] = asyncio.Future(loop=self)
         if sys._getframe(1).f_globals.get("__name__") == "aiosqlite.core":  # noqa: SLF001
             self.lent.add(future)
             future.add_done_callback(self.lent.discard)
@@ -131,7 +131,7 @@ class SimulatedLoop(VirtualLoop):
             self._when_idle()
         while self._is_due():
             timer = heapq.heappop(self._scheduled)
-            timer._scheduled = False
+            timer._scheduled = False  # noqa: SLF001  # as asyncio does
             self._ready.append(timer)
         for _ in range(len(self._ready)):
             handle = self._ready.popleft()

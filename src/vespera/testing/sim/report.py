@@ -1,16 +1,16 @@
 """What an exploration found, for people."""
 
-import os
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from vespera.testing.sim import pytest_options
 from vespera.testing.sim.errors import ExplorationFailed
 from vespera.testing.sim.points import Point
 from vespera.testing.sim.witness import Diary
 
-_KIT = os.path.dirname(__file__)
+_KIT = str(Path(__file__).parent)
 _MOST_LINES = 40
 _MOST_FAILURES = 5
 

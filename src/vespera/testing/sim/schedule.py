@@ -309,7 +309,7 @@ class _ScheduleSearch:
             )
 
 
-def _seconds(value: float) -> float:
+def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise InvalidRequest(f"{value!r}: seconds above 0 are asked for", field="slow")
     return float(value)

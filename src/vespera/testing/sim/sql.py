@@ -32,8 +32,6 @@ def _first_read(statements: Sequence[str]) -> str:
     for sql in statements:
         found = re.search(r"\bFROM\s+\"?(\w+)", sql, re.IGNORECASE)
         if found:
-            texts = " ".join(
-                f"'{text}'" for text in _TEXT.findall(sql)[:1] if len(text) <= _LONGEST
-            )
-            return f"{found[1]} {texts}".rstrip()
+            texts = [f"'{text}'" for text in _TEXT.findall(sql)[:1] if len(text) <= _LONGEST]
+            return " ".join([found[1], *texts])
     return ""

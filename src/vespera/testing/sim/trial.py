@@ -1,6 +1,5 @@
 """The scenario without deaths: whether it works, and whether it does the same each time."""
 
-import os
 import re
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -69,7 +68,8 @@ def _excerpt(shown: tuple[str, str], one: tuple[str, str], other: tuple[str, str
     label, full = shown
     if one[0] != other[0]:
         return label
-    same = len(os.path.commonprefix([one[1], other[1]]))
+    pairs = enumerate(zip_longest(one[1], other[1]))
+    same = next((place for place, (a, b) in pairs if a != b), 0)
     return f"{label}: ...{full[max(same - _AROUND, 0) : same + 2 * _AROUND]}..."
 
 
