@@ -90,16 +90,16 @@ class Promises:
     """What the process was told to be durable when it died, or came to its end.
 
     Attributes:
-        tasks: the tasks by id, each with its status.
+        tasks: the tasks by id, each with its status and what came of it.
         steps: the recorded value of each step that succeeded, by task, name and occurrence.
     """
 
-    tasks: Mapping[str, str] = field(default_factory=dict)
+    tasks: Mapping[str, tuple[str, bytes | None]] = field(default_factory=dict)
     steps: Mapping[tuple[str, str, int], bytes] = field(default_factory=dict)
 
     def and_now(self, newer: "Promises") -> "Promises":
         """What is promised once ``newer`` is durable; no older promise is taken back."""
-        ends = {task: status for task, status in self.tasks.items() if status in FINISHED}
+        ends = {task: end for task, end in self.tasks.items() if end[0] in FINISHED}
         return Promises(
             {**self.tasks, **newer.tasks, **ends},
             {**newer.steps, **self.steps},
@@ -337,12 +337,12 @@ class WorldDatabase:
 
     def promises(self) -> Promises:
         """What is durable now."""
-        tasks = self._keeper.execute("SELECT id, status FROM tasks")
+        tasks = self._keeper.execute("SELECT id, status, outcome FROM tasks")
         steps = self._keeper.execute(
             "SELECT task_id, name, occurrence, value FROM steps WHERE error IS NULL"
         )
         return Promises(
-            dict(tasks.fetchall()),
+            {task: (status, outcome) for task, status, outcome in tasks},
             {(task, name, occurrence): value for task, name, occurrence, value in steps},
         )
 

@@ -83,11 +83,15 @@ def _refuse(wrong: str) -> None:
 
 
 def _nothing_is_lost(world: World, tasks: dict[Any, Task]) -> str:
-    for task_id, status in world.promised.tasks.items():
-        if task_id not in tasks:
+    for task_id, end in world.promised.tasks.items():
+        task = tasks.get(task_id)
+        if task is None:
             return f"task {task_id!r} was stored, and is gone"
-        if status in FINISHED and tasks[task_id].status != status:
-            return f"task {task_id!r} was {status}, and is {tasks[task_id].status} now"
+        if end[0] in FINISHED and end != (task.status, task.outcome):
+            return (
+                f"task {task_id!r} was {end[0]} with {end[1]!r}, and is {task.status} with"
+                f" {task.outcome!r} now"
+            )
     steps = world.database.promises().steps
     for (task, name, occurrence), value in world.promised.steps.items():
         found = steps.get((task, name, occurrence))

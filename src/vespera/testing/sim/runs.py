@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from vespera.testing.sim.app import App
 from vespera.testing.sim.errors import NonDeterministicScenario
-from vespera.testing.sim.invariants import Invariant, check
+from vespera.testing.sim.invariants import Invariant, check, engine_integrity
 from vespera.testing.sim.life import Act, Build, Life, called
 from vespera.testing.sim.points import Point
 from vespera.testing.sim.witness import Diary, Witness
@@ -203,6 +203,8 @@ class Simulation:
             await _awaited(called(self._plan.recover, app, self._world))
             return
         await app.run_until_idle()
+        if engine_integrity in self._plan.invariants:
+            engine_integrity(app, self._world)  # before asking again could hide what was lost
         if self.again or not was_there:
             await self._act_out(life)
             await app.run_until_idle()
