@@ -83,7 +83,10 @@ def explore_crashes(
     )
     search = _Search(
         kinds=checked_kinds(at, every),
-        depth=whole_number_of(depth, "depth", least=1, most=_MOST_DEATHS),
+        depth=max(
+            whole_number_of(depth, "depth", least=1, most=_MOST_DEATHS),
+            pytest_options.least_depth(),
+        ),
         lost=whole_number_of(power_loss, "power_loss", least=0, most=_MOST_LOST),
         lying=one_of(disk, "disk", ("honest", "lying")) == "lying",
         max_runs=max_runs,

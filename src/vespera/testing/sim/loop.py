@@ -17,7 +17,6 @@ Args = TypeVarTuple("Args")
 
 _AGAIN = 0.01  # virtual seconds until a lock is asked for again
 _MOST_TURNS = 1_000  # with callbacks ready all the time, after which the outside comes first
-_MOST_EVENTS = 200_000  # in one life; what goes on for longer will not come to rest
 
 
 class Director:
@@ -59,6 +58,8 @@ class SimulatedLoop(VirtualLoop):
     any two events: then no callback and no operation of it happens any more, and no ``except`` or
     ``finally`` is run.
     """
+
+    most_events = 200_000  # in one life; what goes on for longer will not come to rest
 
     def __init__(self, director: Director, *, start: float = 0.0) -> None:
         """Begin at ``start``, in virtual seconds."""
@@ -145,7 +146,7 @@ class SimulatedLoop(VirtualLoop):
         self.events += 1
         if self._director.dies_now(self.events):
             self.die()
-        elif self.events > _MOST_EVENTS:
+        elif self.events > self.most_events:
             raise RestlessLife(
                 f"After {self.events:,} events, at {self.time():,.0f} virtual seconds, there was"
                 " still something to do: something asks again and again, without end."

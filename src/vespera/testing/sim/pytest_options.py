@@ -1,7 +1,8 @@
-"""The pytest option by which a failure of an exploration is seen again.
+"""The pytest options of explorations: to see a failure again, and to look deeper.
 
-pytest loads this as a plugin. ``pytest --vespera-replay=c3a tests/test_shop.py::test_it`` runs, in
-the explorations of the test, nothing but the crash after commit 3.
+``pytest --vespera-replay=c3a tests/test_shop.py::test_it`` runs, in the explorations of the test,
+nothing but the crash after commit 3. ``pytest --vespera-depth=2`` lets processes die once more
+while they recover, in all explorations: for the nightly run.
 """
 
 import shlex
@@ -12,6 +13,7 @@ from typing import Any
 @dataclass(slots=True)
 class _Asked:
     code: str = ""
+    depth: int = 1
     test: str = ""
 
 
@@ -27,11 +29,19 @@ def pytest_addoption(parser: Any) -> None:
         default="",
         help="run only what CODE stands for in explore_crashes and explore_schedules",
     )
+    group.addoption(
+        "--vespera-depth",
+        metavar="N",
+        type=int,
+        default=1,
+        help="let explore_crashes kill at least N times in a run",
+    )
 
 
 def pytest_configure(config: Any) -> None:
-    """Remember the code."""
+    """Remember what was asked for."""
     _asked.code = config.getoption("--vespera-replay", default="") or ""
+    _asked.depth = config.getoption("--vespera-depth", default=1) or 1
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
@@ -42,6 +52,11 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 def replay_code() -> str:
     """What to replay; empty: explore."""
     return _asked.code
+
+
+def least_depth() -> int:
+    """How many times a process dies in a run at least."""
+    return _asked.depth
 
 
 def test_in_shell() -> str:

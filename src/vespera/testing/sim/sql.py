@@ -7,7 +7,7 @@ _CHANGE = re.compile(
     r"\s*(INSERT\s+(?:OR\s+\w+\s+)?INTO|UPDATE|DELETE\s+FROM|REPLACE\s+INTO)\s+\"?(\w+)",
     re.IGNORECASE,
 )
-_TEXT = re.compile(r"(?<![Xx])'((?:[^']|'')*)'")
+_TEXT = re.compile(r"[Xx]'[^']*'|'((?:[^']|'')*)'")  # of a blob, nothing is told
 _MOST_TEXTS = 3
 _LONGEST = 40
 
@@ -23,15 +23,16 @@ def _described_one(sql: str) -> str:
     if found is None:
         return ""
     verb = found[1].split()[0].upper()
-    texts = [text for text in _TEXT.findall(sql) if text and len(text) <= _LONGEST]
-    shown = " ".join(f"'{text}'" for text in texts[:_MOST_TEXTS])
-    return f"{verb} {found[2]} {shown}".rstrip()
+    return " ".join([verb, found[2], *_texts_in(sql)[:_MOST_TEXTS]])
 
 
 def _first_read(statements: Sequence[str]) -> str:
     for sql in statements:
         found = re.search(r"\bFROM\s+\"?(\w+)", sql, re.IGNORECASE)
         if found:
-            texts = [f"'{text}'" for text in _TEXT.findall(sql)[:1] if len(text) <= _LONGEST]
-            return " ".join([found[1], *texts])
+            return " ".join([found[1], *_texts_in(sql)[:1]])
     return ""
+
+
+def _texts_in(sql: str) -> list[str]:
+    return [f"'{text}'" for text in _TEXT.findall(sql) if text and len(text) <= _LONGEST]
