@@ -265,6 +265,11 @@ class World:
         if self._temporary is not None:
             self._temporary.cleanup()
 
+    def put_database(self, database: "WorldDatabase") -> None:
+        """Keep the tasks there."""
+        self.close_database()
+        self._database = database
+
     def close_database(self) -> None:
         """Forget the database; the next one is empty."""
         if self._database is not None:

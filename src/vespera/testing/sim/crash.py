@@ -92,6 +92,11 @@ def explore_crashes(
         max_runs=max_runs,
     )
     one_of(isolation, "isolation", ("inline", "fork"))
+    if isolation == "fork" and power_loss:
+        raise InvalidRequest(
+            "a process that is killed loses no commit; cut the power with isolation='inline'",
+            field="power_loss",
+        )
     with in_world(world) as surroundings:
         return search.explore(_runner(isolation, plan, surroundings))
 

@@ -27,6 +27,10 @@ class RestlessLife(ExplorationError):
     """A life that does not come to rest."""
 
 
+class ForkedLifeFailed(ExplorationError):
+    """A life in a process of its own raised something."""
+
+
 class InvariantViolated(ExplorationError):
     """What should hold after every recovery does not."""
 

@@ -64,7 +64,7 @@ class Life:
         Raises:
             Exception: whatever the life raised.
         """
-        with _alone(), _seeded(self._number):
+        with alone(), seeded(self._number):
             self._world.stage = self
             main = self._loop.create_task(self._main(act), context=Context())
             try:
@@ -118,7 +118,7 @@ class Life:
     def bury(self) -> None:
         """Close its frames. What they do in their ``finally`` reaches nobody any more."""
         self.kill()
-        with _alone():
+        with alone():
             for task in asyncio.all_tasks(self._loop):
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
                 coroutine: Any = task.get_coro()
@@ -151,13 +151,7 @@ class Life:
 
     async def _main(self, act: Callable[[], Awaitable[T]]) -> T:
         for place, build in enumerate(self._builds):
-            container = called(build, self._world)
-            if inspect.isawaitable(container):
-                container = await container
-            if not isinstance(container, Container):
-                raise ExplorationError(
-                    f"build() gave {container!r}; it must make a Container, a new one each time."
-                )
+            container = await made(build, self._world)
             if container in self._containers:
                 raise ExplorationError("build() gave the same container twice; make a new one.")
             self._bind(container, place)
@@ -236,6 +230,22 @@ class SimulatedOwners:
         return life.isdigit() and int(life) < self._life
 
 
+async def made(build: Build, world: World) -> Container:
+    """The container that ``build`` makes.
+
+    Raises:
+        ExplorationError: it makes something else.
+    """
+    container = called(build, world)
+    if inspect.isawaitable(container):
+        container = await container
+    if not isinstance(container, Container):
+        raise ExplorationError(
+            f"build() gave {container!r}; it must make a Container, a new one each time."
+        )
+    return container
+
+
 def called(function: Callable[..., T], *args: object) -> T:
     """Call with as many of the arguments as the function must be given."""
     parameters = inspect.signature(function).parameters.values()
@@ -245,7 +255,7 @@ def called(function: Callable[..., T], *args: object) -> T:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """No other event loop runs in this thread while the block does."""
     outer = asyncio._get_running_loop()  # noqa: SLF001
     asyncio._set_running_loop(None)  # noqa: SLF001
@@ -256,7 +266,7 @@ def _alone() -> Iterator[None]:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Chance is the same each time; afterwards it is as it was."""
     before = random.getstate()
     random.seed(seed)
