@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.task import FINISHED
 from vespera.infrastructure.persistence.connection import Opening
+from vespera.infrastructure.persistence.errors import is_busy
 from vespera.infrastructure.persistence.location import location_of
 from vespera.infrastructure.persistence.schema import prepare_memory
 
@@ -318,6 +319,7 @@ class WorldDatabase:
         self.url = f"sqlite+aiosqlite:///:memory:{name}"
         self._keeper = _opening(self.url, name).connect()
         prepare_memory(self._keeper)
+        self._version = 0
         self._first = self.version
 
     @property
@@ -328,7 +330,12 @@ class WorldDatabase:
     @property
     def version(self) -> int:
         """Changes with every commit that somebody else makes."""
-        return int(self._keeper.execute("PRAGMA data_version").fetchone()[0])
+        try:
+            self._version = int(self._keeper.execute("PRAGMA data_version").fetchone()[0])
+        except Exception as error:
+            if not is_busy(error):  # then somebody writes, and nothing was committed meanwhile
+                raise
+        return self._version
 
     def rows(self, sql: str, *values: object) -> list[SimpleNamespace]:
         """What a query gives now; columns are attributes."""

@@ -103,28 +103,22 @@ class ForkedRuns(Simulation):
         return diary, error
 
     def _listen(self, reading: int, diary: Diary) -> BaseException | None:
-        error: BaseException | None = None
+        errors: list[BaseException] = []
+        hear: dict[str, Callable[[Any], object]] = {
+            "operation": lambda text: diary.operations.append((_CHANCE.sub("*", text), "")),
+            "point": diary.points.append,
+            "line": diary.lines.append,
+            "world": self._world.restore,
+            "promised": partial(setattr, self._world, "promised"),
+            "time": partial(setattr, self._world, "time"),
+            "judged": partial(setattr, diary, "judged"),
+            "error": lambda text: errors.append(ForkedLifeFailed(text)),
+        }
         with os.fdopen(reading, "rb") as pipe:
             while head := pipe.read(_SIZE.size):
                 kind, told = pickle.loads(pipe.read(*_SIZE.unpack(head)))  # noqa: S301  # our own
-                match kind:
-                    case "operation":
-                        diary.operations.append((_CHANCE.sub("*", told), ""))
-                    case "point":
-                        diary.points.append(told)
-                    case "line":
-                        diary.lines.append(told)
-                    case "world":
-                        self._world.restore(told)
-                    case "promised":
-                        self._world.promised = told
-                    case "time":
-                        self._world.time = told
-                    case "judged":
-                        diary.judged = True
-                    case _:
-                        error = ForkedLifeFailed(told)
-        return error
+                hear[kind](told)
+        return errors[0] if errors else None
 
     def _be_the_child(
         self,
@@ -144,7 +138,7 @@ class ForkedRuns(Simulation):
                 await act(life)
                 killer.close()
                 if check:
-                    pipe.tell("judged", None)
+                    pipe.tell("judged", True)
                     await self._judge(life)  # type: ignore[arg-type]  # it has apps
                 await life.clean_up()
 

@@ -61,9 +61,9 @@ class SimulatedLane(Lane):
 
     def adopt(self, connection: Any) -> None:
         """Let a session's connection work on the loop, too."""
-        connection._tx = _SessionWork(self, self._database, self._who)  # noqa: SLF001
-        connection._thread = _NoThread()  # noqa: SLF001
-        self._sessions.append(connection._tx)  # noqa: SLF001
+        work = _SessionWork(self, self._database, self._who, connection)
+        connection._tx, connection._thread = work, _NoThread()  # noqa: SLF001
+        self._sessions.append(work)
 
     def abandon(self) -> None:
         """Close everything, as the system does when the process has died."""
@@ -102,11 +102,13 @@ class SimulatedLane(Lane):
 class _SessionWork:
     """Takes the place of the queue to the thread of an aiosqlite connection."""
 
-    def __init__(self, lane: SimulatedLane, database: WorldDatabase, who: str) -> None:
+    def __init__(self, lane: SimulatedLane, database: WorldDatabase, who: str, proxy: Any) -> None:
         self._lane = lane
+        self._proxy = proxy
         self._database = database
         self._who = who
         self._connection: Any = None
+        self._statements: list[str] = []
 
     def put_nowait(self, job: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
         future, call = job
@@ -127,6 +129,9 @@ class _SessionWork:
             self._take_note_of(value)
             if self._database.version != version:
                 operation.changes.add(COMMIT)
+                operation.detail = described(self._statements)
+                operation.full = "; ".join(self._statements)
+                self._statements.clear()
             return settling(future, value, error)
 
         operation = Operation(
@@ -139,11 +144,13 @@ class _SessionWork:
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.close()
+        self._proxy._connection = None  # noqa: SLF001  # it has nothing to complain of
 
     def _take_note_of(self, value: Any) -> None:
         if hasattr(value, "begin_if_writing"):  # the connection itself, just opened
             self._connection = value
             value._patience = 0.0  # noqa: SLF001  # the loop is patient, in virtual time
+            value.set_trace_callback(self._statements.append)
 
 
 class _NoThread:

@@ -1,10 +1,13 @@
 """One life of a process: made, let run, killed or ended, and buried."""
 
 import asyncio
+import gc
 import inspect
+import logging
 import random
+import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,12 +22,13 @@ from vespera.testing.sim.errors import ExplorationError
 from vespera.testing.sim.lanes import SimulatedLane
 from vespera.testing.sim.loop import Director, SimulatedLoop, settling
 from vespera.testing.sim.operations import EFFECT, Operation
-from vespera.testing.sim.threads import SimulatedThreads
+from vespera.testing.sim.threads import SimulatedThreads, watched
 from vespera.testing.world import Effect, World
 
 T = TypeVar("T")
 Build = Callable[..., Any]
 Act = Callable[..., Any]
+_MOST_WISHES = 10  # how often the dead may begin something anew
 BEGINNING = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -56,6 +60,7 @@ class Life:
         self._containers: list[Container] = []
         self._loop = SimulatedLoop(director, start=world.time)
         self._loop.set_exception_handler(lambda _loop, _context: None)
+        self._loop.carry = partial(watched, world.workspace, director.tears)
         self.apps: list[App] = []
 
     def run(self, act: Callable[[], Awaitable[T]]) -> T | None:
@@ -118,13 +123,14 @@ class Life:
     def bury(self) -> None:
         """Close its frames. What they do in their ``finally`` reaches nobody any more."""
         self.kill()
-        with alone():
-            for task in asyncio.all_tasks(self._loop):
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-                coroutine: Any = task.get_coro()
-                with suppress(BaseException):  # it is dead, and may say what it likes
-                    coroutine.close()
-            self._loop.close()
+        with alone(self._loop), _unheard():  # what they still begin there never runs
+            for _ in range(_MOST_WISHES):
+                open_ones = [task for task in asyncio.all_tasks(self._loop) if _is_open(task)]
+                if not open_ones:
+                    break
+                if any([_close(task) for task in open_ones]):
+                    gc.collect()  # what did not want to go is told where nobody hears it
+        self._loop.close()
 
     async def asked(self, call: str) -> None:
         """See ``Stage.asked``."""
@@ -171,7 +177,7 @@ class Life:
             "new_id": SimulatedIds(clock, self._number * 16 + place),
             "chance": random.Random(self._number).random,  # noqa: S311  # to be the same each time
             "lane": partial(SimulatedLane, database, who),
-            "threads": SimulatedThreads(self._world.workspace, who, self._director.tears),
+            "threads": SimulatedThreads(who),
             "owners": SimulatedOwners(self._number, place),
         }
         bind_parts(container, parts)
@@ -255,10 +261,38 @@ def called(function: Callable[..., T], *args: object) -> T:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """No other event loop runs in this thread while the block does."""
+def _unheard() -> Iterator[None]:
+    """Nothing is logged or warned of while the block runs."""
+    level, hook = logging.root.manager.disable, sys.unraisablehook
+    logging.disable()
+    sys.unraisablehook = lambda _what: None
+    try:
+        yield
+    finally:
+        logging.disable(level)
+        sys.unraisablehook = hook
+
+
+def _is_open(task: "asyncio.Task[Any]") -> bool:
+    return getattr(task.get_coro(), "cr_frame", None) is not None
+
+
+def _close(task: "asyncio.Task[Any]") -> bool:
+    """Close the task's frames; whether that did not go smoothly."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+    coroutine: Any = task.get_coro()
+    try:
+        coroutine.close()
+    except BaseException:  # noqa: BLE001  # it is dead, and may say what it likes
+        return True
+    return False
+
+
+@contextmanager
+def alone(loop: asyncio.AbstractEventLoop | None = None) -> Iterator[None]:
+    """No other event loop runs in this thread while the block does; ``loop`` seems to."""
     outer = asyncio._get_running_loop()  # noqa: SLF001
-    asyncio._set_running_loop(None)  # noqa: SLF001
+    asyncio._set_running_loop(loop)  # noqa: SLF001
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from vespera.testing.sim.operations import THREAD, Deliver, Operation
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
+Carry = Callable[[Operation, Callable[[], Any]], tuple[Any, BaseException | None]]
 
 _AGAIN = 0.01  # virtual seconds until a lock is asked for again
 _MOST_TURNS = 1_000  # with callbacks ready all the time, after which the outside comes first
@@ -71,6 +72,7 @@ class SimulatedLoop(VirtualLoop):
         self.events = 0
         self.operations = 0
         self.dead = False
+        self.carry: Carry = _carry
         self.current: Operation | None = None
 
     def submit(self, operation: Operation) -> None:
@@ -107,7 +109,7 @@ class SimulatedLoop(VirtualLoop):
         future: asyncio.Future[T] = self.create_future()
 
         def act() -> Deliver:
-            return settling(future, *outcome_of(partial(func, *args)))
+            return settling(future, *self.carry(operation, partial(func, *args)))
 
         operation = Operation(THREAD, name_of(func, args), future, act)
         future.add_done_callback(lambda done: done.cancelled() and self.withdraw(operation))
@@ -203,6 +205,10 @@ def outcome_of(function: Callable[[], T]) -> tuple[T | None, BaseException | Non
         return function(), None
     except Exception as error:  # noqa: BLE001  # raised where the call was asked for
         return None, error
+
+
+def _carry(_operation: Operation, function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    return outcome_of(function)
 
 
 def settling(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> Deliver:

@@ -16,21 +16,17 @@ from vespera.testing.sim.operations import THREAD, Deliver, Operation
 
 Result = TypeVar("Result")
 Args = TypeVarTuple("Args")
+Call = Callable[[], Any]
 FILE = "file"
 _READS = frozenset({"locate", "observe", "read"})
 
 
 class SimulatedThreads(Threads):
-    """Calls each function on the loop, as an operation, and sees which files it changes.
+    """Calls each function on the loop, as an operation."""
 
-    ``torn`` tells, for the running operation, whether the process dies in the middle of it.
-    """
-
-    def __init__(self, workspace: Path, who: str, torn: Callable[[Operation], bool]) -> None:
+    def __init__(self, who: str) -> None:
         super().__init__(0)
-        self._workspace = workspace
         self._who = who
-        self._torn = torn
 
     async def run(self, function: Callable[[*Args], Result], *args: *Args) -> Result:
         """See ``Threads.run``."""
@@ -47,7 +43,7 @@ class SimulatedThreads(Threads):
         name = name_of(call)
 
         def act() -> Deliver:
-            return self._carry_out(operation, call, future)
+            return settling(future, *loop.carry(operation, call))
 
         operation = Operation(
             THREAD, name, future, act, shared=name.split(" ")[0] not in _READS, who=self._who
@@ -65,18 +61,23 @@ class SimulatedThreads(Threads):
         finally:
             self.in_flight -= 1
 
-    def _carry_out(
-        self, operation: Operation, call: "partial[Result]", future: "asyncio.Future[Any]"
-    ) -> Deliver:
-        changes = FileChanges(cut=self._torn(operation))
-        before = snapshot(self._workspace) if self._torn(operation) else {}
-        result: Result | None = None
-        error: BaseException | None = None
-        with changes.watched(), suppress(CutOff):
-            result, error = outcome_of(call)
-        if self._torn(operation):
-            tear(self._workspace, before)
-        operation.tears = changes.writes
-        if changes.any:
-            operation.changes.add(FILE)
-        return settling(future, result, error)
+
+def watched(
+    workspace: Path, tears: Callable[[Operation], bool], operation: Operation, call: Call
+) -> tuple[Any, BaseException | None]:
+    """The outcome of a call in a thread; the operation is told which files it changes.
+
+    If the process is to die in the middle of it, what it writes is cut off half-way.
+    """
+    is_torn = tears(operation)
+    changes = FileChanges(cut=is_torn)
+    before = snapshot(workspace) if is_torn else {}
+    outcome: tuple[Any, BaseException | None] = (None, None)
+    with changes.watched(), suppress(CutOff):
+        outcome = outcome_of(call)
+    if is_torn:
+        tear(workspace, before)
+    operation.tears = changes.writes
+    if changes.any:
+        operation.changes.add(FILE)
+    return outcome

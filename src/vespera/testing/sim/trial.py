@@ -10,6 +10,7 @@ from vespera.testing.sim.runs import Run, Runner
 _UUID = re.compile(
     r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE
 )
+_BLOB = re.compile(r"[Xx]'([0-9A-Fa-f]*)'")
 _CLOCK = re.compile(r"\d{9,}|\d{4}-\d\d-\d\d|\d+\.\d{3,}")
 
 
@@ -55,12 +56,18 @@ def _refuse_failure(run: Run) -> None:
 def _refuse_difference(first: _Operations, second: _Operations) -> None:
     for number, (one, other) in enumerate(zip_longest(first, second, fillvalue=_NONE), start=1):
         if one != other:
+            one, other = ((label, _readable(full)) for label, full in (one, other))  # noqa: PLW2901
             was, now = (_excerpt(pair, one, other) for pair in (one, other))
             raise NonDeterministicScenario(
                 f"The scenario does not do the same twice. Operation {number} was\n  {was}\n"
                 f"and, in a new world, it is\n  {now}\n"
                 f"{_likely_cause(''.join(one), ''.join(other))}"
             )
+
+
+def _readable(sql: str) -> str:
+    """With the stored values as text."""
+    return _BLOB.sub(lambda blob: repr(bytes.fromhex(blob[1]).decode(errors="replace")), sql)
 
 
 def _excerpt(shown: tuple[str, str], one: tuple[str, str], other: tuple[str, str]) -> str:
