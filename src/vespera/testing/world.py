@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
+from weakref import finalize
 
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.task import FINISHED
@@ -186,10 +187,10 @@ class World:
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
         """Keep the workspace below ``directory``; by default below a temporary one."""
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._remove: Callable[[], object] = lambda: None
         if directory is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="vespera-world-")
-            directory = self._temporary.name
+            directory = tempfile.mkdtemp(prefix="vespera-world-")
+            self._remove = finalize(self, shutil.rmtree, directory, ignore_errors=True)
         self._directory = Path(directory)
         self.workspace = self._directory / "workspace"
         self.workspace.mkdir(parents=True, exist_ok=True)
@@ -263,8 +264,7 @@ class World:
     def close(self) -> None:
         """Give everything back. Closing twice is fine."""
         self.close_database()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        self._remove()
 
     def put_database(self, database: "WorldDatabase") -> None:
         """Keep the tasks there."""
@@ -318,6 +318,7 @@ class WorldDatabase:
         name = f"world-{os.getpid()}-{next(_NUMBERS)}"
         self.url = f"sqlite+aiosqlite:///:memory:{name}"
         self._keeper = _opening(self.url, name).connect()
+        self._close = finalize(self, self._keeper.close)
         prepare_memory(self._keeper)
         self._version = 0
         self._first = self.version
@@ -373,7 +374,7 @@ class WorldDatabase:
 
     def close(self) -> None:
         """Forget it, once nobody else has it open."""
-        self._keeper.close()
+        self._close()
 
 
 def _opening(url: str, name: str) -> Opening:

@@ -18,6 +18,7 @@ class _Asked:
 
 
 _asked = _Asked()
+_before: list[tuple[str, int]] = []
 
 
 def pytest_addoption(parser: Any) -> None:
@@ -39,9 +40,16 @@ def pytest_addoption(parser: Any) -> None:
 
 
 def pytest_configure(config: Any) -> None:
-    """Remember what was asked for."""
+    """Remember what was asked for, until this run of pytest is over."""
+    _before.append((_asked.code, _asked.depth))
     _asked.code = config.getoption("--vespera-replay", default="") or ""
     _asked.depth = config.getoption("--vespera-depth", default=1) or 1
+
+
+def pytest_unconfigure() -> None:
+    """What a run of pytest around this one was asked for holds again."""
+    if _before:
+        _asked.code, _asked.depth = _before.pop()
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:

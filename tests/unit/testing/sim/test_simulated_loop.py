@@ -236,7 +236,7 @@ def test_a_life_that_does_not_come_to_rest_is_ended(run):
         while True:
             await _call_later(loop, 1)
 
-    with pytest.raises(RestlessLife, match="After 101 events, at 5[01] virtual seconds"):
+    with pytest.raises(RestlessLife, match=r"After 101 events, at 5[01] virtual seconds"):
         run(tick, most_events=100)
 
 
