@@ -5,7 +5,6 @@ import pytest
 from vespera.testing import explore_schedules
 from vespera.testing.sim.errors import ScenarioFailed, UnknownReplay, VacuousExploration
 
-
 pytest_plugins = ("pytester",)
 
 
@@ -158,7 +157,9 @@ def test_schedules(shop, world):
 @pytest.fixture
 def replay(pytester):
     pytester.makepyfile(test_shop=REPLAYED)
-    pytester.makeini("[pytest]\nmarkers = crash: kills\nasyncio_default_fixture_loop_scope = function")
+    pytester.makeini(
+        "[pytest]\nmarkers = crash: kills\nasyncio_default_fixture_loop_scope = function"
+    )
 
     def run(*options):
         return pytester.runpytest(

@@ -86,9 +86,11 @@ class SimulatedLane(Lane):
                 connection.set_trace_callback(None)
             if error and is_busy(error) and not given_up() and loop.time() < until:
                 return None
-            operation.detail, operation.full = described(statements), "; ".join(statements)
-            if operation.shared and self._database.version != version:
-                operation.changes.add(COMMIT)
+            operation.full = "; ".join(statements)
+            if operation.shared:
+                operation.detail = described(statements)
+                if self._database.version != version:
+                    operation.changes.add(COMMIT)
             return lambda: self._deliver(done, value, error)
 
         operation = Operation(kind, "", self, act, shared=kind != READ, who=self._who)

@@ -128,7 +128,8 @@ class Life:
                 open_ones = [task for task in asyncio.all_tasks(self._loop) if _is_open(task)]
                 if not open_ones:
                     break
-                if any([_close(task) for task in open_ones]):
+                refusals = sum(map(_close, open_ones))
+                if refusals:
                     gc.collect()  # what did not want to go is told where nobody hears it
         self._loop.close()
 

@@ -57,7 +57,7 @@ class Witness(LifeDirector):
         self._asked: dict[str, deque[int]] = defaultdict(deque)
         self._before: Mark = ()
         self._files = 0
-        self._told = world.database.version
+        self._told = self._version_now = world.database.version
         self._version = self._told
         self.copies: deque[bytes] = deque(maxlen=copies + 1)
         if copies:
@@ -78,6 +78,7 @@ class Witness(LifeDirector):
     def dies_after(self, operation: Operation) -> bool:
         """See ``Director.dies_after``."""
         self._files += FILE in operation.changes
+        self._version_now = self._world.database.version  # it changes in operations only
         self._keep_a_copy()
         if not self._is_over:
             self._write_down(operation)
@@ -88,9 +89,8 @@ class Witness(LifeDirector):
         if self._is_over:
             return False
         self.diary.events = event
-        version = self._world.database.version
-        if version != self._told:
-            self._told = version
+        if self._version_now != self._told:
+            self._told = self._version_now
             self._world.promised = self._world.promised.and_now(self._world.database.promises())
         if self._every_event:
             mark = self._mark()
@@ -117,12 +117,11 @@ class Witness(LifeDirector):
 
     def _mark(self) -> Mark:
         world = self._world
-        return (world.database.version, self._told, world.calls, self._files, world_time(world))
+        return (self._version_now, self._told, world.calls, self._files, world_time(world))
 
     def _keep_a_copy(self) -> None:
-        version = self._world.database.version
-        if self.copies and version != self._version:
-            self._version = version
+        if self.copies and self._version_now != self._version:
+            self._version = self._version_now
             self.copies.append(self._world.database.copy())
 
     def _write_down(self, operation: Operation) -> None:
