@@ -73,9 +73,8 @@ def main():
             build, one_task, completed, world=world, at="commit", isolation="fork"
         )
         each = (time.perf_counter() - wall) / report.runs * 1e3
-        print(
-            f"{'real kills':<24} {report.points:>4} points {report.runs:>4} runs  {each:6.1f} ms each"
-        )
+        counts = f"{report.points:>4} points {report.runs:>4} runs"
+        print(f"{'real kills':<24} {counts}  {each:6.1f} ms each")
         report, wall, processor = milliseconds_each(
             lambda: explore_schedules(build, one_task, completed, world=world, slow=())
         )

@@ -2,27 +2,20 @@
 
 import functools
 import inspect
-import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 from weakref import finalize
 
 from vespera.domain.errors import InvalidRequest
-from vespera.domain.task import FINISHED
-from vespera.infrastructure.persistence.connection import Opening
-from vespera.infrastructure.persistence.errors import is_busy
-from vespera.infrastructure.persistence.location import location_of
-from vespera.infrastructure.persistence.schema import prepare_memory
+from vespera.testing.world_database import Promises, WorldDatabase
 
 S = TypeVar("S", bound="WorldService")
-_NUMBERS = itertools.count(1)
 _ANY: Any = object()
 
 
@@ -85,27 +78,6 @@ class EffectLog(Sequence[Effect]):
     def keys(self) -> list[object]:
         """The keys of what was done, in order."""
         return [effect.key for effect in self._done]
-
-
-@dataclass(frozen=True, slots=True)
-class Promises:
-    """What the process was told to be durable when it died, or came to its end.
-
-    Attributes:
-        tasks: the tasks by id, each with its status and what came of it.
-        steps: the recorded value of each step that succeeded, by task, name and occurrence.
-    """
-
-    tasks: Mapping[str, tuple[str, bytes | None]] = field(default_factory=dict)
-    steps: Mapping[tuple[str, str, int], bytes] = field(default_factory=dict)
-
-    def and_now(self, newer: "Promises") -> "Promises":
-        """What is promised once ``newer`` is durable; no older promise is taken back."""
-        ends = {task: end for task, end in self.tasks.items() if end[0] in FINISHED}
-        return Promises(
-            {**self.tasks, **newer.tasks, **ends},
-            {**newer.steps, **self.steps},
-        )
 
 
 class Stage(Protocol):
@@ -212,7 +184,7 @@ class World:
         return len(self._effects)
 
     @property
-    def database(self) -> "WorldDatabase":
+    def database(self) -> WorldDatabase:
         """The database in memory, which lasts as long as this world."""
         if self._database is None:
             self._database = WorldDatabase()
@@ -266,7 +238,7 @@ class World:
         self.close_database()
         self._remove()
 
-    def put_database(self, database: "WorldDatabase") -> None:
+    def put_database(self, database: WorldDatabase) -> None:
         """Keep the tasks there."""
         self.close_database()
         self._database = database
@@ -309,76 +281,6 @@ class World:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
-
-
-class WorldDatabase:
-    """A database in memory that outlives those who use it, by ``url``."""
-
-    def __init__(self) -> None:
-        name = f"world-{os.getpid()}-{next(_NUMBERS)}"
-        self.url = f"sqlite+aiosqlite:///:memory:{name}"
-        self._keeper = _opening(self.url, name).connect()
-        self._close = finalize(self, self._keeper.close)
-        prepare_memory(self._keeper)
-        self._version = 0
-        self._first = self.version
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing was ever committed to it."""
-        return self.version == self._first
-
-    @property
-    def version(self) -> int:
-        """Changes with every commit that somebody else makes."""
-        try:
-            self._version = int(self._keeper.execute("PRAGMA data_version").fetchone()[0])
-        except Exception as error:
-            if not is_busy(error):  # then somebody writes, and nothing was committed meanwhile
-                raise
-        return self._version
-
-    def rows(self, sql: str, *values: object) -> list[SimpleNamespace]:
-        """What a query gives now; columns are attributes."""
-        cursor = self._keeper.execute(sql, values)
-        names = [column[0] for column in cursor.description or ()]
-        return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
-
-    def tuples(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """As ``rows``, as SQLite gives them."""
-        return self._keeper.execute(sql, values).fetchall()
-
-    def promises(self) -> Promises:
-        """What is durable now."""
-        tasks = self._keeper.execute("SELECT id, status, outcome FROM tasks")
-        steps = self._keeper.execute(
-            "SELECT task_id, name, occurrence, value FROM steps WHERE error IS NULL"
-        )
-        return Promises(
-            {task: (status, outcome) for task, status, outcome in tasks},
-            {(task, name, occurrence): value for task, name, occurrence, value in steps},
-        )
-
-    def copy(self) -> bytes:
-        """All of it."""
-        return self._keeper.serialize()
-
-    def put_back(self, copy: bytes) -> None:
-        """Be as when the copy was made. Nobody else may have it open."""
-        scratch = _opening("sqlite+aiosqlite:///:memory:", f"scratch-{os.getpid()}").connect()
-        try:
-            scratch.deserialize(copy)
-            scratch.backup(self._keeper)
-        finally:
-            scratch.close()
-
-    def close(self) -> None:
-        """Forget it, once nobody else has it open."""
-        self._close()
-
-
-def _opening(url: str, name: str) -> Opening:
-    return Opening(location_of(url), name, "full", 0.0)
 
 
 def _observed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -60,7 +60,7 @@ def test_the_search_says_whether_it_was_complete(shop, world, place, ordered):
 
 def test_a_slow_worker_s_effect_is_found_and_told(shop, world, place, ordered):
     report = explore_schedules(
-        shop, place(ordered("ship")), [sent_once], world=world, order="fifo", slow=(60.0,)
+        shop, place(ordered("wait")), [sent_once], world=world, order="fifo", slow=(60.0,)
     )
 
     failure = report.failures[0]

@@ -21,7 +21,8 @@ from vespera.infrastructure.persistence.file_operation_repository import SqlFile
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 from vespera.infrastructure.persistence.task_repository import task_from_row
 from vespera.infrastructure.threads import Threads
-from vespera.testing.world import World, WorldDatabase
+from vespera.testing.world import World
+from vespera.testing.world_database import WorldDatabase
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")

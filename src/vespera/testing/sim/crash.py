@@ -201,6 +201,9 @@ class _Search:
             raise VacuousExploration(
                 "Recovery never ran: no life after a death asked the database for anything."
             )
+        if runner.unmet:
+            report.complete = False
+            report.notes.append(f"{runner.unmet} points were not met again: threads came otherwise")
         if self._lost and not runner.loses and not self._lying:
             report.notes.append(
                 "power loss: every commit was flushed before anybody heard of it"

@@ -36,10 +36,6 @@ class ForkedRuns(Simulation):
     the kill; so is the state of the world's services, which must be picklable.
     """
 
-    def __init__(self, plan: Plan, world: World) -> None:
-        super().__init__(plan, world)
-        self.unmet = 0
-
     def run(self, deaths: Sequence[Point]) -> Run:
         """See ``Runner.run``."""
         self._begin()

@@ -93,13 +93,13 @@ def _nothing_is_lost(world: World, tasks: dict[Any, Task]) -> str:
                 f" {task.outcome!r} now"
             )
     steps = world.database.promises().steps
-    for (task, name, occurrence), value in world.promised.steps.items():
-        found = steps.get((task, name, occurrence))
+    for (owner, name, occurrence), value in world.promised.steps.items():
+        found = steps.get((owner, name, occurrence))
         if found is None:
-            return f"step {name!r} ({occurrence}) of task {task!r} was recorded, and is gone"
+            return f"step {name!r} ({occurrence}) of task {owner!r} was recorded, and is gone"
         if found != value:
             return (
-                f"step {name!r} ({occurrence}) of task {task!r} was recorded twice: first"
+                f"step {name!r} ({occurrence}) of task {owner!r} was recorded twice: first"
                 f" {value!r}, then {found!r}"
             )
     return ""

@@ -89,6 +89,7 @@ class Killer:
         moments = (BEFORE, TORN, AFTER) if torn else (BEFORE, AFTER)
         for moment in moments:
             self._tell_point(Point(kind, number, moment, begun, (kind, number, moment), text))
+        self.tell("operation", f"{kind} {text}")
         self.tell("line", f"{kind:<6}  {number}: {text}")
         self.tell("time", self.time)
         self._kill_if(kind, AFTER, begun)
@@ -152,22 +153,26 @@ class Killer:
 class KillingLane(Lane):
     """A lane at whose commits the process may die."""
 
-    def __init__(self, killer: Killer, *, name: str, inline: bool, patience: float) -> None:
-        super().__init__(name=name, inline=inline, patience=patience)
+    def __init__(
+        self, killer: Killer, *, name: str, inline: bool, patience: float, wary: bool = False
+    ) -> None:
+        super().__init__(name=name, inline=inline, patience=patience, wary=wary)
         self._killer = killer
         self._is_writer = name.endswith("writer")
 
-    def submit(self, work: Work[T], done: Done, given_up: GivenUp = never) -> None:
+    def submit(
+        self, work: Work[T], done: Done, given_up: GivenUp = never, *, aside: bool = False
+    ) -> None:
         """See ``Lane.submit``."""
         if not self._is_writer:
-            super().submit(work, done, given_up)
+            super().submit(work, done, given_up, aside=aside)
             return
 
         def answered(result: Any, error: BaseException | None) -> None:
             self._killer.told()
             done(result, error)
 
-        super().submit(partial(self._carry_out, work), answered, given_up)
+        super().submit(partial(self._carry_out, work), answered, given_up, aside=aside)
 
     def _carry_out(self, work: Work[T], connection: Any) -> T:
         begun = self._killer.begin(COMMIT)
@@ -179,7 +184,6 @@ class KillingLane(Lane):
         finally:
             connection.set_trace_callback(None)
         text = described(statements)
-        self._killer.tell("operation", f"{COMMIT} {text}")
         if connection.total_changes != before:
             self._killer.done(COMMIT, begun, text)
         return result
@@ -219,7 +223,6 @@ class KillingThreads(Threads):
         if is_torn:
             tear(workspace, before)
             self._killer.kill()
-        self._killer.tell("operation", f"thread {name_of(named)}")
         if changes.any:
             self._killer.done(FILE, begun, name_of(named), torn=changes.writes)
         return result

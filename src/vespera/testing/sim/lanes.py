@@ -12,7 +12,7 @@ from vespera.infrastructure.persistence.lane import Done, GivenUp, Lane, Work
 from vespera.testing.sim.loop import SimulatedLoop, name_of, outcome_of, settling
 from vespera.testing.sim.operations import COMMIT, READ, SESSION, Deliver, Operation
 from vespera.testing.sim.sql import described
-from vespera.testing.world import WorldDatabase
+from vespera.testing.world_database import WorldDatabase
 
 T = TypeVar("T")
 _SHARED_CALLS = frozenset({"execute", "executemany", "executescript", "commit", "rollback"})
@@ -29,6 +29,7 @@ class SimulatedLane(Lane):
         name: str,
         inline: bool,
         patience: float,
+        wary: bool = False,
     ) -> None:
         super().__init__(name=name, inline=True, patience=patience)
         self._database = database
@@ -49,7 +50,9 @@ class SimulatedLane(Lane):
         self._ask(READ, work, done, result.cancelled)
         return await result
 
-    def submit(self, work: Work[T], done: Done, given_up: GivenUp = never) -> None:
+    def submit(
+        self, work: Work[T], done: Done, given_up: GivenUp = never, *, aside: bool = False
+    ) -> None:
         """See ``Lane.submit``."""
         self._ask(COMMIT, work, done, given_up)
 

@@ -63,6 +63,7 @@ class Runner(Protocol):
         runs: how many runs there were.
         recovered: a life after a death did something outside.
         loses: commits could be lost in a power cut.
+        unmet: how many points were not met again.
     """
 
     copies: int
@@ -71,6 +72,7 @@ class Runner(Protocol):
     runs: int
     recovered: bool
     loses: bool
+    unmet: int
 
     def run(self, deaths: Sequence[Point]) -> Run:
         """A run in a new world, with one life for each death and one that comes to its end."""
@@ -93,6 +95,7 @@ class Simulation:
         self.runs = 0
         self.recovered = False
         self.loses = False
+        self.unmet = 0
 
     def run(self, deaths: Sequence[Point]) -> Run:
         """See ``Runner.run``."""

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from vespera.infrastructure.persistence.connection import Opening
 from vespera.infrastructure.persistence.location import Location
-from vespera.testing.world import Promises, WorldDatabase
+from vespera.testing.world_database import Promises, WorldDatabase
 
 T = TypeVar("T")
 

@@ -206,14 +206,14 @@ def test_a_value_recorded_in_a_second_transaction_is_found_by_dying_at_commits(c
 
 
 def test_a_step_recorded_after_its_fence_was_asked_is_found_by_slowness(schedules):
-    flawed, sound = schedules(TwoTransactions, "ship", "engine", order="fifo", slow=(60.0,))
+    flawed, sound = schedules(TwoTransactions, "wait", "engine", order="fifo", slow=(60.0,))
 
     assert any("was recorded twice" in error for error in errors_of(flawed))
     assert sound.failures == []
 
 
 def test_a_claim_in_two_turns_is_found_by_another_order(schedules):
-    flawed, sound = schedules(RacyClaim, "ship", sent_once, slow=())
+    flawed, sound = schedules(RacyClaim, "wait", sent_once, bound=1, slow=())
 
     assert flawed.failures
     assert sound.failures == []
@@ -221,7 +221,7 @@ def test_a_claim_in_two_turns_is_found_by_another_order(schedules):
 
 
 def test_a_lease_without_a_fence_is_found_by_slowness(schedules):
-    flawed, sound = schedules(Unfenced, "ship", "engine", order="fifo", slow=(60.0,))
+    flawed, sound = schedules(Unfenced, "wait", "engine", order="fifo", slow=(60.0,))
 
     assert flawed.failures
     assert sound.failures == []
