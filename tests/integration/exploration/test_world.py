@@ -4,7 +4,7 @@ import pytest
 
 from vespera import Container
 from vespera.domain.errors import InvalidRequest
-from vespera.testing import World, crash_test
+from vespera.testing import World, crash_test, explore_crashes
 
 
 class Bank(World.Service):
@@ -109,3 +109,60 @@ def test_a_crash_test_says_what_to_explore():
 
 async def _async():
     pass
+
+
+# ---- what holds for every workflow
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("DELETE FROM steps; DELETE FROM tasks", "task 'order-7' was stored, and is gone"),
+        ("UPDATE tasks SET outcome = X'22'", "task 'order-7' was completed with"),
+        ("DELETE FROM steps", "step 'charge' (1) of task 'order-7' was recorded, and is gone"),
+        ("UPDATE steps SET value = X'31'", "was recorded twice: first"),
+        (
+            "UPDATE tasks SET status = 'running', owner = 'x', lease_until = 1",
+            "task 'order-7' was completed with",
+        ),
+        ("UPDATE tasks SET owner = 'somebody'", "task 'order-7' is held, but not running"),
+        ("UPDATE tasks SET blockers = 1", "waits for 1 others by its count, but for 0 in fact"),
+        ("UPDATE tasks SET report_id = NULL", "its file operations were never judged"),
+    ],
+)
+def test_every_promise_that_is_broken_is_told(shop, world, place, ordered, damage, told):
+    """Somebody else changes the database behind the engine's back, when all is done."""
+    kind = "write" if "judged" in told else "pay"
+
+    def spoil(app, world):
+        world.database._keeper.executescript(damage)
+
+    report = explore_crashes(
+        shop, place(ordered(kind)), [spoil, "engine", "database"], world=world, at="commit"
+    )
+
+    (failure,) = report.failures
+    assert failure.title == "without any crash"
+    assert told in str(failure)
+
+
+def test_a_task_that_is_left_alone_is_told(shop, world, ordered):
+    async def leave(app):
+        await app.orchestrator.create_task(ordered("pay"))
+
+    report = explore_crashes(shop, leave, "engine", world=world, at="commit")
+
+    (failure,) = report.failures
+    assert "nobody works on 'order-7' (pending)" in str(failure)
+
+
+def test_a_task_that_began_too_early_is_told(shop, world, place, ordered):
+    def spoil(app, world):
+        world.database._keeper.execute("UPDATE tasks SET status = 'failed' WHERE id = 'a'")
+        world.promised = type(world.promised)()
+
+    scenario = place(ordered("pay", "a"), ordered("pay", "b", depends_on=["a"]))
+    report = explore_crashes(shop, scenario, [spoil, "engine"], world=world, at="commit")
+
+    (failure,) = report.failures
+    assert "'b' was begun, although 'a', which it depends on, is failed" in str(failure)

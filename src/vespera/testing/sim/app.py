@@ -84,6 +84,10 @@ class Rows:
         """All rows of a query."""
         return self._database.rows(sql, *values)
 
+    def tuples(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """All rows of a query, as tuples."""
+        return self._database.tuples(sql, *values)
+
     def one(self, sql: str, *values: object) -> SimpleNamespace:
         """The only row of a query.
 

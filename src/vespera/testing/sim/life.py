@@ -232,6 +232,10 @@ class SimulatedOwners:
         """See ``Owners.dead``."""
         return {owner for owner in owners if owner in self._left or self._is_past(owner)}
 
+    def strangers(self, owners: Collection[OwnerId]) -> Collection[OwnerId]:
+        """See ``Owners.strangers``."""
+        return {owner for owner in owners if not owner.startswith("life-")}
+
     def _is_past(self, owner: OwnerId) -> bool:
         life = owner.split("-")[1] if owner.startswith("life-") else ""
         return life.isdigit() and int(life) < self._life
