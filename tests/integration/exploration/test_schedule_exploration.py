@@ -139,6 +139,9 @@ async def order(app):
 def once(app, world):
     assert world.log(Post).count("send") == 1
 
+def at_once(app):
+    assert app.get("clock").now().minute == 0
+
 def test_crashes(shop, world):
     report = explore_crashes(shop, order, once, world=world, at="effect")
     print("RUNS", report.runs)
@@ -149,7 +152,7 @@ def test_decorated(shop, world):
     return order, "engine"
 
 def test_schedules(shop, world):
-    report = explore_schedules(shop, order, once, world=world, order="fifo", slow=(60.0,))
+    report = explore_schedules(shop, order, at_once, world=world, order="fifo", slow=(60.0,))
     report.raise_for_failures()
 """
 
