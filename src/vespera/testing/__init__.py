@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     )
     from vespera.testing.mocks import mock_client as mock_client
     from vespera.testing.results import sequence as sequence
-    from vespera.testing.step_environment import StepEnvironment as StepEnvironment
-    from vespera.testing.streams import stream_mock as stream_mock
-    from vespera.testing.waiting import eventually as eventually
     from vespera.testing.sim.crash import explore_crashes as explore_crashes
     from vespera.testing.sim.crash_test import crash_test as crash_test
     from vespera.testing.sim.errors import ExplorationError as ExplorationError
     from vespera.testing.sim.invariants import database_integrity as database_integrity
     from vespera.testing.sim.invariants import engine_integrity as engine_integrity
     from vespera.testing.sim.schedule import explore_schedules as explore_schedules
+    from vespera.testing.step_environment import StepEnvironment as StepEnvironment
+    from vespera.testing.streams import stream_mock as stream_mock
+    from vespera.testing.waiting import eventually as eventually
     from vespera.testing.world import World as World
 else:
     _HOMES = {
