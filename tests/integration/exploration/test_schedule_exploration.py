@@ -165,9 +165,7 @@ def replay(pytester):
     )
 
     def run(*options):
-        return pytester.runpytest(
-            "-p", "vespera.testing.sim.pytest_options", "-p", "no:randomly", *options
-        )
+        return pytester.runpytest("-p", "no:randomly", *options)
 
     return run
 
