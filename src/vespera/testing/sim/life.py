@@ -130,7 +130,7 @@ class Life:
                     break
                 refusals = sum(map(_close, open_ones))
                 if refusals:
-                    gc.collect()  # what did not want to go is told where nobody hears it
+                    gc.collect(1)  # what did not want to go is told where nobody hears it
         self._loop.close()
 
     async def asked(self, call: str) -> None:
