@@ -11,7 +11,7 @@ from vespera.testing.sim.invariants import Invariant, checked_invariants
 from vespera.testing.sim.life import Act, Build
 from vespera.testing.sim.points import EVENT, Point, checked_kinds, is_crash_code
 from vespera.testing.sim.report import CrashReport, Violation, titled
-from vespera.testing.sim.runs import Plan, Run, Runner, Simulation
+from vespera.testing.sim.runs import Play, Run, Runner, Simulation
 from vespera.testing.sim.trial import tried
 from vespera.testing.world import World
 
@@ -75,7 +75,7 @@ def explore_crashes(
         VacuousExploration: there is no point to die at, or nothing recovered.
         UnknownReplay: the code given by ``--vespera-replay`` leads nowhere.
     """
-    plan = Plan(
+    plan = Play(
         builds=(build,),
         scenarios=(scenario,),
         invariants=checked_invariants(invariants),
@@ -211,7 +211,7 @@ class _Search:
             )
 
 
-def _runner(isolation: str, plan: Plan, world: World) -> Runner:
+def _runner(isolation: str, plan: Play, world: World) -> Runner:
     if isolation == "inline":
         return Simulation(plan, world)
     from vespera.testing.sim.fork import ForkedRuns  # noqa: PLC0415  # not on every system

@@ -20,7 +20,7 @@ from vespera.testing.sim.errors import ForkedLifeFailed
 from vespera.testing.sim.killing import Killer, KillingLane, KillingThreads
 from vespera.testing.sim.life import SimulatedClock, SimulatedIds, alone, made, seeded
 from vespera.testing.sim.points import Point
-from vespera.testing.sim.runs import Plan, Run, Simulation
+from vespera.testing.sim.runs import Play, Run, Simulation
 from vespera.testing.sim.witness import Diary
 from vespera.testing.sim.world_file import WorldFile
 from vespera.testing.world import World
@@ -148,7 +148,7 @@ class ForkedRuns(Simulation):
 class ForkedLife:
     """A life in a child process; see ``Life``."""
 
-    def __init__(self, world: World, plan: Plan, number: int, killer: Killer) -> None:
+    def __init__(self, world: World, plan: Play, number: int, killer: Killer) -> None:
         self.life = number
         self._world = world
         self._plan = plan

@@ -17,7 +17,7 @@ from vespera.testing.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Play:
     """What to run.
 
     Attributes:
@@ -86,7 +86,7 @@ class Runner(Protocol):
 class Simulation:
     """Runs everything in this process, on simulated loops; see ``Runner``."""
 
-    def __init__(self, plan: Plan, world: World) -> None:
+    def __init__(self, plan: Play, world: World) -> None:
         self._plan = plan
         self._world = world
         self.copies = 0

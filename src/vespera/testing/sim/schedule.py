@@ -14,7 +14,7 @@ from vespera.testing.sim.invariants import Invariant, checked_invariants
 from vespera.testing.sim.life import Act, Build
 from vespera.testing.sim.operations import Operation
 from vespera.testing.sim.report import ScheduleReport, Violation
-from vespera.testing.sim.runs import Plan, Run, Simulation
+from vespera.testing.sim.runs import Play, Run, Simulation
 from vespera.testing.sim.trial import tried_once
 from vespera.testing.sim.witness import Witness
 from vespera.testing.world import World
@@ -77,7 +77,7 @@ def explore_schedules(
             " function for all",
             field="scenario",
         )
-    plan = Plan(
+    plan = Play(
         builds=workers,
         scenarios=scenarios,
         invariants=checked_invariants(invariants),
@@ -201,7 +201,7 @@ class _Timetable(Witness):
 class _Workers(Simulation):
     """Runs all workers at once, by a schedule."""
 
-    def __init__(self, plan: Plan, world: World, slow: Sequence[float]) -> None:
+    def __init__(self, plan: Play, world: World, slow: Sequence[float]) -> None:
         super().__init__(plan, world)
         self._slow = slow
         self._schedule = Schedule()
@@ -227,7 +227,7 @@ class _ScheduleSearch:
         self._max_runs = max_runs
         self._report = ScheduleReport()
 
-    def explore(self, plan: Plan, world: World) -> ScheduleReport:
+    def explore(self, plan: Play, world: World) -> ScheduleReport:
         """Try all of them, or the one that is to be replayed."""
         workers = _Workers(plan, world, self._slow)
         usual = tried_once(workers)
