@@ -60,8 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.getoption("--vespera-blocking"):
             names.append("vespera.testing.blocking")
     for name in names:
-        module = import_module(name)
-        config.pluginmanager.register(module, name)
+        if not config.pluginmanager.hasplugin(name):  # the project may have asked for it itself
+            config.pluginmanager.register(import_module(name), name)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -40,8 +40,7 @@ def test_it_finds_the_container_and_fails_tests_whose_faults_were_never_hit(tmp_
         f"[pytest]\nasyncio_mode = {mode}\nasyncio_default_fixture_loop_scope = function\n"
     )
     (tmp_path / "test_mine.py").write_text(TESTS)
-    plugins = ["-p", "vespera.testing.fault_fixtures", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", "-q", *plugins]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
 

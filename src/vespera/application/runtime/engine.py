@@ -15,6 +15,7 @@ from vespera.application.ports.persistence import TaskQueue, TaskRepository
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.sign_off import Signed
+from vespera.application.runtime.supervision import interrupted
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task, TaskFailure
@@ -37,6 +38,7 @@ class _Run:
     task: Task
     handle: "asyncio.Task[Signed]"
     kept: bool
+    begun: bool = False
     callers: int = 0
     stop: Stop | None = None
     reason: str = field(default="")
@@ -173,6 +175,8 @@ class Engine:
         try:
             return await asyncio.shield(run.handle)
         except asyncio.CancelledError:
+            if run.stop and run.handle.cancelled() and not interrupted():  # it broke off, not we
+                return Signed(await self._tasks.get(task_id))
             if not run.kept and run.callers == 1 and not run.handle.done():
                 self._interrupt(run, Stop.RELEASE)
                 await _over(run.handle)
@@ -182,13 +186,14 @@ class Engine:
 
     async def cancel(self, task_id: TaskId, reason: str) -> Signed | None:
         """Call an attempt off that is under way here, and wait until its handler has cleaned up;
-        None if there is none. A handler that finishes all the same has its way.
+        None if there is none, or if it broke off. A handler that finishes all the same has its way.
         """
         run = self._runs.get(task_id)
         if run is None:
             return None
         self._interrupt(run, Stop.CANCEL, reason)
-        return await asyncio.shield(run.handle)
+        await asyncio.wait({run.handle})
+        return None if run.handle.cancelled() else run.handle.result()
 
     async def stop(self) -> None:
         """Interrupt all attempts, let their handlers clean up, and release the tasks: they are
@@ -207,7 +212,10 @@ class Engine:
 
     async def _conduct(self, claimed: Task) -> Signed:
         run = self._runs[claimed.id]
+        run.begun = True
         try:
+            if run.stop is not None:  # before it could begin
+                raise asyncio.CancelledError
             signed = await self._attempts.run(claimed, claimed.owner or self.owner)
         except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
             signed = await self._interrupted(run, error)
@@ -254,7 +262,8 @@ class Engine:
     def _interrupt(run: _Run, stop: Stop, reason: str = "") -> None:
         if run.stop is None and not run.handle.done():
             run.stop, run.reason = stop, reason
-            run.handle.cancel()
+            if run.begun:  # an asyncio task that is cancelled before never runs, to no end at all
+                run.handle.cancel()
 
     async def _beat(self) -> None:
         owner = self.owner

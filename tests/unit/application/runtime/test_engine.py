@@ -17,6 +17,7 @@ from vespera import (
 )
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import StepRepository, TaskQueue
+from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.specialists import Specialists
@@ -439,3 +440,80 @@ async def test_the_end_of_the_event_loop_leaves_the_task_pending(
     with pytest.raises(asyncio.CancelledError):
         await running
     assert (await workflow.get_task_status("t")).status == "pending"
+
+
+async def claimed_and_begun(
+    container: Container, workflow: TaskExecutionWorkflow, *, kept: bool
+) -> Engine:
+    """The attempt is made known to the loop, and has had no turn yet."""
+    await workflow.create_task(title="A", specialist_type="stall", task_id="t")
+    engine = container.get(Engine)
+    task = await engine.claim(TaskId("t"))
+    assert task is not None
+    engine.begin(task, kept=kept)
+    return engine
+
+
+async def test_an_attempt_that_is_called_off_before_its_first_turn_is_called_off(
+    container: Container, workflow: TaskExecutionWorkflow, stall: Stall
+) -> None:
+    engine = await claimed_and_begun(container, workflow, kept=True)
+
+    signed = await engine.cancel(TaskId("t"), "not wanted")
+
+    assert signed is not None
+    assert signed.task.status == "cancelled"
+    assert (await workflow.get_task_status("t")).status == "cancelled"
+    assert not engine.running
+    assert not stall.entered.is_set()
+
+
+async def test_an_attempt_whose_only_caller_goes_before_its_first_turn_is_released(
+    container: Container, workflow: TaskExecutionWorkflow, stall: Stall
+) -> None:
+    engine = await claimed_and_begun(container, workflow, kept=False)
+    caller = asyncio.ensure_future(engine.join(TaskId("t")))
+    asyncio.get_running_loop().call_soon(caller.cancel)
+
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+    assert (await workflow.get_task_status("t")).status == "pending"
+    assert not engine.running
+
+
+async def test_an_engine_that_stops_before_an_attempt_had_a_turn_releases_it(
+    container: Container, workflow: TaskExecutionWorkflow, stall: Stall
+) -> None:
+    engine = await claimed_and_begun(container, workflow, kept=True)
+
+    await engine.stop()
+
+    assert (await container.get(TaskRepository).get(TaskId("t"))).status == "pending"
+    assert not engine.running
+
+
+async def test_a_call_off_that_meets_an_attempt_breaking_off_calls_the_task_off(
+    container: Container, workflow: TaskExecutionWorkflow, clock: VirtualClock
+) -> None:
+    """The end could not be stored, and the task is just being let go of."""
+    engine, tasks = container.get(Engine), container.get(TaskRepository)
+    engine._attempts = AsyncMock(spec=AttemptRunner)
+    engine._attempts.run.side_effect = DatabaseFull("full")
+    engine._tasks = AsyncMock(wraps=tasks)
+    letting_go = asyncio.Event()
+
+    async def hang(_task: Task) -> None:
+        letting_go.set()
+        await asyncio.Event().wait()
+
+    engine._tasks.save = hang
+    container.get(Specialists).register("stall", Stall())
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="stall", task_id="t"))
+    await letting_go.wait()
+
+    called_off = await workflow.cancel_task("t")
+
+    assert called_off.status == "cancelled"
+    assert (await running).status in {"running", "cancelled"}
+    assert (await workflow.get_task_status("t")).status == "cancelled"
