@@ -1,16 +1,19 @@
 """Mocks of HTTP sessions and responses, for code that awaits them and code that enters them."""
 
 import json as json_text
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Coroutine, Generator, Iterable, Mapping
+from functools import partial
+from inspect import iscoroutine
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, NonCallableMagicMock
 
 from vespera.testing.http_response import MockResponse
 from vespera.testing.mocks import let_enter
-from vespera.testing.results import NOT_GIVEN, ResultSequence, Script, is_exception
+from vespera.testing.results import NOT_GIVEN, ResultSequence, Script, is_exception, is_function
 
 _VERBS = ("request", "get", "post", "put", "patch", "delete", "head", "options", "stream")
 _OTHERS = ("closed", "is_closed", "close", "aclose", "__aenter__", "__aexit__")
+_TOO_OFTEN = "{} was called more often than its side_effect has results"
 
 
 def mock_response(
@@ -65,16 +68,17 @@ def mock_session(response: object = NOT_GIVEN, /, *, spec: object = None, **verb
     ``session.post.assert_called_once_with(url, json=...)``.
 
     What a verb gives can be changed as with any mock, and holds for both ways:
-    ``session.get.side_effect = RuntimeError("down")``, or
-    ``session.get.return_value.__aenter__.return_value.json.return_value = {"id": 7}``.
+    ``session.get.return_value = mock_response(404)``, ``session.get.side_effect = [OSError(),
+    {"id": 7}]``, or ``session.get.return_value.__aenter__.return_value.json.return_value = {}``.
 
     Args:
         response: for all verbs that are told nothing else; by default, each has a 200 of its own,
             with the JSON ``{}``.
         spec: the session's class, for ``isinstance``; what the class has not is not there.
         verbs: for each of request, get, post, put, patch, delete, head, options and stream: a
-            response; a dict (its JSON), text or bytes (its body); an exception; or a list or
-            ``sequence`` of these, one for each request.
+            response; a dict (its JSON), text or bytes (its body); an exception; a list or
+            ``sequence`` of these, one for each request; or a function, async or not, that makes one
+            of them of the request's arguments.
 
     Raises:
         TypeError: there is no such verb, or what was given is no response.
@@ -92,33 +96,91 @@ def mock_session(response: object = NOT_GIVEN, /, *, spec: object = None, **verb
     return session
 
 
-def _verb(verb: str, given: object) -> MagicMock:
-    """The mock of one verb: called, not awaited; what it gives can be awaited and entered."""
+def _verb(verb: str, given: object) -> "_Verb":
     if given is NOT_GIVEN:
         given = mock_response(json={})
     if type(given) is list:
         given = ResultSequence(tuple(given))
+    if is_function(given):
+        return _Verb(verb, side_effect=given)
     if not isinstance(given, ResultSequence):
-        return MagicMock(return_value=_Request(verb, given))
+        return _Verb(verb, return_value=_Request(verb, given))
     then = given.then if given.then is NOT_GIVEN else _Request(verb, given.then)
     requests = tuple(_Request(verb, result) for result in given.results)
-    return MagicMock(side_effect=Script(ResultSequence(requests, then), verb))
+    return _Verb(verb, side_effect=Script(ResultSequence(requests, then), verb))
+
+
+class _Verb(MagicMock):
+    """The mock of one verb: whatever it is told to give or to raise, its call can be awaited and
+    entered, and only that tells.
+    """
+
+    def __init__(self, verb: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._verb = verb
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> "_Call":
+        try:
+            given = super().__call__(*args, **kwargs)
+        except (StopIteration, AssertionError) as error:  # the test's own mistake
+            raise AssertionError(str(error) or _TOO_OFTEN.format(self._verb)) from None
+        except BaseException as error:  # noqa: BLE001 - raised where the real one would be
+            given = error
+        is_entered = hasattr(given, "__aenter__") and not isinstance(given, MockResponse)
+        return _Call(given if is_entered else _Request(self._verb, given))
+
+    def _get_child_mock(self, /, **kwargs: Any) -> MagicMock:
+        return MagicMock(**kwargs)
 
 
 class _Request(NonCallableMagicMock):
-    """What a call of a verb gives: awaiting it and entering it give the response."""
+    """What all calls of a verb share: entering it gives the response."""
 
     def __init__(self, verb: str = "", given: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs, spec=["__aenter__", "__aexit__", "__await__"])
+        super().__init__(**kwargs, spec=["__aenter__", "__aexit__"])
         let_enter(self)
         if is_exception(given):
             self.__aenter__.side_effect = given
+        elif iscoroutine(given):
+            self.__aenter__.side_effect = partial(_awaited, verb, given)
         else:
             self.__aenter__.return_value = _response(verb, given)
 
-    def __await__(self) -> Generator[Any, None, Any]:
-        entering: Generator[Any, None, Any] = self.__aenter__().__await__()
-        return entering
+
+class _Call(Coroutine[Any, Any, Any]):
+    """One call of a verb: a coroutine, which a task may run, and a context manager."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+        self._awaiting: Generator[Any, Any, Any] | None = None
+
+    async def __aenter__(self) -> Any:
+        return await self._request.__aenter__()
+
+    async def __aexit__(self, *error: object) -> Any:
+        return await self._request.__aexit__(*error)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self.__aenter__().__await__()
+
+    def send(self, value: Any, /) -> Any:
+        return self._begun().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._begun().throw(*error)
+
+    def close(self) -> None:
+        if self._awaiting is not None:
+            self._awaiting.close()
+
+    def _begun(self) -> Generator[Any, Any, Any]:
+        if self._awaiting is None:
+            self._awaiting = self.__await__()
+        return self._awaiting
+
+
+async def _awaited(verb: str, given: Coroutine[Any, Any, object]) -> object:
+    return _response(verb, await given)
 
 
 def _response(verb: str, given: object) -> object:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Self
@@ -102,8 +103,12 @@ class MockResponse:
 
     async def aiter_text(self) -> AsyncIterator[str]:
         """The body as text, in the pieces it came in."""
+        decoder = getincrementaldecoder("utf-8")(errors="replace")  # pieces may split a character
         async for piece in self.content.iter_any():
-            yield piece.decode(errors="replace")
+            if text := decoder.decode(piece):
+                yield text
+        if rest := decoder.decode(b"", final=True):
+            yield rest
 
     async def aiter_lines(self) -> AsyncIterator[str]:
         """The body's lines, without their ends."""

@@ -5,7 +5,14 @@ from difflib import get_close_matches
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock, Mock, NonCallableMagicMock, create_autospec
 
-from vespera.testing.results import NOT_GIVEN, ResultSequence, as_given, behave
+from vespera.testing.results import (
+    NOT_GIVEN,
+    ResultSequence,
+    as_given,
+    behave,
+    is_exception,
+    is_function,
+)
 from vespera.testing.streams import StreamMock
 
 _ENTERED = ["__aenter__", "__aexit__"]
@@ -40,7 +47,8 @@ def mock_client(spec: object = None, /, **methods: object) -> Any:
 
     Raises:
         AttributeError: the spec has no such method; near matches are named.
-        TypeError: an async function was given for a method that is not async.
+        TypeError: an async function was given for a method that is not async, or a plain value for
+            one that is a stream.
     """
     client = _unspecific(methods) if spec is None else _like(spec)
     for name, given in methods.items():
@@ -126,7 +134,19 @@ def _tell(client: Any, name: str, given: object, spec: object) -> None:
     method = getattr(client, name)
     if inspect.iscoroutinefunction(given) and not isinstance(method, AsyncMock):
         raise TypeError(f"{name} is not async in {_called(spec)}; give a plain function")
+    if inspect.isasyncgenfunction(getattr(spec, name, None)) and _cannot_be_streamed(given):
+        raise TypeError(f"{name} is a stream in {_called(spec)}; give stream_mock(...)")
     behave(method, given, name)
+
+
+def _cannot_be_streamed(given: object) -> bool:
+    results = (*given.results, given.then) if isinstance(given, ResultSequence) else (given,)
+    return any(
+        not (isinstance(result, StreamMock) or is_exception(result) or is_function(result))
+        and result is not NOT_GIVEN
+        and not hasattr(result, "__aiter__")
+        for result in results
+    )
 
 
 def _check_known(spec: Any, name: str) -> None:

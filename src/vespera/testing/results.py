@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from unittest.mock import NonCallableMock, sentinel
 
@@ -41,6 +42,11 @@ def is_exception(value: object) -> bool:
     )
 
 
+def is_function(value: object) -> bool:
+    """Whether ``value`` is there to be called: a function or method, also a partial one."""
+    return inspect.isroutine(value) or isinstance(value, partial)
+
+
 def as_given(value: object) -> object:
     """``value``, or the sequence that it means: a list with an exception in it is one."""
     if type(value) is list and any(map(is_exception, value)):
@@ -55,7 +61,7 @@ def behave(method: NonCallableMock, given: object, name: str) -> None:
     given = as_given(given)
     if isinstance(given, ResultSequence):
         method.side_effect = Script(given, name)
-    elif is_exception(given) or inspect.isroutine(given) or isinstance(given, StreamMock):
+    elif is_exception(given) or is_function(given) or isinstance(given, StreamMock):
         method.side_effect = given
     else:
         method.return_value = given

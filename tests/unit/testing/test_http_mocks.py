@@ -5,8 +5,10 @@ import gc
 import inspect
 import json
 import sys
+from functools import partial
 from types import ModuleType
 from typing import Protocol
+from unittest.mock import AsyncMock
 
 import httpx
 import pytest
@@ -23,6 +25,72 @@ async def read(call, way):
         return await call
     async with call as response:
         return response
+
+
+async def made_of(url):
+    return mock_response(json={"url": url})
+
+
+@pytest.mark.parametrize("way", WAYS)
+class TestWhatAVerbIsToldLater:
+    @pytest.mark.parametrize("given", [mock_response(json={"id": 7}), {"id": 7}, '{"id": 7}'])
+    async def test_it_gives_as_if_it_had_been_told_at_once(self, way, given):
+        session = mock_session()
+        session.get.return_value = given
+
+        assert (await read(session.get("/"), way)).json() == {"id": 7}
+
+    async def test_it_plays_a_list(self, way):
+        session = mock_session()
+        session.get.side_effect = [OSError("reset"), {"id": 7}]
+
+        with pytest.raises(OSError, match="reset"):
+            await read(session.get("/"), way)
+        assert (await read(session.get("/"), way)).json() == {"id": 7}
+        with pytest.raises(AssertionError, match="get was called more often"):
+            session.get("/")
+
+    async def test_an_error_is_raised_where_a_real_one_would_be(self, way):
+        session = mock_session()
+        session.get.side_effect = RuntimeError("down")
+        call = session.get("/")
+
+        with pytest.raises(RuntimeError, match="down"):
+            await read(call, way)
+
+    async def test_it_gives_what_somebody_else_s_context_manager_gives(self, way):
+        session, manager = mock_session(), AsyncMock()
+        manager.__aenter__.return_value = "the response"
+        session.get.return_value = manager
+
+        assert await read(session.get("/"), way) == "the response"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("function", [made_of, partial(made_of), lambda url: {"url": url}])
+async def test_a_function_makes_a_response_of_the_request(function, way):
+    session = mock_session(get=function)
+
+    assert (await read(session.get("/a"), way)).json() == {"url": "/a"}
+    session.get.assert_called_once_with("/a")
+
+
+@pytest.mark.parametrize("given", [{"id": 7}, made_of])
+async def test_a_request_may_be_made_by_a_task_of_its_own(given):
+    session = mock_session(get=given)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(session.get("/")) for _ in range(2)]
+
+    assert [task.result().status for task in tasks] == [200, 200]
+
+
+async def test_a_request_of_a_task_that_was_never_begun_is_given_up():
+    task = asyncio.create_task(mock_session().get("/"))
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -375,3 +443,9 @@ async def test_requests_at_once_get_their_results_in_the_order_they_were_made():
     responses = await asyncio.gather(*[session.get("/") for _ in range(3)])
 
     assert [response.json()["n"] for response in responses] == [0, 1, 2]
+
+
+async def test_a_character_that_is_split_over_two_pieces_is_one():
+    response = mock_response(chunks=[b"caf\xc3", b"\xa9 \xe2"])
+
+    assert "".join(await read_all(response.aiter_text())) == "caf\xe9 \ufffd"

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import inspect
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Protocol
 from unittest.mock import AsyncMock, MagicMock
 
@@ -235,6 +236,21 @@ class TestASpec:
 
         with pytest.raises(TypeError, match="describe is not async in Bank"):
             mock_client(Bank, describe=describe)
+
+    @pytest.mark.parametrize("given", [["a", "b"], None, sequence("a"), [OSError(), "a"]])
+    def test_refuses_a_plain_value_for_a_stream(self, given):
+        class Radio:
+            async def listen(self):
+                yield "news"
+
+        with pytest.raises(TypeError, match=r"listen is a stream in Radio; give stream_mock"):
+            mock_client(Radio, listen=given)
+        mock_client(Radio, listen=sequence(OSError(), stream_mock("news")))
+
+    async def test_a_partial_function_is_a_function(self):
+        client = mock_client(add=partial(lambda one, other: one + other, 1))
+
+        assert await client.add(2) == 3
 
     def test_agrees_with_isinstance(self):
         assert isinstance(mock_client(Database), Database)

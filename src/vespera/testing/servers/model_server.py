@@ -63,6 +63,7 @@ class ModelServer(HttpServer):
 
     def _chat(self, request: RecordedRequest, given: object) -> Reply:
         body = self._body(request, "messages")
+        forms.check_messages(body["messages"])
         return forms.chat_reply(body, given, next(self._numbers))
 
     def _speak(self, request: RecordedRequest, given: object) -> Reply:
@@ -72,7 +73,7 @@ class ModelServer(HttpServer):
     def _draw(self, request: RecordedRequest, given: object) -> Reply:
         body = self._body(request, "prompt", model_may_miss=True)
         pictures = {}
-        for _ in range(body.get("n") or 1):
+        for _ in range(forms.number_of_pictures(body)):
             name = f"{next(self._numbers)}.png"
             pictures[f"{self.url}/pictures/{name}"] = forms.picture(body, given)
             self._pictures[name] = pictures[f"{self.url}/pictures/{name}"]

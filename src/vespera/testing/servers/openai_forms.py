@@ -11,6 +11,7 @@ from vespera.testing.servers.endpoints import RequestRefused
 from vespera.testing.servers.messages import RecordedRequest, Reply, reply_with
 
 CREATED = 1_893_456_000  # 2030-01-01, seconds
+_MOST_PICTURES = 10
 _DONE = b"data: [DONE]\n\n"
 _SIZE = re.compile(r"(\d{1,4})x(\d{1,4})")
 
@@ -31,6 +32,34 @@ def body_of(request: RecordedRequest, *needed: str) -> Mapping[str, Any]:
         if not body.get(name):
             raise RequestRefused(400, f"Missing required parameter: {name!r}.", param=name)
     return body
+
+
+def check_messages(messages: object) -> None:
+    """Refuse what is no list of messages.
+
+    Raises:
+        RequestRefused: as the real one does, with status 400 and the place.
+    """
+    if not isinstance(messages, list):
+        raise RequestRefused(400, "'messages' must be a list.", param="messages")
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            where = f"messages[{index}]"
+            raise RequestRefused(400, f"{where} must be an object with a 'role'.", param=where)
+
+
+def number_of_pictures(body: Mapping[str, Any]) -> int:
+    """How many pictures are asked for.
+
+    Raises:
+        RequestRefused: none, too many, or no number.
+    """
+    number = body.get("n")
+    if number is None:
+        return 1
+    if type(number) is not int or not 1 <= number <= _MOST_PICTURES:
+        raise RequestRefused(400, f"'n' must be from 1 to {_MOST_PICTURES}.", param="n")
+    return number
 
 
 def chat_reply(body: Mapping[str, Any], given: object, number: int) -> Reply:

@@ -198,6 +198,16 @@ class TestRefusals:
         ("request_made", "message", "param"),
         [
             ({"json": {"model": "any"}}, "Missing required parameter: 'messages'.", "messages"),
+            (
+                {"json": {"model": "any", "messages": "Hi"}},
+                "'messages' must be a list.",
+                "messages",
+            ),
+            (
+                {"json": {"model": "any", "messages": [{"role": "user"}, "Hi"]}},
+                "messages[1] must be an object with a 'role'.",
+                "messages[1]",
+            ),
             ({"json": {"messages": [{}]}}, "Missing required parameter: 'model'.", "model"),
             ({"content": b"{"}, "The body of the request is no JSON.", None),
             ({"json": [1]}, "The body of the request is no JSON object.", None),
@@ -213,6 +223,13 @@ class TestRefusals:
             "param": param,
             "code": None,
         }
+
+    @pytest.mark.parametrize("number", [0, -1, 11, "two", 1.5, True])
+    async def test_a_number_of_pictures_that_is_none_is_refused(self, client, number):
+        response = await client.post("images/generations", json={"prompt": "a cat", "n": number})
+
+        assert response.status_code == 400
+        assert response.json()["error"]["message"] == "'n' must be from 1 to 10."
 
     async def test_a_request_that_is_refused_takes_no_reply(self, server, client, chat):
         server.chat.replies("Hello!")
