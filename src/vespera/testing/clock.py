@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 
-from vespera.testing.turns import one_turn
+from vespera.testing.turns import let_threads_work, one_turn
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 """When virtual time begins, if nobody says otherwise."""
@@ -215,6 +215,8 @@ class VirtualClock:
             quiet, turns = (quiet + 1 if is_quiet else 0), turns + 1
             if _threads_at_work(loop) or any(probe() for probe in self._probes):
                 quiet = turns = 0  # however long it takes
+                if is_quiet:
+                    let_threads_work()
 
 
 def _wake(sleeper: asyncio.Future[None]) -> None:

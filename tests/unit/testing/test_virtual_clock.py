@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -338,3 +339,21 @@ async def test_a_failing_probe_is_told_when_running_ends(clock):
         async with clock.running():
             await asyncio.sleep(0)
             await asyncio.sleep(0)
+
+
+async def test_threads_need_not_wait_for_who_waits_for_them(clock):
+    """One that turns round and round gives the interpreter away every 5 ms, and no sooner."""
+    data = bytes(4096)  # as much as lets others have the interpreter meanwhile
+    thread = threading.Thread(target=lambda: [hashlib.sha256(data) for _ in range(100)])
+    looks = []
+
+    def is_at_work():
+        looks.append(1)
+        return thread.is_alive()
+
+    clock.watch(is_at_work)
+    thread.start()
+    await clock.advance(seconds=1)
+    thread.join()
+
+    assert len(looks) < 2_000

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 from vespera.application.ports.clock import Clock
 from vespera.infrastructure.di.base import BaseContainer, Override, Service, providers
@@ -99,10 +99,10 @@ class Faults:
             FaultRefused: there is no such target (near names are told), or it cannot fail so.
             OverrideRefused: a running service holds the part already.
         """
+        _check_numbers(delay, times, after, when)
         where = parse_target(target)
         if where.kind == "call":
             where = self._call_target(target, delayed=delay > 0)
-        _check_numbers(delay, times, after, when)
         errors = _errors_of(where, error, delayed=delay > 0, is_behind=when == "after")
         if times is None and _is_sequence(error):
             times = len(errors)
@@ -226,15 +226,23 @@ def _types_of(container: BaseContainer) -> tuple[Names, Names]:
     return ports, made
 
 
-def _check_numbers(delay: float, times: int | None, after: int, when: str) -> None:
-    if not (math.isfinite(delay) and delay >= 0):
+def _check_numbers(delay: object, times: object, after: object, when: object) -> None:
+    if not (_is_number(delay) and math.isfinite(delay) and delay >= 0):
         raise FaultRefused(f"delay: must be seconds, 0 or more, not {delay!r}")
-    if times is not None and times < 1:
+    if times is not None and not _is_whole(times, 1):
         raise FaultRefused(f"times: must be a whole number, 1 or more, or None, not {times!r}")
-    if after < 0:
+    if not _is_whole(after, 0):
         raise FaultRefused(f"after: must be a whole number, 0 or more, not {after!r}")
     if when not in {"before", "after"}:
         raise FaultRefused(f"when: must be 'before' or 'after', not {when!r}")
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _errors_of(

@@ -27,12 +27,14 @@ class Target:
     matches: Callable[[str], bool]
 
 
-def parse_target(text: str) -> Target:
+def parse_target(text: object) -> Target:
     """The target that ``text`` names; for "PART.METHOD" as it stands, not looked up yet.
 
     Raises:
         FaultRefused: it names nothing; near names are told.
     """
+    if not isinstance(text, str):
+        raise FaultRefused(f"{text!r} is no target, which is a text. {HOW}")
     kind, colon, name = text.partition(":")
     match kind:
         case "step" if name:

@@ -114,7 +114,11 @@ async def test_steps_fail_by_name_under_their_retries(container):
     [
         ({"delay": -1}, "delay"),
         ({"delay": float("nan")}, "delay"),
+        ({"delay": "5"}, "delay: must be seconds, 0 or more, not '5'"),
         ({"times": 0}, "times"),
+        ({"times": 1.5}, "times: must be a whole number"),
+        ({"times": True}, "times: must be a whole number"),
+        ({"after": "2"}, "after: must be a whole number"),
         ({"after": -1}, "after"),
         ({"when": "during"}, "when"),
         ({"error": []}, "empty"),

@@ -32,6 +32,7 @@ def test_a_target_is_met_by_what_it_names(target, kind, met, missed):
 @pytest.mark.parametrize(
     ("target", "hint"),
     [
+        (None, "None is no target, which is a text"),
         ("", "Targets are"),
         ("charge", "Targets are"),
         ("step", r"Did you mean 'step:'"),
