@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vespera.testing.errors import Deadlock as Deadlock
     from vespera.testing.errors import TestingError as TestingError
     from vespera.testing.errors import VirtualTimeOff as VirtualTimeOff
+    from vespera.testing.faults import Faults as Faults
     from vespera.testing.http_mocks import mock_response as mock_response
     from vespera.testing.http_mocks import mock_session as mock_session
     from vespera.testing.loop import VirtualLoop as VirtualLoop
@@ -32,16 +33,19 @@ if TYPE_CHECKING:
     from vespera.testing.sim.invariants import database_integrity as database_integrity
     from vespera.testing.sim.invariants import engine_integrity as engine_integrity
     from vespera.testing.sim.schedule import explore_schedules as explore_schedules
+    from vespera.testing.stateful import AsyncRuleMachine as AsyncRuleMachine
     from vespera.testing.step_environment import StepEnvironment as StepEnvironment
     from vespera.testing.streams import stream_mock as stream_mock
     from vespera.testing.waiting import eventually as eventually
     from vespera.testing.world import World as World
 else:
     _HOMES = {
+        "AsyncRuleMachine": "stateful",
         "AsyncTestBase": "base",
         "ConcurrencyProbe": "concurrency",
         "Deadlock": "errors",
         "ExplorationError": "sim.errors",
+        "Faults": "faults",
         "LoopClock": "loop_clock",
         "Sleeper": "clock",
         "StepEnvironment": "step_environment",
@@ -73,11 +77,13 @@ else:
         return value
 
 
+# AsyncRuleMachine is no part of ``*``: it needs hypothesis, which not everybody has.
 __all__ = [
     "AsyncTestBase",
     "ConcurrencyProbe",
     "Deadlock",
     "ExplorationError",
+    "Faults",
     "LoopClock",
     "Sleeper",
     "StepEnvironment",

@@ -18,8 +18,6 @@ from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.testing import AsyncTestBase
 from vespera.testing.faults import Faults
 
-pytest_plugins = ["vespera.testing.fault_fixtures"]
-
 TROUBLES = {
     "busy": DatabaseLocked,
     "full": DatabaseFull,

@@ -12,8 +12,6 @@ from vespera.domain.file_operation import Absent, UnknownState
 from vespera.testing import AsyncTestBase
 from vespera.testing.faults import FaultNeverHit, Faults, InjectedFault
 
-pytest_plugins = ["vespera.testing.fault_fixtures"]
-
 PATIENT = RetryPolicy(max_attempts=3, delay=60)
 
 

@@ -23,3 +23,8 @@ def test_no_module_hides_a_name():
 def test_an_unknown_name_is_told():
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         importlib.import_module("vespera.testing").nonsense  # noqa: B018
+
+
+def test_what_needs_hypothesis_is_there_and_not_in_the_star():
+    assert vespera.testing.AsyncRuleMachine.__name__ == "AsyncRuleMachine"
+    assert "AsyncRuleMachine" not in vespera.testing.__all__
