@@ -90,7 +90,7 @@ class ClockConformance(AdapterSuite):
             async with clock.timeout(self.tick) as limit:
                 limits.append(limit)
                 try:
-                    await asyncio.Event().wait()
+                    await self._longer_than_any_limit(clock)
                 finally:
                     cleaned_up.append("here")
 
@@ -117,13 +117,13 @@ class ClockConformance(AdapterSuite):
     ) -> None:
         with pytest.raises(TimeoutError):
             async with clock.timeout(seconds):
-                await asyncio.Event().wait()
+                await self._longer_than_any_limit(clock)
 
     async def test_an_inner_limit_ends_the_inner_block_only(self, clock: Clock) -> None:
         async with clock.timeout(100 * self.tick) as outer:
             with pytest.raises(TimeoutError):
                 async with clock.timeout(self.tick):
-                    await asyncio.Event().wait()
+                    await self._longer_than_any_limit(clock)
             await clock.sleep(0)
 
         assert not outer.expired()
@@ -135,7 +135,7 @@ class ClockConformance(AdapterSuite):
         with pytest.raises(TimeoutError):
             async with clock.timeout(self.tick) as outer, clock.timeout(100 * self.tick) as inner:
                 limits.extend((outer, inner))
-                await asyncio.Event().wait()
+                await self._longer_than_any_limit(clock)
 
         assert [limit.expired() for limit in limits] == [True, False]
 
@@ -171,3 +171,7 @@ class ClockConformance(AdapterSuite):
 
         assert working.cancelled()
         assert not limits[0].expired()
+
+    async def _longer_than_any_limit(self, clock: Clock) -> None:
+        """And not for ever: with a clock that limits nothing, the tests are to end and to fail."""
+        await clock.sleep(500 * self.tick)

@@ -425,6 +425,15 @@ class Hasty(PlantedClock):
                 raise ValueError("the wrong error") from error
 
 
+class Unlimited(VirtualClock):
+    """Whose limits end nothing: the suite must end all the same."""
+
+    @asynccontextmanager
+    async def timeout(self, seconds):
+        async with super().timeout(None) as limit:
+            yield limit
+
+
 class PlantedClocks:
     async def make_clock(self):
         clock = self.clock_class()
@@ -456,6 +465,16 @@ class TestSleepless(PlantedClocks, ClockConformance):
 )
 class TestHasty(PlantedClocks, ClockConformance):
     clock_class = Hasty
+
+
+@caught_by(
+    "test_a_block_that_takes_too_long_is_cancelled_and_raises_timeout_error",
+    "test_a_limit_of_nothing_ends_the_block_where_it_first_waits",
+    "test_an_inner_limit_ends_the_inner_block_only",
+    "test_an_outer_limit_ends_the_inner_block_and_is_the_one_that_expired",
+)
+class TestUnlimited(PlantedClocks, ClockConformance):
+    clock_class = Unlimited
 
 
 # --------------------------------------------------------------------------------------- codec
