@@ -2,7 +2,7 @@
 
 import inspect
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_origin
 from unittest.mock import AsyncMock, MagicMock, Mock, NonCallableMagicMock, create_autospec
 
 from vespera.testing.results import NOT_GIVEN, ResultSequence, as_given, behave
@@ -42,6 +42,7 @@ def mock_client(spec: object = None, /, **methods: object) -> Any:
         AttributeError: the spec has no such method; near matches are named.
         TypeError: an async function was given for a method that is not async.
     """
+    spec = get_origin(spec) or spec  # Repository[Order] has the methods of Repository
     client = _unspecific(methods) if spec is None else _like(spec)
     for name, given in methods.items():
         if spec is not None:
