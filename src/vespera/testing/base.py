@@ -186,7 +186,7 @@ class AsyncTestBase:
         for name, test in inspect.getmembers(cls, inspect.iscoroutinefunction):
             marks = {mark.name for mark in getattr(test, "pytestmark", ())}
             if name.startswith("test") and "asyncio" not in marks:
-                pytest.mark.asyncio(test)
+                pytest.mark.asyncio(getattr(test, "__func__", test))
 
     @pytest_asyncio.fixture(autouse=True)
     async def _container_of_the_test(self, tmp_path: Path) -> AsyncIterator[None]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
+from unittest.mock import NonCallableMock
 
 from vespera.testing.errors import TestingError
 from vespera.testing.turns import one_turn
@@ -47,7 +48,14 @@ class ConcurrencyProbe:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TestingError(f"{function!r} is a generator; wrap what consumes it.")
 
-        @functools.wraps(function)
+        # A mock may have all the names that are copied, and mocks in their place.
+        names = [
+            name
+            for name in functools.WRAPPER_ASSIGNMENTS
+            if not isinstance(getattr(function, name, None), NonCallableMock)
+        ]
+
+        @functools.wraps(function, assigned=names)
         async def counted(*args: P.args, **kwargs: P.kwargs) -> T:
             with self:
                 await one_turn()

@@ -2,6 +2,8 @@
 
 import asyncio
 import concurrent.futures
+import gc
+import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +11,11 @@ from types import FrameType
 from typing import Any
 
 from vespera.testing.errors import Deadlock
+from vespera.testing.origins import LIBRARIES
 
 _MACHINERY = str(Path(asyncio.__file__).parent)
 _MOST_TOLD = 20
+_STEPS_OF_GENERATORS = frozenset({"async_generator_asend", "async_generator_athrow"})
 
 
 def all_wait(loop: asyncio.AbstractEventLoop) -> Deadlock:
@@ -35,6 +39,17 @@ def time_cannot_move(loop: Any, seconds: float) -> Deadlock:
     )
 
 
+def time_passes_in_vain(loop: Any, seconds: float) -> Deadlock:
+    """The error that says that tasks only let time pass while others wait for ever."""
+    return Deadlock(
+        f"Time passes and nothing comes of it: for {seconds:g} s of real time, until the virtual"
+        f" second {loop.time():.0f}, the same tasks have set timers and waited for them, at the"
+        f" same places, and what the test waits for has not come.\n{who_waits(loop)}\n"
+        "End who lets time pass, or wait with a timeout. If this is to take so long, give the loop"
+        " more patience: asyncio.get_running_loop().patience = 60."
+    )
+
+
 def who_waits(loop: asyncio.AbstractEventLoop) -> str:
     """A line for each unfinished task: its name, where it is suspended, and for what it waits."""
     tasks = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
@@ -48,10 +63,16 @@ def who_waits(loop: asyncio.AbstractEventLoop) -> str:
 def waiting_line(task: asyncio.Task[Any]) -> str:
     """``Task-2 (fetch) at shop.py:12, in fetch: waits for <asyncio.locks.Event ...>``."""
     frames = list(_frames(task.get_coro()))
-    theirs = [f for f in frames if not f.f_code.co_filename.startswith(_MACHINERY)]
-    where = place_of((theirs or frames)[-1]) if frames else "?"
+    theirs = _outside(LIBRARIES, frames) or _outside(_MACHINERY, frames) or frames
+    where = place_of(theirs[-1]) if theirs else "?"
     name = getattr(task.get_coro(), "__qualname__", repr(task.get_coro()))
     return f"{task.get_name()} ({name}) at {where}: waits for {_awaited(task, frames)}"
+
+
+def innermost_frame(task: asyncio.Task[Any]) -> FrameType | None:
+    """Where the task is suspended."""
+    frames = list(_frames(task.get_coro()))
+    return frames[-1] if frames else None
 
 
 def place_of(frame: FrameType) -> str:
@@ -68,24 +89,35 @@ def _frames(awaitable: Any) -> Iterator[FrameType]:
             frame = frame or getattr(awaitable, f"{kind}_frame", None)
         if frame is not None:
             yield frame
-        awaitable = next(
-            (
-                found
-                for name in ("cr_await", "gi_yieldfrom", "ag_await")
-                if (found := getattr(awaitable, name, None)) is not None
-            ),
-            None,
-        )
+        awaitable = _awaited_by(awaitable)
+
+
+def _outside(folders: str | tuple[str, ...], frames: list[FrameType]) -> list[FrameType]:
+    return [frame for frame in frames if not frame.f_code.co_filename.startswith(folders)]
+
+
+def _awaited_by(awaitable: Any) -> Any:
+    if type(awaitable).__name__ in _STEPS_OF_GENERATORS:  # which do not say whose they are
+        return next(filter(inspect.isasyncgen, gc.get_referents(awaitable)), None)
+    for name in ("cr_await", "gi_yieldfrom", "ag_await"):
+        if (found := getattr(awaitable, name, None)) is not None:
+            return found
+    return None
 
 
 def _awaited(task: asyncio.Task[Any], frames: list[FrameType]) -> str:
-    awaited = getattr(task, "_fut_waiter", None)
+    """The method of asyncio that was called, whatever that has called in turn."""
+    awaited, called = getattr(task, "_fut_waiter", None), None
     for frame in reversed(frames):
         if not frame.f_code.co_filename.startswith(_MACHINERY):
             break
         owner = frame.f_locals.get("self")
-        if owner is not None and not isinstance(owner, asyncio.Timeout | asyncio.Runner):
-            return f"{frame.f_code.co_qualname} of {owner!r}"
+        if owner is None or isinstance(owner, asyncio.Timeout | asyncio.Runner):
+            continue
+        if called is None or called.f_locals["self"] is not owner:
+            called = frame
+    if called is not None:
+        return f"{called.f_code.co_qualname} of {called.f_locals['self']!r}"
     if isinstance(awaited, asyncio.Task):
         return f"the task {awaited.get_name()}"
     return f"{awaited!r}" if awaited is not None else "its turn"

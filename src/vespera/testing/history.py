@@ -1,5 +1,7 @@
 """What has become of a task, for somebody who looks at a failed test."""
 
+from typing import Any
+
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, StepDetails
 from vespera.domain.ids import TaskId
 from vespera.infrastructure.di.container import Container
@@ -23,5 +25,10 @@ async def history_of(container: Container, task_id: TaskId) -> str:
 def _step(step: StepDetails) -> str:
     name = step.name if step.occurrence == 1 else f"{step.name} (no. {step.occurrence})"
     verb = "failed" if step.failed else "gave"
-    shown = repr(step.value)
+    shown = _error(step.value) if step.failed else repr(step.value)
     return f"{name} {verb} {shown if len(shown) <= _LONGEST else shown[:_LONGEST] + '...'}"
+
+
+def _error(recorded: Any) -> str:
+    message, kinds = recorded
+    return f"{kinds[0]}: {message}"

@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, TypeVarTuple
 
-from vespera.testing.deadlock import all_wait, time_cannot_move
+from vespera.testing.deadlock import all_wait, time_cannot_move, time_passes_in_vain
 from vespera.testing.errors import Deadlock
 from vespera.testing.origins import caller, definition_of, remember_origins
 from vespera.testing.outside import Outside
+from vespera.testing.treadmill import Treadmill
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -70,7 +71,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._polls = 0
         self._was_quiet = False
         super().__init__(selector)
-        self._outside = Outside(self)
+        self._outside, self._treadmill = Outside(self), Treadmill(self)
         remember_origins(self)
 
     # ---- for tests
@@ -136,6 +137,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         when = self._next_timer()
         if when is None:
             self._give_up(all_wait(self))
+        elif self._treadmill.is_trodden(self._main, self.patience):
+            self._give_up(time_passes_in_vain(self, self.patience))
         else:
             self._jump(when)
 

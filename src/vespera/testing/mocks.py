@@ -2,7 +2,7 @@
 
 import inspect
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_origin
 from unittest.mock import AsyncMock, MagicMock, Mock, NonCallableMagicMock, create_autospec
 
 from vespera.testing.results import (
@@ -50,6 +50,7 @@ def mock_client(spec: object = None, /, **methods: object) -> Any:
         TypeError: an async function was given for a method that is not async, or a plain value for
             one that is a stream.
     """
+    spec = get_origin(spec) or spec  # Repository[Order] has the methods of Repository
     client = _unspecific(methods) if spec is None else _like(spec)
     for name, given in methods.items():
         if spec is not None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-_LIBRARIES = (
+LIBRARIES = (
     str(Path(os.__file__).parent),
     sysconfig.get_path("purelib"),
     str(Path(__file__).parents[1]),
     "<frozen",
 )
+"""What the code of libraries begins with, this one among them."""
 
 
 def caller() -> str:
@@ -24,7 +25,7 @@ def caller() -> str:
     Within a task that libraries alone have made, it is where that was asked for.
     """
     frame = innermost = sys._getframe(1)  # noqa: SLF001
-    while frame.f_code.co_filename.startswith(_LIBRARIES):
+    while frame.f_code.co_filename.startswith(LIBRARIES):
         if frame.f_back is None:
             return _origin_of_this_task() or _place_of(innermost)
         frame = frame.f_back

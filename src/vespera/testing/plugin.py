@@ -67,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> None:
     """In strict mode too, an async test with ``virtual_time`` is a test."""
+    obj = getattr(obj, "__func__", obj)  # of a staticmethod
     marked = _has_own_mark(obj) or collector.get_closest_marker("virtual_time") is not None
     if marked and collector.config.pluginmanager.hasplugin("asyncio"):
         virtual_time().make_async(collector, name, obj)
@@ -80,6 +81,12 @@ def pytest_asyncio_loop_factories(
     theirs = yield
     chosen: Mapping[str, Any] = virtual_time().loop_factories(item, theirs)
     return chosen
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """One parameter of a test may be marked too."""
+    if item.get_closest_marker("virtual_time") is not None:
+        virtual_time().give_own_loop(item)
 
 
 @pytest.hookimpl(wrapper=True)

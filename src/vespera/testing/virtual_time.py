@@ -16,9 +16,12 @@ _ADVICE = (
     " vespera.testing.VirtualLoop."
 )
 
+_LOOP = "_asyncio_loop_factory"  # the parameter by which pytest-asyncio tells a test its loop
+
 
 def make_async(collector: Any, name: str, obj: Any) -> None:
     """Mark a coroutine function for pytest-asyncio, which in strict mode looks for its mark."""
+    obj = getattr(obj, "__func__", obj)  # of a staticmethod
     if not inspect.iscoroutinefunction(obj) or not collector.funcnamefilter(name):
         return
     own = {mark.name for mark in getattr(obj, "pytestmark", ())}
@@ -35,6 +38,17 @@ def loop_factories(
     chosen = _virtual_ones(theirs) or {"virtual": VirtualLoop}
     _refuse_names_of_others(item, chosen)
     return chosen
+
+
+def give_own_loop(item: Any) -> None:
+    """A virtual loop for a test marked by ``pytest.param(..., marks=...)``: pytest-asyncio asks for
+    the loops of a test function before it knows its parameters.
+    """
+    call: Any = getattr(item, "callspec", None)
+    if call is None or all(mark.name != "virtual_time" for mark in call.marks):
+        return
+    if _LOOP in call.params and not _virtual_ones({"": call.params[_LOOP]}):
+        call.params[_LOOP] = VirtualLoop
 
 
 def check(item: Any) -> None:

@@ -355,3 +355,47 @@ def test_calls_that_block_the_loop_are_found_and_those_of_a_database_in_memory_a
     outcome.assert_counts(passed=2, failed=2)
     outcome.assert_says("Blocking call to time.sleep", "Blocking call to io.TextIOWrapper.read")
     project.run("-o", "vespera_leaks=none").assert_counts(passed=4)
+
+
+@pytest.mark.parametrize("mode", ["auto", "strict"])
+def test_static_methods_and_single_parameters_may_be_marked(project, mode):
+    project.write(
+        test_mine="""
+            import asyncio
+            import pytest
+            from vespera.testing import AsyncTestBase, VirtualLoop
+
+            def is_virtual():
+                return isinstance(asyncio.get_running_loop(), VirtualLoop)
+
+            class TestStatic:
+                @pytest.mark.virtual_time
+                @staticmethod
+                async def test_outside():
+                    assert is_virtual()
+
+                @staticmethod
+                @pytest.mark.virtual_time
+                async def test_inside():
+                    assert is_virtual()
+
+            @pytest.mark.virtual_time
+            class TestBase(AsyncTestBase):
+                @classmethod
+                async def test_of_the_class(cls):
+                    assert is_virtual()
+
+            virtual = pytest.param(True, marks=pytest.mark.virtual_time)
+
+            @pytest.mark.asyncio
+            @pytest.mark.parametrize("expected", [False, virtual])
+            @pytest.mark.parametrize("number", [1, 2])
+            async def test_parameters(expected, number):
+                assert is_virtual() == expected
+
+            @pytest.mark.parametrize("expected", [False, virtual])
+            def test_that_is_not_async(expected):
+                pass
+        """
+    )
+    project.run("-o", f"asyncio_mode={mode}").assert_counts(passed=9)

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from vespera.testing import ConcurrencyProbe, TestingError, assert_concurrent
+from vespera.testing import ConcurrencyProbe, TestingError, assert_concurrent, mock_client
 
 
 async def test_it_sees_calls_overlap_even_if_the_function_never_waits():
@@ -102,3 +102,15 @@ def test_a_number_must_be_asked_for():
 async def test_the_block_s_own_error_goes_first():
     with pytest.raises(KeyError), assert_concurrent(5):
         raise KeyError
+
+
+async def test_a_method_of_a_mock_may_be_probed():
+    class Bank:
+        async def charge(self, amount: int) -> str:
+            raise NotImplementedError
+
+    bank = mock_client(Bank, charge="receipt 7")
+
+    with assert_concurrent(2) as probe:
+        charge = probe(bank.charge)
+        assert await asyncio.gather(charge(1), charge(2)) == ["receipt 7"] * 2

@@ -6,7 +6,7 @@ import gc
 import inspect
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 from unittest.mock import AsyncMock, MagicMock
 
 import pytest
@@ -419,3 +419,20 @@ def test_nothing_is_left_un_awaited(recwarn):
     gc.collect()
 
     assert not list(recwarn)
+
+
+Found_co = TypeVar("Found_co", covariant=True)
+
+
+class Store(Protocol[Found_co]):
+    async def find(self, key: str) -> Found_co: ...
+
+
+async def test_a_generic_port_with_its_parameters_is_a_spec():
+    store = mock_client(Store[int], find=7)
+
+    assert await store.find("key") == 7
+    with pytest.raises(TypeError, match="missing a required argument"):
+        await store.find()
+    with pytest.raises(AttributeError, match=r"Store has no 'fnid'\. Did you mean 'find'"):
+        mock_client(Store[int], fnid=7)

@@ -335,3 +335,76 @@ def test_a_loop_closes_though_its_pool_of_threads_takes_its_time():
         asyncio.get_running_loop().call_later(1, len, "")
 
     run(main)
+
+
+def test_timers_that_go_on_for_ever_do_not_hide_that_the_test_waits_for_ever():
+    cleaned_up = []
+
+    async def main():
+        async def beat():
+            while True:
+                await asyncio.sleep(1)
+
+        beating = asyncio.create_task(beat(), name="the heart")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned_up.append(beating.cancel())
+
+    with pytest.raises(Deadlock, match="Time passes and nothing comes of it") as told:
+        run(main, patience=0.05)
+    assert "the heart" in str(told.value)
+    assert "main: waits for Event.wait" in str(told.value)
+    assert cleaned_up == [True]
+
+
+def test_a_long_wait_beside_a_heartbeat_is_none_for_ever():
+    async def main():
+        async def beat():
+            while True:
+                await asyncio.sleep(1)
+
+        beating = asyncio.create_task(beat())
+        arrived = asyncio.Event()
+        asyncio.get_running_loop().call_later(DAY / 8, arrived.set)
+        await arrived.wait()
+        beating.cancel()
+        return now()
+
+    assert run(main, patience=0.0) == DAY / 8
+
+
+def test_work_that_is_done_by_ever_new_tasks_is_not_for_nothing():
+    async def main():
+        async def work():
+            for _ in range(1_000):
+                await asyncio.create_task(asyncio.sleep(1))
+
+        await asyncio.create_task(work())
+        return now()
+
+    assert run(main, patience=0.001) == 1_000
+
+
+async def suspended():
+    yield
+    await asyncio.Event().wait()
+
+
+def test_a_deadlock_within_an_async_generator_is_told_with_its_place():
+    async def main():
+        async for _ in suspended():
+            pass
+
+    with pytest.raises(Deadlock, match=r"in suspended: waits for Event\.wait of <asyncio"):
+        run(main)
+
+
+def test_it_is_told_what_was_called_and_not_what_that_is_made_of():
+    async def main():
+        queue = asyncio.Queue()
+        queue.put_nowait("item")
+        await queue.join()
+
+    with pytest.raises(Deadlock, match=r"waits for Queue\.join of <Queue .* tasks=1>"):
+        run(main)
