@@ -32,14 +32,20 @@ class FileChanges:
 
     With ``cut``, the call is cut off before it puts what it wrote in place (its first rename or
     removal after it opened a file for writing); whatever clean-up runs then changes nothing more.
+    What another one hears that began later, this one does not.
     """
 
     def __init__(self, *, cut: bool = False) -> None:
         self._cut = cut
         self._thread = threading.get_ident()
-        self.any = False
+        self.count = 0
         self.writes = False
         self.is_cut = False
+
+    @property
+    def any(self) -> bool:
+        """Whether it changed something."""
+        return self.count > 0
 
     def hear(self, event: str, args: tuple[Any, ...]) -> None:
         """Take note of an audit event."""
@@ -49,7 +55,7 @@ class FileChanges:
         if self._cut and (self.is_cut or (self.writes and not is_write)):
             self.is_cut = True
             raise CutOff
-        self.any = True
+        self.count += 1
         self.writes = self.writes or is_write
 
     @contextmanager
@@ -92,5 +98,5 @@ def _install() -> None:
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if _listening:
+    if _listening and (event == "open" or event in _CHANGES):  # thousands of others come along
         _listening[-1].hear(event, args)
