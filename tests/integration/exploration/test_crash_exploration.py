@@ -349,6 +349,8 @@ def test_an_invariant_that_never_holds_is_told_without_any_death(shop, world, pl
     (failure,) = report.failures
     assert failure.title == "without any crash"
     assert "gave False" in str(failure)
+    assert "base_events.py" not in str(failure)
+    assert "--vespera-replay" not in failure.replay
     assert report.points == 0
 
 

@@ -13,7 +13,7 @@ from vespera.testing.sim.errors import UnknownReplay, VacuousExploration
 from vespera.testing.sim.invariants import Invariant, checked_invariants
 from vespera.testing.sim.life import Act, Build
 from vespera.testing.sim.operations import Operation
-from vespera.testing.sim.report import ScheduleReport, Violation
+from vespera.testing.sim.report import ANOTHER_IS_REPLAYED, ScheduleReport, Violation
 from vespera.testing.sim.runs import Play, Run, Simulation
 from vespera.testing.sim.trial import tried_once
 from vespera.testing.sim.witness import Witness
@@ -225,6 +225,7 @@ class _ScheduleSearch:
         self._slow = slow
         self._seeds = seeds
         self._max_runs = max_runs
+        self._place = pytest_options.begin_exploration()
         self._report = ScheduleReport()
 
     def explore(self, plan: Play, world: World) -> ScheduleReport:
@@ -233,8 +234,11 @@ class _ScheduleSearch:
         usual = tried_once(workers)
         table = workers.table
         self._judge(usual, Schedule(), workers)
-        code = pytest_options.replay_code()
-        if is_schedule_code(code):
+        code = pytest_options.replay_code(self._place)
+        if code is None:
+            self._report.notes.append(ANOTHER_IS_REPLAYED)
+            self._report.complete = False
+        elif is_schedule_code(code):
             schedule = Schedule.of(code)
             self._judge(workers.run_by(schedule), schedule, workers)
             self._report.notes.append(f"replayed {code}: {schedule}")
@@ -292,7 +296,13 @@ class _ScheduleSearch:
         if run.error is None:
             return False
         self._report.failures.append(
-            Violation(code=schedule.code, title=str(schedule), error=run.error, lives=run.lives)
+            Violation(
+                code=schedule.code,
+                title=str(schedule),
+                error=run.error,
+                lives=run.lives,
+                place=self._place,
+            )
         )
         return True
 
