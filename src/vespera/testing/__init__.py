@@ -26,11 +26,18 @@ if TYPE_CHECKING:
     )
     from vespera.testing.mocks import mock_client as mock_client
     from vespera.testing.results import sequence as sequence
+    from vespera.testing.sim.app import App as App
     from vespera.testing.sim.crash import explore_crashes as explore_crashes
     from vespera.testing.sim.crash_test import crash_test as crash_test
     from vespera.testing.sim.errors import ExplorationError as ExplorationError
+    from vespera.testing.sim.errors import ExplorationFailed as ExplorationFailed
+    from vespera.testing.sim.errors import NonDeterministicScenario as NonDeterministicScenario
+    from vespera.testing.sim.errors import ScenarioFailed as ScenarioFailed
+    from vespera.testing.sim.errors import VacuousExploration as VacuousExploration
     from vespera.testing.sim.invariants import database_integrity as database_integrity
     from vespera.testing.sim.invariants import engine_integrity as engine_integrity
+    from vespera.testing.sim.report import CrashReport as CrashReport
+    from vespera.testing.sim.report import ScheduleReport as ScheduleReport
     from vespera.testing.sim.schedule import explore_schedules as explore_schedules
     from vespera.testing.step_environment import StepEnvironment as StepEnvironment
     from vespera.testing.streams import stream_mock as stream_mock
@@ -38,14 +45,21 @@ if TYPE_CHECKING:
     from vespera.testing.world import World as World
 else:
     _HOMES = {
+        "App": "sim.app",
         "AsyncTestBase": "base",
         "ConcurrencyProbe": "concurrency",
+        "CrashReport": "sim.report",
         "Deadlock": "errors",
         "ExplorationError": "sim.errors",
+        "ExplorationFailed": "sim.errors",
         "LoopClock": "loop_clock",
+        "NonDeterministicScenario": "sim.errors",
+        "ScenarioFailed": "sim.errors",
+        "ScheduleReport": "sim.report",
         "Sleeper": "clock",
         "StepEnvironment": "step_environment",
         "TestingError": "errors",
+        "VacuousExploration": "sim.errors",
         "VirtualClock": "clock",
         "VirtualLoop": "loop",
         "VirtualTimeOff": "errors",
@@ -74,14 +88,21 @@ else:
 
 
 __all__ = [
+    "App",
     "AsyncTestBase",
     "ConcurrencyProbe",
+    "CrashReport",
     "Deadlock",
     "ExplorationError",
+    "ExplorationFailed",
     "LoopClock",
+    "NonDeterministicScenario",
+    "ScenarioFailed",
+    "ScheduleReport",
     "Sleeper",
     "StepEnvironment",
     "TestingError",
+    "VacuousExploration",
     "VirtualClock",
     "VirtualLoop",
     "VirtualTimeOff",

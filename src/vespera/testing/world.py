@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeVar, cast
 from weakref import finalize
 
 from vespera.domain.errors import InvalidRequest
@@ -155,7 +155,7 @@ class World:
     in it.
     """
 
-    Service = WorldService
+    Service: TypeAlias = WorldService
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
         """Keep the workspace below ``directory``; by default below a temporary one."""

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.retry import whole_number_of
 from vespera.testing.sim import pytest_options
+from vespera.testing.sim.codes import is_crash_code
 from vespera.testing.sim.errors import UnknownReplay, VacuousExploration
 from vespera.testing.sim.invariants import Invariant, checked_invariants
 from vespera.testing.sim.life import Act, Build
-from vespera.testing.sim.points import EVENT, Point, checked_kinds, is_crash_code
+from vespera.testing.sim.points import EVENT, Point, checked_kinds
 from vespera.testing.sim.report import ANOTHER_IS_REPLAYED, CrashReport, Violation, titled
 from vespera.testing.sim.runs import Play, Run, Runner, Simulation
 from vespera.testing.sim.trial import tried

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from vespera.testing.sim.codes import is_code
+
 
 @dataclass(slots=True)
 class _Asked:
@@ -51,14 +53,7 @@ def pytest_configure(config: Any) -> None:
 
 
 def _readable(code: str) -> str:
-    if not code:
-        return code
-    from vespera.testing.sim.points import is_crash_code  # noqa: PLC0415  # hardly ever needed
-    from vespera.testing.sim.schedule import is_schedule_code  # noqa: PLC0415
-
-    place, colon, rest = code.rpartition(":")
-    known = is_crash_code(rest) or is_schedule_code(rest)
-    if not (known and place.isdigit() == bool(colon)):
+    if code and not is_code(code):
         raise pytest.UsageError(
             f"--vespera-replay={code}: no code of an exploration, such as c3a, e1b.c2a or 2:l11x60"
         )

@@ -1,13 +1,13 @@
 """Two workers on one database, in every order in which things can come."""
 
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.retry import whole_number_of
 from vespera.testing.sim import pytest_options
+from vespera.testing.sim.codes import TURN, is_schedule_code
 from vespera.testing.sim.crash import in_world, one_of
 from vespera.testing.sim.errors import UnknownReplay, VacuousExploration
 from vespera.testing.sim.invariants import Invariant, checked_invariants
@@ -23,7 +23,6 @@ _MOST_FAILURES = 5  # of one kind; what is found more often is found
 _MOST_DEVIATIONS = 10
 _MOST_SEEDS = 1_000_000
 _CHANCE_OF_SLOWNESS = 0.05
-_CODE = re.compile(r"o(\d+)x(\d+)|([dl])(\d+)x(\d+(?:\.\d+)?)|r(\d+)")
 
 
 def explore_schedules(
@@ -129,7 +128,7 @@ class Schedule:
         late: dict[str, dict[int, float]] = {"d": {}, "l": {}}
         seed = None
         for part in code.split("-"):
-            found = _CODE.fullmatch(part)
+            found = TURN.fullmatch(part)
             if found is None:
                 raise UnknownReplay(f"--vespera-replay={code}: {part!r} is no part of a schedule")
             choice, turn, way, number, seconds, given = found.groups()
@@ -148,11 +147,6 @@ class Schedule:
         told += [f"operation {n} is done {s:g} s late" for n, s in self.delays.items()]
         told += [f"operation {n} is answered {s:g} s late" for n, s in self.lateness.items()]
         return "order: " + (", ".join(told) or "first come, first served")
-
-
-def is_schedule_code(code: str) -> bool:
-    """Whether it names a schedule."""
-    return bool(code) and all(_CODE.fullmatch(part) for part in code.split("-"))
 
 
 class _Timetable(Witness):
