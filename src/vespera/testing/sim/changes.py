@@ -21,6 +21,8 @@ _CHANGES = frozenset(
         "os.truncate",
     }
 )
+_OPEN = "open"
+_HEARD = _CHANGES | {_OPEN}
 
 
 class CutOff(BaseException):
@@ -49,7 +51,7 @@ class FileChanges:
 
     def hear(self, event: str, args: tuple[Any, ...]) -> None:
         """Take note of an audit event."""
-        is_write = event == "open" and bool((args[2] or 0) & _WRITES)
+        is_write = event == _OPEN and bool((args[2] or 0) & _WRITES)
         if not (is_write or event in _CHANGES) or threading.get_ident() != self._thread:
             return
         if self._cut and (self.is_cut or (self.writes and not is_write)):
@@ -98,5 +100,5 @@ def _install() -> None:
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if _listening and (event == "open" or event in _CHANGES):  # thousands of others come along
+    if event in _HEARD and _listening:  # of thousands of others nobody wants to hear
         _listening[-1].hear(event, args)
