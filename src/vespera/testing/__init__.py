@@ -27,11 +27,18 @@ if TYPE_CHECKING:
     )
     from vespera.testing.mocks import mock_client as mock_client
     from vespera.testing.results import sequence as sequence
+    from vespera.testing.sim.app import App as App
     from vespera.testing.sim.crash import explore_crashes as explore_crashes
     from vespera.testing.sim.crash_test import crash_test as crash_test
     from vespera.testing.sim.errors import ExplorationError as ExplorationError
+    from vespera.testing.sim.errors import ExplorationFailed as ExplorationFailed
+    from vespera.testing.sim.errors import NonDeterministicScenario as NonDeterministicScenario
+    from vespera.testing.sim.errors import ScenarioFailed as ScenarioFailed
+    from vespera.testing.sim.errors import VacuousExploration as VacuousExploration
     from vespera.testing.sim.invariants import database_integrity as database_integrity
     from vespera.testing.sim.invariants import engine_integrity as engine_integrity
+    from vespera.testing.sim.report import CrashReport as CrashReport
+    from vespera.testing.sim.report import ScheduleReport as ScheduleReport
     from vespera.testing.sim.schedule import explore_schedules as explore_schedules
     from vespera.testing.stateful import AsyncRuleMachine as AsyncRuleMachine
     from vespera.testing.step_environment import StepEnvironment as StepEnvironment
@@ -40,16 +47,23 @@ if TYPE_CHECKING:
     from vespera.testing.world import World as World
 else:
     _HOMES = {
+        "App": "sim.app",
         "AsyncRuleMachine": "stateful",
         "AsyncTestBase": "base",
         "ConcurrencyProbe": "concurrency",
+        "CrashReport": "sim.report",
         "Deadlock": "errors",
         "ExplorationError": "sim.errors",
+        "ExplorationFailed": "sim.errors",
         "Faults": "faults",
         "LoopClock": "loop_clock",
+        "NonDeterministicScenario": "sim.errors",
+        "ScenarioFailed": "sim.errors",
+        "ScheduleReport": "sim.report",
         "Sleeper": "clock",
         "StepEnvironment": "step_environment",
         "TestingError": "errors",
+        "VacuousExploration": "sim.errors",
         "VirtualClock": "clock",
         "VirtualLoop": "loop",
         "VirtualTimeOff": "errors",
@@ -79,15 +93,22 @@ else:
 
 # AsyncRuleMachine is no part of ``*``: it needs hypothesis, which not everybody has.
 __all__ = [
+    "App",
     "AsyncTestBase",
     "ConcurrencyProbe",
+    "CrashReport",
     "Deadlock",
     "ExplorationError",
+    "ExplorationFailed",
     "Faults",
     "LoopClock",
+    "NonDeterministicScenario",
+    "ScenarioFailed",
+    "ScheduleReport",
     "Sleeper",
     "StepEnvironment",
     "TestingError",
+    "VacuousExploration",
     "VirtualClock",
     "VirtualLoop",
     "VirtualTimeOff",

@@ -32,6 +32,11 @@ def caller() -> str:
     return _place_of(frame)
 
 
+def is_library(file: str) -> bool:
+    """Whether a file belongs to Python, an installed package, or this one."""
+    return file.startswith(_LIBRARIES)
+
+
 def remember_origins(loop: asyncio.AbstractEventLoop) -> None:
     """Let every task of the loop know who made it."""
     loop.set_task_factory(_task_that_knows)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeVar, cast
 from weakref import finalize
 
 from vespera.domain.errors import InvalidRequest
@@ -155,7 +155,7 @@ class World:
     in it.
     """
 
-    Service = WorldService
+    Service: TypeAlias = WorldService
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
         """Keep the workspace below ``directory``; by default below a temporary one."""
@@ -168,6 +168,7 @@ class World:
         self.workspace.mkdir(parents=True, exist_ok=True)
         self._services: dict[type[WorldService], WorldService] = {}
         self._effects: list[Effect] = []
+        self._calls = 0
         self._database: WorldDatabase | None = None
         self.stage: Stage | None = None
         self.promised = Promises()
@@ -180,8 +181,8 @@ class World:
 
     @property
     def calls(self) -> int:
-        """How many effects were asked for, repetitions among them."""
-        return len(self._effects)
+        """How often a service may have changed: by what it did, and by each call that ended."""
+        return self._calls
 
     @property
     def database(self) -> WorldDatabase:
@@ -215,12 +216,18 @@ class World:
         life = self.stage.life if self.stage else 1
         effect = Effect(type(service).__name__, method, key, value, life, repeated)
         self._effects.append(effect)
+        self._calls += 1
         if self.stage is not None:
             self.stage.did(effect)
+
+    def was_called(self) -> None:
+        """A call of a service has ended; whatever it is made of may be different now."""
+        self._calls += 1
 
     def begin_anew(self) -> None:
         """Be as at the beginning; services that somebody holds are the same objects still."""
         self._effects.clear()
+        self._calls = 0
         self.promised = Promises()
         self.time = 0.0
         for service in self._services.values():
@@ -298,6 +305,7 @@ def _observed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
                 result = await cast("Awaitable[Any]", method(self, *args, **kwargs))
             finally:
                 WorldService._calling.reset(token)  # noqa: SLF001
+                self._world.was_called()
             if stage is not None:
                 await stage.answered(text)
             return result
@@ -311,6 +319,7 @@ def _observed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
             return method(self, *args, **kwargs)
         finally:
             WorldService._calling.reset(token)  # noqa: SLF001
+            self._world.was_called()
 
     return called_plainly
 

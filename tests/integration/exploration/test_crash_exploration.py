@@ -239,6 +239,47 @@ def test_a_plain_write_in_a_thread_is_torn_too(world):
 # ---- sessions and other threads
 
 
+def test_what_a_service_keeps_without_a_word_in_the_log_outlives_a_death(world):
+    class Purse(World.Service):
+        def __init__(self):
+            self.balance = 100
+
+        async def debit(self, amount):
+            self.balance -= amount
+
+    purse = world.service(Purse)
+
+    async def pay(task):
+        await task.step("debit", purse.debit, 30)
+
+    def debited_once(app, world):
+        assert purse.balance == 70
+
+    report = explore_crashes(build_of(pay), one_task, debited_once, world=world, at="effect")
+
+    assert [failure.code for failure in report.failures] == ["e1a"]
+
+
+def test_the_process_dies_after_a_file_was_written_on_the_event_loop(world):
+    notes = world.workspace / "notes.txt"
+
+    async def append():
+        with notes.open("a") as file:
+            file.write("a line")
+
+    async def write(task):
+        await task.step("append", append)
+
+    def written_once(app, world):
+        assert notes.read_text() == "a line"
+
+    report = explore_crashes(
+        build_of(write), one_task, written_once, world=world, at="file", every="event"
+    )
+
+    assert [failure.code[0] for failure in report.failures] == ["v"]
+
+
 def test_a_session_s_commit_is_a_point(world):
     def build():
         container = Container()
@@ -308,6 +349,8 @@ def test_an_invariant_that_never_holds_is_told_without_any_death(shop, world, pl
     (failure,) = report.failures
     assert failure.title == "without any crash"
     assert "gave False" in str(failure)
+    assert "base_events.py" not in str(failure)
+    assert "--vespera-replay" not in failure.replay
     assert report.points == 0
 
 

@@ -151,6 +151,12 @@ def test_crashes(shop, world):
 def test_decorated(shop, world):
     return order, "engine"
 
+def test_both(shop, world):
+    explore_crashes(shop, order, "engine", world=world).raise_for_failures()
+    explore_schedules(
+        shop, order, once, world=world, order="fifo", slow=(60.0,)
+    ).raise_for_failures()
+
 def test_schedules(shop, world):
     report = explore_schedules(shop, order, at_once, world=world, order="fifo", slow=(60.0,))
     report.raise_for_failures()
@@ -199,6 +205,28 @@ def test_a_schedule_is_seen_again_by_its_command(replay):
 
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines([f"*replayed {code}: order:*"])
+
+
+def test_the_second_exploration_of_a_test_is_replayed_alone(replay):
+    found = replay("-k", "both")
+    found.assert_outcomes(failed=1)
+    code = next(
+        line.split("--vespera-replay=")[1] for line in found.outlines if "--vespera-replay=" in line
+    )
+
+    again = replay("test_shop.py::test_both", f"--vespera-replay={code}")
+
+    assert code.startswith("2:")
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines([f"*replayed {code[2:]}: order:*"])
+
+
+@pytest.mark.parametrize("code", ["rubbish", "x:c3a", ":c3a", "2:"])
+def test_what_is_no_code_is_refused_before_any_test(replay, code):
+    refused = replay(f"--vespera-replay={code}")
+
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    refused.stderr.fnmatch_lines([f"*--vespera-replay={code}: no code of an exploration*"])
 
 
 def test_a_code_that_leads_nowhere_is_refused(replay):

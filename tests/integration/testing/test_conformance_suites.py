@@ -36,8 +36,10 @@ def plants() -> list[type]:
 def run_pytest(directory: Path, mode: str, *arguments: str) -> str:
     (directory / "pytest.ini").write_text(SETTINGS.format(mode=mode))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    # A test of names that are no UTF-8 prints them, if it fails.
+    decoded = {"encoding": "utf-8", "errors": "backslashreplace"}
     done = subprocess.run(
-        [*command, "-q", *arguments], cwd=directory, capture_output=True, text=True, check=False
+        [*command, "-q", *arguments], cwd=directory, capture_output=True, check=False, **decoded
     )
     return done.stdout + done.stderr
 

@@ -129,7 +129,7 @@ class Worker:
             with self._notices.of_work() as news:
                 while not self._halted:
                     news.clear()
-                    pause = await self._guarded_round()
+                    pause = await self._guarded_round(news)
                     if pause is not None and not self._halted:
                         await self._wait(news, pause)
         finally:
@@ -137,9 +137,9 @@ class Worker:
             self._rested.set()
             self._idle.set()
 
-    async def _guarded_round(self) -> timedelta | None:
+    async def _guarded_round(self, news: asyncio.Event) -> timedelta | None:
         try:
-            return await self._round()
+            return await self._round(news)
         except StorageError as error:
             return self._in_trouble(error)
         except Exception as error:  # recorded for whoever waits; then the loop ends
@@ -154,7 +154,7 @@ class Worker:
         self._idle.set()
         return AFTER_TROUBLE
 
-    async def _round(self) -> timedelta | None:
+    async def _round(self, news: asyncio.Event) -> timedelta | None:
         """Claim once; how long to wait for news before the next round (None: not at all)."""
         now = self._clock.now()
         if now >= self._take_back_at:
@@ -169,7 +169,7 @@ class Worker:
             handle = self._engine.begin(task, kept=True)
             self._active.add(handle)
             handle.add_done_callback(self._ended)
-        pause = None if claimed else await self._pause()
+        pause = None if claimed else await self._pause(news)
         self._failure = None
         return pause
 
@@ -184,14 +184,14 @@ class Worker:
             return [suspect]
         return await self._engine.claim_ready(free) if expected else ()
 
-    async def _pause(self) -> timedelta:
+    async def _pause(self, news: asyncio.Event) -> timedelta:
         """Until something is due, or somebody else's lease may have run out."""
         due = await self._queue.next_due()
         moments = [due] if due else []
         if not self._active and not self._engine.running:
             if await self._queue.owners():
                 moments.append(self._take_back_at)
-            elif due is None:
+            elif due is None and not news.is_set():  # what ended since may have freed others
                 self._idle.set()
         now = self._clock.now()
         return min([self._longest, *(moment - now for moment in moments)])

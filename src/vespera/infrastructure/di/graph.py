@@ -66,7 +66,9 @@ class Graph:
 
     def services(self, *, now: bool = False) -> list[Service[Any]]:
         """The services among everything."""
-        return [provider for provider in self.order(now=now) if isinstance(provider, Service)]
+        plain = not now and all(map(_is_plain, self._declared))
+        order = self._declared if plain else self.order(now=now)
+        return [provider for provider in order if isinstance(provider, Service)]
 
     def services_on(self, target: Part) -> list[Service[Any]]:
         """The services that hold the target's object, and those of its overrides alone."""
@@ -107,6 +109,13 @@ class Graph:
                 own = [self._names[provider]] if provider in self._names else []
                 chains[provider] = max(below, key=len) + own
         return max(chains.values(), key=len, default=[])
+
+
+def _is_plain(provider: Part) -> bool:
+    """Whether it is overridden by objects at most, which use nothing and change no order."""
+    return all(
+        type(other) is providers.Object and not [*other.related] for other in provider.overridden
+    )
 
 
 def named_parts(declared: Mapping[str, Part]) -> dict[str, Part]:

@@ -21,6 +21,8 @@ _CHANGES = frozenset(
         "os.truncate",
     }
 )
+_OPEN = "open"
+_HEARD = _CHANGES | {_OPEN}
 
 
 class CutOff(BaseException):
@@ -32,24 +34,30 @@ class FileChanges:
 
     With ``cut``, the call is cut off before it puts what it wrote in place (its first rename or
     removal after it opened a file for writing); whatever clean-up runs then changes nothing more.
+    What another one hears that began later, this one does not.
     """
 
     def __init__(self, *, cut: bool = False) -> None:
         self._cut = cut
         self._thread = threading.get_ident()
-        self.any = False
+        self.count = 0
         self.writes = False
         self.is_cut = False
 
+    @property
+    def any(self) -> bool:
+        """Whether it changed something."""
+        return self.count > 0
+
     def hear(self, event: str, args: tuple[Any, ...]) -> None:
         """Take note of an audit event."""
-        is_write = event == "open" and bool((args[2] or 0) & _WRITES)
+        is_write = event == _OPEN and bool((args[2] or 0) & _WRITES)
         if not (is_write or event in _CHANGES) or threading.get_ident() != self._thread:
             return
         if self._cut and (self.is_cut or (self.writes and not is_write)):
             self.is_cut = True
             raise CutOff
-        self.any = True
+        self.count += 1
         self.writes = self.writes or is_write
 
     @contextmanager
@@ -92,5 +100,5 @@ def _install() -> None:
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if _listening:
+    if event in _HEARD and _listening:  # of thousands of others nobody wants to hear
         _listening[-1].hear(event, args)

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.retry import whole_number_of
 from vespera.testing.sim import pytest_options
+from vespera.testing.sim.codes import is_crash_code
 from vespera.testing.sim.errors import UnknownReplay, VacuousExploration
 from vespera.testing.sim.invariants import Invariant, checked_invariants
 from vespera.testing.sim.life import Act, Build
-from vespera.testing.sim.points import EVENT, Point, checked_kinds, is_crash_code
-from vespera.testing.sim.report import CrashReport, Violation, titled
+from vespera.testing.sim.points import EVENT, Point, checked_kinds
+from vespera.testing.sim.report import ANOTHER_IS_REPLAYED, CrashReport, Violation, titled
 from vespera.testing.sim.runs import Play, Run, Runner, Simulation
 from vespera.testing.sim.trial import tried
 from vespera.testing.world import World
@@ -112,6 +113,7 @@ class _Search:
         self._lost = lost
         self._lying = lying
         self._max_runs = max_runs
+        self._place = pytest_options.begin_exploration()
         self._report = CrashReport()
 
     def explore(self, runner: Runner) -> CrashReport:
@@ -124,7 +126,11 @@ class _Search:
         if clean.error is not None:
             self._judge(clean, ())
             return report
-        code = pytest_options.replay_code()
+        code = pytest_options.replay_code(self._place)
+        if code is None:
+            report.notes.append(ANOTHER_IS_REPLAYED)
+            report.complete = False
+            return report
         if is_crash_code(code):
             self._replay(runner, clean, code)
             return report
@@ -184,7 +190,9 @@ class _Search:
             code = ".".join(point.code for point in deaths)
             title = titled(deaths)
             report.failures.append(
-                Violation(code=code, title=title, error=run.error, lives=run.lives)
+                Violation(
+                    code=code, title=title, error=run.error, lives=run.lives, place=self._place
+                )
             )
 
     def _refuse_vacuity(self, runner: Runner) -> None:

@@ -7,7 +7,7 @@ import logging
 import random
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -34,6 +34,10 @@ BEGINNING = datetime(2030, 1, 1, tzinfo=UTC)
 
 class LifeDirector(Director):
     """A director that is also told of what services do, and may tear a file."""
+
+    def lifetime(self) -> AbstractContextManager[None]:
+        """What lasts as long as the life does."""
+        return nullcontext()
 
     def did(self, effect: Effect, during: Operation | None) -> None:
         """A service did something."""
@@ -69,7 +73,7 @@ class Life:
         Raises:
             Exception: whatever the life raised.
         """
-        with alone(), seeded(self._number):
+        with alone(), seeded(self._number), self._director.lifetime():
             self._world.stage = self
             main = self._loop.create_task(self._main(act), context=Context())
             try:

@@ -1,6 +1,5 @@
 """The points at which a process can die, and their names."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,6 @@ KINDS = ("commit", "effect", "file")
 EVENT = "event"
 BEFORE, AFTER, TORN = "before", "after", "torn"
 _LETTERS = {"commit": "c", "effect": "e", "file": "f", EVENT: "v"}
-_CODE = re.compile(r"(?:[cef]\d+[bat]|v\d+)(?:p\d+)?")
 
 Mark = tuple[object, ...]
 
@@ -51,11 +49,6 @@ class Point:
     def losing(self, commits: int) -> "Point":
         """The same with a power cut."""
         return replace(self, lost=commits)
-
-
-def is_crash_code(code: str) -> bool:
-    """Whether it names points at which a process dies: ``c3a``, ``c3a.e1b``, ``v57``."""
-    return bool(code) and all(_CODE.fullmatch(part) for part in code.split("."))
 
 
 def checked_kinds(at: str | Sequence[str], every: str | None) -> tuple[str, ...]:

@@ -1,13 +1,18 @@
 """The pytest options of explorations: to see a failure again, and to look deeper.
 
-``pytest --vespera-replay=c3a tests/test_shop.py::test_it`` runs, in the explorations of the test,
-nothing but the crash after commit 3. ``pytest --vespera-depth=2`` lets processes die once more
-while they recover, in all explorations: for the nightly run.
+``pytest --vespera-replay=c3a tests/test_shop.py::test_it`` runs, in the first exploration of the
+test, nothing but the crash after commit 3; ``2:c3a`` is for the second one. ``pytest
+--vespera-depth=2`` lets processes die once more while they recover, in all explorations: for the
+nightly run.
 """
 
 import shlex
 from dataclasses import dataclass
 from typing import Any
+
+import pytest
+
+from vespera.testing.sim.codes import is_code
 
 
 @dataclass(slots=True)
@@ -15,6 +20,7 @@ class _Asked:
     code: str = ""
     depth: int = 1
     test: str = ""
+    explorations: int = 0
 
 
 _asked = _Asked()
@@ -42,8 +48,16 @@ def pytest_addoption(parser: Any) -> None:
 def pytest_configure(config: Any) -> None:
     """Remember what was asked for, until this run of pytest is over."""
     _before.append((_asked.code, _asked.depth))
-    _asked.code = config.getoption("--vespera-replay", default="") or ""
+    _asked.code = _readable(config.getoption("--vespera-replay", default="") or "")
     _asked.depth = config.getoption("--vespera-depth", default=1) or 1
+
+
+def _readable(code: str) -> str:
+    if code and not is_code(code):
+        raise pytest.UsageError(
+            f"--vespera-replay={code}: no code of an exploration, such as c3a, e1b.c2a or 2:l11x60"
+        )
+    return code
 
 
 def pytest_unconfigure() -> None:
@@ -55,11 +69,24 @@ def pytest_unconfigure() -> None:
 def pytest_runtest_logstart(nodeid: str) -> None:
     """Remember which test runs."""
     _asked.test = nodeid
+    _asked.explorations = 0
 
 
-def replay_code() -> str:
-    """What to replay; empty: explore."""
-    return _asked.code
+def begin_exploration() -> int:
+    """The place of the exploration that begins, among those of the test; outside of tests, 1."""
+    _asked.explorations = _asked.explorations + 1 if _asked.test else 1
+    return _asked.explorations
+
+
+def code_of(code: str, place: int) -> str:
+    """What to give to ``--vespera-replay`` for this code of that exploration."""
+    return code if place == 1 else f"{place}:{code}"
+
+
+def replay_code(place: int) -> str | None:
+    """What to replay in this exploration; empty: explore; None: another one is replayed."""
+    before, _, code = _asked.code.rpartition(":")
+    return code if not _asked.code or (before or "1") == str(place) else None
 
 
 def least_depth() -> int:

@@ -3,14 +3,14 @@
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from vespera.testing.origins import is_library
 from vespera.testing.sim import pytest_options
 from vespera.testing.sim.errors import ExplorationFailed
 from vespera.testing.sim.points import Point
 from vespera.testing.sim.witness import Diary
 
-_KIT = str(Path(__file__).parent)
+ANOTHER_IS_REPLAYED = "not explored: another exploration of the test is replayed"
 _MOST_LINES = 40
 _MOST_FAILURES = 5
 
@@ -24,17 +24,20 @@ class Violation:
         title: where the process died, or in which order things came.
         error: what was wrong.
         lives: what each life did.
+        place: in which exploration of the test it was found, from 1.
     """
 
     code: str
     title: str
     error: BaseException
     lives: Sequence[Diary]
+    place: int = 1
 
     @property
     def replay(self) -> str:
         """The command that runs this, and nothing else, again."""
-        return f"pytest {pytest_options.test_in_shell()} --vespera-replay={self.code}"
+        which = f" --vespera-replay={pytest_options.code_of(self.code, self.place)}"
+        return f"pytest {pytest_options.test_in_shell()}{which if self.code else ''}"
 
     def __str__(self) -> str:
         return "\n".join(
@@ -100,8 +103,9 @@ class CrashReport(_Findings):
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.kinds.items())
         verdict = "all hold" if not self.failures else f"{len(self.failures)} violations"
         complete = "" if self.complete else "; not complete"
+        of_kinds = f" ({kinds})" if kinds else ""
         return self._text(
-            f"{self.points} crash points ({kinds}), {self.runs} runs: {verdict}{complete}"
+            f"{self.points} crash points{of_kinds}, {self.runs} runs: {verdict}{complete}"
         )
 
 
@@ -129,8 +133,8 @@ class ScheduleReport(_Findings):
 
 
 def _place_of(error: BaseException) -> list[str]:
-    """Where it was raised, if that is not in the kit itself."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if _KIT not in f.filename]
+    """Where it was raised, by the innermost line that is no library's, if there is one."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not is_library(f.filename)]
     if not frames:
         return []
     return [

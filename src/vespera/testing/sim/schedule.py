@@ -1,19 +1,19 @@
 """Two workers on one database, in every order in which things can come."""
 
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.retry import whole_number_of
 from vespera.testing.sim import pytest_options
+from vespera.testing.sim.codes import TURN, is_schedule_code
 from vespera.testing.sim.crash import in_world, one_of
 from vespera.testing.sim.errors import UnknownReplay, VacuousExploration
 from vespera.testing.sim.invariants import Invariant, checked_invariants
 from vespera.testing.sim.life import Act, Build
 from vespera.testing.sim.operations import Operation
-from vespera.testing.sim.report import ScheduleReport, Violation
+from vespera.testing.sim.report import ANOTHER_IS_REPLAYED, ScheduleReport, Violation
 from vespera.testing.sim.runs import Play, Run, Simulation
 from vespera.testing.sim.trial import tried_once
 from vespera.testing.sim.witness import Witness
@@ -23,7 +23,6 @@ _MOST_FAILURES = 5  # of one kind; what is found more often is found
 _MOST_DEVIATIONS = 10
 _MOST_SEEDS = 1_000_000
 _CHANCE_OF_SLOWNESS = 0.05
-_CODE = re.compile(r"o(\d+)x(\d+)|([dl])(\d+)x(\d+(?:\.\d+)?)|r(\d+)")
 
 
 def explore_schedules(
@@ -129,7 +128,7 @@ class Schedule:
         late: dict[str, dict[int, float]] = {"d": {}, "l": {}}
         seed = None
         for part in code.split("-"):
-            found = _CODE.fullmatch(part)
+            found = TURN.fullmatch(part)
             if found is None:
                 raise UnknownReplay(f"--vespera-replay={code}: {part!r} is no part of a schedule")
             choice, turn, way, number, seconds, given = found.groups()
@@ -148,11 +147,6 @@ class Schedule:
         told += [f"operation {n} is done {s:g} s late" for n, s in self.delays.items()]
         told += [f"operation {n} is answered {s:g} s late" for n, s in self.lateness.items()]
         return "order: " + (", ".join(told) or "first come, first served")
-
-
-def is_schedule_code(code: str) -> bool:
-    """Whether it names a schedule."""
-    return bool(code) and all(_CODE.fullmatch(part) for part in code.split("-"))
 
 
 class _Timetable(Witness):
@@ -225,6 +219,7 @@ class _ScheduleSearch:
         self._slow = slow
         self._seeds = seeds
         self._max_runs = max_runs
+        self._place = pytest_options.begin_exploration()
         self._report = ScheduleReport()
 
     def explore(self, plan: Play, world: World) -> ScheduleReport:
@@ -233,8 +228,11 @@ class _ScheduleSearch:
         usual = tried_once(workers)
         table = workers.table
         self._judge(usual, Schedule(), workers)
-        code = pytest_options.replay_code()
-        if is_schedule_code(code):
+        code = pytest_options.replay_code(self._place)
+        if code is None:
+            self._report.notes.append(ANOTHER_IS_REPLAYED)
+            self._report.complete = False
+        elif is_schedule_code(code):
             schedule = Schedule.of(code)
             self._judge(workers.run_by(schedule), schedule, workers)
             self._report.notes.append(f"replayed {code}: {schedule}")
@@ -292,7 +290,13 @@ class _ScheduleSearch:
         if run.error is None:
             return False
         self._report.failures.append(
-            Violation(code=schedule.code, title=str(schedule), error=run.error, lives=run.lives)
+            Violation(
+                code=schedule.code,
+                title=str(schedule),
+                error=run.error,
+                lives=run.lives,
+                place=self._place,
+            )
         )
         return True
 

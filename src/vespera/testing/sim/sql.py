@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _CHANGE = re.compile(
     r"\s*(INSERT\s+(?:OR\s+\w+\s+)?INTO|UPDATE|DELETE\s+FROM|REPLACE\s+INTO)\s+\"?(\w+)",
@@ -10,6 +11,7 @@ _CHANGE = re.compile(
 _TEXT = re.compile(r"[Xx]'[^']*'|'((?:[^']|'')*)'")  # of a blob, nothing is told
 _MOST_TEXTS = 3
 _LONGEST = 40
+_MOST_REMEMBERED = 2_000  # characters of a statement
 
 
 def described(statements: Sequence[str]) -> str:
@@ -19,6 +21,16 @@ def described(statements: Sequence[str]) -> str:
 
 
 def _described_one(sql: str) -> str:
+    return _remembered(sql) if len(sql) < _MOST_REMEMBERED else _found_in(sql)
+
+
+@lru_cache(maxsize=2_000)
+def _remembered(sql: str) -> str:
+    """The same statements come in life after life."""
+    return _found_in(sql)
+
+
+def _found_in(sql: str) -> str:
     found = _CHANGE.match(sql)
     if found is None:
         return ""

@@ -1,8 +1,10 @@
 """Who lets a process live until a chosen point, and writes down what it did."""
 
 from collections import defaultdict, deque
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from vespera.testing.sim.changes import FileChanges
 from vespera.testing.sim.life import LifeDirector
 from vespera.testing.sim.operations import COMMIT, EFFECT, Operation
 from vespera.testing.sim.points import AFTER, BEFORE, EVENT, TORN, Mark, Point
@@ -57,6 +59,7 @@ class Witness(LifeDirector):
         self._asked: dict[str, deque[int]] = defaultdict(deque)
         self._before: Mark = ()
         self._files = 0
+        self._on_the_loop = FileChanges()
         self._told = self._version_now = world.database.version
         self._version = self._told
         self.copies: deque[bytes] = deque(maxlen=copies + 1)
@@ -65,6 +68,10 @@ class Witness(LifeDirector):
         self._every_event = every_event
         self._is_over = False
         self.diary = Diary(number, death=death)
+
+    def lifetime(self) -> AbstractContextManager[None]:
+        """See ``LifeDirector.lifetime``."""
+        return self._on_the_loop.watched()
 
     def close(self) -> None:
         """What follows is not part of the life that is explored."""
@@ -117,7 +124,8 @@ class Witness(LifeDirector):
 
     def _mark(self) -> Mark:
         world = self._world
-        return (self._version_now, self._told, world.calls, self._files, world_time(world))
+        files = (self._files, self._on_the_loop.count)
+        return (self._version_now, self._told, world.calls, files, world_time(world))
 
     def _keep_a_copy(self) -> None:
         if self.copies and self._version_now != self._version:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import datetime
 from unittest.mock import AsyncMock
 
 import pytest
@@ -95,3 +96,35 @@ async def test_a_rest_leaves_it_to_those_who_still_need_it(container: Container)
         assert worker.started
 
     assert not worker.started
+
+
+async def test_what_the_last_attempt_frees_while_the_worker_looks_ahead_is_not_idleness(
+    container: Container, specialists: Specialists
+) -> None:
+    worker, engine, queue = map(container.get, (Worker, Engine, TaskQueue))
+    looks_ahead = asyncio.Event()
+
+    async def waits(task: TaskContext) -> None:
+        if task.id == "first":
+            await looks_ahead.wait()
+
+    async def next_due() -> datetime | None:
+        looks_ahead.set()
+        while engine.running:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return await queue.next_due()
+
+    specialists.register("coder", waits)
+    worker._queue = AsyncMock(wraps=queue)
+    worker._queue.next_due.side_effect = next_due
+    orchestrator = container.get(TaskOrchestrator)
+    task = {"specialist_type": "coder", "completion": "auto"}
+    await orchestrator.create_task({**task, "title": "A", "task_id": "first"})
+    await orchestrator.create_task(
+        {**task, "title": "B", "task_id": "second", "depends_on": ["first"]}
+    )
+
+    await worker.until_idle()
+
+    assert (await orchestrator.get_task_status("second")).completed

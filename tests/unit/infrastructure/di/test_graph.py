@@ -123,3 +123,21 @@ def test_a_nameless_provider_in_a_chain_is_left_out():
 )
 def test_near_words_are_offered(word: str, sentence: str):
     assert did_you_mean(word, ["database", "tasks", "clock"]) == sentence
+
+
+def test_an_object_in_the_place_of_a_part_changes_no_order_of_services():
+    part = providers.Singleton(dict)
+    first, second = Service(dict, part=part), Service(dict)
+    graph = Graph({"second": second, "first": first, "part": part})
+    part.override(providers.Object({}))
+
+    assert graph.services() == [second, first]
+    assert [p for p in graph.order() if isinstance(p, Service)] == [second, first]
+
+
+def test_a_service_in_the_place_of_a_part_is_one_of_the_services():
+    part, other = providers.Singleton(dict), Service(dict)
+    graph = Graph({"part": part})
+    part.override(other)
+
+    assert graph.services() == [other]

@@ -1,7 +1,8 @@
 import pytest
 
 from vespera.domain.errors import InvalidRequest
-from vespera.testing.sim.points import Point, checked_kinds, is_crash_code
+from vespera.testing.sim.codes import is_crash_code
+from vespera.testing.sim.points import Point, checked_kinds
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@ import pytest
 
 from vespera.domain.errors import InvalidRequest
 from vespera.testing import explore_schedules
+from vespera.testing.sim.codes import is_schedule_code
 from vespera.testing.sim.errors import UnknownReplay
-from vespera.testing.sim.schedule import Schedule, is_schedule_code
+from vespera.testing.sim.schedule import Schedule
 
 
 @pytest.mark.parametrize(
