@@ -18,7 +18,7 @@ def test_a_missing_fence_is_found_out(sweep):
 
 
 def test_two_workers_under_kills_and_stalls_do_every_task_once(sweep):
-    found = sweep("swarm", tasks=300, workers=2, seconds=120)
+    found = sweep("swarm", tasks=300, workers=2, seconds=120, pause=0.01)
 
     assert found["complaints"] == []
     assert found["done"] == 300

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from vespera.testing.errors import Deadlock
-from vespera.testing.origins import LIBRARIES
+from vespera.testing.origins import is_library
 
 _MACHINERY = str(Path(asyncio.__file__).parent)
 _MOST_TOLD = 20
@@ -63,7 +63,8 @@ def who_waits(loop: asyncio.AbstractEventLoop) -> str:
 def waiting_line(task: asyncio.Task[Any]) -> str:
     """``Task-2 (fetch) at shop.py:12, in fetch: waits for <asyncio.locks.Event ...>``."""
     frames = list(_frames(task.get_coro()))
-    theirs = _outside(LIBRARIES, frames) or _outside(_MACHINERY, frames) or frames
+    users = [frame for frame in frames if not is_library(frame.f_code.co_filename)]
+    theirs = users or [frame for frame in frames if not _is_asyncio(frame)] or frames
     where = place_of(theirs[-1]) if theirs else "?"
     name = getattr(task.get_coro(), "__qualname__", repr(task.get_coro()))
     return f"{task.get_name()} ({name}) at {where}: waits for {_awaited(task, frames)}"
@@ -92,8 +93,8 @@ def _frames(awaitable: Any) -> Iterator[FrameType]:
         awaitable = _awaited_by(awaitable)
 
 
-def _outside(folders: str | tuple[str, ...], frames: list[FrameType]) -> list[FrameType]:
-    return [frame for frame in frames if not frame.f_code.co_filename.startswith(folders)]
+def _is_asyncio(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_MACHINERY)
 
 
 def _awaited_by(awaitable: Any) -> Any:
@@ -109,7 +110,7 @@ def _awaited(task: asyncio.Task[Any], frames: list[FrameType]) -> str:
     """The method of asyncio that was called, whatever that has called in turn."""
     awaited, called = getattr(task, "_fut_waiter", None), None
     for frame in reversed(frames):
-        if not frame.f_code.co_filename.startswith(_MACHINERY):
+        if not _is_asyncio(frame):
             break
         owner = frame.f_locals.get("self")
         if owner is None or isinstance(owner, asyncio.Timeout | asyncio.Runner):

@@ -10,13 +10,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-LIBRARIES = (
+_LIBRARIES = (
     str(Path(os.__file__).parent),
     sysconfig.get_path("purelib"),
     str(Path(__file__).parents[1]),
     "<frozen",
 )
-"""What the code of libraries begins with, this one among them."""
 
 
 def caller() -> str:
@@ -25,7 +24,7 @@ def caller() -> str:
     Within a task that libraries alone have made, it is where that was asked for.
     """
     frame = innermost = sys._getframe(1)  # noqa: SLF001
-    while frame.f_code.co_filename.startswith(LIBRARIES):
+    while frame.f_code.co_filename.startswith(_LIBRARIES):
         if frame.f_back is None:
             return _origin_of_this_task() or _place_of(innermost)
         frame = frame.f_back
