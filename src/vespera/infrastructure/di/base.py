@@ -113,8 +113,9 @@ class BaseContainer(_Native):
         """
         given = {**(settings or {}), **more}
         self._blueprint.check_settings(given)
-        self.config.set_default(self._blueprint.defaults | given)
-        timeout = self.config.stop_timeout()
+        settings = self._blueprint.defaults | given
+        self.config.set_default(settings)
+        timeout = settings["stop_timeout"]
         if timeout is not None and not (isinstance(timeout, int | float) and timeout >= 0):
             raise ContainerError(f"config.stop_timeout is a time or None, not {timeout!r}.")
         self._lifecycle.stop_timeout = timeout

@@ -133,14 +133,14 @@ class Container(BaseContainer):
             WiringError, UnknownSetting, OverrideRefused: as for every container.
         """
         super().__init__(settings, **more)
-        given = self.config
-        check_workspace(given.workspace())
-        whole_number_of(given.concurrency(), "concurrency", least=1, most=LARGEST_WHOLE)
-        whole_number_of(given.payload_limit(), "payload_limit", least=1, most=LARGEST_WHOLE)
-        if given.crash_limit() is not None:
-            whole_number_of(given.crash_limit(), "crash_limit", least=1, most=LARGEST_WHOLE)
+        given = self.config()
+        check_workspace(given["workspace"])
+        whole_number_of(given["concurrency"], "concurrency", least=1, most=LARGEST_WHOLE)
+        whole_number_of(given["payload_limit"], "payload_limit", least=1, most=LARGEST_WHOLE)
+        if given["crash_limit"] is not None:
+            whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
         number_of(
-            given.lease_seconds(),
+            given["lease_seconds"],
             "lease_seconds",
             least=SHORTEST_LEASE,
             most=TEN_YEARS,
