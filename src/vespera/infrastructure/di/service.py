@@ -1,7 +1,7 @@
 """Providers that keep the object they build: ``Singleton`` and ``Service``."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from functools import partial
 from threading import RLock
@@ -38,16 +38,14 @@ class Singleton(providers.BaseSingleton[T]):
         self._lock = RLock()
 
     def __deepcopy__(self, memo: Any) -> Self:
-        return self.copied({id(value): deepcopy(value, memo) for value in self.declared})
+        return self.copied(lambda value: deepcopy(value, memo))
 
-    def copied(self, memo: Mapping[int, Any]) -> Self:
-        """Another one, declared with what the memo has by ``id``, or else with the same."""
-        get = memo.get
-        made = type(self)(get(id(self.provides), self.provides))
-        made.args = tuple([get(id(value), value) for value in self.args])
-        made.kwargs = {name: get(id(value), value) for name, value in self.kwargs.items()}
-        if self.attributes:
-            made.attributes = {n: get(id(value), value) for n, value in self.attributes.items()}
+    def copied(self, copy: Callable[[Any], Any]) -> Self:
+        """Another one, of copies of what this one is declared with."""
+        made = type(self)(copy(self.provides))
+        made.args = tuple([copy(value) for value in self.args])
+        made.kwargs = {name: copy(value) for name, value in self.kwargs.items()}
+        made.attributes = {name: copy(value) for name, value in self.attributes.items()}
         return made
 
     @property
