@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
         providers: Mapping[str, Part]
 
+        def __new__(cls, plan: CopyPlan) -> Self: ...
+
 else:
 
     class _Native(containers.DynamicContainer, containers.DeclarativeContainer):
