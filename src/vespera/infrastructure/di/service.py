@@ -182,7 +182,9 @@ def _found(provides: Any) -> Any:
 
 def _given(value: Any) -> Any:
     """An argument, as what is built gets it."""
-    asked = isinstance(value, providers.Provider) and not providers.is_delegated(value)
+    asked = isinstance(value, Singleton) or (
+        isinstance(value, providers.Provider) and not providers.is_delegated(value)
+    )
     return value() if asked else value
 
 
