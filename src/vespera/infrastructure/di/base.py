@@ -68,12 +68,12 @@ else:
             # No cycle through the container, so that it and all its parts go when it is let go.
             self.__self__.set_container(weakref.proxy(self))
             self.__self__.set_alt_names(cls.__self__.alt_names)
-            copies = plan.carry_out({cls.__self__: self.__self__})
+            copies, order = plan.carry_out({cls.__self__: self.__self__})
             named = {name: copies[provider] for name, provider in cls.providers.items()}
             self.providers.update(named)
             vars(self).update(named, **dict.fromkeys(self.__self__.alt_names, self.__self__))
-            self._graph = Graph(named, copies.order)
-            for provider in copies.order:
+            self._graph = Graph(named, order)
+            for provider in order:
                 provider.disable_async_mode()  # so that nothing ever becomes a Future
                 if isinstance(provider, providers.Self):
                     provider.set_container(self)

@@ -17,33 +17,6 @@ Copied = Callable[[Any], Any]
 """Gives the copy of a provider, and all else as it is."""
 
 
-class Copies(dict[Any, Any]):
-    """Copies by what they are copies of; what is no provider is its own.
-
-    Attributes:
-        order: all of them, as ``walk`` has them.
-    """
-
-    def __init__(self, known: Mapping[Part, Part]) -> None:
-        super().__init__(known)
-        self.order: list[Part] = []
-        self._memo = {id(part): copy for part, copy in known.items()}
-        self._seen: set[Part] = set()
-
-    def __missing__(self, constant: Any) -> Any:
-        return constant
-
-    def add(self, part: Part, number: int, by_hand: "Callable[[Any, Copied], Part] | None") -> None:
-        """Copy a provider, after those that it uses; the number is its ``id``."""
-        if by_hand is None or number in self._memo:
-            copy = self[part] = providers.deepcopy(part, self._memo)
-            visit(copy, uses, self._seen, self.order)
-        else:
-            copy = self[part] = self._memo[number] = by_hand(part, self.__getitem__)
-            self._seen.add(copy)
-            self.order.append(copy)
-
-
 class CopyPlan:
     """The parts of a class, and how each is copied; found out once.
 
@@ -55,14 +28,28 @@ class CopyPlan:
         self._parts = parts
         self._look()
 
-    def carry_out(self, known: Mapping[Part, Part]) -> Copies:
-        """Copies of all parts and of what they use, except those that are ``known``."""
+    def carry_out(self, known: Mapping[Part, Part]) -> tuple[Mapping[Part, Part], list[Part]]:
+        """Copies of all parts and of what they use, except those that are ``known``; and the same
+        in the order of ``walk``.
+        """
         if self._revision != Singleton.revision:
             self._look()
-        copies = Copies(known)
-        for step in self._steps:
-            copies.add(*step)
-        return copies
+        copies, memo = dict(known), {id(part): copy for part, copy in known.items()}
+        order: list[Part] = []
+        seen: set[Part] = set()
+
+        def copied(value: Any) -> Any:
+            return copies.get(value, value)
+
+        for part, number, by_hand in self._steps:
+            if by_hand is None or number in memo:
+                copies[part] = providers.deepcopy(part, memo)
+                visit(copies[part], uses, seen, order)
+            else:
+                copies[part] = memo[number] = copy = by_hand(part, copied)
+                seen.add(copy)
+                order.append(copy)
+        return copies, order
 
     def _look(self) -> None:
         self._revision = Singleton.revision

@@ -222,7 +222,7 @@ def test_a_plan_is_made_once():
             return super().values()
 
     plan = CopyPlan(Parts(part=House.part))
-    copies = {plan.carry_out({})[House.part] for _ in range(3)}
+    copies = {plan.carry_out({})[0][House.part] for _ in range(3)}
 
     assert walked == [1]
     assert len(copies) == 3
