@@ -77,6 +77,42 @@ def seconds_of(value: object, field: str) -> float | None:
     return number_of(value, field, least=0, most=TEN_YEARS, what="a number of seconds")
 
 
+def text_of(value: object, field: str) -> str:
+    """Text that can be stored, of at most 10,000 characters.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    return _text(value, field)
+
+
+def optional_text_of(value: object, field: str) -> str | None:
+    """Text that is not blank; None stays None.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    return _optional_text(value, field)
+
+
+def moment_of(value: object, field: str) -> datetime | None:
+    """A moment with a time zone, in UTC; None stays None.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    return _moment(value, field)
+
+
+def known_only(values: Mapping[str, object], known: Sequence[str]) -> None:
+    """Refuse fields that do not exist.
+
+    Raises:
+        InvalidRequest: there is one; the error names it, and the one that may be meant.
+    """
+    _known_only(values, known)
+
+
 def _merged(
     given: Mapping[str, object] | None, named: Mapping[str, object], known: Sequence[str]
 ) -> dict[str, object]:

@@ -10,7 +10,7 @@ Every change returns a new ``Task``; the allowed ways are the table ``ALLOWED``.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from vespera.domain.errors import IllegalTransition
@@ -49,6 +49,9 @@ ALLOWED: Mapping[TaskStatus, frozenset[TaskStatus]] = {
 }
 FINISHED = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
 
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stored moments are microseconds since then."""
 
 SUSPICIOUS = 2
 """After so many crashes in a row a task is run alone: it may be what kills its worker."""

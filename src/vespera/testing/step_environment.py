@@ -10,12 +10,14 @@ from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.domain.errors import LeaseLost
 from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.progress import Progress
 from vespera.domain.retry import RetryPolicy
 from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import Task, TaskOutcome, TaskStatus
@@ -101,6 +103,7 @@ class StepEnvironment:
             owner=_OWNER,
         )
         self._steps = _StepsOfOneTask()
+        self._said = _ProgressOfOneTask()
         for name, value in (recorded or {}).items():
             self._steps.put(self._record_of(name, value))
         self._under_way: asyncio.Task[object] | None = None
@@ -119,6 +122,11 @@ class StepEnvironment:
     def values(self) -> Mapping[str, object]:
         """What the steps gave that succeeded, by name; the last occurrence of each."""
         return {step.name: step.value for step in self.steps if step.error is None}
+
+    @property
+    def progress(self) -> Progress | None:
+        """The last that was stored of what the specialist said by ``task.progress``."""
+        return self._said.newest
 
     async def run(self, specialist: object) -> TaskOutcome:
         """One attempt: call the specialist (an object with ``execute``, or a function).
@@ -188,6 +196,7 @@ class StepEnvironment:
 
     async def _carry_out(self, handler: Callable[[TaskContext], Any], log: StepLog) -> object:
         supervision = Supervision(clock=self.clock, chance=lambda: 0.5)
+        report = ProgressReport(log.fence, progress=self._said, clock=self.clock)
         context = TaskContext(
             task=self._task,
             payload=cast("Mapping[str, object]", self._codec.decode(self._task.payload)),
@@ -198,9 +207,13 @@ class StepEnvironment:
                 "TaskRepository", _Dependencies(self._task, self._dependencies, self._outcomes)
             ),
             outcomes=self._outcomes,
+            report=report,
         )
         what = f"Task {self._task.id!r}"
-        return await supervision.limited(what, lambda: handler(context), None)
+        try:
+            return await supervision.limited(what, lambda: handler(context), None)
+        finally:
+            await report.close()
 
     def _log(self) -> StepLog:
         return StepLog(
@@ -257,6 +270,19 @@ class _StepsOfOneTask:
             raise LeaseLost
         self._attempt = fence.attempt
         self.put(step)
+
+
+class _ProgressOfOneTask:
+    """A ``ProgressRepository`` of one task."""
+
+    def __init__(self) -> None:
+        self.newest: Progress | None = None
+
+    async def record(self, progress: Progress, fence: Fence) -> None:
+        self.newest = progress
+
+    async def of_task(self, task_id: TaskId) -> Progress | None:
+        return self.newest
 
 
 class _Dependencies:

@@ -219,6 +219,16 @@ FAULTS = [
         "UPDATE tasks SET retry = '{' WHERE id = 'a'",
     ),
     (
+        "counts",
+        "there are 0 'completed' tasks of the type 'never', but 3 are counted",
+        "INSERT INTO task_counts VALUES ('never', 'completed', 3)",
+    ),
+    (
+        "counts",
+        "'failed' tasks of the type 'never' are not counted",
+        "UPDATE tasks SET specialist_type = 'never' WHERE id = 'c'",
+    ),
+    (
         "cycle",
         "tasks wait for each other: 'd' -> 'c' -> 'd'",
         "INSERT INTO task_dependencies VALUES ('c', 'd', 9)",
@@ -284,6 +294,7 @@ async def test_many_flaws_of_one_kind_are_counted_beyond_the_first(path, check, 
         await SqlTaskRepository(database).add(make_task(f"{number:04}"))
     await database.stop()
     execute(path, "UPDATE tasks SET status = 'completed', attempt = 1")
+    execute(path, "INSERT INTO task_counts SELECT 'generic', 'completed', count(*) FROM tasks")
 
     inspection = await check()
 

@@ -1,18 +1,29 @@
 """Many tasks: created together, run side by side, waited for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import Unpack
 
-from vespera.application.workflows.task_execution_workflow import TaskExecutionWorkflow
+from vespera.application.runtime.event_feed import EventFeed
+from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, TaskFilter, TaskPage
+from vespera.application.workflows.task_execution_workflow import Machinery, TaskExecutionWorkflow
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import EngineStopped, InvalidRequest, RequestError
+from vespera.domain.event import LARGEST_ID, TaskEvent, event_types_of
 from vespera.domain.ids import TaskId
 from vespera.domain.request import parse_request, seconds_of, task_id_of
-from vespera.domain.task import Completion, Task, TaskRequest
+from vespera.domain.retry import whole_number_of
+from vespera.domain.task import Completion, Task, TaskRequest, TaskStatus
 
 
 class TaskOrchestrator(TaskExecutionWorkflow):
     """All that a workflow does for one task, and what many tasks need."""
+
+    def __init__(
+        self, *, machinery: Machinery, inspection: InspectTasksUseCase, feed: EventFeed
+    ) -> None:
+        super().__init__(machinery=machinery)
+        self._inspection, self._feed = inspection, feed
 
     async def start(self) -> None:
         """Run ready tasks in the background until ``stop``. Safe to repeat."""
@@ -113,6 +124,54 @@ class TaskOrchestrator(TaskExecutionWorkflow):
                 f" {timeout:g} s; the first of them is {results[done].task_id!r}."
             ) from error
         return results
+
+    async def tasks(self, **search: Unpack[TaskFilter]) -> TaskPage:
+        """One page of the tasks that are as asked, the newest first unless ``order="oldest"``.
+
+        Give the ``next`` of a page as ``after`` for the page behind it; what is created meanwhile
+        shifts nothing. See ``TaskSearch`` for the fields; ``status`` is one status or several.
+
+        Returns:
+            The page; ``success=False`` with an ``error`` that names the field if one is wrong.
+        """
+        return await self._inspection.search_tasks(search)
+
+    async def count_tasks(self) -> Mapping[str, Mapping[TaskStatus, int]]:
+        """How many tasks there are, by specialist type and status; none are left out."""
+        return await self._m.tasks.count_by_type()
+
+    def events(
+        self,
+        task_id: str | None = None,
+        *,
+        after: int = 0,
+        types: Collection[str] | None = None,
+    ) -> AsyncIterator[TaskEvent]:
+        """What happened and what happens, in the order of commits, from whichever process.
+
+        With ``events="all"`` in the container's settings each change is told; by default, how
+        attempts and tasks ended, and progress.
+
+        Args:
+            task_id: of this task alone, until it is finished; by default of all tasks, for ever.
+            after: the ``id`` of the last event that you have seen; 0 begins with the oldest that is
+                kept, ``await newest_event()`` with what is still to come.
+            types: only events of these types.
+
+        Raises:
+            InvalidRequest: at the call, an argument makes no sense; the error names it.
+            TaskNotFound: at the first event, there is no such task.
+            EngineStopped: the container was cleaned up meanwhile.
+        """
+        place = whole_number_of(after, "after", least=0, most=LARGEST_ID)
+        kinds = None if types is None else event_types_of(types)
+        if task_id is None:
+            return self._feed.of_all(place, kinds)
+        return self._feed.of_task(task_id_of(task_id), place, kinds)
+
+    async def newest_event(self) -> int:
+        """The id of the last event that is stored; 0 if there is none."""
+        return await self._feed.newest()
 
     async def _ended(self, created: TaskResult) -> TaskResult:
         try:

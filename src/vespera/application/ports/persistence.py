@@ -12,6 +12,7 @@ from typing import Protocol
 
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OperationId, OwnerId, ReportId, TaskId
+from vespera.domain.search import TaskSearch
 from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Report
@@ -90,6 +91,14 @@ class TaskRepository(Protocol):
 
     async def count_by_status(self) -> Mapping[TaskStatus, int]:
         """How many tasks stand where."""
+        ...
+
+    async def count_by_type(self) -> Mapping[str, Mapping[TaskStatus, int]]:
+        """As ``count_by_status``, for each specialist type by itself."""
+        ...
+
+    async def search(self, search: TaskSearch) -> Sequence[Task]:
+        """Tasks that are as ``search`` says, in its order, and no more than its ``limit``."""
         ...
 
     async def dependencies_of(self, task_id: TaskId) -> Sequence[Task]:

@@ -9,10 +9,12 @@ from functools import partial
 from typing import cast
 
 from vespera.application.ports.codec import Codec
+from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.persistence import StepRepository, TaskRepository
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.failures import failure_of
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.steps import StepLog
@@ -40,6 +42,7 @@ class AttemptRunner:
     outcomes: Outcomes
     supervision: Supervision
     files: FileWork
+    progress: ProgressRepository
     lease: timedelta
     crash_limit: int | None
 
@@ -87,6 +90,7 @@ class AttemptRunner:
             clock=self.supervision.clock,
             lease=self.lease,
         )
+        report = ProgressReport(log.fence, progress=self.progress, clock=self.supervision.clock)
         files = TaskFiles(fence=log.fence, recorded=operations, work=self.files)
         context = TaskContext(
             task=task,
@@ -96,10 +100,14 @@ class AttemptRunner:
             supervision=self.supervision,
             tasks=self.tasks,
             outcomes=self.outcomes,
+            report=report,
         )
-        returned = await self.supervision.limited(
-            f"Task {task.id!r}", partial(handler, context), task.timeout
-        )
+        try:
+            returned = await self.supervision.limited(
+                f"Task {task.id!r}", partial(handler, context), task.timeout
+            )
+        finally:
+            await report.close()
         if log.lost:
             raise LeaseLost
         log.check()

@@ -7,6 +7,7 @@ from typing import TypeVar, overload
 
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
@@ -39,6 +40,7 @@ class TaskContext:
         supervision: Supervision,
         tasks: TaskRepository,
         outcomes: Outcomes,
+        report: ProgressReport,
     ) -> None:
         self.id: TaskId = task.id
         self.title, self.description = task.title, task.description
@@ -46,7 +48,7 @@ class TaskContext:
         self.payload = payload
         self.files = files
         self._log, self._supervision = log, supervision
-        self._tasks, self._outcomes = tasks, outcomes
+        self._tasks, self._outcomes, self._report = tasks, outcomes, report
 
     @overload
     async def step(
@@ -121,6 +123,23 @@ class TaskContext:
             raise await self._log.failed(key, error) from error
         finally:
             _step.reset(within)
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Say how far the work has come, for `status.progress`, `vespera task show` and events.
+
+        Returns at once; steps and threads may call it as often as they like. The first word is
+        stored at once, then the newest at most every second, and the last one when the attempt
+        ends: a crash loses a second of it. It says nothing about what a replay does.
+
+        Args:
+            done: how much is done, from 0.
+            total: of how much; None if that is not known.
+            message: what is being done.
+
+        Raises:
+            InvalidRequest: a number is none, or out of range, or the message is no text.
+        """
+        self._report.say(done, total, message)
 
     async def dependencies(self) -> Mapping[TaskId, TaskOutcome]:
         """What came of the tasks that this one waited for, by id, in the order they were given."""

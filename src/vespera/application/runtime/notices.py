@@ -16,6 +16,7 @@ class Notices:
     def __init__(self) -> None:
         self._waiting: dict[TaskId, set[asyncio.Event]] = {}
         self._listening: set[asyncio.Event] = set()
+        self._ending: set[asyncio.Event] = set()
         self.closed = False
 
     def close(self) -> None:
@@ -23,6 +24,7 @@ class Notices:
         self.closed = True
         for waiting in self._waiting.values():
             _set_all(waiting)
+        _set_all(self._ending)
         self.work()
 
     @contextmanager
@@ -47,6 +49,16 @@ class Notices:
             yield event
         finally:
             self._listening.discard(event)
+
+    @contextmanager
+    def of_the_end(self) -> Iterator[asyncio.Event]:
+        """An event that is set when the container is being cleaned up; others may set it too."""
+        event = self._event()
+        self._ending.add(event)
+        try:
+            yield event
+        finally:
+            self._ending.discard(event)
 
     def changed(self, task: Task) -> None:
         """Tell of a task's stored change. A dead end is told to all: any may hang on it."""

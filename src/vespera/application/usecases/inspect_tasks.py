@@ -1,23 +1,55 @@
 """The reading side: what is known of tasks, in a form that people can be shown."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypedDict
 
+from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.persistence import StepRepository, TaskRepository
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
-from vespera.domain.errors import TaskNotFound
+from vespera.domain.errors import InvalidRequest, TaskNotFound
 from vespera.domain.ids import TaskId
+from vespera.domain.progress import Progress
+from vespera.domain.search import cursor_of, parse_search
 from vespera.domain.step import StepRecord
-from vespera.domain.task import Task, TaskStatus
+from vespera.domain.task import Task
 from vespera.domain.verification import Finding
+
+
+class TaskFilter(TypedDict, total=False):
+    """What tasks may be looked for by; the fields of ``TaskSearch`` as callers give them."""
+
+    status: str | Collection[str] | None
+    specialist_type: str | None
+    parent_id: str | None
+    created_after: datetime | None
+    created_before: datetime | None
+    updated_after: datetime | None
+    updated_before: datetime | None
+    title_contains: str | None
+    failed_with: str | None
+    order: str
+    limit: int
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPage:
-    """Some tasks in the order of their ids; ``more`` says that others follow."""
+    """Some of the tasks that were looked for, in order, or why there are none.
 
-    tasks: Sequence[Task]
-    more: bool
+    ``next`` is what ``after`` takes to go on behind them; None: there are no others.
+    """
+
+    success: bool = True
+    error: str | None = None
+    tasks: Sequence[Task] = ()
+    next: str | None = None
+
+    @property
+    def more(self) -> bool:
+        """Whether others follow."""
+        return self.next is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +75,7 @@ class TaskDetails:
     outcome: object
     steps: Sequence[StepDetails]
     dependencies: Sequence[Task]
+    progress: Progress | None
     findings: Sequence[Finding]
 
 
@@ -64,24 +97,27 @@ class InspectTasksUseCase:
         tasks: TaskRepository,
         steps: StepRepository,
         tracking: TrackFileOperationsUseCase,
+        progress: ProgressRepository,
         plain: Callable[[bytes], object],
     ) -> None:
         self._tasks, self._steps, self._tracking = tasks, steps, tracking
-        self._plain = plain
+        self._progress, self._plain = progress, plain
 
-    async def list_tasks(
-        self,
-        *,
-        status: TaskStatus | None = None,
-        specialist_type: str | None = None,
-        after: TaskId | None = None,
-        limit: int = 100,
-    ) -> TaskPage:
-        """Up to ``limit`` tasks, oldest first, beginning behind the task ``after``."""
-        found = await self._tasks.page(
-            status=status, specialist_type=specialist_type, after=after, limit=limit + 1
-        )
-        return TaskPage(tasks=found[:limit], more=len(found) > limit)
+    async def search_tasks(self, given: Mapping[str, object]) -> TaskPage:
+        """One page of the tasks that are as asked; ``success`` is False if that makes no sense.
+
+        Args:
+            given: fields of ``TaskSearch``; ``status`` is one status or several, ``after`` the
+                ``next`` of the page before.
+        """
+        try:
+            search = parse_search(given)
+        except InvalidRequest as error:
+            return TaskPage(success=False, error=str(error))
+        found = await self._tasks.search(replace(search, limit=search.limit + 1))
+        page = found[: search.limit]
+        more = len(found) > search.limit
+        return TaskPage(tasks=page, next=cursor_of(page[-1]) if more else None)
 
     async def show_task(self, task_id: TaskId) -> InspectTaskResult:
         """All that is known of the task; ``success`` is False if there is no such task."""
@@ -95,6 +131,7 @@ class InspectTasksUseCase:
             outcome=None if task.outcome is None else self._plain(task.outcome),
             steps=[self._step(record) for record in await self._steps.of_task(task_id)],
             dependencies=await self._tasks.dependencies_of(task_id),
+            progress=await self._progress.of_task(task_id),
             findings=(await self._tracking.examine(task_id)).findings,
         )
         return InspectTaskResult(success=True, details=details)

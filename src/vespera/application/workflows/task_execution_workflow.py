@@ -7,6 +7,7 @@ from typing import Final
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
+from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.persistence import ReportRepository, TaskRepository, UnitOfWork
 from vespera.application.runtime.engine import Engine, called_off
 from vespera.application.runtime.notices import Notices
@@ -30,13 +31,7 @@ from vespera.domain.errors import (
 )
 from vespera.domain.ids import TaskId
 from vespera.domain.plan import in_order
-from vespera.domain.request import (
-    Given,
-    parse_outcome,
-    parse_request,
-    request_digest,
-    task_id_of,
-)
+from vespera.domain.request import Given, parse_outcome, parse_request, request_digest, task_id_of
 from vespera.domain.task import Completion, Task, TaskOutcome, TaskRequest, TaskStatus
 from vespera.domain.verification import Finding
 
@@ -59,6 +54,7 @@ class Machinery:
     outcomes: Outcomes
     codec: Codec
     clock: Clock
+    progress: ProgressRepository
     new_id: Callable[[], str]
 
 
@@ -139,7 +135,8 @@ class TaskExecutionWorkflow:
             return TaskResult(success=False, error=str(error))
         result = self._result(task, findings=await self._refused(task))
         why = str(task.error) if task.error else await self._m.settling.dead_ends(task)
-        return replace(result, error=why or result.error)
+        told = await self._m.progress.of_task(task.id)
+        return replace(result, error=why or result.error, progress=told)
 
     async def cancel_task(self, task_id: str, reason: str = "") -> TaskResult:
         """Call the task off. A running handler is cancelled at its next await and cleans up first;

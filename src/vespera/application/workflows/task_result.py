@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vespera.domain.ids import ReportId, TaskId
+from vespera.domain.progress import Progress
 from vespera.domain.task import FINISHED, TaskOutcome, TaskStatus
 from vespera.domain.verification import Finding
 
@@ -13,7 +14,8 @@ class TaskResult:
 
     ``success`` says whether the call did what it was asked to; ``error`` says why not, and names
     the field or the id. ``status`` compares with text: ``result.status == "completed"``.
-    ``findings`` are those by which the proof gate refused the completion.
+    ``findings`` are those by which the proof gate refused the completion. ``progress`` is what
+    the handler said last, where the status was asked for.
     """
 
     success: bool
@@ -27,6 +29,7 @@ class TaskResult:
     report_id: ReportId | None = None
     attempt: int = 0
     failures: int = 0
+    progress: Progress | None = None
 
     @property
     def completed(self) -> bool:

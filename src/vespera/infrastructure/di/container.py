@@ -11,6 +11,7 @@ from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
 from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
+from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.files import FileStore
 from vespera.application.ports.host import Host
 from vespera.application.ports.owners import Owners
@@ -24,6 +25,7 @@ from vespera.application.ports.persistence import (
 )
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.event_feed import EventFeed
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.settling import Settling
@@ -50,6 +52,7 @@ from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
@@ -110,6 +113,8 @@ class Container(BaseContainer):
         lease_seconds: how long a task stays with a worker that is not heard of.
         crash_limit: after how many crashes in a row a task fails; None: never.
         payload_limit: bytes of one stored value, 1 or more.
+        events: which are kept: ``"all"``, ``"ends"`` (how attempts and tasks ended, and progress),
+            or ``"off"``.
 
     Extend it by subclassing: give ``specialists`` anew, add providers, replace providers.
     """
@@ -122,6 +127,7 @@ class Container(BaseContainer):
         "lease_seconds": 30.0,
         "crash_limit": 10,
         "payload_limit": 1024 * 1024,
+        "events": "ends",
     }
     config = providers.Configuration(strict=True)
 
@@ -154,7 +160,11 @@ class Container(BaseContainer):
     threads: Provider[Threads] = Service(Threads)
     lane = providers.Object(Lane)
     database: Provider[AsyncDatabaseManager] = Service(
-        AsyncDatabaseManager, config.database_url, durability=config.durability, lane=lane
+        AsyncDatabaseManager,
+        config.database_url,
+        durability=config.durability,
+        lane=lane,
+        events=config.events,
     )
     files: Provider[FileStore] = Service(
         LocalFileStore, config.workspace, threads, database=database.provided.path
@@ -171,6 +181,8 @@ class Container(BaseContainer):
     tasks: Provider[TaskRepository] = providers.Singleton(SqlTaskRepository, database)
     queue: Provider[TaskQueue] = providers.Singleton(SqlTaskQueue, database)
     steps: Provider[StepRepository] = providers.Singleton(SqlStepRepository, database)
+    event_log: Provider[EventLog] = providers.Singleton(SqlEventLog, database)
+    progress: Provider[ProgressRepository] = providers.Singleton(SqlProgressRepository, database)
     operations: Provider[FileOperationRepository] = providers.Singleton(
         SqlFileOperationRepository, database
     )
@@ -193,6 +205,7 @@ class Container(BaseContainer):
         tasks=tasks,
         steps=steps,
         tracking=track_file_operations,
+        progress=progress,
         plain=codec.provided.plain,
     )
 
@@ -242,6 +255,7 @@ class Container(BaseContainer):
         outcomes=outcomes,
         supervision=supervision,
         files=file_work,
+        progress=progress,
         lease=lease,
         crash_limit=config.crash_limit,
     )
@@ -279,9 +293,15 @@ class Container(BaseContainer):
         outcomes=outcomes,
         codec=codec,
         clock=clock,
+        progress=progress,
         new_id=new_id,
+    )
+    feed = providers.Singleton(
+        EventFeed, log=event_log, tasks=tasks, notices=notices, clock=clock, poll=poll
     )
 
     # What runs tasks.
     workflow = providers.Singleton(TaskExecutionWorkflow, machinery=machinery)
-    orchestrator = providers.Singleton(TaskOrchestrator, machinery=machinery)
+    orchestrator = providers.Singleton(
+        TaskOrchestrator, machinery=machinery, inspection=inspect_tasks, feed=feed
+    )

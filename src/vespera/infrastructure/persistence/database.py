@@ -17,6 +17,7 @@ from vespera.infrastructure.persistence.connection import Opening, make_place_fo
 from vespera.infrastructure.persistence.errors import storage_error
 from vespera.infrastructure.persistence.file_lock import FileLock
 from vespera.infrastructure.persistence.lane import Lane
+from vespera.infrastructure.persistence.ledger import Ledger
 from vespera.infrastructure.persistence.location import location_of
 from vespera.infrastructure.persistence.pinned_file import PinnedFile
 from vespera.infrastructure.persistence.schema import prepare_file, prepare_memory
@@ -48,7 +49,8 @@ class AsyncDatabaseManager:
     of the process, however it ends, and a power cut may take the last commits (never parts of
     one). ``busy_timeout``: seconds to wait for other programs and sessions that hold the
     database; by default 30 for a file, 5 for memory.
-    ``lane``: makes the lanes that work is done on; tests give their own.
+    ``lane``: makes the lanes that work is done on; tests give their own. ``events``: which are
+    kept, as ``Ledger`` has it.
 
     All repositories of a database write through one connection; see ``writer.py``.
     """
@@ -60,6 +62,7 @@ class AsyncDatabaseManager:
         durability: str = "full",
         busy_timeout: float | None = None,
         lane: Callable[..., Lane] = Lane,
+        events: str = "ends",
     ) -> None:
         """Remember where the database is; nothing is opened yet.
 
@@ -75,6 +78,7 @@ class AsyncDatabaseManager:
             patience=patience if busy_timeout is None else _checked_seconds(busy_timeout),
         )
         self._lane = lane
+        self.ledger = Ledger(events)
         self._parts: _Parts | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
@@ -205,7 +209,7 @@ class AsyncDatabaseManager:
         return self._parts
 
     async def _open(self) -> None:
-        parts = _Parts(self._opening, self._lane)
+        parts = _Parts(self._opening, self._lane, self.ledger)
         try:
             await parts.open()
         except BaseException as error:
@@ -231,7 +235,7 @@ class AsyncDatabaseManager:
 class _Parts:
     """What an open database consists of. It does not know the manager, which may be forgotten."""
 
-    def __init__(self, opening: Opening, lane: Callable[..., Lane]) -> None:
+    def __init__(self, opening: Opening, lane: Callable[..., Lane], ledger: Ledger) -> None:
         in_memory = opening.location.path is None
         self._opening = opening
         self._loop = asyncio.get_running_loop()
@@ -246,7 +250,7 @@ class _Parts:
             patience=opening.patience,
         )
         self.name = str(opening.location)
-        self.writer = Writer(self._lane, self._lock, self._file, self._log, self.name)
+        self.writer = Writer(self._lane, self._lock, self._file, self._log, self.name, ledger)
         self.reader = (
             self._lane
             if in_memory

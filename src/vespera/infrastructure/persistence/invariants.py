@@ -22,6 +22,7 @@ from vespera.infrastructure.persistence.tables import (
     file_operations,
     metadata,
     steps,
+    task_counts,
     task_dependencies,
     tasks,
     verification_reports,
@@ -110,6 +111,18 @@ _COUNTERS_THAT_CANNOT_BE = sa.or_(
 )
 _UNHELD = tasks.c.owner.is_(None) | tasks.c.lease_until.is_(None)
 _HELD = tasks.c.owner.is_not(None) | tasks.c.lease_until.is_not(None)
+_SAME = sa.and_(
+    tasks.c.specialist_type == task_counts.c.specialist_type,
+    tasks.c.status == task_counts.c.status,
+)
+_COUNTED = (
+    sa.select(sa.func.count())
+    .select_from(tasks)
+    .where(_SAME)
+    .correlate(task_counts)
+    .scalar_subquery()
+)
+_IS_COUNTED = sa.exists().where(_SAME).correlate(tasks)
 _SIGNED = sa.exists().where(verification_reports.c.id == tasks.c.report_id)
 
 RULES = (
@@ -180,6 +193,23 @@ RULES = (
         .order_by(steps.c.task_id, steps.c.name, steps.c.occurrence),
     ),
     *_broken_json(),
+    _rule(
+        "counts",
+        "there are {3} {1} tasks of the type {0}, but {2} are counted",
+        sa.select(
+            task_counts.c.specialist_type, task_counts.c.status, task_counts.c.total, _COUNTED
+        )
+        .where(task_counts.c.total != _COUNTED)
+        .order_by(task_counts.c.specialist_type, task_counts.c.status),
+    ),
+    _rule(
+        "counts",
+        "{1} tasks of the type {0} are not counted",
+        sa.select(tasks.c.specialist_type, tasks.c.status)
+        .where(tasks.c.status.in_([COMPLETED, FAILED, CANCELLED]), ~_IS_COUNTED)
+        .distinct()
+        .order_by(tasks.c.specialist_type, tasks.c.status),
+    ),
 )
 """All rules that a query can tell."""
 

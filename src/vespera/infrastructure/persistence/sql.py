@@ -8,19 +8,37 @@ from vespera.infrastructure.persistence.statements import Statement
 
 # The tables and their indexes.
 
-TABLES = ("file_operations", "tasks", "verification_reports", "steps", "task_dependencies")
+TABLES = (
+    "events",
+    "file_operations",
+    "task_counts",
+    "tasks",
+    "verification_reports",
+    "progress",
+    "steps",
+    "task_dependencies",
+)
 
 SCHEMA = (
+    "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
     """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_of_task ON file_operations (task_id, id)",
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
+    "CREATE TABLE task_counts ( specialist_type TEXT NOT NULL, status TEXT NOT NULL, total BIGINT NOT NULL, PRIMARY KEY (specialist_type, status) ) WITHOUT ROWID",
     "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE INDEX tasks_by_age ON tasks (created_at, id)",
     "CREATE UNIQUE INDEX tasks_by_key ON tasks (idempotency_key) WHERE idempotency_key IS NOT NULL",
     "CREATE INDEX tasks_delayed ON tasks (run_after) WHERE status = 'pending' AND blockers = 0 AND run_after IS NOT NULL",
+    "CREATE INDEX tasks_of_parent ON tasks (parent_id, created_at, id) WHERE parent_id IS NOT NULL",
+    "CREATE INDEX tasks_of_type ON tasks (specialist_type, created_at, id)",
     "CREATE INDEX tasks_ready ON tasks (priority DESC, id) WHERE status = 'pending' AND blockers = 0",
     "CREATE INDEX tasks_running ON tasks (owner, lease_until) WHERE status = 'running'",
+    "CREATE INDEX tasks_set_aside ON tasks (status, created_at, id, specialist_type) WHERE status IN ('assigned', 'executed', 'failed', 'cancelled')",
     "CREATE INDEX tasks_suspicious ON tasks (id) WHERE status = 'pending' AND blockers = 0 AND crashes >= 2",
+    "CREATE INDEX tasks_waiting_for_others ON tasks (specialist_type) WHERE status = 'pending' AND blockers > 0",
+    "CREATE INDEX tasks_with_error ON tasks (created_at, id) WHERE error IS NOT NULL",
     "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE TABLE progress ( task_id TEXT NOT NULL, attempt BIGINT NOT NULL, done DOUBLE NOT NULL, total DOUBLE, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (task_id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE task_dependencies ( task_id TEXT NOT NULL, depends_on TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (task_id, depends_on), FOREIGN KEY(task_id) REFERENCES tasks (id), FOREIGN KEY(depends_on) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX task_dependencies_dependents ON task_dependencies (depends_on)",
@@ -99,8 +117,8 @@ PAGE_OF_TASKS = Statement(
     "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id > ? AND (? IS NULL OR tasks.status = ?) AND (? IS NULL OR tasks.specialist_type = ?) ORDER BY tasks.id LIMIT ? OFFSET 0"
 )
 
-COUNT_BY_STATUS = Statement(
-    "SELECT tasks.status, count(*) AS count_1 FROM tasks GROUP BY tasks.status"
+COUNT_BY_TYPE = Statement(
+    "SELECT counts.specialist_type, counts.status, counts.total FROM (SELECT task_counts.specialist_type AS specialist_type, task_counts.status AS status, task_counts.total AS total FROM task_counts UNION ALL SELECT tasks.specialist_type AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 GROUP BY tasks.specialist_type, tasks.status UNION ALL SELECT tasks.specialist_type AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers > 0 GROUP BY tasks.specialist_type, tasks.status UNION ALL SELECT tasks.specialist_type AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'running' GROUP BY tasks.specialist_type, tasks.status UNION ALL SELECT tasks.specialist_type AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'executed' GROUP BY tasks.specialist_type, tasks.status UNION ALL SELECT tasks.specialist_type AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'assigned' GROUP BY tasks.specialist_type, tasks.status) AS counts WHERE counts.total > 0 ORDER BY counts.specialist_type, counts.status"
 )
 
 DEPENDENCIES_OF_TASK = Statement(
@@ -142,12 +160,12 @@ OWNERS_OF_RUNNING = Statement(
 )
 
 TAKE_BACK_EXPIRED = Statement(
-    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.status = 'running' AND tasks.lease_until <= ? RETURNING id",
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.status = 'running' AND tasks.lease_until <= ? RETURNING id, attempt",
     returns=True,
 )
 
 TAKE_BACK_OF_OWNER = Statement(
-    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.status = 'running' AND tasks.owner = ? RETURNING id",
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.status = 'running' AND tasks.owner = ? RETURNING id, attempt",
     returns=True,
 )
 
@@ -230,4 +248,49 @@ INSERT_REPORT = Statement(
 
 REPORT_BY_ID = Statement(
     "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings FROM verification_reports WHERE verification_reports.id = ?"
+)
+
+# What happened, how far tasks have come, and how many are finished.
+
+TELL = Statement(
+    "INSERT INTO events (mark, entries) SELECT max(?, coalesce((SELECT last.mark FROM events AS last ORDER BY last.id DESC LIMIT 1 OFFSET 0), 0)) AS max_1, ? AS anon_1",
+    expects=1,
+)
+
+PAGE_OF_EVENTS = Statement(
+    "SELECT events.id, events.entries FROM events WHERE events.id >= ? ORDER BY events.id LIMIT ? OFFSET 0"
+)
+
+PAGE_OF_EVENTS_ABOUT = Statement(
+    "SELECT events.id, events.entries FROM events WHERE events.id >= ? AND instr(events.entries, ?) > 0 ORDER BY events.id LIMIT ? OFFSET 0"
+)
+
+RANGE_OF_EVENTS = Statement("SELECT min(events.id) AS min_1, max(events.id) AS max_1 FROM events")
+
+MARK_FROM = Statement(
+    "SELECT events.id, events.mark FROM events WHERE events.id >= ? ORDER BY events.id LIMIT 1 OFFSET 0"
+)
+
+NEWEST_EVENTS = Statement(
+    "SELECT events.id, json_array_length(events.entries) AS json_array_length_1 FROM events ORDER BY events.id DESC LIMIT 1 OFFSET 0"
+)
+
+FORGET_EVENTS = Statement(
+    "DELETE FROM events WHERE events.id IN (SELECT events.id FROM events ORDER BY events.id LIMIT ? OFFSET 0) AND events.mark < ? AND events.id < (SELECT max(last.id) AS max_1 FROM events AS last)"
+)
+
+PROGRESS_COLUMNS = ("task_id", "attempt", "done", "total", "at", "message")
+
+RECORD_PROGRESS = Statement(
+    "INSERT INTO progress (task_id, attempt, done, total, at, message) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET attempt = excluded.attempt, done = excluded.done, total = excluded.total, at = excluded.at, message = excluded.message",
+    expects=1,
+)
+
+PROGRESS_OF_TASK = Statement(
+    "SELECT progress.task_id, progress.attempt, progress.done, progress.total, progress.at, progress.message FROM progress WHERE progress.task_id = ?"
+)
+
+COUNT_TASKS = Statement(
+    "INSERT INTO task_counts (specialist_type, status, total) VALUES (?, ?, ?) ON CONFLICT (specialist_type, status) DO UPDATE SET total = (task_counts.total + excluded.total)",
+    expects=1,
 )

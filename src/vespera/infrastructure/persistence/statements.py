@@ -26,15 +26,37 @@ class Statement:
     returns: bool = False
 
 
+class Entry(NamedTuple):
+    """An event to be told: when it happened (microseconds since 1970), and its JSON text."""
+
+    at: int
+    text: str
+
+
+Told = Sequence[Entry] | Callable[[Rows], Sequence[Entry]]
+"""The events of a write, or how its returned rows tell them."""
+
+
+class Tally(NamedTuple):
+    """``change`` more tasks of the type stand there: completed, failed or cancelled."""
+
+    specialist_type: str
+    status: str
+    change: int = 1
+
+
 class Write(NamedTuple):
     """One statement of a unit of work; ``refusal`` makes the error for an unexpected row count.
 
-    A named tuple, as making one is on the hot path.
+    ``told`` and ``tally`` are kept in the same transaction. A named tuple, as making one is on the
+    hot path.
     """
 
     statement: Statement
     values: Sequence[object]
     refusal: Callable[[], VesperaError] | None = None
+    told: Told = ()
+    tally: Tally | None = None
 
 
 def in_chunks(statement: Statement, values: Sequence[object]) -> Iterator[tuple[str, Row]]:

@@ -11,6 +11,7 @@ from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.fence import must_hold
 from vespera.infrastructure.persistence.statements import Row, Write
+from vespera.infrastructure.persistence.task_events import recorded
 from vespera.infrastructure.persistence.values import from_micros, to_micros
 
 
@@ -36,9 +37,10 @@ class SqlStepRepository:
             LeaseLost: the task is not held by this fence any more; nothing was written.
             DuplicateRow: the step has a result already; a result is never replaced.
         """
+        told = recorded(self._database.ledger, step, fence.attempt)
         writes = [
             must_hold(fence, lease_until=lease_until),
-            Write(sql.RECORD_STEP, _to_row(step), partial(_recorded_before, step)),
+            Write(sql.RECORD_STEP, _to_row(step), partial(_recorded_before, step), told),
         ]
         await self._database.commit(writes)
 

@@ -72,6 +72,31 @@ sa.Index(
     sqlite_where=tasks.c.status == RUNNING,
 )
 sa.Index(
+    "tasks_waiting_for_others",
+    tasks.c.specialist_type,
+    sqlite_where=(tasks.c.status == PENDING) & (tasks.c.blockers > NONE),
+)
+sa.Index(
+    "tasks_set_aside",
+    tasks.c.status,
+    tasks.c.created_at,
+    tasks.c.id,
+    tasks.c.specialist_type,
+    sqlite_where=tasks.c.status.in_([ASSIGNED, EXECUTED, FAILED, CANCELLED]),
+)
+sa.Index("tasks_of_type", tasks.c.specialist_type, tasks.c.created_at, tasks.c.id)
+sa.Index("tasks_by_age", tasks.c.created_at, tasks.c.id)
+sa.Index(
+    "tasks_with_error", tasks.c.created_at, tasks.c.id, sqlite_where=tasks.c.error.is_not(None)
+)
+sa.Index(
+    "tasks_of_parent",
+    tasks.c.parent_id,
+    tasks.c.created_at,
+    tasks.c.id,
+    sqlite_where=tasks.c.parent_id.is_not(None),
+)
+sa.Index(
     "tasks_by_key",
     tasks.c.idempotency_key,
     unique=True,
@@ -129,5 +154,37 @@ verification_reports = sa.Table(
     sa.Column("task_id", sa.Text),
     sa.Column("verified_at", sa.BigInteger, nullable=False),
     sa.Column("findings", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# One row for each commit that told something: ``entries`` is a JSON list of its events, ``mark``
+# the newest moment that was told up to here. No row is updated, and none goes into an index.
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("mark", sa.BigInteger, nullable=False),
+    sa.Column("entries", sa.Text, nullable=False),
+)
+
+progress = sa.Table(
+    "progress",
+    metadata,
+    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("attempt", sa.BigInteger, nullable=False),
+    sa.Column("done", sa.Double, nullable=False),
+    sa.Column("total", sa.Double),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# How many finished tasks there are; those that are not finished are counted when it is asked.
+task_counts = sa.Table(
+    "task_counts",
+    metadata,
+    sa.Column("specialist_type", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text, primary_key=True),
+    sa.Column("total", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )

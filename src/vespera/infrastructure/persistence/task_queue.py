@@ -8,6 +8,7 @@ from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import Row, Rows, Statement, Write
+from vespera.infrastructure.persistence.task_events import claimed, taken_back
 from vespera.infrastructure.persistence.task_repository import task_from_row
 from vespera.infrastructure.persistence.values import from_micros_if_any, storable_texts, to_micros
 
@@ -28,8 +29,8 @@ class SqlTaskQueue:
         rows = await self._commit(
             sql.CLAIM_READY, (owner, to_micros(lease_until), moment, moment, max(limit, 0))
         )
-        claimed = [task_from_row(row) for row in rows]
-        return sorted(claimed, key=lambda task: (-task.priority, task.id))
+        found = [task_from_row(row) for row in rows]
+        return sorted(found, key=lambda task: (-task.priority, task.id))
 
     async def has_suspects(self, *, now: datetime) -> bool:
         """Whether a pending task without blockers is due that has crashed suspiciously often."""
@@ -79,8 +80,9 @@ class SqlTaskQueue:
         count it as a crash.
         """
         moment = to_micros(now)
-        writes = [Write(sql.TAKE_BACK_EXPIRED, (moment, moment))]
-        writes += [Write(sql.TAKE_BACK_OF_OWNER, (moment, owner)) for owner in dead]
+        told = taken_back(self._database.ledger, moment)
+        writes = [Write(sql.TAKE_BACK_EXPIRED, (moment, moment), told=told)]
+        writes += [Write(sql.TAKE_BACK_OF_OWNER, (moment, owner), told=told) for owner in dead]
         taken = await self._database.commit(writes)
         return sorted(row[0] for rows in taken for row in rows)
 
@@ -90,5 +92,6 @@ class SqlTaskQueue:
         return from_micros_if_any(rows[0][0])
 
     async def _commit(self, statement: Statement, values: Row) -> Rows:
-        (rows,) = await self._database.commit([Write(statement, values)])
+        write = Write(statement, values, told=claimed(self._database.ledger))
+        (rows,) = await self._database.commit([write])
         return rows

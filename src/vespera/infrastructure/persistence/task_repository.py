@@ -1,19 +1,28 @@
 """Tasks and their dependencies, in SQL."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from vespera.domain.errors import StaleTask, TaskNotFound
 from vespera.domain.ids import TaskId
+from vespera.domain.search import TaskSearch
 from vespera.domain.task import Completion, Task, TaskStatus
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.searching import (
+    COUNT_FEW_PENDING,
+    FEW,
+    PENDING_ONLY,
+    query_of,
+)
 from vespera.infrastructure.persistence.statements import (
     Row,
     Statement,
     Write,
     in_chunks,
 )
+from vespera.infrastructure.persistence.task_events import begun, changed, tally_of
 from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import (
     from_failure,
@@ -44,7 +53,8 @@ class SqlTaskRepository:
         writes = []
         if task.parent_id is not None:
             writes.append(_must_exist(task.parent_id))
-        writes.append(Write(sql.INSERT_TASK, _to_row(task)))
+        told = begun(self._database.ledger, task)
+        writes.append(Write(sql.INSERT_TASK, _to_row(task), None, told, tally_of(task)))
         for position, dependency in enumerate(dict.fromkeys(depends_on)):
             writes.append(_must_exist(dependency))
             writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position)))
@@ -61,7 +71,9 @@ class SqlTaskRepository:
             StaleTask: the stored version is not the one before ``task.version``.
         """
         values = (*_changed(task), task.id, task.version - 1)
-        await store(self._database, [Write(sql.UPDATE_TASK, values, partial(_stale, task))])
+        told = changed(self._database.ledger, task)
+        write = Write(sql.UPDATE_TASK, values, partial(_stale, task), told, tally_of(task))
+        await store(self._database, [write])
 
     async def complete(self, task: Task, *, operations: int) -> None:
         """``save`` a completed task and release those that waited for it.
@@ -71,13 +83,9 @@ class SqlTaskRepository:
                 its file operations is not ``operations``.
         """
         values = (*_changed(task), task.id, task.version - 1, operations, task.id)
-        await store(
-            self._database,
-            [
-                Write(sql.COMPLETE_TASK, values, partial(_stale, task)),
-                Write(sql.RELEASE_DEPENDENTS, (task.id,)),
-            ],
-        )
+        told = changed(self._database.ledger, task)
+        write = Write(sql.COMPLETE_TASK, values, partial(_stale, task), told, tally_of(task))
+        await store(self._database, [write, Write(sql.RELEASE_DEPENDENTS, (task.id,))])
 
     async def get(self, task_id: TaskId) -> Task:
         """The task.
@@ -114,8 +122,26 @@ class SqlTaskRepository:
 
     async def count_by_status(self) -> Mapping[TaskStatus, int]:
         """How many tasks stand where; a status without tasks is left out."""
-        rows = await self._database.read(sql.COUNT_BY_STATUS.sql)
-        return {TaskStatus(status): count for status, count in rows}
+        counts: Counter[TaskStatus] = Counter()
+        for by_status in (await self.count_by_type()).values():
+            counts.update(by_status)
+        return counts
+
+    async def count_by_type(self) -> Mapping[str, Mapping[TaskStatus, int]]:
+        """As ``count_by_status``, for each type by itself."""
+        counts: dict[str, Counter[TaskStatus]] = {}
+        for specialist_type, status, total in await self._database.read(sql.COUNT_BY_TYPE.sql):
+            counts.setdefault(specialist_type, Counter())[TaskStatus(status)] += total
+        return counts
+
+    async def search(self, search: TaskSearch) -> Sequence[Task]:
+        """Tasks that are as ``search`` says, in its order, and no more than its ``limit``."""
+        few_pending = False
+        if search.statuses == PENDING_ONLY:
+            ((pending,),) = await self._database.read(COUNT_FEW_PENDING)
+            few_pending = pending <= FEW
+        rows = await self._database.read(*query_of(search, few_pending=few_pending))
+        return [task_from_row(row) for row in rows]
 
     async def dependencies_of(self, task_id: TaskId) -> Sequence[Task]:
         """The tasks that this one waits or waited for, in the order they were given."""

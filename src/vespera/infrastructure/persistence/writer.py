@@ -17,6 +17,7 @@ from vespera.domain.errors import StorageError
 from vespera.infrastructure.persistence.errors import is_busy, storage_error
 from vespera.infrastructure.persistence.file_lock import FileLock, patiently
 from vespera.infrastructure.persistence.lane import Lane
+from vespera.infrastructure.persistence.ledger import Ledger
 from vespera.infrastructure.persistence.pinned_file import PinnedFile
 from vespera.infrastructure.persistence.statements import Rows, Write
 from vespera.infrastructure.persistence.write_ahead_log import WriteAheadLog
@@ -36,8 +37,15 @@ class Writer:
     """The one place that writes: units in, in the order of asking; results out, once durable."""
 
     def __init__(
-        self, lane: Lane, lock: FileLock, file: PinnedFile, log: WriteAheadLog, path: str
+        self,
+        lane: Lane,
+        lock: FileLock,
+        file: PinnedFile,
+        log: WriteAheadLog,
+        path: str,
+        ledger: Ledger | None = None,
     ) -> None:
+        self._ledger = ledger or Ledger()
         self._lane = lane
         self._lock = lock
         self._file = file
@@ -105,7 +113,7 @@ class Writer:
         if not batch:
             self._rest()
             return
-        work = partial(_commit_under_lock, self._lock, self._file, batch)
+        work = partial(_commit_under_lock, self._lock, self._file, self._ledger, batch)
         self._lane.submit(work, partial(self._settle, batch), partial(_all_unwanted, batch))
         if self._log.is_long:
             self._lane.submit(self._move_log, _tell_of_trouble, aside=True)
@@ -137,6 +145,8 @@ class Writer:
             self._rest()
         if results is None:
             results = [(unit, _own_copy(error)) for unit in batch]
+        else:
+            self._ledger.spread()
         for unit, result in results:
             unit.settle(
                 storage_error(result, self._path) if isinstance(result, Exception) else result
@@ -186,7 +196,9 @@ class _Unit:
 _Results = list[tuple[_Unit, _Result]]
 
 
-def commit_batch(connection: sqlite3.Connection, units: Sequence[Writes]) -> list[_Result]:
+def commit_batch(
+    connection: sqlite3.Connection, units: Sequence[Writes], ledger: Ledger | None = None
+) -> list[_Result]:
     """Commit all units in one transaction; one that fails is left out, its error in its place.
 
     Raises:
@@ -194,18 +206,22 @@ def commit_batch(connection: sqlite3.Connection, units: Sequence[Writes]) -> lis
             was written.
     """
     connection.execute("BEGIN IMMEDIATE")
-    return _carry_through(connection, units)
+    return _carry_through(connection, units, ledger or Ledger())
 
 
 def _commit_under_lock(
-    lock: FileLock, file: PinnedFile, units: Sequence[_Unit], connection: sqlite3.Connection
+    lock: FileLock,
+    file: PinnedFile,
+    ledger: Ledger,
+    units: Sequence[_Unit],
+    connection: sqlite3.Connection,
 ) -> _Results:
     """Commit those units that are still wanted once nobody else holds the database."""
     file.check()
     with lock.held():
         connection.execute("BEGIN IMMEDIATE")
         begun = [unit for unit in units if unit.begin()]
-        results = _carry_through(connection, [unit.writes for unit in begun])
+        results = _carry_through(connection, [unit.writes for unit in begun], ledger)
     return list(zip(begun, results, strict=True))
 
 
@@ -220,23 +236,26 @@ def _all_unwanted(units: Sequence[_Unit]) -> bool:
     return all(unit.is_unwanted for unit in units)
 
 
-def _carry_through(connection: sqlite3.Connection, units: Sequence[Writes]) -> list[_Result]:
+def _carry_through(
+    connection: sqlite3.Connection, units: Sequence[Writes], ledger: Ledger
+) -> list[_Result]:
     """All of the units, in the transaction that is open."""
     try:
         results: list[_Result] = [_apply(connection, writes) for writes in units]
+        ledger.enter(connection, zip(units, results, strict=True))
         connection.execute("COMMIT")
     except BaseException as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         if not isinstance(error, Exception) or is_busy(error):
             raise
-        return [error] if len(units) == 1 else _replay(connection, units)
+        return [error] if len(units) == 1 else _replay(connection, units, ledger)
     return results
 
 
 def _apply(connection: sqlite3.Connection, writes: Writes) -> list[Rows]:
     returned = []
-    for statement, values, refusal in writes:
+    for statement, values, refusal, _told, _tally in writes:
         cursor = connection.execute(statement.sql, values)
         if statement.returns:
             rows = cursor.fetchall()  # to the end: an open cursor would hold up the commit
@@ -249,11 +268,14 @@ def _apply(connection: sqlite3.Connection, writes: Writes) -> list[Rows]:
     return returned
 
 
-def _replay(connection: sqlite3.Connection, units: Sequence[Writes]) -> list[_Result]:
+def _replay(
+    connection: sqlite3.Connection, units: Sequence[Writes], ledger: Ledger
+) -> list[_Result]:
     """The batch once more, each unit in a savepoint, so that the guilty ones fail alone."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         results = [_in_savepoint(connection, writes) for writes in units]
+        ledger.enter(connection, zip(units, results, strict=True))
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         # On a full disk and the like SQLite gives up the whole transaction, neighbours and all.
@@ -261,7 +283,7 @@ def _replay(connection: sqlite3.Connection, units: Sequence[Writes]) -> list[_Re
             connection.execute("ROLLBACK")
         if is_busy(error):
             raise
-        return [_alone(connection, writes) for writes in units]
+        return [_alone(connection, writes, ledger) for writes in units]
     return results
 
 
@@ -278,10 +300,12 @@ def _in_savepoint(connection: sqlite3.Connection, writes: Writes) -> _Result:
     return result
 
 
-def _alone(connection: sqlite3.Connection, writes: Writes) -> _Result:
+def _alone(connection: sqlite3.Connection, writes: Writes, ledger: Ledger) -> _Result:
     try:
         (result,) = patiently(
-            lambda: commit_batch(connection, [writes]), seconds=_PATIENCE_HALFWAY, busy=is_busy
+            lambda: commit_batch(connection, [writes], ledger),
+            seconds=_PATIENCE_HALFWAY,
+            busy=is_busy,
         )
     except sqlite3.Error as error:
         return error

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 import vespera
-from vespera.domain.task import TaskStatus
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
 from vespera.interfaces.cli.options import (
@@ -19,6 +18,8 @@ from vespera.interfaces.cli.options import (
     text,
 )
 from vespera.interfaces.cli.system import config, doctor
+from vespera.interfaces.cli.tasks import task
+from vespera.interfaces.cli.telling import events
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,67 +66,6 @@ def run(
             sys.exit(1)
 
 
-@app.group()
-def task() -> None:
-    """Look at tasks."""
-
-
-@task.command(name="list")
-@storage
-@click.option("--status", type=click.Choice(list(TaskStatus), case_sensitive=False))
-@click.option(
-    "--type", "specialist_type", type=text, metavar="NAME", help="Only this specialist type."
-)
-@click.option("--after", type=text, metavar="ID", help="Go on behind this task.")
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
-@own_container
-@output
-def list_tasks(
-    *,
-    target: str | None,
-    database_url: str | None,
-    workspace: Path,
-    status: TaskStatus | None,
-    specialist_type: str | None,
-    after: str | None,
-    limit: int,
-    as_json: bool,
-    debug: bool,
-) -> None:
-    """List tasks, oldest first."""
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import reading, rendering
-        from vespera.interfaces.cli.programs import load_container
-
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        query = reading.list_tasks(status, specialist_type, after, limit)
-        rendering.show_page(reading.ask(settings, query, kind=kind), as_json=as_json)
-
-
-@task.command(name="show")
-@click.argument("task_id", type=text, metavar="ID")
-@storage
-@own_container
-@output
-def show_task(
-    *,
-    task_id: str,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
-) -> None:
-    """Show a task: payload, steps, file operations with verdicts, error."""
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import reading, rendering
-        from vespera.interfaces.cli.programs import load_container
-
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        details = reading.ask(settings, reading.show_task(task_id), kind=kind)
-        rendering.show_task(details, as_json=as_json)
-
-
 @app.command()
 @click.argument("some_id", type=text, metavar="[ID]", required=False)
 @storage
@@ -157,6 +97,8 @@ def verify(
             sys.exit(1)
 
 
+app.add_command(task)
+app.add_command(events)
 app.add_command(db)
 app.add_command(doctor)
 app.add_command(config)

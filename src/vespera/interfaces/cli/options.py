@@ -1,6 +1,7 @@
 """The options that commands share, and what kinds of words they take."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,29 @@ def text(value: str) -> str:
     except UnicodeEncodeError:
         raise click.BadParameter(f"{value!r} is not UTF-8") from None
     return value
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def span(value: str) -> timedelta:
+    """A span of time: `90s`, `15m`, `2h`, `30d`, `4w`."""
+    number, unit = value[:-1], value[-1:]
+    if unit not in _UNITS or not (number.isascii() and number.isdigit()) or len(number) > 6:
+        raise click.BadParameter(f"{value!r} is no span of time; write 90s, 15m, 2h, 30d or 4w")
+    return timedelta(seconds=int(number) * _UNITS[unit])
+
+
+def moment(value: str) -> datetime:
+    """A moment: `2030-01-31`, `2030-01-31T12:00`, with an offset if it is not local; or `2h ago`."""
+    if value.endswith(" ago"):
+        return datetime.now(UTC) - span(value.removesuffix(" ago"))  # noqa: DTZ005, TID251
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{value!r} is no moment; write 2030-01-31, 2030-01-31T12:00, or 2h ago"
+        ) from None
 
 
 def file_names(_context: click.Context, _option: click.Parameter, begun: str) -> list[object]:

@@ -15,6 +15,7 @@ from vespera.application.usecases.inspect_tasks import (
 )
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.domain.ids import OperationId, TaskId
+from vespera.domain.search import cursor_of
 from vespera.domain.task import TaskStatus
 from vespera.domain.verification import Finding
 from vespera.infrastructure.di.container import Container
@@ -66,18 +67,17 @@ def _require(database: Path | None) -> None:
     )
 
 
-def list_tasks(
-    status: TaskStatus | None, specialist_type: str | None, after: str | None, limit: int
-) -> Question[TaskPage]:
-    """One page of tasks."""
+def list_tasks(search: Mapping[str, object]) -> Question[TaskPage]:
+    """One page of tasks; ``after`` is a cursor, or the id of a task."""
 
     async def question(container: Container) -> TaskPage:
-        return await container.get(InspectTasksUseCase).list_tasks(
-            status=status,
-            specialist_type=specialist_type,
-            after=None if after is None else TaskId(after),
-            limit=limit,
-        )
+        after = search.get("after")
+        found = await container.get(TaskRepository).find([TaskId(str(after))]) if after else {}
+        begin = {"after": cursor_of(task) for task in found.values()}
+        page = await container.get(InspectTasksUseCase).search_tasks({**search, **begin})
+        if not page.success:
+            raise click.UsageError(page.error or "")
+        return page
 
     return question
 

@@ -64,7 +64,8 @@ def show_result(result: object, *, as_json: bool) -> None:
 def show_page(page: TaskPage, *, as_json: bool) -> None:
     """Print a list of tasks, and how to see those that follow."""
     if as_json:
-        print_json({"tasks": [_task_form(task) for task in page.tasks], "more": page.more})
+        tasks = [_task_form(task) for task in page.tasks]
+        print_json({"tasks": tasks, "more": page.more, "next": page.next})
         return
     rows = [(task.id, task.status, task.specialist_type, task.title) for task in page.tasks]
     print_lines(*aligned([("ID", "STATUS", "TYPE", "TITLE"), *rows]))
@@ -127,6 +128,7 @@ def _facts(details: TaskDetails) -> list[tuple[str, str]]:
         "changed": task.updated_at.isoformat(" ", "seconds"),
         "runs after": task.run_after.isoformat(" ", "seconds") if task.run_after else "",
         "key": task.idempotency_key or "",
+        "progress": str(details.progress) if details.progress else "",
         "payload": _short(details.payload),
         **_outcome_facts(details.outcome),
         "error": str(task.error) if task.error else "",
@@ -166,6 +168,7 @@ def _details_form(details: TaskDetails) -> dict[str, object]:
         **_task_form(details.task),
         "payload": details.payload,
         "outcome": details.outcome,
+        "progress": details.progress,
         "depends_on": [task.id for task in details.dependencies],
         "steps": details.steps,
         "files": [_finding_form(finding) for finding in details.findings],
@@ -208,6 +211,11 @@ def _json_form(value: object) -> object:
 def print_json(value: object) -> None:
     """Print the value as JSON; what has no better form in JSON is its text."""
     click.echo(json.dumps(_json_form(value), indent=2, allow_nan=False))
+
+
+def print_json_line(value: object) -> None:
+    """Print the value as JSON, in one line."""
+    click.echo(json.dumps(_json_form(value), allow_nan=False))
 
 
 def _print_section(title: str, rows: Iterable[Sequence[str]]) -> None:

@@ -17,7 +17,9 @@ async def test_a_new_database_is_marked_as_ours_and_with_its_revision(database):
 async def test_every_table_is_clustered_by_its_id(database):
     rows = await database.read("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
 
-    assert [name for name, text in rows if "WITHOUT ROWID" not in text] == ["alembic_version"]
+    by_number = {name for name, text in rows if "WITHOUT ROWID" not in text}
+    assert by_number == {"events", "alembic_version"}
+    assert "id INTEGER NOT NULL" in dict(rows)["events"]
 
 
 def test_large_columns_come_last():

@@ -99,7 +99,7 @@ _MAKE_PENDING = (
         lease_until=sa.null(),
         updated_at=sa.bindparam("now"),
     )
-    .returning(tasks.c.id)
+    .returning(tasks.c.id, tasks.c.attempt)
 )
 TAKE_BACK_EXPIRED = compiled(
     _MAKE_PENDING.where(tasks.c.lease_until <= sa.bindparam("expired")),

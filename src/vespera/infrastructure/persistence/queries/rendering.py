@@ -4,6 +4,7 @@ import sys
 from types import ModuleType
 
 from vespera.infrastructure.persistence.queries import (
+    events,
     fence,
     file_operations,
     queue,
@@ -14,7 +15,7 @@ from vespera.infrastructure.persistence.queries import (
 )
 from vespera.infrastructure.persistence.statements import Statement
 
-TOPICS = (schema, tasks, queue, fence, steps, file_operations, reports)
+TOPICS = (schema, tasks, queue, fence, steps, file_operations, reports, events)
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
 

@@ -10,6 +10,7 @@ from vespera.infrastructure.persistence.queries.compiling import (
     one_of_many,
 )
 from vespera.infrastructure.persistence.tables import (
+    ASSIGNED,
     AUTO,
     CANCELLED,
     COMPLETED,
@@ -17,7 +18,10 @@ from vespera.infrastructure.persistence.tables import (
     FAILED,
     NONE,
     ONE,
+    PENDING,
+    RUNNING,
     file_operations,
+    task_counts,
     task_dependencies,
     tasks,
 )
@@ -115,7 +119,27 @@ PAGE_OF_TASKS = compiled(
     "same_type",
     "page_size",
 )
-COUNT_BY_STATUS = compiled(sa.select(tasks.c.status, sa.func.count()).group_by(tasks.c.status))
+
+
+def _count_of(*where: sa.ColumnElement[bool]) -> sa.Select[tuple[str, str, int]]:
+    """Unfinished tasks by type; each by an index that holds no others."""
+    kind, status = tasks.c.specialist_type, tasks.c.status
+    return (
+        sa.select(kind, status, sa.func.count().label("total")).where(*where).group_by(kind, status)
+    )
+
+
+_COUNTS = sa.union_all(
+    sa.select(task_counts.c.specialist_type, task_counts.c.status, task_counts.c.total),
+    _count_of(tasks.c.status == PENDING, tasks.c.blockers == NONE),
+    _count_of(tasks.c.status == PENDING, tasks.c.blockers > NONE),
+    *(_count_of(tasks.c.status == status) for status in (RUNNING, EXECUTED, ASSIGNED)),
+).subquery("counts")
+COUNT_BY_TYPE = compiled(
+    sa.select(_COUNTS.c.specialist_type, _COUNTS.c.status, _COUNTS.c.total)
+    .where(_COUNTS.c.total > NONE)
+    .order_by(_COUNTS.c.specialist_type, _COUNTS.c.status)
+)
 DEPENDENCIES_OF_TASK = compiled(
     sa.select(tasks)
     .join(task_dependencies, task_dependencies.c.depends_on == tasks.c.id)

@@ -14,6 +14,9 @@ def upgrade() -> None:
     _create_steps()
     _create_file_operations()
     _create_verification_reports()
+    _create_events()
+    _create_progress()
+    _create_task_counts()
     op.execute(sa.text(f"PRAGMA application_id={0x56535052}"))
 
 
@@ -49,6 +52,7 @@ def _create_tasks() -> None:
         sqlite_with_rowid=False,
     )
     _create_task_indexes()
+    _create_search_indexes()
 
 
 def _create_task_indexes() -> None:
@@ -77,6 +81,32 @@ def _create_task_indexes() -> None:
         ["idempotency_key"],
         unique=True,
         sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+
+
+def _create_search_indexes() -> None:
+    op.create_index(
+        "tasks_waiting_for_others",
+        "tasks",
+        ["specialist_type"],
+        sqlite_where=sa.text("status = 'pending' AND blockers > 0"),
+    )
+    op.create_index(
+        "tasks_set_aside",
+        "tasks",
+        ["status", "created_at", "id", "specialist_type"],
+        sqlite_where=sa.text("status IN ('assigned', 'executed', 'failed', 'cancelled')"),
+    )
+    op.create_index("tasks_of_type", "tasks", ["specialist_type", "created_at", "id"])
+    op.create_index("tasks_by_age", "tasks", ["created_at", "id"])
+    op.create_index(
+        "tasks_with_error", "tasks", ["created_at", "id"], sqlite_where=sa.text("error IS NOT NULL")
+    )
+    op.create_index(
+        "tasks_of_parent",
+        "tasks",
+        ["parent_id", "created_at", "id"],
+        sqlite_where=sa.text("parent_id IS NOT NULL"),
     )
 
 
@@ -133,5 +163,37 @@ def _create_verification_reports() -> None:
         sa.Column("task_id", sa.Text),
         sa.Column("verified_at", sa.BigInteger, nullable=False),
         sa.Column("findings", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+def _create_events() -> None:
+    op.create_table(
+        "events",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("mark", sa.BigInteger, nullable=False),
+        sa.Column("entries", sa.Text, nullable=False),
+    )
+
+
+def _create_progress() -> None:
+    op.create_table(
+        "progress",
+        sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+        sa.Column("attempt", sa.BigInteger, nullable=False),
+        sa.Column("done", sa.Double, nullable=False),
+        sa.Column("total", sa.Double),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+def _create_task_counts() -> None:
+    op.create_table(
+        "task_counts",
+        sa.Column("specialist_type", sa.Text, primary_key=True),
+        sa.Column("status", sa.Text, primary_key=True),
+        sa.Column("total", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
