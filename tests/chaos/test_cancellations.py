@@ -122,7 +122,7 @@ async def run_all(stage, name):
 async def look(stage, name):
     await stage.orchestrator.get_task_status(name)
     inspect = stage.container.get(InspectTasksUseCase)
-    await inspect.list_tasks()
+    await inspect.search_tasks({})
     await inspect.show_task(name)
 
 

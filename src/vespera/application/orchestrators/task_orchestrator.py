@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Unpack
 
 from vespera.application.runtime.event_feed import EventFeed
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, TaskFilter, TaskPage
+from vespera.application.usecases.purge_tasks import PurgeTasksResult, PurgeTasksUseCase
 from vespera.application.workflows.task_execution_workflow import Machinery, TaskExecutionWorkflow
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import EngineStopped, InvalidRequest, RequestError
@@ -20,10 +22,15 @@ class TaskOrchestrator(TaskExecutionWorkflow):
     """All that a workflow does for one task, and what many tasks need."""
 
     def __init__(
-        self, *, machinery: Machinery, inspection: InspectTasksUseCase, feed: EventFeed
+        self,
+        *,
+        machinery: Machinery,
+        inspection: InspectTasksUseCase,
+        feed: EventFeed,
+        purging: PurgeTasksUseCase,
     ) -> None:
         super().__init__(machinery=machinery)
-        self._inspection, self._feed = inspection, feed
+        self._inspection, self._feed, self._purging = inspection, feed, purging
 
     async def start(self) -> None:
         """Run ready tasks in the background until ``stop``. Safe to repeat."""
@@ -172,6 +179,25 @@ class TaskOrchestrator(TaskExecutionWorkflow):
     async def newest_event(self) -> int:
         """The id of the last event that is stored; 0 if there is none."""
         return await self._feed.newest()
+
+    async def purge(
+        self,
+        older_than: timedelta | float,
+        statuses: str | Collection[str] | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> PurgeTasksResult:
+        """Remove the finished tasks that were last changed longer ago than ``older_than``, and the
+        events that are older; their idempotency keys are free again.
+
+        What an unfinished task depends on stays, and so does the parent of a task that stays.
+
+        Args:
+            older_than: an age; a number is in seconds.
+            statuses: "completed", "failed", "cancelled" or several of them; by default all.
+            dry_run: count what could go at once, and remove nothing.
+        """
+        return await self._purging.purge(older_than, statuses, dry_run=dry_run)
 
     async def _ended(self, created: TaskResult) -> TaskResult:
         try:

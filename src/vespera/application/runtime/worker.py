@@ -12,6 +12,7 @@ from vespera.application.ports.persistence import TaskQueue
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.sign_off import Signed
+from vespera.application.runtime.upkeep import Upkeep
 from vespera.domain.errors import EngineStopped, StorageError
 from vespera.domain.task import Task
 
@@ -36,11 +37,12 @@ class Worker:
         queue: TaskQueue,
         notices: Notices,
         clock: Clock,
+        upkeep: Upkeep,
         concurrency: int,
         poll: timedelta | None,
     ) -> None:
         self._engine, self._queue = engine, queue
-        self._notices, self._clock = notices, clock
+        self._notices, self._clock, self._upkeep = notices, clock, upkeep
         self._concurrency, self._longest = concurrency, poll or timedelta.max
         self._active: set[asyncio.Task[Signed]] = set()
         self._loop: asyncio.Task[None] | None = None
@@ -161,6 +163,7 @@ class Worker:
             self._take_back_at = now + self._engine.lease / 3
             await self._engine.take_back()
             self._suspects = await self._engine.has_suspects()
+        await self._upkeep.go_on(now)
         free = self._concurrency - len(self._active)
         if free <= 0 or (self._suspects and self._active):
             return self._longest  # the end of an attempt is news
@@ -194,6 +197,8 @@ class Worker:
             elif due is None and not news.is_set():  # what ended since may have freed others
                 self._idle.set()
         now = self._clock.now()
+        if upkeep := self._upkeep.due(now):
+            moments.append(upkeep)
         return min([self._longest, *(moment - now for moment in moments)])
 
     async def _wait(self, news: asyncio.Event, pause: timedelta) -> None:

@@ -75,8 +75,8 @@ class TaskDetails:
     outcome: object
     steps: Sequence[StepDetails]
     dependencies: Sequence[Task]
-    progress: Progress | None
     findings: Sequence[Finding]
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

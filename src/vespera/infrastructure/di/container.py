@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
+from vespera.application.ports.archive import TaskArchive
 from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
@@ -33,15 +34,18 @@ from vespera.application.runtime.sign_off import SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import FileWork
+from vespera.application.runtime.upkeep import Upkeep
 from vespera.application.runtime.worker import Worker
 from vespera.application.usecases.examine_installation import ExamineInstallationUseCase
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
+from vespera.application.usecases.purge_tasks import PurgeTasksUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.workflows.task_execution_workflow import (
     Machinery,
     TaskExecutionWorkflow,
 )
 from vespera.domain.errors import InvalidRequest
+from vespera.domain.retention import retention_of
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
@@ -57,6 +61,7 @@ from vespera.infrastructure.persistence.file_operation_repository import SqlFile
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
+from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
@@ -115,6 +120,9 @@ class Container(BaseContainer):
         payload_limit: bytes of one stored value, 1 or more.
         events: which are kept: ``"all"``, ``"ends"`` (how attempts and tasks ended, and progress),
             or ``"off"``.
+        retention: how long finished tasks and events are kept: a mapping of "completed", "failed",
+            "cancelled" and "events" to ages (a timedelta, or seconds), or one age for all; what is
+            not named is kept for ever.
 
     Extend it by subclassing: give ``specialists`` anew, add providers, replace providers.
     """
@@ -128,6 +136,7 @@ class Container(BaseContainer):
         "crash_limit": 10,
         "payload_limit": 1024 * 1024,
         "events": "ends",
+        "retention": None,
     }
     config = providers.Configuration(strict=True)
 
@@ -145,6 +154,7 @@ class Container(BaseContainer):
         whole_number_of(given["payload_limit"], "payload_limit", least=1, most=LARGEST_WHOLE)
         if given["crash_limit"] is not None:
             whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
+        retention_of(given["retention"])
         number_of(
             given["lease_seconds"],
             "lease_seconds",
@@ -183,6 +193,7 @@ class Container(BaseContainer):
     steps: Provider[StepRepository] = providers.Singleton(SqlStepRepository, database)
     event_log: Provider[EventLog] = providers.Singleton(SqlEventLog, database)
     progress: Provider[ProgressRepository] = providers.Singleton(SqlProgressRepository, database)
+    archive: Provider[TaskArchive] = providers.Singleton(SqlTaskArchive, database)
     operations: Provider[FileOperationRepository] = providers.Singleton(
         SqlFileOperationRepository, database
     )
@@ -209,6 +220,9 @@ class Container(BaseContainer):
         plain=codec.provided.plain,
     )
 
+    purge_tasks = providers.Singleton(
+        PurgeTasksUseCase, archive=archive, log=event_log, clock=clock
+    )
     examine_installation = providers.Singleton(
         ExamineInstallationUseCase,
         host=host,
@@ -269,9 +283,16 @@ class Container(BaseContainer):
         clock=clock,
         lease=lease,
     )
+    upkeep = providers.Singleton(
+        Upkeep,
+        archive=archive,
+        log=event_log,
+        retention=providers.Singleton(retention_of, config.retention),
+    )
     worker = Service(
         Worker,
         engine=engine,
+        upkeep=upkeep,
         queue=queue,
         notices=notices,
         clock=clock,
@@ -303,5 +324,9 @@ class Container(BaseContainer):
     # What runs tasks.
     workflow = providers.Singleton(TaskExecutionWorkflow, machinery=machinery)
     orchestrator = providers.Singleton(
-        TaskOrchestrator, machinery=machinery, inspection=inspect_tasks, feed=feed
+        TaskOrchestrator,
+        machinery=machinery,
+        inspection=inspect_tasks,
+        feed=feed,
+        purging=purge_tasks,
     )

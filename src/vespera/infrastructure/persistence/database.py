@@ -250,7 +250,9 @@ class _Parts:
             patience=opening.patience,
         )
         self.name = str(opening.location)
-        self.writer = Writer(self._lane, self._lock, self._file, self._log, self.name, ledger)
+        self.writer = Writer(
+            self._lane, self._lock, self._file, self._log, self.name, ledger=ledger
+        )
         self.reader = (
             self._lane
             if in_memory

@@ -55,7 +55,7 @@ class SqlEventLog:
                     return EventPage(found, upto, more=True)
                 upto = event_id
                 if task_id in {None, entry[1]} and (types is None or entry[0] in types):
-                    found.append(_event(event_id, *entry))
+                    found.append(_event(event_id, entry))
         return EventPage(found, upto, more=len(rows) == _ROWS_AT_ONCE)
 
     async def begin_of(self, moment: datetime) -> int:
@@ -85,8 +85,8 @@ class SqlEventLog:
     async def forget(self, *, before: datetime, limit: int) -> int:
         """See ``EventLog.forget``."""
         write = Write(sql.FORGET_EVENTS, (max(limit, 0), to_micros(before)))
-        ((counted,),) = await self._database.commit([write])
-        return len(counted)
+        (forgotten,) = await self._database.commit([write])
+        return len(forgotten)
 
     async def _rows(self, first: int, task_id: TaskId | None) -> Rows:
         if task_id is None:
@@ -144,14 +144,13 @@ def _number(value: float) -> float:
     return int(value) if value.is_integer() else value
 
 
-def _event(
-    event_id: int, kind: str, task_id: str, at: int, attempt: int, data: Any = None
-) -> TaskEvent:
+def _event(event_id: int, entry: list[Any]) -> TaskEvent:
+    kind, task_id, at, attempt, *data = entry
     return TaskEvent(
         id=event_id,
         type=EventType(kind),
         task_id=TaskId(task_id),
         at=from_micros(at),
         attempt=attempt,
-        data=data or {},
+        data=data[0] if data else {},
     )

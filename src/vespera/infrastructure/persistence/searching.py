@@ -15,8 +15,8 @@ PENDING_ONLY = frozenset({TaskStatus.PENDING})
 FEW = 1000
 """So many tasks are sorted rather than looked for among all others."""
 
-COUNT_FEW_PENDING = f"""SELECT count(*) FROM (SELECT id FROM tasks WHERE status = 'pending'
-AND blockers = 0 LIMIT {FEW + 1})"""
+COUNT_FEW_PENDING = """SELECT count(*) FROM (SELECT id FROM tasks WHERE status = 'pending'
+AND blockers = 0 LIMIT ?)"""
 
 _COLUMNS = ", ".join(sql.TASK_COLUMNS)
 _PENDING = """id IN (SELECT id FROM tasks WHERE status = 'pending' AND blockers = 0

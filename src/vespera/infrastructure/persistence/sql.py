@@ -28,6 +28,7 @@ SCHEMA = (
     "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX tasks_by_age ON tasks (created_at, id)",
     "CREATE UNIQUE INDEX tasks_by_key ON tasks (idempotency_key) WHERE idempotency_key IS NOT NULL",
+    "CREATE INDEX tasks_by_report ON tasks (report_id) WHERE report_id IS NOT NULL",
     "CREATE INDEX tasks_delayed ON tasks (run_after) WHERE status = 'pending' AND blockers = 0 AND run_after IS NOT NULL",
     "CREATE INDEX tasks_of_parent ON tasks (parent_id, created_at, id) WHERE parent_id IS NOT NULL",
     "CREATE INDEX tasks_of_type ON tasks (specialist_type, created_at, id)",
@@ -38,6 +39,7 @@ SCHEMA = (
     "CREATE INDEX tasks_waiting_for_others ON tasks (specialist_type) WHERE status = 'pending' AND blockers > 0",
     "CREATE INDEX tasks_with_error ON tasks (created_at, id) WHERE error IS NOT NULL",
     "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE INDEX verification_reports_of_task ON verification_reports (task_id)",
     "CREATE TABLE progress ( task_id TEXT NOT NULL, attempt BIGINT NOT NULL, done DOUBLE NOT NULL, total DOUBLE, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (task_id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE task_dependencies ( task_id TEXT NOT NULL, depends_on TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (task_id, depends_on), FOREIGN KEY(task_id) REFERENCES tasks (id), FOREIGN KEY(depends_on) REFERENCES tasks (id) ) WITHOUT ROWID",
@@ -276,7 +278,8 @@ NEWEST_EVENTS = Statement(
 )
 
 FORGET_EVENTS = Statement(
-    "DELETE FROM events WHERE events.id IN (SELECT events.id FROM events ORDER BY events.id LIMIT ? OFFSET 0) AND events.mark < ? AND events.id < (SELECT max(last.id) AS max_1 FROM events AS last)"
+    "DELETE FROM events WHERE events.id IN (SELECT events.id FROM events ORDER BY events.id LIMIT ? OFFSET 0) AND events.mark < ? AND events.id < (SELECT max(last.id) AS max_1 FROM events AS last) RETURNING id",
+    returns=True,
 )
 
 PROGRESS_COLUMNS = ("task_id", "attempt", "done", "total", "at", "message")
@@ -293,4 +296,56 @@ PROGRESS_OF_TASK = Statement(
 COUNT_TASKS = Statement(
     "INSERT INTO task_counts (specialist_type, status, total) VALUES (?, ?, ?) ON CONFLICT (specialist_type, status) DO UPDATE SET total = (task_counts.total + excluded.total)",
     expects=1,
+)
+
+# Which finished tasks may go, and all that goes with them.
+
+PURGEABLE_COMPLETED = Statement(
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'completed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+)
+
+PURGEABLE_FAILED = Statement(
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'failed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+)
+
+PURGEABLE_CANCELLED = Statement(
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'cancelled' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+)
+
+COUNT_PURGEABLE_COMPLETED = Statement(
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'completed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+)
+
+COUNT_PURGEABLE_FAILED = Statement(
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'failed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+)
+
+COUNT_PURGEABLE_CANCELLED = Statement(
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'cancelled' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+)
+
+STILL_PURGEABLE = Statement(
+    "SELECT tasks.id FROM tasks WHERE tasks.id IN (__many__) AND tasks.status IN ('completed', 'failed', 'cancelled') AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))",
+    returns=True,
+)
+
+UNCOUNT_TASKS = Statement(
+    "INSERT INTO task_counts (specialist_type, status, total) SELECT tasks.specialist_type, tasks.status, -count(*) AS anon_1 FROM tasks WHERE tasks.id IN (__many__) GROUP BY tasks.specialist_type, tasks.status ON CONFLICT (specialist_type, status) DO UPDATE SET total = (task_counts.total + excluded.total)"
+)
+
+PURGE_WHAT_POINTS = (
+    "DELETE FROM task_dependencies WHERE task_dependencies.depends_on IN (__many__)",
+    "DELETE FROM task_dependencies WHERE task_dependencies.task_id IN (__many__)",
+    "DELETE FROM steps WHERE steps.task_id IN (__many__)",
+    "DELETE FROM progress WHERE progress.task_id IN (__many__)",
+)
+
+PURGE_TASKS = Statement("DELETE FROM tasks WHERE tasks.id IN (__many__)")
+
+PURGE_OPERATIONS = Statement(
+    "DELETE FROM file_operations WHERE file_operations.task_id IN (__many__)"
+)
+
+PURGE_REPORTS = Statement(
+    "DELETE FROM verification_reports WHERE verification_reports.task_id IN (__many__) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.report_id = verification_reports.id))"
 )

@@ -96,6 +96,7 @@ sa.Index(
     tasks.c.id,
     sqlite_where=tasks.c.parent_id.is_not(None),
 )
+sa.Index("tasks_by_report", tasks.c.report_id, sqlite_where=tasks.c.report_id.is_not(None))
 sa.Index(
     "tasks_by_key",
     tasks.c.idempotency_key,
@@ -156,6 +157,8 @@ verification_reports = sa.Table(
     sa.Column("findings", sa.Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+sa.Index("verification_reports_of_task", verification_reports.c.task_id)
 
 # One row for each commit that told something: ``entries`` is a JSON list of its events, ``mark``
 # the newest moment that was told up to here. No row is updated, and none goes into an index.

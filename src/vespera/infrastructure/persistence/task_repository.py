@@ -138,7 +138,7 @@ class SqlTaskRepository:
         """Tasks that are as ``search`` says, in its order, and no more than its ``limit``."""
         few_pending = False
         if search.statuses == PENDING_ONLY:
-            ((pending,),) = await self._database.read(COUNT_FEW_PENDING)
+            ((pending,),) = await self._database.read(COUNT_FEW_PENDING, (FEW + 1,))
             few_pending = pending <= FEW
         rows = await self._database.read(*query_of(search, few_pending=few_pending))
         return [task_from_row(row) for row in rows]

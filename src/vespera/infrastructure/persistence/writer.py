@@ -43,6 +43,7 @@ class Writer:
         file: PinnedFile,
         log: WriteAheadLog,
         path: str,
+        *,
         ledger: Ledger | None = None,
     ) -> None:
         self._ledger = ledger or Ledger()

@@ -21,19 +21,21 @@ def text(value: str) -> str:
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
+_DIGITS = 6
+
 
 def span(value: str) -> timedelta:
     """A span of time: `90s`, `15m`, `2h`, `30d`, `4w`."""
     number, unit = value[:-1], value[-1:]
-    if unit not in _UNITS or not (number.isascii() and number.isdigit()) or len(number) > 6:
+    if unit not in _UNITS or not (number.isascii() and number.isdigit()) or len(number) > _DIGITS:
         raise click.BadParameter(f"{value!r} is no span of time; write 90s, 15m, 2h, 30d or 4w")
     return timedelta(seconds=int(number) * _UNITS[unit])
 
 
 def moment(value: str) -> datetime:
-    """A moment: `2030-01-31`, `2030-01-31T12:00`, with an offset if it is not local; or `2h ago`."""
+    """A moment: `2030-01-31T12:00`, with an offset if it is not local, or `2h ago`."""
     if value.endswith(" ago"):
-        return datetime.now(UTC) - span(value.removesuffix(" ago"))  # noqa: DTZ005, TID251
+        return datetime.now(UTC) - span(value.removesuffix(" ago"))  # noqa: TID251 -- what people mean by it
     try:
         return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):

@@ -73,8 +73,9 @@ def list_tasks(search: Mapping[str, object]) -> Question[TaskPage]:
     async def question(container: Container) -> TaskPage:
         after = search.get("after")
         found = await container.get(TaskRepository).find([TaskId(str(after))]) if after else {}
-        begin = {"after": cursor_of(task) for task in found.values()}
-        page = await container.get(InspectTasksUseCase).search_tasks({**search, **begin})
+        for task in found.values():
+            after = cursor_of(task)
+        page = await container.get(InspectTasksUseCase).search_tasks({**search, "after": after})
         if not page.success:
             raise click.UsageError(page.error or "")
         return page

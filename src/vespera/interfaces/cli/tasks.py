@@ -1,18 +1,21 @@
 """The commands `vespera task ...` and their options."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
 from vespera.domain.search import TaskOrder
-from vespera.domain.task import TaskStatus
+from vespera.domain.task import FINISHED, TaskStatus
+from vespera.interfaces.cli.asking import agreed
 from vespera.interfaces.cli.failures import one_line_errors
 from vespera.interfaces.cli.options import (
+    agreement,
     moment,
     output,
     own_container,
     settings_of,
+    span,
     storage,
     text,
 )
@@ -114,3 +117,42 @@ def watch_task(
         watching.exit_with(
             reading.ask(settings, watching.one_task(task_id, as_json=as_json), kind=kind)
         )
+
+
+@task.command(name="purge")
+@click.option("--older-than", type=span, required=True, metavar="AGE", help="30d, 12h, 15m.")
+@click.option(
+    "--status", type=click.Choice(sorted(FINISHED)), multiple=True, help="By default all of them."
+)
+@click.option("--dry-run", is_flag=True, help="Count what could go at once; remove nothing.")
+@storage
+@own_container
+@agreement
+@output
+def purge_tasks(
+    *,
+    older_than: timedelta,
+    status: tuple[TaskStatus, ...],
+    dry_run: bool,
+    database_url: str | None,
+    workspace: Path,
+    target: str | None,
+    yes: bool,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Remove finished tasks that were last changed longer ago than AGE, and older events.
+
+    What an unfinished task depends on stays, and so does the parent of a task that stays. The file
+    does not shrink by that: `vespera db vacuum`.
+    """
+    with one_line_errors(debug=debug):
+        settings = settings_of(database_url, workspace)
+        if not dry_run:
+            agreed(f"Remove old tasks from {settings['database_url']} for good?", yes=yes)
+        from vespera.interfaces.cli import purging, reading
+        from vespera.interfaces.cli.programs import load_container
+
+        question = purging.purge(older_than, status or None, dry_run=dry_run)
+        result = reading.ask(settings, question, kind=load_container(target))
+        purging.show_purge(result, dry_run=dry_run, as_json=as_json)

@@ -14,8 +14,10 @@ import pytest
 _SUITES = ("clock", "codec", "files", "owners", "queue", "records", "tasks", "unit_of_work")
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
+from vespera.testing.conformance.archive import TaskArchiveConformance
 from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
+from vespera.testing.conformance.events import EventLogConformance, ProgressRepositoryConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
 from vespera.testing.conformance.owners import OwnersConformance, OwnersOfOneHostConformance
 from vespera.testing.conformance.queue import TaskQueueConformance
@@ -24,6 +26,7 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.searching import TaskSearchConformance
 from vespera.testing.conformance.stores import Stores
 from vespera.testing.conformance.tasks import TaskRepositoryConformance
 from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
@@ -32,14 +35,18 @@ __all__ = [
     "ClockConformance",
     "CodecConformance",
     "DirectoryTreeConformance",
+    "EventLogConformance",
     "FileOperationRepositoryConformance",
     "FileStoreConformance",
     "OwnersConformance",
     "OwnersOfOneHostConformance",
+    "ProgressRepositoryConformance",
     "ReportRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",
+    "TaskArchiveConformance",
     "TaskQueueConformance",
     "TaskRepositoryConformance",
+    "TaskSearchConformance",
     "UnitOfWorkConformance",
 ]

@@ -6,6 +6,8 @@ from typing import Self
 
 import pytest_asyncio
 
+from vespera.application.ports.archive import TaskArchive
+from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.persistence import (
     FileOperationRepository,
     ReportRepository,
@@ -28,6 +30,9 @@ class Stores:
     steps: StepRepository
     operations: FileOperationRepository
     reports: ReportRepository
+    events: EventLog
+    progress: ProgressRepository
+    archive: TaskArchive
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -39,6 +44,9 @@ class Stores:
             steps=container.get(StepRepository),
             operations=container.get(FileOperationRepository),
             reports=container.get(ReportRepository),
+            events=container.get(EventLog),
+            progress=container.get(ProgressRepository),
+            archive=container.get(TaskArchive),
         )
 
 

@@ -7,6 +7,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.files import FileStore
 from vespera.application.ports.persistence import (
     FileOperationRepository,
@@ -26,8 +27,9 @@ from vespera.domain.file_operation import (
     Phase,
 )
 from vespera.domain.ids import OperationId, TaskId
+from vespera.domain.search import cursor_of
 from vespera.domain.step import StepRecord
-from vespera.domain.task import Task, TaskStatus
+from vespera.domain.task import Task
 from vespera.domain.verification import Verdict
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -105,43 +107,51 @@ def reports():
 
 
 @pytest.fixture
-def inspect(tasks, steps, operations, files, reports):
+def progress():
+    repository = AsyncMock(spec=ProgressRepository)
+    repository.of_task.return_value = None
+    return repository
+
+
+@pytest.fixture
+def inspect(tasks, steps, operations, files, reports, progress):
     clock = Mock(spec=Clock)
     clock.now.return_value = NOW
     tracking = TrackFileOperationsUseCase(
         operations=operations, reports=reports, files=files, clock=clock, new_id=lambda: "r1"
     )
-    return InspectTasksUseCase(tasks=tasks, steps=steps, tracking=tracking, plain=json.loads)
+    return InspectTasksUseCase(
+        tasks=tasks, steps=steps, tracking=tracking, progress=progress, plain=json.loads
+    )
 
 
-async def test_a_page_holds_as_many_tasks_as_asked_for_and_says_that_others_follow(inspect, tasks):
-    tasks.page.return_value = [a_task("t1"), a_task("t2"), a_task("t3")]
+async def test_a_page_holds_as_many_tasks_as_asked_for_and_says_where_others_follow(inspect, tasks):
+    tasks.search.return_value = [a_task("t1"), a_task("t2"), a_task("t3")]
 
-    page = await inspect.list_tasks(limit=2)
+    page = await inspect.search_tasks({"limit": 2})
 
     assert [task.id for task in page.tasks] == ["t1", "t2"]
     assert page.more
+    assert page.next == cursor_of(a_task("t2"))
+    assert tasks.search.await_args.args[0].limit == 3
 
 
 async def test_the_last_page_says_that_nothing_follows(inspect, tasks):
-    tasks.page.return_value = [a_task("t1"), a_task("t2")]
+    tasks.search.return_value = [a_task("t1"), a_task("t2")]
 
-    page = await inspect.list_tasks(limit=2)
+    page = await inspect.search_tasks({"limit": 2})
 
     assert len(page.tasks) == 2
     assert not page.more
+    assert page.next is None
 
 
-async def test_a_page_is_narrowed_by_the_repository(inspect, tasks):
-    tasks.page.return_value = []
+async def test_a_search_that_makes_no_sense_is_a_refusal(inspect, tasks):
+    page = await inspect.search_tasks({"stauts": "failed"})
 
-    await inspect.list_tasks(
-        status=TaskStatus.FAILED, specialist_type="writer", after=TaskId("t0"), limit=5
-    )
-
-    tasks.page.assert_awaited_once_with(
-        status=TaskStatus.FAILED, specialist_type="writer", after="t0", limit=6
-    )
+    assert not page.success
+    assert page.error == "stauts: unknown field; did you mean 'status'?"
+    tasks.search.assert_not_awaited()
 
 
 async def test_an_unknown_task_is_a_refusal_that_names_it(inspect, tasks):

@@ -4,19 +4,23 @@ from collections.abc import AsyncIterator
 
 from vespera import Container
 from vespera.testing.conformance import (
+    EventLogConformance,
     FileOperationRepositoryConformance,
+    ProgressRepositoryConformance,
     ReportRepositoryConformance,
     StepRepositoryConformance,
     Stores,
+    TaskArchiveConformance,
     TaskQueueConformance,
     TaskRepositoryConformance,
+    TaskSearchConformance,
     UnitOfWorkConformance,
 )
 
 
 class InMemory:
     async def make_stores(self) -> AsyncIterator[Stores]:
-        async with Container(workspace="/nonexistent/vespera") as container:
+        async with Container(workspace="/nonexistent/vespera", events="all") as container:
             yield Stores.of(container)
 
 
@@ -41,4 +45,20 @@ class TestSqlFileOperationRepository(InMemory, FileOperationRepositoryConformanc
 
 
 class TestSqlReportRepository(InMemory, ReportRepositoryConformance):
+    pass
+
+
+class TestSqlEventLog(InMemory, EventLogConformance):
+    pass
+
+
+class TestSqlProgressRepository(InMemory, ProgressRepositoryConformance):
+    pass
+
+
+class TestSqlTaskArchive(InMemory, TaskArchiveConformance):
+    pass
+
+
+class TestSqlTaskSearch(InMemory, TaskSearchConformance):
     pass

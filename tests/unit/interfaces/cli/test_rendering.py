@@ -156,7 +156,7 @@ def test_a_task_result_is_one_line(capsys, result, line):
 
 
 def test_a_list_of_no_tasks_is_its_heading(capsys):
-    show_page(TaskPage(tasks=[], more=False), as_json=False)
+    show_page(TaskPage(tasks=[]), as_json=False)
 
     assert capsys.readouterr().out == "ID  STATUS  TYPE  TITLE\n"
 

@@ -55,13 +55,16 @@ NEWEST_EVENTS = compiled(
 )
 _OLDEST = sa.select(events.c.id).order_by(events.c.id).limit(sa.bindparam("how_many")).offset(NONE)
 FORGET_EVENTS = compiled(
-    sa.delete(events).where(
+    sa.delete(events)
+    .where(
         events.c.id.in_(_OLDEST),
         events.c.mark < sa.bindparam("before"),
         events.c.id < sa.select(sa.func.max(_LAST.c.id)).scalar_subquery(),
-    ),
+    )
+    .returning(events.c.id),
     "how_many",
     "before",
+    returns=True,
 )
 
 PROGRESS_COLUMNS = tuple(progress.c.keys())

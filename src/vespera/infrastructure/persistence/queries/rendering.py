@@ -7,6 +7,7 @@ from vespera.infrastructure.persistence.queries import (
     events,
     fence,
     file_operations,
+    purge,
     queue,
     reports,
     schema,
@@ -15,7 +16,7 @@ from vespera.infrastructure.persistence.queries import (
 )
 from vespera.infrastructure.persistence.statements import Statement
 
-TOPICS = (schema, tasks, queue, fence, steps, file_operations, reports, events)
+TOPICS = (schema, tasks, queue, fence, steps, file_operations, reports, events, purge)
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
 

@@ -108,6 +108,9 @@ def _create_search_indexes() -> None:
         ["parent_id", "created_at", "id"],
         sqlite_where=sa.text("parent_id IS NOT NULL"),
     )
+    op.create_index(
+        "tasks_by_report", "tasks", ["report_id"], sqlite_where=sa.text("report_id IS NOT NULL")
+    )
 
 
 def _create_task_dependencies() -> None:
@@ -165,6 +168,7 @@ def _create_verification_reports() -> None:
         sa.Column("findings", sa.Text, nullable=False),
         sqlite_with_rowid=False,
     )
+    op.create_index("verification_reports_of_task", "verification_reports", ["task_id"])
 
 
 def _create_events() -> None:
