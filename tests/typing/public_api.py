@@ -151,3 +151,14 @@ async def main() -> None:
         assert_type(created.outcome, TaskOutcome | None)
     await entered.initialize_async_services()
     await entered.cleanup_async_services()
+
+
+async def looks_for_tasks(orchestrator: TaskOrchestrator, task: TaskContext) -> None:
+    page = await orchestrator.tasks(status=["failed"], order="oldest", limit=5)
+    assert_type(page.next, str | None)
+    assert_type(page.tasks[0].status, TaskStatus)
+    await orchestrator.tasks(stauts="failed")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    async for event in orchestrator.events("t1", after=7, types=["completed"]):
+        assert_type(event.id, int)
+    assert_type((await orchestrator.purge(3600)).tasks, int)
+    assert_type(task.progress(1, 2, "half"), None)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import threading
 from contextvars import Context
 from datetime import datetime, timedelta
 
@@ -24,7 +23,7 @@ class ProgressReport:
 
     def __init__(self, fence: Fence, *, progress: ProgressRepository, clock: Clock) -> None:
         self._fence, self._progress, self._clock = fence, progress, clock
-        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._loop = asyncio.get_running_loop()
         self._newest: Progress | None = None
         self._stored_at: datetime | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -38,7 +37,7 @@ class ProgressReport:
         """
         now = self._clock.now()
         said = progress_of(self._fence.task_id, self._fence.attempt, (done, total, message), now)
-        if threading.get_ident() == self._thread:
+        if _is_in(self._loop):
             self._take(said)
         else:
             self._loop.call_soon_threadsafe(self._take, said)
@@ -83,3 +82,11 @@ class ProgressReport:
             if self._newest is None:  # stored twice is no harm, not at all would be
                 self._newest = said
             raise
+
+
+def _is_in(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this is called by the loop, and not in a thread beside it."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

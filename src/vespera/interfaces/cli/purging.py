@@ -5,14 +5,13 @@ from datetime import timedelta
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
 from vespera.application.usecases.purge_tasks import PurgeTasksResult
-from vespera.domain.task import TaskStatus
 from vespera.infrastructure.di.container import Container
 from vespera.interfaces.cli.reading import Question
 from vespera.interfaces.cli.rendering import print_json, print_lines
 
 
 def purge(
-    older_than: timedelta, statuses: Collection[TaskStatus] | None, *, dry_run: bool
+    older_than: timedelta, statuses: Collection[str] | None, *, dry_run: bool
 ) -> Question[PurgeTasksResult]:
     """Remove, or only count."""
 

@@ -41,7 +41,10 @@ def task() -> None:
     "--failed-with", type=text, metavar="CLASS", help="Class of the last error, or a base of it."
 )
 @click.option(
-    "--order", type=click.Choice(list(TaskOrder)), default=TaskOrder.OLDEST, show_default=True
+    "--order",
+    type=click.Choice([order.value for order in TaskOrder]),
+    default=TaskOrder.OLDEST.value,
+    show_default=True,
 )
 @click.option("--after", type=text, metavar="NEXT|ID", help="Go on behind this page or task.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
@@ -122,7 +125,10 @@ def watch_task(
 @task.command(name="purge")
 @click.option("--older-than", type=span, required=True, metavar="AGE", help="30d, 12h, 15m.")
 @click.option(
-    "--status", type=click.Choice(sorted(FINISHED)), multiple=True, help="By default all of them."
+    "--status",
+    type=click.Choice(sorted(status.value for status in FINISHED)),
+    multiple=True,
+    help="By default all of them.",
 )
 @click.option("--dry-run", is_flag=True, help="Count what could go at once; remove nothing.")
 @storage
@@ -132,7 +138,7 @@ def watch_task(
 def purge_tasks(
     *,
     older_than: timedelta,
-    status: tuple[TaskStatus, ...],
+    status: tuple[str, ...],
     dry_run: bool,
     database_url: str | None,
     workspace: Path,

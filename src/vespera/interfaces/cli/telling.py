@@ -18,7 +18,11 @@ from vespera.interfaces.cli.options import output, own_container, settings_of, s
     help="Begin behind this event (default: the oldest kept; with --follow: now).",
 )
 @click.option(
-    "--type", "types", type=click.Choice(list(EventType)), multiple=True, help="Only these."
+    "--type",
+    "types",
+    type=click.Choice([kind.value for kind in EventType]),
+    multiple=True,
+    help="Only these.",
 )
 @storage
 @own_container
@@ -27,7 +31,7 @@ def events(
     *,
     follow: bool,
     after: int | None,
-    types: tuple[EventType, ...],
+    types: tuple[str, ...],
     database_url: str | None,
     workspace: Path,
     target: str | None,
@@ -40,5 +44,6 @@ def events(
         from vespera.interfaces.cli.programs import load_container
 
         settings, kind = settings_of(database_url, workspace), load_container(target)
-        question = watching.all_tasks(after, types or None, follow=follow, as_json=as_json)
+        kinds = frozenset(map(EventType, types)) or None
+        question = watching.all_tasks(after, kinds, follow=follow, as_json=as_json)
         reading.ask(settings, question, kind=kind)

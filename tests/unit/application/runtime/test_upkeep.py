@@ -1,0 +1,93 @@
+"""What is over for long enough goes while a worker works."""
+
+from datetime import timedelta
+
+import pytest
+
+from vespera import Container, TaskOrchestrator
+from vespera.application.ports.clock import Clock
+from vespera.application.runtime.specialists import Specialists
+from vespera.domain.errors import InvalidRequest
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def keeping(clock):
+    """An orchestrator of a container that keeps completed tasks and events for a day."""
+    container = Container(
+        workspace="/nonexistent/vespera", events="all", retention={"completed": DAY, "events": DAY}
+    )
+    container.override(Clock, clock)
+    clock.watch(lambda: container.get(AsyncDatabaseManager).in_flight)
+    async with container:
+        specialists = container.get(Specialists)
+        specialists.register("good", good)
+        specialists.register("bad", bad)
+        yield container.get(TaskOrchestrator)
+
+
+async def good(_task):
+    return 1
+
+
+async def bad(_task):
+    raise ValueError("no")
+
+
+async def left(orchestrator):
+    return sorted(task.id for task in (await orchestrator.tasks(limit=1000)).tasks)
+
+
+async def test_a_worker_removes_what_is_old_enough(keeping, clock):
+    await keeping.start()
+    for number in range(300):
+        await keeping.run(title="A", specialist_type="good", task_id=f"{number}")
+    await keeping.run(title="B", specialist_type="bad", task_id="bad")
+    await clock.advance(hours=23)
+    assert len(await left(keeping)) == 301
+
+    await clock.advance(hours=2)
+
+    assert await left(keeping) == ["bad"]
+
+
+async def test_events_go_too(keeping, clock):
+    await keeping.start()
+    await keeping.run(title="A", specialist_type="good", task_id="a")
+    await clock.advance(hours=25)
+    await keeping.run(title="B", specialist_type="good", task_id="b")
+    await clock.advance(minutes=2)
+    newest = await keeping.newest_event()
+    seen = []
+    async for event in keeping.events():
+        seen.append(event.task_id)
+        if event.id == newest:
+            break
+
+    assert set(seen) == {"b"}
+
+
+async def test_nobody_waits_for_it(keeping):
+    await keeping.run(title="A", specialist_type="good", task_id="a")
+
+    await keeping.run_until_idle()
+
+    assert await left(keeping) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("retention", "field"),
+    [
+        ({"complete": DAY}, "retention"),
+        ({"pending": DAY}, "retention"),
+        ({"completed": -1}, "retention.completed"),
+        ("30d", "retention.cancelled"),
+    ],
+)
+def test_a_retention_that_makes_no_sense_is_refused(retention, field):
+    with pytest.raises(InvalidRequest) as refused:
+        Container(retention=retention)
+
+    assert refused.value.field == field
