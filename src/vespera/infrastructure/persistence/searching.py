@@ -12,6 +12,7 @@ from vespera.infrastructure.persistence.statements import Row
 from vespera.infrastructure.persistence.values import to_micros
 
 PENDING_ONLY = frozenset({TaskStatus.PENDING})
+RUNNING_ONLY = frozenset({TaskStatus.RUNNING})
 FEW = 1000
 """So many tasks are sorted rather than looked for among all others."""
 
@@ -21,6 +22,11 @@ AND blockers = 0 LIMIT ?)"""
 _COLUMNS = ", ".join(sql.TASK_COLUMNS)
 _PENDING = """id IN (SELECT id FROM tasks WHERE status = 'pending' AND blockers = 0
 UNION ALL SELECT id FROM tasks WHERE status = 'pending' AND blockers > 0)"""
+_RUNNING = "id IN (SELECT id FROM tasks WHERE status = 'running')"
+_OF_FEW = frozenset(
+    {TaskStatus.ASSIGNED, TaskStatus.EXECUTED, TaskStatus.FAILED, TaskStatus.CANCELLED}
+)
+_SET_ASIDE = "status IN ('assigned', 'executed', 'failed', 'cancelled')"  # as its index says
 _FAILED_WITH = """error IS NOT NULL
 AND EXISTS (SELECT 1 FROM json_each(tasks.error, '$[0]') WHERE value = ?)"""
 _TITLE = "title LIKE ? ESCAPE '!'"
@@ -47,6 +53,11 @@ def _statuses(search: TaskSearch, *, few_pending: bool) -> Iterator[Condition]:
     if search.statuses == PENDING_ONLY and few_pending:
         yield _PENDING, ()
         return
+    if search.statuses == RUNNING_ONLY:
+        yield _RUNNING, ()
+        return
+    if search.statuses <= _OF_FEW:
+        yield _SET_ASIDE, ()
     listed = ", ".join(f"'{status.value}'" for status in sorted(search.statuses))
     one = len(search.statuses) == 1
     yield (f"status = {listed}" if one else f"status IN ({listed})"), ()

@@ -1,6 +1,15 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from vespera.domain.search import TaskSearch
+from vespera.domain.task import TaskStatus
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.schema import APPLICATION_ID, REVISIONS
+from vespera.infrastructure.persistence.searching import query_of
 from vespera.infrastructure.persistence.tables import metadata
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 async def test_a_new_database_has_all_tables(database):
@@ -30,6 +39,34 @@ def test_large_columns_come_last():
 
 async def plan_of(database, text, values=()):
     return " ".join(row[3] for row in await database.read(f"EXPLAIN QUERY PLAN {text}", values))
+
+
+@pytest.mark.parametrize(
+    ("search", "index"),
+    [
+        ({}, "tasks_by_age"),
+        ({"created_before": NOW, "after": (NOW, "a")}, "tasks_by_age"),
+        ({"statuses": frozenset({TaskStatus.FAILED})}, "tasks_set_aside"),
+        ({"statuses": frozenset({TaskStatus.ASSIGNED})}, "tasks_set_aside"),
+        ({"statuses": frozenset({TaskStatus.RUNNING})}, "tasks_running"),
+        ({"statuses": frozenset({TaskStatus.PENDING})}, "tasks_ready"),
+        ({"specialist_type": "coder"}, "tasks_of_type"),
+        ({"parent_id": "a"}, "tasks_of_parent"),
+        ({"failed_with": "OSError"}, "tasks_with_error"),
+    ],
+)
+async def test_usual_searches_use_their_indexes(database, search, index):
+    plan = await plan_of(database, *query_of(TaskSearch(**search), few_pending=True))
+
+    assert f"INDEX {index}" in plan, plan
+
+
+@pytest.mark.parametrize("statement", [sql.COUNT_BY_TYPE, sql.PURGEABLE_FAILED])
+async def test_counting_and_purging_scan_no_tasks(database, statement):
+    plan = await plan_of(database, statement.sql, (1,) * statement.sql.count("?"))
+
+    assert "tasks_set_aside" in plan
+    assert "SCAN tasks " not in f"{plan} ".replace("SCAN tasks USING", "")
 
 
 async def test_queries_on_the_hot_path_use_their_indexes(database):

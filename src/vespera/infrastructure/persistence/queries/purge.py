@@ -10,6 +10,7 @@ from vespera.infrastructure.persistence.tables import (
     COMPLETED,
     FAILED,
     NONE,
+    SET_ASIDE,
     file_operations,
     metadata,
     task_counts,
@@ -43,6 +44,7 @@ _NEEDED = sa.or_(
 def _may_go(status: sa.ColumnElement[str]) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         tasks.c.status == status,
+        *(() if status is COMPLETED else (SET_ASIDE,)),
         tasks.c.created_at < sa.bindparam("created_before"),
         tasks.c.updated_at < sa.bindparam("updated_before"),
         ~_NEEDED,

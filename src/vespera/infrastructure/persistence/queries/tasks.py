@@ -20,6 +20,7 @@ from vespera.infrastructure.persistence.tables import (
     ONE,
     PENDING,
     RUNNING,
+    SET_ASIDE,
     file_operations,
     task_counts,
     task_dependencies,
@@ -133,7 +134,8 @@ _COUNTS = sa.union_all(
     sa.select(task_counts.c.specialist_type, task_counts.c.status, task_counts.c.total),
     _count_of(tasks.c.status == PENDING, tasks.c.blockers == NONE),
     _count_of(tasks.c.status == PENDING, tasks.c.blockers > NONE),
-    *(_count_of(tasks.c.status == status) for status in (RUNNING, EXECUTED, ASSIGNED)),
+    _count_of(tasks.c.status == RUNNING),
+    *(_count_of(tasks.c.status == status, SET_ASIDE) for status in (EXECUTED, ASSIGNED)),
 ).subquery("counts")
 COUNT_BY_TYPE = compiled(
     sa.select(_COUNTS.c.specialist_type, _COUNTS.c.status, _COUNTS.c.total)
