@@ -66,6 +66,8 @@ async def test_counting_and_purging_scan_no_tasks(database, statement):
     plan = await plan_of(database, statement.sql, (1,) * statement.sql.count("?"))
 
     assert "tasks_set_aside" in plan
+    assert "tasks_of_type" not in plan, plan
+    assert "tasks_by_age" not in plan, plan
     assert "SCAN tasks " not in f"{plan} ".replace("SCAN tasks USING", "")
 
 
