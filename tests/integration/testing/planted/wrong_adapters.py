@@ -5,12 +5,13 @@ Run by ``test_conformance_suites.py`` as somebody else's test file.
 
 import asyncio
 import json
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from vespera import Container
+from vespera.application.ports.events import EventPage
 from vespera.domain.errors import (
     DuplicateRow,
     LeaseLost,
@@ -20,13 +21,17 @@ from vespera.domain.errors import (
 )
 from vespera.domain.file_operation import Absent, FileState
 from vespera.domain.ids import OwnerId
+from vespera.domain.search import TaskSearch
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
+from vespera.infrastructure.persistence.statements import Statement, Write
+from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.threads import Threads
@@ -35,13 +40,17 @@ from vespera.testing.conformance import (
     ClockConformance,
     CodecConformance,
     DirectoryTreeConformance,
+    EventLogConformance,
     FileOperationRepositoryConformance,
     OwnersOfOneHostConformance,
+    ProgressRepositoryConformance,
     ReportRepositoryConformance,
     StepRepositoryConformance,
     Stores,
+    TaskArchiveConformance,
     TaskQueueConformance,
     TaskRepositoryConformance,
+    TaskSearchConformance,
     UnitOfWorkConformance,
 )
 from vespera.testing.conformance.samples import a_task
@@ -241,6 +250,117 @@ class TestLenient(PlantedStores, TaskRepositoryConformance):
 )
 class TestCareless(PlantedStores, TaskRepositoryConformance):
     parts = {"tasks": Careless}
+
+
+class Blind(SqlTaskRepository):
+    async def search(self, search):
+        return []
+
+    async def count_by_type(self):
+        return {}
+
+
+class Stubborn(SqlTaskRepository):
+    async def search(self, search):
+        return await super().search(TaskSearch())
+
+
+@caught_by(
+    "test_the_newest_come_first_and_the_oldest_if_asked_for",
+    "test_tasks_are_found_and_counted_by_status",
+    "test_each_type_is_counted_by_itself_whatever_becomes_of_it",
+)
+class TestBlind(PlantedStores, TaskSearchConformance):
+    parts = {"tasks": Blind}
+
+
+@caught_by(
+    "test_pages_follow_each_other_behind_a_place",
+    "test_tasks_are_found_by_what_they_are",
+    "test_several_statuses_may_be_asked_for",
+    "test_moments_are_exclusive",
+    "test_a_text_in_the_title_is_taken_as_it_is",
+)
+class TestStubborn(PlantedStores, TaskSearchConformance):
+    parts = {"tasks": Stubborn}
+
+
+# -------------------------------------------------------------------------- events, progress, purge
+
+
+class Silent(SqlEventLog):
+    async def page(self, after=0, **_):
+        return EventPage([], after, more=False)
+
+    async def newest(self):
+        return 1
+
+    def heard(self, news):
+        return nullcontext()
+
+
+class Mumbling(SqlProgressRepository):
+    async def record(self, progress, fence):
+        pass
+
+    async def of_task(self, task_id):
+        return "soon"
+
+
+class Hoarding(SqlTaskArchive):
+    async def purge(self, statuses, before, *, limit):
+        return 0
+
+
+class Reckless(SqlTaskArchive):
+    async def purge(self, statuses, before, *, limit):
+        await self._database.commit([Write(Statement("DELETE FROM verification_reports"), ())])
+        return limit
+
+
+@caught_by(
+    "test_an_empty_log_has_no_events_and_no_newest",
+    "test_what_is_committed_is_told_in_that_order",
+    "test_a_unit_tells_all_or_nothing",
+    "test_units_that_share_a_commit_with_a_guilty_one_are_told",
+    "test_pages_follow_each_other",
+    "test_events_are_found_by_task_and_by_type",
+    "test_the_beginning_of_a_moment_is_found",
+    "test_old_events_are_forgotten_but_never_the_newest",
+    "test_a_commit_is_heard",
+)
+class TestSilent(PlantedStores, EventLogConformance):
+    parts = {"events": Silent}
+
+
+@caught_by(
+    "test_progress_comes_back_as_it_was_said",
+    "test_newer_progress_takes_the_place_of_older",
+    "test_who_does_not_hold_the_task_says_nothing",
+    "test_a_task_that_is_not_there_has_none",
+)
+class TestMumbling(PlantedStores, ProgressRepositoryConformance):
+    parts = {"progress": Mumbling}
+
+
+@caught_by(
+    "test_a_finished_task_goes_with_all_that_belongs_to_it",
+    "test_its_idempotency_key_is_free_again",
+    "test_status_and_age_decide",
+    "test_the_oldest_go_first_and_no_more_than_the_limit",
+    "test_what_an_unfinished_task_depends_on_stays",
+    "test_a_parent_stays_as_long_as_its_child",
+)
+class TestHoarding(PlantedStores, TaskArchiveConformance):
+    parts = {"archive": Hoarding}
+
+
+@caught_by(
+    "test_operations_by_which_older_ones_are_judged_stay",
+    "test_the_ground_of_another_tasks_completion_stays",
+)
+class TestReckless(PlantedStores, TaskArchiveConformance):
+    parts = {"archive": Reckless}
 
 
 # --------------------------------------------------------------------------------------- queue
