@@ -66,6 +66,15 @@ def task_id_of(value: object) -> TaskId:
     return TaskId(_filled_text(value, "task_id"))
 
 
+def signal_name_of(value: object, field: str) -> str:
+    """The name or the id of a signal, as given by a caller.
+
+    Raises:
+        InvalidRequest: it is no text, or empty.
+    """
+    return _filled_text(value, field)
+
+
 def seconds_of(value: object, field: str) -> float | None:
     """A time in seconds, from 0 to ten years; None stays None.
 
@@ -75,6 +84,18 @@ def seconds_of(value: object, field: str) -> float | None:
     if value is None:
         return None
     return number_of(value, field, least=0, most=TEN_YEARS, what="a number of seconds")
+
+
+def moment_of(value: object, field: str) -> datetime:
+    """A moment in UTC.
+
+    Raises:
+        InvalidRequest: it is no datetime with a time zone; the error names ``field``.
+    """
+    moment = _moment(value, field)
+    if moment is None:
+        raise InvalidRequest("must be a datetime with a time zone, got None", field=field)
+    return moment
 
 
 def _merged(

@@ -1,8 +1,9 @@
 """A task, what is asked for, what came of it, and which way it may go.
 
     pending -> running -> executed -> completed
-       ^  |      | |-> failed | cancelled
-       |  |_retry_|
+       ^  |     ^ | |-> failed | cancelled
+       |  |_____|_|  retry
+       |        |-> waiting -> pending    for a moment, a signal, or other tasks
        |-> assigned -> completed          handed to an outside worker
 
 Every change returns a new ``Task``; the allowed ways are the table ``ALLOWED``.
@@ -23,6 +24,7 @@ class TaskStatus(StrEnum):
 
     PENDING = "pending"
     RUNNING = "running"
+    WAITING = "waiting"
     EXECUTED = "executed"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -41,6 +43,7 @@ S = TaskStatus
 ALLOWED: Mapping[TaskStatus, frozenset[TaskStatus]] = {
     S.PENDING: frozenset({S.RUNNING, S.ASSIGNED, S.CANCELLED}),
     S.RUNNING: frozenset({S.PENDING, S.ASSIGNED, S.EXECUTED, S.COMPLETED, S.FAILED, S.CANCELLED}),
+    S.WAITING: frozenset({S.PENDING, S.RUNNING, S.CANCELLED}),
     S.EXECUTED: frozenset({S.COMPLETED, S.CANCELLED}),
     S.ASSIGNED: frozenset({S.RUNNING, S.COMPLETED, S.CANCELLED}),
     S.COMPLETED: frozenset(),
@@ -113,7 +116,9 @@ class Task:
     task, ``attempt`` with every claim (it is the fence), ``failures`` with every failed attempt
     (it is the retry budget and the steps' epoch; a crash is not a failure), ``crashes`` with every
     attempt whose worker died or fell silent, until a step is recorded. ``blockers`` counts the
-    dependencies that are not completed yet. ``error`` is the last failure or refusal.
+    dependencies that are not completed yet. ``error`` is the last failure or refusal. ``news``
+    counts what has come for the task: signals, and ends of its children. While the task is
+    ``waiting``, ``run_after`` is when it goes on by itself.
     """
 
     id: TaskId
@@ -137,6 +142,7 @@ class Task:
     failures: int = 0
     crashes: int = 0
     blockers: int = 0
+    news: int = 0
     owner: OwnerId | None = None
     lease_until: datetime | None = None
     outcome: bytes | None = None

@@ -13,11 +13,13 @@ from vespera.application.ports.persistence import StepRepository, TaskRepository
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.failures import failure_of
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision, interrupted
 from vespera.application.runtime.tracked_files import FileWork, TaskFiles
+from vespera.application.runtime.waits import Waits, WaitWork
 from vespera.domain.errors import CrashLimitReached, LeaseLost, NonDeterministicTask, StorageError
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OwnerId
@@ -40,11 +42,17 @@ class AttemptRunner:
     outcomes: Outcomes
     supervision: Supervision
     files: FileWork
+    waits: WaitWork
     lease: timedelta
     crash_limit: int | None
 
-    async def run(self, task: Task, owner: OwnerId) -> Signed:
+    async def run(self, task: Task, owner: OwnerId, presence: Presence) -> Signed:
         """Work on ``task``, which ``owner`` holds, until the attempt has an end.
+
+        Args:
+            task: claimed.
+            owner: who holds it.
+            presence: is told while the handler only waits.
 
         Returns:
             The task as it is stored now: completed, executed, failed, pending (to be tried
@@ -60,7 +68,7 @@ class AttemptRunner:
         if self.crash_limit is not None and task.crashes >= self.crash_limit:
             return Signed(await self._given_up(task))
         try:
-            returned, untouched = await self._work(task, owner)
+            returned, untouched = await self._work(task, owner, presence)
             outcome = self.outcomes.encode(returned)
         except PASS_ON:
             raise
@@ -75,7 +83,7 @@ class AttemptRunner:
             return await self.sign_off.complete(task, outcome, untouched=untouched)
         return Signed(await self._save(task.execute(outcome, self._now())))
 
-    async def _work(self, task: Task, owner: OwnerId) -> tuple[object, bool]:
+    async def _work(self, task: Task, owner: OwnerId, presence: Presence) -> tuple[object, bool]:
         handler = self.specialists.handler(task.specialist_type)
         records, operations = await self._history(task)
         log = StepLog(
@@ -93,12 +101,17 @@ class AttemptRunner:
             payload=cast("Mapping[str, object]", self.codec.decode(task.payload)),
             log=log,
             files=files,
+            waits=Waits(task_id=task.id, log=log, presence=presence, work=self.waits),
+            presence=presence,
             supervision=self.supervision,
             tasks=self.tasks,
             outcomes=self.outcomes,
         )
         returned = await self.supervision.limited(
-            f"Task {task.id!r}", partial(handler, context), task.timeout
+            f"Task {task.id!r}",
+            partial(handler, context),
+            task.timeout,
+            rested=lambda: presence.rested,
         )
         if log.lost:
             raise LeaseLost

@@ -2,17 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar, overload
 
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
-from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError
+from vespera.application.runtime.waits import Waits
+from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError, UnexpectedSignal
 from vespera.domain.ids import TaskId
+from vespera.domain.request import moment_of, seconds_of
 from vespera.domain.retry import NEVER, RetryPolicy
+from vespera.domain.signal import APPROVAL, Approval
 from vespera.domain.task import Task, TaskOutcome
 
 T = TypeVar("T")
@@ -36,6 +41,8 @@ class TaskContext:
         payload: Mapping[str, object],
         log: StepLog,
         files: TaskFiles,
+        waits: Waits,
+        presence: Presence,
         supervision: Supervision,
         tasks: TaskRepository,
         outcomes: Outcomes,
@@ -46,6 +53,7 @@ class TaskContext:
         self.payload = payload
         self.files = files
         self._log, self._supervision = log, supervision
+        self._waits, self._presence = waits, presence
         self._tasks, self._outcomes = tasks, outcomes
 
     @overload
@@ -109,6 +117,7 @@ class TaskContext:
         if record is not None:
             return self._log.replay(record)
         call = partial(function, *args, **kwargs)
+        await self._presence.begin_work()
         within = _step.set(name)
         try:
             value = await self._supervision.call(
@@ -121,6 +130,78 @@ class TaskContext:
             raise await self._log.failed(key, error) from error
         finally:
             _step.reset(within)
+            self._presence.end_work()
+
+    async def sleep(self, seconds: float | timedelta, *, name: str = "sleep") -> None:
+        """Go on after so many seconds, however often the process dies meanwhile.
+
+        The moment is recorded when it is first asked for. A task that waits takes no place of the
+        worker's ``concurrency``, and its ``timeout`` stands still; if it waits for long, it is let
+        go of (``finally`` blocks run), and its handler begins anew when the moment has come.
+
+        Raises:
+            InvalidRequest: it is no number of seconds, or the wait is inside a step.
+            LeaseLost: another worker has the task.
+        """
+        _check(name)
+        if isinstance(seconds, timedelta):
+            seconds = seconds.total_seconds()
+        span = timedelta(seconds=seconds_of(seconds, "seconds") or 0.0)
+        await self._waits.moment(name, self._supervision.clock.now() + span)
+
+    async def sleep_until(self, moment: datetime, *, name: str = "sleep") -> None:
+        """Go on at this moment, which has a time zone. Otherwise as ``sleep``."""
+        _check(name)
+        await self._waits.moment(name, moment_of(moment, "moment"))
+
+    @overload
+    async def wait_for_signal(
+        self, name: str, *, timeout: float | None = None, returns: type[T]
+    ) -> T: ...
+    @overload
+    async def wait_for_signal(self, name: str, *, timeout: float | None = None) -> object: ...
+    async def wait_for_signal(
+        self, name: str, *, timeout: float | None = None, returns: type[object] = object
+    ) -> object:
+        """The payload of the next signal of this name that is sent to the task.
+
+        One that was sent before is received at once; each is received once, in the order of
+        sending, and a replay gets the same again. While the task waits, it is as in ``sleep``.
+
+        Args:
+            name: what senders call it: ``orchestrator.signal(task_id, name, payload)``.
+            timeout: seconds to wait, from the first time this was asked for; None: for ever.
+            returns: of which type the payload must be.
+
+        Raises:
+            WaitTimedOut: no signal came in time; a replay raises it again.
+            UnexpectedSignal: the payload is of another type.
+            InvalidRequest: the name or the timeout is none, or the wait is inside a step.
+            LeaseLost: another worker has the task.
+        """
+        _check(name)
+        payload = await self._waits.signal(name, self._after(timeout))
+        return _of_type(payload, returns, f"signal {name!r}")
+
+    async def wait_for_approval(
+        self, question: str, *, name: str = "", timeout: float | None = None
+    ) -> Approval:
+        """What a person decides: ``orchestrator.approve(task_id)``, or ``vespera task approve``.
+
+        Args:
+            question: shown to the person, by ``vespera task show`` and ``vespera task list``.
+            name: tells several questions of one task apart.
+            timeout: as for ``wait_for_signal``, which raises the same.
+        """
+        _check(question)
+        signal = f"{APPROVAL}:{name}" if name else APPROVAL
+        said = await self._waits.signal(signal, self._after(timeout), awaits=question)
+        return _of_type(said, Approval, f"approval {question!r}")
+
+    def _after(self, timeout: float | None) -> datetime | None:
+        seconds = seconds_of(timeout, "timeout")
+        now = self._supervision.clock.now()
+        return None if seconds is None else now + timedelta(seconds=seconds)
 
     async def dependencies(self) -> Mapping[TaskId, TaskOutcome]:
         """What came of the tasks that this one waited for, by id, in the order they were given."""
@@ -132,6 +213,14 @@ class TaskContext:
 def current_step() -> str | None:
     """The name of the step whose function is being called, if one is."""
     return _step.get()
+
+
+def _of_type(value: object, kind: type[T], what: str) -> T:
+    if not isinstance(value, kind):
+        raise UnexpectedSignal(
+            f"{what} was to bring {kind.__name__}, but brought {type(value).__name__}: {value!r}"
+        )
+    return value
 
 
 def _check(name: object) -> None:

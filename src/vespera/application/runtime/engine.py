@@ -3,21 +3,24 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue, TaskRepository
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.supervision import interrupted
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
 from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.step import Fence
 from vespera.domain.task import Task, TaskFailure
 
 logger = logging.getLogger("vespera")
@@ -29,6 +32,7 @@ class Stop(StrEnum):
     CANCEL = "cancel"
     RELEASE = "release"
     LOST = "lost"
+    PARKED = "parked"
 
 
 @dataclass(slots=True)
@@ -38,6 +42,7 @@ class _Run:
     task: Task
     handle: "asyncio.Task[Signed]"
     kept: bool
+    presence: Presence
     begun: bool = False
     callers: int = 0
     stop: Stop | None = None
@@ -61,14 +66,17 @@ class Engine:
         notices: Notices,
         clock: Clock,
         lease: timedelta,
+        poll: timedelta | None,
     ) -> None:
         self._tasks, self._queue, self._attempts = tasks, queue, attempts
         self._owners, self._notices, self._clock = owners, notices, clock
-        self.lease = lease
+        self.lease, self._poll = lease, poll
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, _Run] = {}
         self._handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
+        self._resting: set[TaskId] = set()
         self._heart: asyncio.Task[None] | None = None
+        self._ear: asyncio.Task[None] | None = None
 
     @property
     def owner(self) -> OwnerId:
@@ -92,6 +100,21 @@ class Engine:
     def running(self) -> Collection[TaskId]:
         """The tasks that are under way here."""
         return self._runs.keys()
+
+    @property
+    def resting(self) -> Collection[TaskId]:
+        """Those of the running tasks that only wait for something."""
+        return self._resting
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When the first of the resting tasks goes on by itself."""
+        moments = [self._runs[task_id].presence.wake_at for task_id in self._resting]
+        return min((moment for moment in moments if moment), default=None)
+
+    async def others(self) -> Collection[OwnerId]:
+        """Who else holds running tasks."""
+        return set(await self._queue.owners()) - {self._owner}
 
     def held(self, task: Task) -> Task:
         """``task`` claimed for this engine, not stored yet."""
@@ -129,7 +152,7 @@ class Engine:
 
     async def take_back(self) -> None:
         """Make the tasks of dead workers, and those whose lease has run out, pending again."""
-        others = set(await self._queue.owners()) - {self._owner}
+        others = await self.others()
         dead = self._owners.dead(others) if others else ()
         for task_id in await self._queue.take_back(now=self._clock.now(), dead=dead):
             run = self._runs.get(task_id)
@@ -159,7 +182,7 @@ class Engine:
         )
         if claimed.id in self._runs:  # its lease ran out unnoticed, and now it is ours again
             self._interrupt(self._runs[claimed.id], Stop.LOST)
-        self._runs[claimed.id] = _Run(claimed, handle, kept)
+        self._runs[claimed.id] = self._run_of(claimed, handle, kept=kept)
         self._handles.add(handle)
         handle.add_done_callback(self._handles.discard)
         if self._heart is None:
@@ -210,13 +233,40 @@ class Engine:
                 self._owners.leave(self._owner)
                 self._owner = None
 
+    def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> _Run:
+        told, park = partial(self._hear_of_rest, claimed), partial(self._park, claimed)
+        presence = Presence(self._clock, told=told, park=park if kept else None)
+        return _Run(claimed, handle, kept, presence)
+
+    def _hear_of_rest(self, claimed: Task, presence: Presence) -> None:
+        run = self._runs.get(claimed.id)
+        if run is None or run.presence is not presence:
+            return
+        if presence.rests:
+            self._resting.add(claimed.id)
+        else:
+            self._resting.discard(claimed.id)
+        if self._poll is not None and self._resting and self._ear is None:
+            self._ear = asyncio.create_task(
+                self._listen(self._poll), name="vespera news", context=Context()
+            )
+        self._notices.work()
+
+    async def _park(self, claimed: Task, fence: Fence, news: int) -> bool:
+        """Let go of a task that waits, and of its attempt with it."""
+        parked = await self._queue.park(fence, news=news, now=self._clock.now())
+        run = self._runs.get(claimed.id)
+        if parked and run is not None:
+            self._interrupt(run, Stop.PARKED)
+        return parked
+
     async def _conduct(self, claimed: Task) -> Signed:
         run = self._runs[claimed.id]
         run.begun = True
         try:
             if run.stop is not None:  # before it could begin
                 raise asyncio.CancelledError
-            signed = await self._attempts.run(claimed, claimed.owner or self.owner)
+            signed = await self._attempts.run(claimed, claimed.owner or self.owner, run.presence)
         except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
             signed = await self._interrupted(run, error)
         except StorageError:
@@ -236,14 +286,18 @@ class Engine:
     def _forget(self, run: _Run) -> None:
         if self._runs.get(run.task.id) is run:
             del self._runs[run.task.id]
+            self._resting.discard(run.task.id)
         if not self._runs and self._heart is not None:
             self._heart.cancel()
             self._heart = None
+        if not self._resting and self._ear is not None:
+            self._ear.cancel()
+            self._ear = None
 
     async def _interrupted(self, run: _Run, error: BaseException) -> Signed:
         claimed = run.task
         cancelled = isinstance(error, asyncio.CancelledError)
-        if not cancelled or run.stop is Stop.LOST:
+        if not cancelled or run.stop in {Stop.LOST, Stop.PARKED}:
             return Signed(await self._tasks.get(claimed.id))
         now = self._clock.now()
         if run.stop is Stop.CANCEL:
@@ -279,6 +333,21 @@ class Engine:
                 continue
             for task_id in attempts.keys() - set(held):
                 self._interrupt(runs[task_id], Stop.LOST)
+
+    async def _listen(self, poll: timedelta) -> None:
+        """Tell resting tasks what other processes have sent them."""
+        known: Mapping[TaskId, int] = {}
+        while True:
+            await self._clock.sleep(poll.total_seconds())
+            try:
+                found = await self._queue.news(self.owner)
+            except StorageError:
+                logger.exception("It cannot be told whether signals have come.")
+                continue
+            for task_id, number in found.items():
+                if number != known.get(task_id):
+                    self._notices.news(task_id)
+            known = found
 
 
 def called_off(reason: str) -> TaskFailure:

@@ -57,6 +57,11 @@ class Notices:
             _set_all(self._waiting.get(task.id, ()))
         self.work()
 
+    def news(self, task_id: TaskId) -> None:
+        """Tell who waits for the task that something has come for it."""
+        _set_all(self._waiting.get(task_id, ()))
+        self.work()
+
     def work(self) -> None:
         """Tell the worker that there may be something to do."""
         _set_all(self._listening)

@@ -13,6 +13,7 @@ from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.sign_off import Signed
 from vespera.domain.errors import EngineStopped, StorageError
+from vespera.domain.ids import TaskId
 from vespera.domain.task import Task
 
 logger = logging.getLogger("vespera")
@@ -42,7 +43,7 @@ class Worker:
         self._engine, self._queue = engine, queue
         self._notices, self._clock = notices, clock
         self._concurrency, self._longest = concurrency, poll or timedelta.max
-        self._active: set[asyncio.Task[Signed]] = set()
+        self._active: dict[asyncio.Task[Signed], TaskId] = {}
         self._loop: asyncio.Task[None] | None = None
         self._users = 0
         self._kept = False
@@ -106,6 +107,12 @@ class Worker:
             raise failure
 
     @property
+    def _busy(self) -> int:
+        """How many of the tasks that this worker began are not just waiting for something."""
+        resting = self._engine.resting
+        return len(self._active) - sum(task_id in resting for task_id in self._active.values())
+
+    @property
     def _needed(self) -> bool:
         return self._kept or self._users > 0
 
@@ -161,13 +168,13 @@ class Worker:
             self._take_back_at = now + self._engine.lease / 3
             await self._engine.take_back()
             self._suspects = await self._engine.has_suspects()
-        free = self._concurrency - len(self._active)
-        if free <= 0 or (self._suspects and self._active):
+        free = self._concurrency - self._busy
+        if free <= 0 or (self._suspects and self._busy):
             return self._longest  # the end of an attempt is news
         claimed = await self._claim(free)
         for task in claimed:
             handle = self._engine.begin(task, kept=True)
-            self._active.add(handle)
+            self._active[handle] = task.id
             handle.add_done_callback(self._ended)
         pause = None if claimed else await self._pause(news)
         self._failure = None
@@ -176,7 +183,7 @@ class Worker:
     async def _claim(self, free: int) -> Collection[Task]:
         if not self._suspects:
             ready = await self._engine.claim_ready(free)
-            if ready or self._active:
+            if ready or self._busy:
                 return ready
         expected, suspect = self._suspects, await self._engine.claim_suspect()
         self._suspects = suspect is not None
@@ -188,10 +195,11 @@ class Worker:
         """Until something is due, or somebody else's lease may have run out."""
         due = await self._queue.next_due()
         moments = [due] if due else []
-        if not self._active and not self._engine.running:
-            if await self._queue.owners():
+        if not self._busy and len(self._engine.running) == len(self._engine.resting):
+            comes = due or self._engine.wake_at
+            if await self._engine.others():
                 moments.append(self._take_back_at)
-            elif due is None and not news.is_set():  # what ended since may have freed others
+            elif comes is None and not news.is_set():  # what ended since may have freed others
                 self._idle.set()
         now = self._clock.now()
         return min([self._longest, *(moment - now for moment in moments)])
@@ -205,7 +213,7 @@ class Worker:
                 await news.wait()
 
     def _ended(self, handle: "asyncio.Task[Signed]") -> None:
-        self._active.discard(handle)
+        self._active.pop(handle, None)
         error = None if handle.cancelled() else handle.exception()
         if error is not None:
             logger.error("An attempt broke off; its task runs again later.", exc_info=error)

@@ -172,6 +172,7 @@ def _to_row(task: Task) -> Row:
         task.request_digest,
         task.report_id,
         to_retry(task.retry),
+        task.news,
         task.title,
         task.description,
         to_failure(task.error),

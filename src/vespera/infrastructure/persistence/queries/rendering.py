@@ -9,12 +9,13 @@ from vespera.infrastructure.persistence.queries import (
     queue,
     reports,
     schema,
+    signals,
     steps,
     tasks,
 )
 from vespera.infrastructure.persistence.statements import Statement
 
-TOPICS = (schema, tasks, queue, fence, steps, file_operations, reports)
+TOPICS = (schema, tasks, queue, fence, steps, signals, file_operations, reports)
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
 
