@@ -19,6 +19,8 @@
     |   |-- TaskTimedOut                the task or one of its steps took too long
     |   |-- WaitTimedOut                what the task waited for did not come in time
     |   |-- UnexpectedSignal            a signal brought something else than was waited for
+    |   |-- ChildFailed                 a task that this one has spawned failed, or was cancelled
+    |   |-- UnexpectedResult            a child handed something else back than was waited for
     |   |-- CancelledInside             what the task or a step awaited had been cancelled elsewhere
     |   |-- EngineStopped               the container was cleaned up while somebody waited
     |   `-- SpecialistError             the specialist itself is at fault (not found, not callable)
@@ -172,6 +174,14 @@ class WaitTimedOut(TaskError, TimeoutError):
 
 class UnexpectedSignal(TaskError):
     """A signal brought something else than the task waits for."""
+
+
+class ChildFailed(TaskError):
+    """A task that this one has spawned failed, or was cancelled."""
+
+
+class UnexpectedResult(TaskError):
+    """A child handed something else back than was waited for."""
 
 
 class CancelledInside(TaskError):

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.ids import TaskId
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, RetryPolicy, number_of, whole_number_of
-from vespera.domain.task import Completion, TaskOutcome, TaskRequest
+from vespera.domain.task import Completion, ParentEnd, TaskOutcome, TaskRequest
 
 LONGEST_TEXT = 10_000
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # leaves room for the delays of ten years that may be added
@@ -219,6 +219,14 @@ def _completion(value: object, name: str) -> Completion:
         raise InvalidRequest(f"must be one of {known}, got {value!r}", field=name) from None
 
 
+def _parent_end(value: object, name: str) -> ParentEnd:
+    try:
+        return ParentEnd(value)  # type: ignore[arg-type]
+    except ValueError:
+        known = ", ".join(ParentEnd)
+        raise InvalidRequest(f"must be one of {known}, got {value!r}", field=name) from None
+
+
 def _anything(value: object, _name: str) -> object:
     return value
 
@@ -234,6 +242,7 @@ _CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "payload": _mapping,
     "depends_on": _texts,
     "parent_id": _optional_text,
+    "on_parent_end": _parent_end,
     "priority": _priority,
     "timeout": _time_limit,
     "retry": _retry,

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import SignalRepository, TaskRepository
+from vespera.application.runtime.children import Children
+from vespera.application.runtime.compensation import Compensation
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
@@ -163,7 +165,9 @@ class StepEnvironment:
         name = getattr(function, "__name__", "step")
 
         async def only_this(task: TaskContext) -> object:
-            return await task.step(name, function, *args, retry=retry, timeout=timeout, **kwargs)
+            return await task.step(
+                name, function, *args, retry=retry, timeout=timeout, undo=None, **kwargs
+            )
 
         return (await self._attempt(only_this)).result
 
@@ -218,15 +222,18 @@ class StepEnvironment:
             "TaskRepository", _Dependencies(self._task, self._dependencies, self._outcomes)
         )
         presence = Presence(self.clock)
+        waits = Waits(
+            task_id=self._task.id, log=log, presence=presence, work=self._wait_work(tasks)
+        )
         context = TaskContext(
             task=self._task,
             payload=cast("Mapping[str, object]", self._codec.decode(self._task.payload)),
             log=log,
             files=cast("TaskFiles", self._files),
-            waits=Waits(
-                task_id=self._task.id, log=log, presence=presence, work=self._wait_work(tasks)
-            ),
+            waits=waits,
             presence=presence,
+            compensation=Compensation(log=log, codec=self._codec, supervision=supervision),
+            children=cast("Children", _NoChildren()),
             supervision=supervision,
             tasks=tasks,
             outcomes=self._outcomes,
@@ -312,6 +319,9 @@ class _StepsOfOneTask:
         *,
         lease_until: datetime | None = None,
         received: SignalId | None = None,
+        child: Task | None = None,
+        depends_on: Sequence[TaskId] = (),
+        undoable: bool = False,
     ) -> None:
         if fence.attempt < self._attempt:
             raise LeaseLost
@@ -342,6 +352,16 @@ class _Dependencies:
 
     async def dependencies_of(self, task_id: TaskId) -> Sequence[Task]:
         return self._done
+
+
+class _NoChildren:
+    """In the place of what ``task.spawn`` needs."""
+
+    async def spawn(self, name: str, *_: object) -> object:
+        raise TestingError(
+            f"task.spawn({name!r}): a StepEnvironment has no worker that would run a child. Test"
+            " this with AsyncTestBase."
+        )
 
 
 class _NoWorkspace:

@@ -46,7 +46,8 @@ class TaskRepository(Protocol):
         ...
 
     async def save(self, task: Task) -> None:
-        """Store a task that one transition has changed, in place of the version before it.
+        """Store a task that one transition has changed, in place of the version before it. The end
+        of a task is news for its parent; its own children are called off that are to be.
 
         Raises:
             StaleTask: the stored version is another.
@@ -72,6 +73,18 @@ class TaskRepository(Protocol):
 
     async def find(self, task_ids: Collection[TaskId]) -> Mapping[TaskId, Task]:
         """Those of the tasks that exist."""
+        ...
+
+    async def called_off(self, holder: OwnerId | None) -> Sequence[Task]:
+        """Unfinished tasks that are to be cancelled, and are held by ``holder`` or nobody."""
+        ...
+
+    async def call_off(self, task_id: TaskId, reason: str) -> None:
+        """Let whoever holds the task, or else who finds it, cancel it and undo what it has done.
+
+        Raises:
+            TaskOver: the task is finished, or there is none.
+        """
         ...
 
     async def find_by_keys(self, keys: Collection[str]) -> Mapping[str, Task]:
@@ -179,14 +192,19 @@ class StepRepository(Protocol):
         *,
         lease_until: datetime | None = None,
         received: SignalId | None = None,
+        child: Task | None = None,
+        depends_on: Sequence[TaskId] = (),
+        undoable: bool = False,
     ) -> None:
         """Remember a step (in place of the failure of an earlier epoch, or of the open wait, if
         there is one). If ``lease_until`` is given, the lease is extended, the task is running (if
         it was waiting), and its ``crashes`` are set back. The signal ``received`` is not waited for
-        again. A transaction of its own, also inside a unit.
+        again; the ``child`` is stored; an ``undoable`` task is marked as such. A transaction of its
+        own, also inside a unit.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
+            DuplicateRow, TaskNotFound: as for adding the child.
         """
         ...
 

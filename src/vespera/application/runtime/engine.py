@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Collection, Mapping
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -14,6 +14,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue, TaskRepository
 from vespera.application.runtime.attempt import AttemptRunner
+from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed
@@ -21,7 +22,7 @@ from vespera.application.runtime.supervision import interrupted
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.step import Fence
-from vespera.domain.task import Task, TaskFailure
+from vespera.domain.task import Task
 
 logger = logging.getLogger("vespera")
 
@@ -159,6 +160,21 @@ class Engine:
             if run is not None:
                 self._interrupt(run, Stop.LOST)
 
+    async def call_off(self) -> None:
+        """Cancel the tasks that are to be cancelled, as far as they are held here or by nobody.
+
+        Those that have something to undo become ready, and undo it when they are claimed.
+        """
+        for task in await self._tasks.called_off(self._owner):
+            reason = task.cancelling or ""
+            if task.id in self._runs:
+                self._interrupt(self._runs[task.id], Stop.CANCEL, reason)
+            elif task.owner is None and not task.undoable:
+                cancelled = task.cancel(called_off(reason), self._clock.now())
+                with contextlib.suppress(StaleTask):
+                    await self._tasks.save(cancelled)
+                    self._notices.changed(cancelled)
+
     async def disown(self, task_id: TaskId, error: asyncio.CancelledError) -> None:
         """Release a task that was claimed by a call that was cancelled before it could begin."""
         if getattr(error, "outcome", "rolled back") == "rolled back" or task_id in self._runs:
@@ -264,7 +280,9 @@ class Engine:
         run = self._runs[claimed.id]
         run.begun = True
         try:
-            if run.stop is not None:  # before it could begin
+            if run.stop is Stop.CANCEL and claimed.undoable:
+                claimed = replace(claimed, cancelling=run.reason)
+            elif run.stop is not None:  # before it could begin
                 raise asyncio.CancelledError
             signed = await self._attempts.run(claimed, claimed.owner or self.owner, run.presence)
         except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
@@ -276,7 +294,16 @@ class Engine:
         finally:
             self._forget(run)
         self._notices.changed(signed.task)
+        if signed.task.finished and signed.task.spawned:
+            await self._end_children()
         return signed
+
+    async def _end_children(self) -> None:
+        """Of a task that has just ended; those that others hold are left to these."""
+        try:
+            await self.call_off()
+        except StorageError:
+            logger.exception("Children of ended tasks are called off later.")
 
     async def _let_go(self, claimed: Task) -> None:
         """The end could not be stored; if it cannot be released either, its lease runs out."""
@@ -300,7 +327,9 @@ class Engine:
         if not cancelled or run.stop in {Stop.LOST, Stop.PARKED}:
             return Signed(await self._tasks.get(claimed.id))
         now = self._clock.now()
-        if run.stop is Stop.CANCEL:
+        if run.stop is Stop.CANCEL and claimed.undoable:
+            await self._tasks.call_off(claimed.id, run.reason)
+        if run.stop is Stop.CANCEL and not claimed.undoable:
             changed = claimed.cancel(called_off(run.reason), now)
         else:
             changed = claimed.release(now)
@@ -316,6 +345,8 @@ class Engine:
     def _interrupt(run: _Run, stop: Stop, reason: str = "") -> None:
         if run.stop is None and not run.handle.done():
             run.stop, run.reason = stop, reason
+            if stop is Stop.CANCEL:
+                run.presence.calling_off = reason
             if run.begun:  # an asyncio task that is cancelled before never runs, to no end at all
                 run.handle.cancel()
 
@@ -348,11 +379,6 @@ class Engine:
                 if number != known.get(task_id):
                     self._notices.news(task_id)
             known = found
-
-
-def called_off(reason: str) -> TaskFailure:
-    """What is kept of a cancellation."""
-    return TaskFailure(error_types=("Cancelled",), message=reason or "it was called off")
 
 
 async def _over(handle: "asyncio.Task[object]") -> None:

@@ -14,7 +14,7 @@ class Presence:
     It ``rests`` while it waits for something and no step of it is under way. ``told`` hears of each
     change of that. ``park`` lets go of a task that rests, if nobody has news for it: it is then
     ``waiting`` without a holder, and begins anew when what it waits for has come; None: it is to be
-    kept in memory.
+    kept in memory. ``calling_off`` says why, when the task is being cancelled.
     """
 
     def __init__(
@@ -25,6 +25,7 @@ class Presence:
         park: Callable[[Fence, int], Awaitable[bool]] | None = None,
     ) -> None:
         self._clock, self._told, self._park = clock, told, park
+        self.calling_off: str | None = None
         self._working = 0
         self._waits: dict[object, datetime | None] = {}
         self._parking: asyncio.Future[None] | None = None

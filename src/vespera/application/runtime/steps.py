@@ -2,18 +2,34 @@
 
 from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
+from typing import TypedDict, Unpack
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import StepRepository
 from vespera.application.runtime.failures import message_of
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
-from vespera.domain.ids import OwnerId, SignalId
+from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.retry import type_names
 from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import Task
 
 Key = tuple[str, int]
+
+
+class Along(TypedDict, total=False):
+    """What ``StepRepository.record`` stores in the same transaction."""
+
+    received: SignalId | None
+    child: Task
+    depends_on: Sequence[TaskId]
+    undoable: bool
+
+
+class Rewind(BaseException):
+    """From here on nothing is done any more, as what was done is to be undone. No ``Exception``, so
+    that no handler takes it for a failure of its own.
+    """
 
 
 class StepLog:
@@ -40,6 +56,9 @@ class StepLog:
         self.fence = Fence(task.id, task.attempt, owner)
         self.lost = False
         self.suspended = False
+        self.spawned = task.spawned
+        self.undoable = task.undoable
+        self.rewinding = False
         self._recorded = {(r.name, r.occurrence): r for r in records}
         self._next_seq = records[-1].seq + 1 if records else 1
         self._asked: dict[str, int] = {}
@@ -52,6 +71,9 @@ class StepLog:
     def ask(self, name: str) -> tuple[Key, StepRecord | None]:
         """The key of this request for ``name``, and its record if it is to be replayed, or if it is
         a wait that has not ended.
+
+        Raises:
+            Rewind: nothing new is done any more.
         """
         self._asked[name] = occurrence = self._asked.get(name, 0) + 1
         key = (name, occurrence)
@@ -61,7 +83,13 @@ class StepLog:
         elif record.failed and record.epoch != self._task.failures:
             self._reopened[key] = record.seq
             record = None
+        if self.rewinding and (record is None or record.open):
+            raise Rewind
         return key, record
+
+    def find(self, key: Key) -> StepRecord | None:
+        """What is recorded under this key, by this attempt or an earlier one of the epoch."""
+        return self._recorded.get(key)
 
     def replay(self, record: StepRecord) -> object:
         """The recorded value again.
@@ -74,16 +102,34 @@ class StepLog:
             raise StepFailed(record.name, message, kinds)  # type: ignore[has-type]
         return self._codec.decode(record.value or b"null")
 
-    async def succeeded(self, key: Key, value: object) -> object:
+    async def succeeded(self, key: Key, value: object, *, undoable: bool = False) -> object:
         """Record the value; durable on return. Gives it as a replay would.
+
+        Args:
+            key: of the step.
+            value: what it gave.
+            undoable: the step can be undone, and is to be, if the task fails in the end.
 
         Raises:
             UnstorableValue, PayloadTooLarge: it cannot be stored.
             LeaseLost: another worker has the task.
         """
         encoded = self._codec.encode(value, what=f"step {key[0]!r}")
-        await self._record(key, encoded, None)
+        along: Along = {"undoable": True} if undoable and not self.undoable else {}
+        await self._record(key, encoded, None, **along)
+        self.undoable = self.undoable or undoable
         return self._codec.decode(encoded)
+
+    async def spawned_one(self, key: Key, child: Task, depends_on: Sequence[TaskId]) -> None:
+        """Store a child of the task, and record its id; durable on return.
+
+        Raises:
+            LeaseLost: another worker has the task.
+            DuplicateRow, TaskNotFound: the child cannot be stored.
+        """
+        encoded = self._codec.encode(child.id, what=f"step {key[0]!r}")
+        await self._record(key, encoded, None, child=child, depends_on=depends_on)
+        self.spawned = True
 
     async def failed(self, key: Key, error: Exception) -> StepFailed:
         """Record the failure; durable on return. Gives the error to raise."""
@@ -98,7 +144,7 @@ class StepLog:
         Raises:
             LeaseLost: another worker has the task.
         """
-        await self._record(key, value, None, received)
+        await self._record(key, value, None, received=received)
 
     async def suspend(
         self,
@@ -161,21 +207,15 @@ class StepLog:
         key: Key,
         value: bytes | None,
         error: bytes | None,
-        received: SignalId | None = None,
+        **along: Unpack[Along],
     ) -> None:
         now = self._now()
         lease_until = None
         if self.suspended or now >= self._extend_at:
             lease_until, self._extend_at = now + self._lease, now + self._lease / 3
         self.suspended = False
-        await self._fenced(
-            self._steps.record(
-                self._of(key, value=value, error=error),
-                self.fence,
-                lease_until=lease_until,
-                received=received,
-            )
-        )
+        record = self._of(key, value=value, error=error)
+        await self._fenced(self._steps.record(record, self.fence, lease_until=lease_until, **along))
 
     async def _fenced(self, writing: Awaitable[None]) -> None:
         try:

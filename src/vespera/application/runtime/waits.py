@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
@@ -12,11 +13,14 @@ from vespera.application.ports.persistence import SignalRepository, TaskReposito
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import Key, StepLog
-from vespera.domain.errors import WaitTimedOut
+from vespera.domain.errors import ChildFailed, TaskError, WaitTimedOut
 from vespera.domain.ids import SignalId, TaskId
 from vespera.domain.step import StepRecord
 
 NOTHING = b"null"
+_ERRORS: Mapping[str, type[TaskError]] = {
+    kind.__name__: kind for kind in (WaitTimedOut, ChildFailed)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +81,22 @@ class Waits:
             return None if signal is None else Found(signal.payload, received=signal.id)
 
         late = Found(error=WaitTimedOut(f"No signal {name!r} came for task {self._task_id!r}."))
-        return await self._wait(
+        stored = await self._wait(
             f"signal:{name}", awaits or f"the signal {name!r}", wake_at, look, late
         )
+        return self._work.codec.decode(stored)
+
+    async def other(self, name: str, awaits: str, look: Look) -> bytes:
+        """What ``look`` finds, stored; asked again whenever there may be news.
+
+        Raises:
+            Exception: what ``look`` found instead.
+        """
+        return await self._wait(name, awaits, None, look, Found())
 
     async def _wait(
         self, name: str, awaits: str, wake_at: datetime | None, look: Look, late: Found
-    ) -> object:
+    ) -> bytes:
         key, record = self._log.ask(name)
         if record is not None and not record.open:
             return self._replay(record)
@@ -131,15 +144,16 @@ class Waits:
         if await self._presence.parked(self._log.fence, min(self._news.values())):
             await asyncio.get_running_loop().create_future()  # until the engine calls it off
 
-    async def _end(self, key: Key, found: Found) -> object:
+    async def _end(self, key: Key, found: Found) -> bytes:
         if found.error is not None:
             await self._log.failed(key, found.error)
             raise found.error
         await self._log.ended(key, found.value, found.received)
-        return self._work.codec.decode(found.value)
+        return found.value
 
-    def _replay(self, record: StepRecord) -> object:
+    def _replay(self, record: StepRecord) -> bytes:
         if record.error is not None:
-            message, _ = self._work.codec.decode(record.error)  # type: ignore[misc]
-            raise WaitTimedOut(message)  # type: ignore[has-type]
-        return self._work.codec.decode(record.value or NOTHING)
+            decoded = self._work.codec.decode(record.error)
+            message, kinds = cast("tuple[str, Sequence[str]]", decoded)
+            raise _ERRORS[kinds[0]](message)
+        return record.value or NOTHING

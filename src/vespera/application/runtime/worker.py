@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskQueue
+from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.sign_off import Signed
@@ -36,6 +37,7 @@ class Worker:
         engine: Engine,
         queue: TaskQueue,
         notices: Notices,
+        crew: Crew,
         clock: Clock,
         concurrency: int,
         poll: timedelta | None,
@@ -54,6 +56,7 @@ class Worker:
         self._failure: Exception | None = None
         self._take_back_at = LONG_AGO
         self._suspects = False
+        crew.joined_by(self.engaged)
 
     @property
     def started(self) -> bool:
@@ -167,6 +170,7 @@ class Worker:
         if now >= self._take_back_at:
             self._take_back_at = now + self._engine.lease / 3
             await self._engine.take_back()
+            await self._engine.call_off()
             self._suspects = await self._engine.has_suspects()
         free = self._concurrency - self._busy
         if free <= 0 or (self._suspects and self._busy):

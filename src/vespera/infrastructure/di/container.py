@@ -24,7 +24,10 @@ from vespera.application.ports.persistence import (
     UnitOfWork,
 )
 from vespera.application.runtime.attempt import AttemptRunner
+from vespera.application.runtime.children import ChildWork
+from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.settling import Settling
@@ -228,6 +231,8 @@ class Container(BaseContainer):
     lease = providers.Singleton(timedelta, seconds=config.lease_seconds)
     poll = providers.Singleton(poll_of, database)
     notices = providers.Singleton(Notices)
+    crew = providers.Singleton(Crew)
+    intake = providers.Singleton(Intake, codec=codec, clock=clock, new_id=new_id)
     outcomes = providers.Singleton(Outcomes, codec)
     registry = providers.Singleton(
         Specialists, catalogue=providers.Singleton(catalogue_of, specialists.provider)
@@ -259,6 +264,9 @@ class Container(BaseContainer):
         clock=clock,
         linger=providers.Singleton(span_of, config.linger_seconds),
     )
+    child_work = providers.Singleton(
+        ChildWork, tasks=tasks, intake=intake, outcomes=outcomes, notices=notices, crew=crew
+    )
     attempts = providers.Singleton(
         AttemptRunner,
         tasks=tasks,
@@ -270,6 +278,7 @@ class Container(BaseContainer):
         supervision=supervision,
         files=file_work,
         waits=wait_work,
+        children=child_work,
         lease=lease,
         crash_limit=config.crash_limit,
     )
@@ -289,6 +298,7 @@ class Container(BaseContainer):
         engine=engine,
         queue=queue,
         notices=notices,
+        crew=crew,
         clock=clock,
         concurrency=config.concurrency,
         poll=poll,
@@ -308,7 +318,7 @@ class Container(BaseContainer):
         outcomes=outcomes,
         codec=codec,
         clock=clock,
-        new_id=new_id,
+        intake=intake,
     )
     send_signal = providers.Singleton(
         SendSignalUseCase,

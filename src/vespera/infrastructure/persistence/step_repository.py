@@ -7,10 +7,12 @@ from functools import partial
 from vespera.domain.errors import DuplicateRow
 from vespera.domain.ids import SignalId, TaskId
 from vespera.domain.step import Fence, StepRecord
+from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.fence import lost, must_hold
 from vespera.infrastructure.persistence.statements import Row, Write
+from vespera.infrastructure.persistence.task_repository import adding
 from vespera.infrastructure.persistence.values import (
     from_micros,
     from_micros_if_any,
@@ -37,11 +39,15 @@ class SqlStepRepository:
         *,
         lease_until: datetime | None = None,
         received: SignalId | None = None,
+        child: Task | None = None,
+        depends_on: Sequence[TaskId] = (),
+        undoable: bool = False,
     ) -> None:
         """Remember a step (in place of the failure of an earlier epoch, or of the open wait, if
         there is one). If ``lease_until`` is given, the lease is extended, the task is running (if
         it was waiting), and its ``crashes`` are set back. The signal ``received`` is not waited for
-        again. A transaction of its own, also inside a unit.
+        again; the ``child`` is stored; an ``undoable`` task is marked as such. A transaction of its
+        own, also inside a unit.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
@@ -53,7 +59,12 @@ class SqlStepRepository:
         ]
         if received is not None:
             values = (to_micros(step.recorded_at), step.task_id, received)
-            writes.append(Write(sql.RECEIVE_SIGNAL, values, partial(_recorded_before, step)))
+            writes.append(Write(sql.RECEIVE_SIGNAL, values, partial(lost, fence)))
+        held = (fence.task_id, fence.attempt, fence.owner)
+        if child is not None:
+            writes += [*adding(child, depends_on), Write(sql.MARK_SPAWNED, held)]
+        if undoable:
+            writes.append(Write(sql.MARK_UNDOABLE, held))
         await self._database.commit(writes)
 
     async def suspend(

@@ -19,6 +19,7 @@ EXECUTED: sa.ColumnElement[str] = sa.literal_column("'executed'")
 COMPLETED: sa.ColumnElement[str] = sa.literal_column("'completed'")
 FAILED: sa.ColumnElement[str] = sa.literal_column("'failed'")
 CANCELLED: sa.ColumnElement[str] = sa.literal_column("'cancelled'")
+CANCEL: sa.ColumnElement[str] = sa.literal_column("'cancel'")
 AUTO: sa.ColumnElement[str] = sa.literal_column("'auto'")
 NONE: sa.ColumnElement[int] = sa.literal_column("0")
 ONE: sa.ColumnElement[int] = sa.literal_column("1")
@@ -48,6 +49,10 @@ tasks = sa.Table(
     sa.Column("report_id", sa.Text),
     sa.Column("retry", sa.Text, nullable=False),
     sa.Column("news", sa.BigInteger, nullable=False),
+    sa.Column("spawned", sa.BigInteger, nullable=False),
+    sa.Column("undoable", sa.BigInteger, nullable=False),
+    sa.Column("on_parent_end", sa.Text, nullable=False),
+    sa.Column("cancelling", sa.Text),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("error", sa.Text),
@@ -78,6 +83,7 @@ sa.Index(
     tasks.c.run_after,
     sqlite_where=(tasks.c.status == WAITING) & tasks.c.owner.is_(None),
 )
+sa.Index("tasks_called_off", tasks.c.id, sqlite_where=tasks.c.cancelling.is_not(None))
 sa.Index("tasks_children", tasks.c.parent_id, sqlite_where=tasks.c.parent_id.is_not(None))
 sa.Index(
     "tasks_by_key",

@@ -11,7 +11,7 @@ import pytest
 
 from vespera import AsyncDatabaseManager, Container, Service, providers
 from vespera.domain.file_operation import FileOperation, Phase
-from vespera.domain.ids import OperationId, OwnerId, SignalId
+from vespera.domain.ids import OperationId, OwnerId
 from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import Task
 from vespera.infrastructure.persistence.fence import must_hold
@@ -55,7 +55,7 @@ class StepsInTwoTransactions(SqlStepRepository):
         fence: Fence,
         *,
         lease_until: datetime | None = None,
-        received: SignalId | None = None,
+        **_along: object,
     ) -> None:
         await self._database.commit([must_hold(fence, lease_until=lease_until)])
         await self._database.commit([Write(REPLACE_STEP, row_of(step, step.value))])
@@ -70,7 +70,7 @@ class ValueInASecondTransaction(SqlStepRepository):
         fence: Fence,
         *,
         lease_until: datetime | None = None,
-        received: SignalId | None = None,
+        **_along: object,
     ) -> None:
         begun = Write(REPLACE_STEP, row_of(step, None))
         await self._database.commit([must_hold(fence, lease_until=lease_until), begun])
@@ -87,7 +87,7 @@ class StepsWithoutFence(SqlStepRepository):
         fence: Fence,
         *,
         lease_until: datetime | None = None,
-        received: SignalId | None = None,
+        **_along: object,
     ) -> None:
         await self._database.commit([Write(REPLACE_STEP, row_of(step, step.value))])
 

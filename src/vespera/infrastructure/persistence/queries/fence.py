@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from vespera.infrastructure.persistence.queries.compiling import compiled
-from vespera.infrastructure.persistence.tables import NONE, RUNNING, tasks
+from vespera.infrastructure.persistence.tables import NONE, ONE, RUNNING, tasks
 
 held = sa.and_(
     tasks.c.id == sa.bindparam("task"),
@@ -12,6 +12,8 @@ held = sa.and_(
 )
 held_names = ("task", "held_attempt", "held_by")
 HOLDS_TASK = compiled(sa.select(tasks.c.id).where(held), *held_names, expects=1, returns=True)
+MARK_SPAWNED = compiled(sa.update(tasks).where(held).values(spawned=ONE), *held_names)
+MARK_UNDOABLE = compiled(sa.update(tasks).where(held).values(undoable=ONE), *held_names)
 HOLDS_AND_EXTENDS = compiled(
     sa.update(tasks)
     .where(held)

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_insert
 from vespera.infrastructure.persistence.tables import (
+    CANCEL,
     CANCELLED,
     COMPLETED,
     FAILED,
@@ -34,6 +35,30 @@ def news_for(receiver: sa.ColumnElement[bool]) -> sa.Update:
     )
 
 
+NEWS_FOR_PARENT = compiled(news_for(tasks.c.id == sa.bindparam("task")), "task")
+CALL_CHILDREN_OFF = compiled(
+    news_for(
+        (tasks.c.parent_id == sa.bindparam("parent")) & (tasks.c.on_parent_end == CANCEL)
+    ).values(cancelling=sa.bindparam("reason")),
+    "reason",
+    "parent",
+)
+CALL_OFF = compiled(
+    news_for(tasks.c.id == sa.bindparam("task")).values(cancelling=sa.bindparam("reason")),
+    "reason",
+    "task",
+    expects=1,
+)
+CALLED_OFF = compiled(
+    sa.select(tasks)
+    .where(
+        tasks.c.cancelling.is_not(None),
+        tasks.c.owner.is_(None) | (tasks.c.owner == sa.bindparam("holder")),
+        tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]),
+    )
+    .order_by(tasks.c.id),
+    "holder",
+)
 TELL = compiled(news_for(tasks.c.id == sa.bindparam("task")), "task", expects=1)
 OLDEST_SIGNAL = compiled(
     sa.select(signals)

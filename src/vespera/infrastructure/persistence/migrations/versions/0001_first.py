@@ -43,6 +43,10 @@ def _create_tasks() -> None:
         sa.Column("report_id", sa.Text),
         sa.Column("retry", sa.Text, nullable=False),
         sa.Column("news", sa.BigInteger, nullable=False),
+        sa.Column("spawned", sa.BigInteger, nullable=False),
+        sa.Column("undoable", sa.BigInteger, nullable=False),
+        sa.Column("on_parent_end", sa.Text, nullable=False),
+        sa.Column("cancelling", sa.Text),
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("error", sa.Text),
@@ -78,6 +82,9 @@ def _create_task_indexes() -> None:
         "tasks",
         ["run_after"],
         sqlite_where=sa.text("status = 'waiting' AND owner IS NULL"),
+    )
+    op.create_index(
+        "tasks_called_off", "tasks", ["id"], sqlite_where=sa.text("cancelling IS NOT NULL")
     )
     op.create_index(
         "tasks_children", "tasks", ["parent_id"], sqlite_where=sa.text("parent_id IS NOT NULL")
