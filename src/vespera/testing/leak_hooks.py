@@ -66,7 +66,7 @@ def pytest_fixture_setup(
     watch = request.config.stash.get(_watched, None)
     if watch is None or not watch.active:
         return (yield)
-    before = None if fixturedef.scope == "function" else Belongings.now()
+    before = None if request.scope == "function" else Belongings.now()
     result = yield
     if before is not None:
         watch.before.adopt(Belongings.now().without(before))

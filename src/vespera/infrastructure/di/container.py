@@ -157,15 +157,15 @@ class Container(BaseContainer):
             WiringError, UnknownSetting, OverrideRefused: as for every container.
         """
         super().__init__(settings, **more)
-        given = self.config
-        check_workspace(given.workspace())
-        whole_number_of(given.concurrency(), "concurrency", least=1, most=LARGEST_WHOLE)
-        whole_number_of(given.payload_limit(), "payload_limit", least=1, most=LARGEST_WHOLE)
-        if given.crash_limit() is not None:
-            whole_number_of(given.crash_limit(), "crash_limit", least=1, most=LARGEST_WHOLE)
-        check_seconds(given.lease_seconds(), "lease_seconds", least=SHORTEST_LEASE)
-        if given.linger_seconds() is not None:
-            check_seconds(given.linger_seconds(), "linger_seconds", least=0)
+        given = self.config()
+        check_workspace(given["workspace"])
+        whole_number_of(given["concurrency"], "concurrency", least=1, most=LARGEST_WHOLE)
+        whole_number_of(given["payload_limit"], "payload_limit", least=1, most=LARGEST_WHOLE)
+        if given["crash_limit"] is not None:
+            whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
+        check_seconds(given["lease_seconds"], "lease_seconds", least=SHORTEST_LEASE)
+        if given["linger_seconds"] is not None:
+            check_seconds(given["linger_seconds"], "linger_seconds", least=0)
 
     # Adapters: one each for the container's life.
     clock: Provider[Clock] = providers.Singleton(SystemClock)

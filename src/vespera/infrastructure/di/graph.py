@@ -31,44 +31,44 @@ def walk(roots: Iterable[Part], children: Callable[[Part], Iterable[Part]] = use
     order: list[Part] = []
     seen: set[Part] = set()
     for root in roots:
-        _visit(root, children, seen, order)
+        visit(root, children, seen, order)
     return order
 
 
-def _visit(
+def visit(
     provider: Part,
     children: Callable[[Part], Iterable[Part]],
     seen: set[Part],
     order: list[Part],
 ) -> None:
+    """Add to the order what can be reached from one more provider."""
     if provider not in seen:
         seen.add(provider)
         for child in children(provider):
-            _visit(child, children, seen, order)
+            visit(child, children, seen, order)
         order.append(provider)
 
 
 class Graph:
     """The parts of one container by name, and everything that they use."""
 
-    def __init__(self, declared: Mapping[str, Part]) -> None:
+    def __init__(self, declared: Mapping[str, Part], order: list[Part] | None = None) -> None:
         self.parts = named_parts(declared)
         self._names = {provider: name for name, provider in self.parts.items()}
-        self._declared = walk(self.parts.values())
+        self._declared = walk(self.parts.values()) if order is None else order
 
     def order(self, *, now: bool = False) -> list[Part]:
-        """Everything, dependencies first: with what overrides it (what only that uses included),
-        or ``now``: without what is overridden.
+        """Everything, dependencies first: with the providers that override it and what they use
+        (an object that was put there is neither), or ``now``: without what is overridden.
         """
-        if all(provider.last_overriding is None for provider in self._declared):
+        overridden = [part for part in self._declared if part.last_overriding is not None]
+        if not overridden or (not now and all(map(_is_plain, overridden))):
             return self._declared
         return walk(self.parts.values(), uses_now if now else uses)
 
     def services(self, *, now: bool = False) -> list[Service[Any]]:
         """The services among everything."""
-        plain = not now and all(map(_is_plain, self._declared))
-        order = self._declared if plain else self.order(now=now)
-        return [provider for provider in order if isinstance(provider, Service)]
+        return [provider for provider in self.order(now=now) if isinstance(provider, Service)]
 
     def services_on(self, target: Part) -> list[Service[Any]]:
         """The services that hold the target's object, and those of its overrides alone."""

@@ -25,27 +25,33 @@ class Singleton(providers.BaseSingleton[T]):
     args: Any = ()
     kwargs: Any = None
     attributes: Any = None
+    revision = 0  # how often any of them was given other arguments
 
     def __init__(
         self, provides: Callable[..., T] | str | None = None, *args: object, **kwargs: object
     ) -> None:
         providers.Provider.__init__(self)  # and not that of the base, which takes so long
         self.disable_async_mode()  # so that nothing ever becomes a Future
-        self.set_provides(provides)
+        self.provides = _found(provides)
         self.args, self.kwargs, self.attributes = args, kwargs, {}
         self._kept: tuple[T, ...] = ()
         self._lock = RLock()
 
     def __deepcopy__(self, memo: Any) -> Self:
-        def copied(value: Any) -> Any:
-            known = memo.get(id(value))
-            return deepcopy(value, memo) if known is None else known
+        return self.copied(lambda value: deepcopy(value, memo))
 
-        args = map(copied, self.args)
-        kwargs = {name: copied(value) for name, value in self.kwargs.items()}
-        copy = type(self)(copied(self.provides), *args, **kwargs)
-        copy.attributes = {name: copied(value) for name, value in self.attributes.items()}
-        return copy
+    def copied(self, copy: Callable[[Any], Any]) -> Self:
+        """Another one, of copies of what this one is declared with."""
+        made = type(self)(copy(self.provides))
+        made.args = tuple([copy(value) for value in self.args])
+        made.kwargs = {name: copy(value) for name, value in self.kwargs.items()}
+        made.attributes = {name: copy(value) for name, value in self.attributes.items()}
+        return made
+
+    @property
+    def declared(self) -> tuple[Any, ...]:
+        """All that it is declared with."""
+        return self.provides, *self.args, *self.kwargs.values(), *self.attributes.values()
 
     def __str__(self) -> str:
         return str(providers.represent_provider(provider=self, provides=self.provides))
@@ -53,8 +59,7 @@ class Singleton(providers.BaseSingleton[T]):
     @property
     def related(self) -> Any:
         """What it is declared with, and what overrides it."""
-        given = (self.provides, *self.args, *self.kwargs.values(), *self.attributes.values())
-        return [*(p for p in given if isinstance(p, providers.Provider)), *self.overridden]
+        return [*(p for p in self.declared if isinstance(p, providers.Provider)), *self.overridden]
 
     def reset(self) -> Any:
         """Forget the object; it is built anew when it is asked for."""
@@ -63,22 +68,25 @@ class Singleton(providers.BaseSingleton[T]):
 
     def set_provides(self, provides: Callable[..., T] | str | None) -> Self:
         """Say what builds the object, by itself or by its dotted name."""
-        by_name = isinstance(provides, str)
-        self.provides = providers.Callable(provides).provides if by_name else provides
+        Singleton.revision += 1
+        self.provides = _found(provides)
         return self
 
     def set_args(self, *args: object) -> Self:
         """Give other positional arguments."""
+        Singleton.revision += 1
         self.args = args
         return self
 
     def set_kwargs(self, **kwargs: object) -> Self:
         """Give other keyword arguments."""
+        Singleton.revision += 1
         self.kwargs = kwargs
         return self
 
     def set_attributes(self, **attributes: object) -> Self:
         """Give other attributes, which are set on the object."""
+        Singleton.revision += 1
         self.attributes = attributes
         return self
 
@@ -168,9 +176,15 @@ class Service(Singleton[T]):
         return [partial(_call, _stopper(part, entered=entered)) for part in reversed(parts)]
 
 
+def _found(provides: Any) -> Any:
+    return providers.Callable(provides).provides if isinstance(provides, str) else provides
+
+
 def _given(value: Any) -> Any:
     """An argument, as what is built gets it."""
-    asked = isinstance(value, providers.Provider) and not providers.is_delegated(value)
+    asked = isinstance(value, Singleton) or (
+        isinstance(value, providers.Provider) and not providers.is_delegated(value)
+    )
     return value() if asked else value
 
 

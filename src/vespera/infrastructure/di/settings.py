@@ -21,7 +21,9 @@ class Settings(providers.Configuration):
         copy = memo[id(settings)] = cls(settings.get_name(), settings.get_default(), strict=True)
         for name, option in settings.get_children().items():
             is_leaf = isinstance(name, str) and not any(option.related)
-            memo[id(option)] = getattr(copy, name) if is_leaf else deepcopy(option, memo)
+            memo[id(option)] = (
+                providers.ConfigurationOption((name,), copy) if is_leaf else deepcopy(option, memo)
+            )
             copy.get_children()[name] = memo[id(option)]
         return copy
 

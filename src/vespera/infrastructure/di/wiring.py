@@ -6,18 +6,17 @@ one by one, each when a part is first asked for.
 """
 
 import inspect
-import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from dependency_injector import providers
 
+from vespera.infrastructure.di.copying import ATOMS
 from vespera.infrastructure.di.graph import BUILDERS, Graph, Part, did_you_mean, walk
 from vespera.infrastructure.di.service import Singleton
 from vespera.infrastructure.di.settings import Settings
 
 _COPIED = (dict, list, set)  # arguments that each container gets its own copy of
-_ATOMS = (bool, bytes, complex, float, int, str, type(None), type, types.FunctionType)
 _VARIADIC = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
@@ -123,7 +122,7 @@ class _Kept(providers.Object[Any]):
 
 
 def _kept(value: Any) -> Any:
-    copied = isinstance(value, (providers.Provider, *_COPIED, *_ATOMS))
+    copied = isinstance(value, (providers.Provider, *_COPIED, *ATOMS))
     return value if copied else _Kept(value)
 
 
