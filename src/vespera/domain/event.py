@@ -20,6 +20,7 @@ class EventType(StrEnum):
     PROGRESS = "progress"
     RETRY_PLANNED = "retry_planned"
     TAKEN_BACK = "taken_back"
+    WAITING = "waiting"
     RELEASED = "released"
     ASSIGNED = "assigned"
     EXECUTED = "executed"
@@ -30,7 +31,7 @@ class EventType(StrEnum):
 
 
 T = EventType
-ROUTINE = frozenset({T.CREATED, T.CLAIMED, T.STEP_RECORDED, T.STEP_FAILED})
+ROUTINE = frozenset({T.CREATED, T.CLAIMED, T.STEP_RECORDED, T.STEP_FAILED, T.WAITING})
 """What happens to every task on its way; rows of its own tell of it too."""
 
 LEVELS: Mapping[str, frozenset[EventType]] = {

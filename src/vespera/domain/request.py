@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.ids import TaskId
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, RetryPolicy, number_of, whole_number_of
-from vespera.domain.task import Completion, TaskOutcome, TaskRequest
+from vespera.domain.task import Completion, ParentEnd, TaskOutcome, TaskRequest
 
 LONGEST_TEXT = 10_000
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # leaves room for the delays of ten years that may be added
@@ -66,6 +66,15 @@ def task_id_of(value: object) -> TaskId:
     return TaskId(_filled_text(value, "task_id"))
 
 
+def signal_name_of(value: object, field: str) -> str:
+    """The name or the id of a signal, as given by a caller.
+
+    Raises:
+        InvalidRequest: it is no text, or empty.
+    """
+    return _filled_text(value, field)
+
+
 def seconds_of(value: object, field: str) -> float | None:
     """A time in seconds, from 0 to ten years; None stays None.
 
@@ -95,7 +104,7 @@ def optional_text_of(value: object, field: str) -> str | None:
     return _optional_text(value, field)
 
 
-def moment_of(value: object, field: str) -> datetime | None:
+def optional_moment_of(value: object, field: str) -> datetime | None:
     """A moment with a time zone, in UTC; None stays None.
 
     Raises:
@@ -111,6 +120,18 @@ def known_only(values: Mapping[str, object], known: Sequence[str]) -> None:
         InvalidRequest: there is one; the error names it, and the one that may be meant.
     """
     _known_only(values, known)
+
+
+def moment_of(value: object, field: str) -> datetime:
+    """A moment in UTC.
+
+    Raises:
+        InvalidRequest: it is no datetime with a time zone; the error names ``field``.
+    """
+    moment = _moment(value, field)
+    if moment is None:
+        raise InvalidRequest("must be a datetime with a time zone, got None", field=field)
+    return moment
 
 
 def _merged(
@@ -234,6 +255,14 @@ def _completion(value: object, name: str) -> Completion:
         raise InvalidRequest(f"must be one of {known}, got {value!r}", field=name) from None
 
 
+def _parent_end(value: object, name: str) -> ParentEnd:
+    try:
+        return ParentEnd(value)  # type: ignore[arg-type]
+    except ValueError:
+        known = ", ".join(ParentEnd)
+        raise InvalidRequest(f"must be one of {known}, got {value!r}", field=name) from None
+
+
 def _anything(value: object, _name: str) -> object:
     return value
 
@@ -249,6 +278,7 @@ _CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "payload": _mapping,
     "depends_on": _texts,
     "parent_id": _optional_text,
+    "on_parent_end": _parent_end,
     "priority": _priority,
     "timeout": _time_limit,
     "retry": _retry,

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.ids import TaskId
-from vespera.domain.request import known_only, moment_of, optional_text_of
+from vespera.domain.request import known_only, optional_moment_of, optional_text_of
 from vespera.domain.retry import whole_number_of
 from vespera.domain.task import EPOCH, Task, TaskStatus
 
@@ -117,10 +117,10 @@ _CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "status": statuses_of,
     "specialist_type": optional_text_of,
     "parent_id": optional_text_of,
-    "created_after": moment_of,
-    "created_before": moment_of,
-    "updated_after": moment_of,
-    "updated_before": moment_of,
+    "created_after": optional_moment_of,
+    "created_before": optional_moment_of,
+    "updated_after": optional_moment_of,
+    "updated_before": optional_moment_of,
     "title_contains": optional_text_of,
     "failed_with": optional_text_of,
     "order": _order,

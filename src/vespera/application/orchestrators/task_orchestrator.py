@@ -8,7 +8,11 @@ from typing import Unpack
 from vespera.application.runtime.event_feed import EventFeed
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, TaskFilter, TaskPage
 from vespera.application.usecases.purge_tasks import PurgeTasksResult, PurgeTasksUseCase
-from vespera.application.workflows.task_execution_workflow import Machinery, TaskExecutionWorkflow
+from vespera.application.workflows.send_signal import SendSignalUseCase, SignalResult
+from vespera.application.workflows.task_execution_workflow import (
+    Machinery,
+    TaskExecutionWorkflow,
+)
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import EngineStopped, InvalidRequest, RequestError
 from vespera.domain.event import LARGEST_ID, TaskEvent, event_types_of
@@ -25,11 +29,13 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         self,
         *,
         machinery: Machinery,
+        signals: SendSignalUseCase,
         inspection: InspectTasksUseCase,
         feed: EventFeed,
         purging: PurgeTasksUseCase,
     ) -> None:
         super().__init__(machinery=machinery)
+        self._signals = signals
         self._inspection, self._feed, self._purging = inspection, feed, purging
 
     async def start(self) -> None:
@@ -85,8 +91,28 @@ class TaskOrchestrator(TaskExecutionWorkflow):
             ) from error
         return await self._as_it_stands(task)
 
+    async def signal(
+        self, task_id: str, name: str, payload: object = None, *, signal_id: str | None = None
+    ) -> SignalResult:
+        """Send ``payload`` to ``task.wait_for_signal(name)``; see ``SendSignalUseCase.signal``."""
+        return await self._signals.signal(task_id, name, payload, signal_id=signal_id)
+
+    async def approve(
+        self, task_id: str, *, name: str = "", by: str = "", comment: str = ""
+    ) -> SignalResult:
+        """Say yes to ``task.wait_for_approval(..., name=name)``."""
+        return await self._signals.approve(task_id, name=name, by=by, comment=comment)
+
+    async def reject(
+        self, task_id: str, *, name: str = "", by: str = "", comment: str = ""
+    ) -> SignalResult:
+        """Say no to it."""
+        return await self._signals.reject(task_id, name=name, by=by, comment=comment)
+
     async def run_until_idle(self) -> None:
         """Run everything that can run, now or after a delay, until nothing is left to run.
+
+        A task that waits for something which no moment ends, as a signal, holds nothing up.
 
         Raises:
             StorageError: the database cannot be asked for work.

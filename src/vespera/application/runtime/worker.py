@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskQueue
+from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.upkeep import Upkeep
 from vespera.domain.errors import EngineStopped, StorageError
+from vespera.domain.ids import TaskId
 from vespera.domain.task import Task
 
 logger = logging.getLogger("vespera")
@@ -36,6 +38,7 @@ class Worker:
         engine: Engine,
         queue: TaskQueue,
         notices: Notices,
+        crew: Crew,
         clock: Clock,
         upkeep: Upkeep,
         concurrency: int,
@@ -44,7 +47,7 @@ class Worker:
         self._engine, self._queue = engine, queue
         self._notices, self._clock, self._upkeep = notices, clock, upkeep
         self._concurrency, self._longest = concurrency, poll or timedelta.max
-        self._active: set[asyncio.Task[Signed]] = set()
+        self._active: dict[asyncio.Task[Signed], TaskId] = {}
         self._loop: asyncio.Task[None] | None = None
         self._users = 0
         self._kept = False
@@ -55,6 +58,7 @@ class Worker:
         self._failure: Exception | None = None
         self._take_back_at = LONG_AGO
         self._suspects = False
+        crew.joined_by(self.engaged)
 
     @property
     def started(self) -> bool:
@@ -106,6 +110,12 @@ class Worker:
             raise EngineStopped
         if failure is not None:
             raise failure
+
+    @property
+    def _busy(self) -> int:
+        """How many of the tasks that this worker began are not just waiting for something."""
+        resting = self._engine.resting
+        return len(self._active) - sum(task_id in resting for task_id in self._active.values())
 
     @property
     def _needed(self) -> bool:
@@ -162,15 +172,16 @@ class Worker:
         if now >= self._take_back_at:
             self._take_back_at = now + self._engine.lease / 3
             await self._engine.take_back()
+            await self._engine.call_off()
             self._suspects = await self._engine.has_suspects()
         await self._upkeep.go_on(now)
-        free = self._concurrency - len(self._active)
-        if free <= 0 or (self._suspects and self._active):
+        free = self._concurrency - self._busy
+        if free <= 0 or (self._suspects and self._busy):
             return self._longest  # the end of an attempt is news
         claimed = await self._claim(free)
         for task in claimed:
             handle = self._engine.begin(task, kept=True)
-            self._active.add(handle)
+            self._active[handle] = task.id
             handle.add_done_callback(self._ended)
         pause = None if claimed else await self._pause(news)
         self._failure = None
@@ -179,7 +190,7 @@ class Worker:
     async def _claim(self, free: int) -> Collection[Task]:
         if not self._suspects:
             ready = await self._engine.claim_ready(free)
-            if ready or self._active:
+            if ready or self._busy:
                 return ready
         expected, suspect = self._suspects, await self._engine.claim_suspect()
         self._suspects = suspect is not None
@@ -191,10 +202,11 @@ class Worker:
         """Until something is due, or somebody else's lease may have run out."""
         due = await self._queue.next_due()
         moments = [due] if due else []
-        if not self._active and not self._engine.running:
-            if await self._queue.owners():
+        if not self._busy and len(self._engine.running) == len(self._engine.resting):
+            comes = due or self._engine.wake_at
+            if await self._engine.others():
                 moments.append(self._take_back_at)
-            elif due is None and not news.is_set():  # what ended since may have freed others
+            elif comes is None and not news.is_set():  # what ended since may have freed others
                 self._idle.set()
         now = self._clock.now()
         if upkeep := self._upkeep.due(now):
@@ -210,7 +222,7 @@ class Worker:
                 await news.wait()
 
     def _ended(self, handle: "asyncio.Task[Signed]") -> None:
-        self._active.discard(handle)
+        self._active.pop(handle, None)
         error = None if handle.cancelled() else handle.exception()
         if error is not None:
             logger.error("An attempt broke off; its task runs again later.", exc_info=error)

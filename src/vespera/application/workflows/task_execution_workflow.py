@@ -1,7 +1,7 @@
 """One task from the request to the proven completion."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,7 +9,9 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.persistence import ReportRepository, TaskRepository, UnitOfWork
-from vespera.application.runtime.engine import Engine, called_off
+from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.failures import called_off
+from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.settling import UNDER_WAY, Settling
@@ -31,7 +33,7 @@ from vespera.domain.errors import (
 )
 from vespera.domain.ids import TaskId
 from vespera.domain.plan import in_order
-from vespera.domain.request import Given, parse_outcome, parse_request, request_digest, task_id_of
+from vespera.domain.request import Given, parse_outcome, parse_request, task_id_of
 from vespera.domain.task import Completion, Task, TaskOutcome, TaskRequest, TaskStatus
 from vespera.domain.verification import Finding
 
@@ -55,7 +57,7 @@ class Machinery:
     codec: Codec
     clock: Clock
     progress: ProgressRepository
-    new_id: Callable[[], str]
+    intake: Intake
 
 
 class TaskExecutionWorkflow:
@@ -140,7 +142,7 @@ class TaskExecutionWorkflow:
 
     async def cancel_task(self, task_id: str, reason: str = "") -> TaskResult:
         """Call the task off. A running handler is cancelled at its next await and cleans up first;
-        one that finishes all the same has its way.
+        one that finishes all the same has its way. Then the steps that have an ``undo`` are undone.
         """
         for _ in range(MOST_TRIES):
             try:
@@ -164,7 +166,7 @@ class TaskExecutionWorkflow:
         """
         try:
             parsed = parse_request(request, {**fields, "completion": Completion.AUTO})
-            task = await self._begin(self._build(parsed), parsed)
+            task = await self._begin(self._m.intake.task(parsed), parsed)
         except (RequestError, PayloadError) as error:
             return TaskResult(success=False, error=str(error))
         try:
@@ -180,32 +182,13 @@ class TaskExecutionWorkflow:
         """Create all of the tasks, or none."""
         try:
             requests = [parse_request(request, fields) for request, fields in given]
-            stored = await self._add([self._build(request) for request in requests], requests)
+            stored = await self._add(
+                [self._m.intake.task(request) for request in requests], requests
+            )
         except (RequestError, PayloadError) as error:
             return [TaskResult(success=False, error=str(error)) for _ in given]
         self._m.notices.work()
         return [self._result(task) for task in stored]
-
-    def _build(self, request: TaskRequest) -> Task:
-        payload = self._m.codec.encode(dict(request.payload), what="payload")
-        now = self._m.clock.now()
-        return Task(
-            id=TaskId(request.task_id or self._m.new_id()),
-            title=request.title,
-            description=request.description,
-            specialist_type=request.specialist_type,
-            payload=payload,
-            created_at=now,
-            updated_at=now,
-            completion=request.completion,
-            parent_id=TaskId(request.parent_id) if request.parent_id else None,
-            priority=request.priority,
-            timeout=request.timeout,
-            retry=request.retry,
-            idempotency_key=request.idempotency_key,
-            request_digest=request_digest(request) if request.idempotency_key else "",
-            run_after=request.run_after,
-        )
 
     async def _add(self, tasks: Sequence[Task], requests: Sequence[TaskRequest]) -> list[Task]:
         """Store the tasks in one transaction; gives, in their place, those that are there already
@@ -332,6 +315,9 @@ class TaskExecutionWorkflow:
         return await self._of(signed)
 
     async def _call_off(self, task: Task, reason: str) -> Task:
+        if task.undoable and task.status in UNDER_WAY:
+            await self._m.tasks.call_off(task.id, reason)
+            return (await self._execute(task.id)).task
         cancelled = task.cancel(called_off(reason), self._m.clock.now())
         await self._m.tasks.save(cancelled)
         self._m.notices.changed(cancelled)

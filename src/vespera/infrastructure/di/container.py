@@ -19,14 +19,18 @@ from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import (
     FileOperationRepository,
     ReportRepository,
+    SignalRepository,
     StepRepository,
     TaskQueue,
     TaskRepository,
     UnitOfWork,
 )
 from vespera.application.runtime.attempt import AttemptRunner
+from vespera.application.runtime.children import ChildWork
+from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.event_feed import EventFeed
+from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.settling import Settling
@@ -35,11 +39,13 @@ from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import FileWork
 from vespera.application.runtime.upkeep import Upkeep
+from vespera.application.runtime.waits import WaitWork
 from vespera.application.runtime.worker import Worker
 from vespera.application.usecases.examine_installation import ExamineInstallationUseCase
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.workflows.send_signal import SendSignalUseCase
 from vespera.application.workflows.task_execution_workflow import (
     Machinery,
     TaskExecutionWorkflow,
@@ -60,6 +66,7 @@ from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgres
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
@@ -75,6 +82,20 @@ def directory_of_owners(database: AsyncDatabaseManager) -> Path | None:
     """Owners of the tasks in a database file leave their locks beside it."""
     path = database.path
     return None if path is None else path.with_name(f"{path.name}.owners")
+
+
+def check_seconds(value: object, field: str, *, least: float) -> None:
+    """Refuse what is no number of seconds, or too small.
+
+    Raises:
+        InvalidRequest: it is; the error names ``field``.
+    """
+    number_of(value, field, least=least, most=TEN_YEARS, what="a number of seconds")
+
+
+def span_of(seconds: float | None) -> timedelta | None:
+    """A setting in seconds; None stays None."""
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def poll_of(database: AsyncDatabaseManager) -> timedelta | None:
@@ -116,6 +137,8 @@ class Container(BaseContainer):
         durability: ``"full"`` (survives a power cut) or ``"normal"`` (survives a crash).
         concurrency: how many tasks the worker runs at a time, 1 or more.
         lease_seconds: how long a task stays with a worker that is not heard of.
+        linger_seconds: how long a task that only waits (for a moment, a signal) stays in memory;
+            None: until it goes on.
         crash_limit: after how many crashes in a row a task fails; None: never.
         payload_limit: bytes of one stored value, 1 or more.
         events: which are kept: ``"all"``, ``"ends"`` (how attempts and tasks ended, and progress),
@@ -133,6 +156,7 @@ class Container(BaseContainer):
         "durability": "full",
         "concurrency": 10,
         "lease_seconds": 30.0,
+        "linger_seconds": 60.0,
         "crash_limit": 10,
         "payload_limit": 1024 * 1024,
         "events": "ends",
@@ -155,13 +179,9 @@ class Container(BaseContainer):
         if given["crash_limit"] is not None:
             whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
         retention_of(given["retention"])
-        number_of(
-            given["lease_seconds"],
-            "lease_seconds",
-            least=SHORTEST_LEASE,
-            most=TEN_YEARS,
-            what="a number of seconds",
-        )
+        check_seconds(given["lease_seconds"], "lease_seconds", least=SHORTEST_LEASE)
+        if given["linger_seconds"] is not None:
+            check_seconds(given["linger_seconds"], "linger_seconds", least=0)
 
     # Adapters: one each for the container's life.
     clock: Provider[Clock] = providers.Singleton(SystemClock)
@@ -194,6 +214,7 @@ class Container(BaseContainer):
     event_log: Provider[EventLog] = providers.Singleton(SqlEventLog, database)
     progress: Provider[ProgressRepository] = providers.Singleton(SqlProgressRepository, database)
     archive: Provider[TaskArchive] = providers.Singleton(SqlTaskArchive, database)
+    signals: Provider[SignalRepository] = providers.Singleton(SqlSignalRepository, database)
     operations: Provider[FileOperationRepository] = providers.Singleton(
         SqlFileOperationRepository, database
     )
@@ -237,6 +258,8 @@ class Container(BaseContainer):
     lease = providers.Singleton(timedelta, seconds=config.lease_seconds)
     poll = providers.Singleton(poll_of, database)
     notices = providers.Singleton(Notices)
+    crew = providers.Singleton(Crew)
+    intake = providers.Singleton(Intake, codec=codec, clock=clock, new_id=new_id)
     outcomes = providers.Singleton(Outcomes, codec)
     registry = providers.Singleton(
         Specialists, catalogue=providers.Singleton(catalogue_of, specialists.provider)
@@ -259,6 +282,18 @@ class Container(BaseContainer):
         clock=clock,
         new_id=new_id,
     )
+    wait_work = providers.Singleton(
+        WaitWork,
+        tasks=tasks,
+        signals=signals,
+        notices=notices,
+        codec=codec,
+        clock=clock,
+        linger=providers.Singleton(span_of, config.linger_seconds),
+    )
+    child_work = providers.Singleton(
+        ChildWork, tasks=tasks, intake=intake, outcomes=outcomes, notices=notices, crew=crew
+    )
     attempts = providers.Singleton(
         AttemptRunner,
         tasks=tasks,
@@ -270,6 +305,8 @@ class Container(BaseContainer):
         supervision=supervision,
         files=file_work,
         progress=progress,
+        waits=wait_work,
+        children=child_work,
         lease=lease,
         crash_limit=config.crash_limit,
     )
@@ -282,6 +319,7 @@ class Container(BaseContainer):
         notices=notices,
         clock=clock,
         lease=lease,
+        poll=poll,
     )
     upkeep = providers.Singleton(
         Upkeep,
@@ -295,6 +333,7 @@ class Container(BaseContainer):
         upkeep=upkeep,
         queue=queue,
         notices=notices,
+        crew=crew,
         clock=clock,
         concurrency=config.concurrency,
         poll=poll,
@@ -315,6 +354,15 @@ class Container(BaseContainer):
         codec=codec,
         clock=clock,
         progress=progress,
+        intake=intake,
+    )
+    send_signal = providers.Singleton(
+        SendSignalUseCase,
+        tasks=tasks,
+        signals=signals,
+        codec=codec,
+        notices=notices,
+        clock=clock,
         new_id=new_id,
     )
     feed = providers.Singleton(
@@ -326,6 +374,7 @@ class Container(BaseContainer):
     orchestrator = providers.Singleton(
         TaskOrchestrator,
         machinery=machinery,
+        signals=send_signal,
         inspection=inspect_tasks,
         feed=feed,
         purging=purge_tasks,

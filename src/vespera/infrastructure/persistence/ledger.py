@@ -66,7 +66,7 @@ class Ledger:
         for start in range(0, len(entries), PLACES):
             part = entries[start : start + PLACES]
             text = f"[{','.join(entry.text for entry in part)}]"
-            connection.execute(sql.TELL.sql, (max(entry.at for entry in part), text))
+            connection.execute(sql.TELL_EVENTS.sql, (max(entry.at for entry in part), text))
         if tallies:
             _count(connection, tallies)
 

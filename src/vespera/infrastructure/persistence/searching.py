@@ -13,6 +13,7 @@ from vespera.infrastructure.persistence.values import to_micros
 
 PENDING_ONLY = frozenset({TaskStatus.PENDING})
 RUNNING_ONLY = frozenset({TaskStatus.RUNNING})
+WAITING_ONLY = frozenset({TaskStatus.WAITING})
 FEW = 1000
 """So many tasks are sorted rather than looked for among all others."""
 
@@ -22,7 +23,9 @@ AND blockers = 0 LIMIT ?)"""
 _COLUMNS = ", ".join(sql.TASK_COLUMNS)
 _PENDING = """id IN (SELECT id FROM tasks WHERE status = 'pending' AND blockers = 0
 UNION ALL SELECT id FROM tasks WHERE status = 'pending' AND blockers > 0)"""
-_RUNNING = "id IN (SELECT id FROM tasks WHERE status = 'running')"
+_RUNNING = "id IN (SELECT id FROM tasks WHERE owner IS NOT NULL AND status = 'running')"
+_WAITING = """id IN (SELECT id FROM tasks WHERE owner IS NOT NULL AND status = 'waiting'
+UNION ALL SELECT id FROM tasks WHERE status = 'waiting' AND owner IS NULL)"""
 _OF_FEW = frozenset(
     {TaskStatus.ASSIGNED, TaskStatus.EXECUTED, TaskStatus.FAILED, TaskStatus.CANCELLED}
 )
@@ -55,6 +58,9 @@ def _statuses(search: TaskSearch, *, few_pending: bool) -> Iterator[Condition]:
         return
     if search.statuses == RUNNING_ONLY:
         yield _RUNNING, ()
+        return
+    if search.statuses == WAITING_ONLY:
+        yield _WAITING, ()
         return
     if search.statuses <= _OF_FEW:
         yield _SET_ASIDE, ()

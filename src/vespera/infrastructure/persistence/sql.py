@@ -15,6 +15,7 @@ TABLES = (
     "tasks",
     "verification_reports",
     "progress",
+    "signals",
     "steps",
     "task_dependencies",
 )
@@ -25,15 +26,17 @@ SCHEMA = (
     "CREATE INDEX file_operations_of_task ON file_operations (task_id, id)",
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
     "CREATE TABLE task_counts ( specialist_type TEXT NOT NULL, status TEXT NOT NULL, total BIGINT NOT NULL, PRIMARY KEY (specialist_type, status) ) WITHOUT ROWID",
-    "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, news BIGINT NOT NULL, spawned BIGINT NOT NULL, undoable BIGINT NOT NULL, on_parent_end TEXT NOT NULL, cancelling TEXT, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE INDEX tasks_asleep ON tasks (run_after) WHERE status = 'waiting' AND owner IS NULL",
     "CREATE INDEX tasks_by_age ON tasks (created_at, id)",
     "CREATE UNIQUE INDEX tasks_by_key ON tasks (idempotency_key) WHERE idempotency_key IS NOT NULL",
     "CREATE INDEX tasks_by_report ON tasks (report_id) WHERE report_id IS NOT NULL",
+    "CREATE INDEX tasks_called_off ON tasks (id) WHERE cancelling IS NOT NULL",
+    "CREATE INDEX tasks_children ON tasks (parent_id) WHERE parent_id IS NOT NULL",
     "CREATE INDEX tasks_delayed ON tasks (run_after) WHERE status = 'pending' AND blockers = 0 AND run_after IS NOT NULL",
-    "CREATE INDEX tasks_of_parent ON tasks (parent_id, created_at, id) WHERE parent_id IS NOT NULL",
+    "CREATE INDEX tasks_held ON tasks (owner, lease_until) WHERE owner IS NOT NULL",
     "CREATE INDEX tasks_of_type ON tasks (specialist_type, created_at, id)",
     "CREATE INDEX tasks_ready ON tasks (priority DESC, id) WHERE status = 'pending' AND blockers = 0",
-    "CREATE INDEX tasks_running ON tasks (owner, lease_until) WHERE status = 'running'",
     "CREATE INDEX tasks_set_aside ON tasks (status, created_at, id, specialist_type) WHERE status IN ('assigned', 'executed', 'failed', 'cancelled')",
     "CREATE INDEX tasks_suspicious ON tasks (id) WHERE status = 'pending' AND blockers = 0 AND crashes >= 2",
     "CREATE INDEX tasks_waiting_for_others ON tasks (specialist_type) WHERE status = 'pending' AND blockers > 0",
@@ -41,7 +44,8 @@ SCHEMA = (
     "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE INDEX verification_reports_of_task ON verification_reports (task_id)",
     "CREATE TABLE progress ( task_id TEXT NOT NULL, attempt BIGINT NOT NULL, done DOUBLE NOT NULL, total DOUBLE, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (task_id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
-    "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE signals ( task_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, sent_at BIGINT NOT NULL, received_at BIGINT, payload BLOB NOT NULL, PRIMARY KEY (task_id, id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, wake_at BIGINT, awaits TEXT, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE task_dependencies ( task_id TEXT NOT NULL, depends_on TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (task_id, depends_on), FOREIGN KEY(task_id) REFERENCES tasks (id), FOREIGN KEY(depends_on) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX task_dependencies_dependents ON task_dependencies (depends_on)",
 )
@@ -70,6 +74,11 @@ TASK_COLUMNS = (
     "request_digest",
     "report_id",
     "retry",
+    "news",
+    "spawned",
+    "undoable",
+    "on_parent_end",
+    "cancelling",
     "title",
     "description",
     "error",
@@ -78,7 +87,7 @@ TASK_COLUMNS = (
 )
 
 INSERT_TASK = Statement(
-    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, title, description, error, payload, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     expects=1,
 )
 
@@ -108,33 +117,33 @@ RELEASE_DEPENDENTS = Statement(
 )
 
 TASKS_BY_ID = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (__many__)"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (__many__)"
 )
 
 TASKS_BY_KEY = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.idempotency_key IN (__many__)"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.idempotency_key IN (__many__)"
 )
 
 PAGE_OF_TASKS = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id > ? AND (? IS NULL OR tasks.status = ?) AND (? IS NULL OR tasks.specialist_type = ?) ORDER BY tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id > ? AND (? IS NULL OR tasks.status = ?) AND (? IS NULL OR tasks.specialist_type = ?) ORDER BY tasks.id LIMIT ? OFFSET 0"
 )
 
 COUNT_BY_TYPE = Statement(
-    "SELECT counts.specialist_type, counts.status, counts.total FROM (SELECT task_counts.specialist_type AS specialist_type, task_counts.status AS status, task_counts.total AS total FROM task_counts UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers > 0 GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'running' GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'executed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'assigned' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status) AS counts WHERE counts.total > 0 ORDER BY counts.specialist_type, counts.status"
+    "SELECT counts.specialist_type, counts.status, counts.total FROM (SELECT task_counts.specialist_type AS specialist_type, task_counts.status AS status, task_counts.total AS total FROM task_counts UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers > 0 GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status IN ('running', 'waiting') AND tasks.owner IS NOT NULL GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'waiting' AND tasks.owner IS NULL GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'executed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'assigned' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status) AS counts WHERE counts.total > 0 ORDER BY counts.specialist_type, counts.status"
 )
 
 DEPENDENCIES_OF_TASK = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
 )
 
 DEAD_ENDS_OF_TASK = Statement(
-    "WITH RECURSIVE awaited(id) AS (SELECT task_dependencies.depends_on AS id FROM task_dependencies WHERE task_dependencies.task_id = ? UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN awaited ON awaited.id = middle.id WHERE middle.status != 'completed') SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND (tasks.status IN ('failed', 'cancelled') OR tasks.status = 'executed' AND tasks.completion = 'auto' AND tasks.error IS NOT NULL) ORDER BY tasks.id"
+    "WITH RECURSIVE awaited(id) AS (SELECT task_dependencies.depends_on AS id FROM task_dependencies WHERE task_dependencies.task_id = ? UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN awaited ON awaited.id = middle.id WHERE middle.status != 'completed') SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND (tasks.status IN ('failed', 'cancelled') OR tasks.status = 'executed' AND tasks.completion = 'auto' AND tasks.error IS NOT NULL) ORDER BY tasks.id"
 )
 
 # Who may run what, and until when.
 
 CLAIM_READY = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes < 2 ORDER BY tasks.priority DESC, tasks.id LIMIT ? OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes < 2 ORDER BY tasks.priority DESC, tasks.id LIMIT ? OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome",
     returns=True,
 )
 
@@ -143,62 +152,143 @@ DUE_SUSPECT = Statement(
 )
 
 CLAIM_SUSPECT = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes >= 2 ORDER BY tasks.id LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes >= 2 ORDER BY tasks.id LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome",
     returns=True,
 )
 
 CLAIM_TASK = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = ? AND tasks.status IN ('pending', 'assigned') AND tasks.blockers = 0 RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = ? AND tasks.status IN ('pending', 'assigned', 'waiting') AND tasks.owner IS NULL AND tasks.blockers = 0 RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome",
     returns=True,
 )
 
 EXTEND_LEASE = Statement(
-    "UPDATE tasks SET lease_until=? WHERE tasks.id = ? AND tasks.status = 'running' AND tasks.attempt = ? AND tasks.owner = ? RETURNING id",
+    "UPDATE tasks SET lease_until=? WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ? RETURNING id",
     returns=True,
 )
 
-OWNERS_OF_RUNNING = Statement(
-    "SELECT DISTINCT tasks.owner FROM tasks WHERE tasks.status = 'running' AND tasks.owner IS NOT NULL ORDER BY tasks.owner"
+OWNERS = Statement(
+    "SELECT DISTINCT tasks.owner FROM tasks WHERE tasks.owner IS NOT NULL ORDER BY tasks.owner"
 )
 
 TAKE_BACK_EXPIRED = Statement(
-    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.status = 'running' AND tasks.lease_until <= ? RETURNING id, attempt",
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + CASE WHEN (tasks.status = 'running') THEN 1 ELSE 0 END), owner=NULL, lease_until=NULL, run_after=NULL, updated_at=? WHERE tasks.owner IS NOT NULL AND tasks.lease_until <= ? RETURNING id, attempt",
     returns=True,
 )
 
 TAKE_BACK_OF_OWNER = Statement(
-    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.status = 'running' AND tasks.owner = ? RETURNING id, attempt",
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + CASE WHEN (tasks.status = 'running') THEN 1 ELSE 0 END), owner=NULL, lease_until=NULL, run_after=NULL, updated_at=? WHERE tasks.owner IS NOT NULL AND tasks.owner = ? RETURNING id, attempt",
     returns=True,
 )
 
 NEXT_DUE = Statement(
-    "SELECT min(tasks.run_after) AS min_1 FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.run_after IS NOT NULL"
+    "SELECT anon_1.run_after FROM (SELECT tasks.run_after AS run_after FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.run_after IS NOT NULL ORDER BY tasks.run_after LIMIT 1 OFFSET 0) AS anon_1 UNION ALL SELECT anon_2.run_after FROM (SELECT tasks.run_after AS run_after FROM tasks WHERE tasks.status = 'waiting' AND tasks.owner IS NULL AND tasks.run_after IS NOT NULL ORDER BY tasks.run_after LIMIT 1 OFFSET 0) AS anon_2 ORDER BY run_after"
+)
+
+WAKE_DUE = Statement(
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), run_after=NULL, updated_at=? WHERE tasks.status = 'waiting' AND tasks.owner IS NULL AND tasks.run_after <= ?"
+)
+
+SUSPEND = Statement(
+    "UPDATE tasks SET status='waiting', run_after=?, updated_at=? WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?",
+    expects=1,
+)
+
+PARK = Statement(
+    "UPDATE tasks SET version=(tasks.version + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ? AND tasks.status = 'waiting' AND tasks.news = ? RETURNING id",
+    returns=True,
+)
+
+NEWS_OF_OWNER = Statement(
+    "SELECT tasks.id, tasks.news FROM tasks WHERE tasks.owner = ? AND tasks.status = 'waiting'"
 )
 
 # Only who holds a task may write for it.
 
 HOLDS_TASK = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.id = ? AND tasks.status = 'running' AND tasks.attempt = ? AND tasks.owner = ?",
+    "SELECT tasks.id FROM tasks WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?",
     expects=1,
     returns=True,
 )
 
+MARK_SPAWNED = Statement(
+    "UPDATE tasks SET spawned=1 WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?"
+)
+
+MARK_UNDOABLE = Statement(
+    "UPDATE tasks SET undoable=1 WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?"
+)
+
 HOLDS_AND_EXTENDS = Statement(
-    "UPDATE tasks SET crashes=0, lease_until=? WHERE tasks.id = ? AND tasks.status = 'running' AND tasks.attempt = ? AND tasks.owner = ?",
+    "UPDATE tasks SET status='running', crashes=0, lease_until=?, run_after=NULL WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?",
     expects=1,
 )
 
 # The steps of a task.
 
-STEP_COLUMNS = ("task_id", "name", "occurrence", "seq", "epoch", "recorded_at", "value", "error")
+STEP_COLUMNS = (
+    "task_id",
+    "name",
+    "occurrence",
+    "seq",
+    "epoch",
+    "recorded_at",
+    "wake_at",
+    "awaits",
+    "value",
+    "error",
+)
 
 RECORD_STEP = Statement(
-    "INSERT INTO steps (task_id, name, occurrence, seq, epoch, recorded_at, value, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id, name, occurrence) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, recorded_at = excluded.recorded_at, value = excluded.value, error = excluded.error WHERE steps.error IS NOT NULL AND steps.epoch < excluded.epoch",
+    "INSERT INTO steps (task_id, name, occurrence, seq, epoch, recorded_at, wake_at, awaits, value, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id, name, occurrence) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, recorded_at = excluded.recorded_at, wake_at = excluded.wake_at, awaits = excluded.awaits, value = excluded.value, error = excluded.error WHERE steps.awaits IS NOT NULL OR steps.error IS NOT NULL AND steps.epoch < excluded.epoch",
     expects=1,
 )
 
 STEPS_OF_TASK = Statement(
-    "SELECT steps.task_id, steps.name, steps.occurrence, steps.seq, steps.epoch, steps.recorded_at, steps.value, steps.error FROM steps WHERE steps.task_id = ? ORDER BY steps.seq"
+    "SELECT steps.task_id, steps.name, steps.occurrence, steps.seq, steps.epoch, steps.recorded_at, steps.wake_at, steps.awaits, steps.value, steps.error FROM steps WHERE steps.task_id = ? ORDER BY steps.seq"
+)
+
+# What is sent to tasks.
+
+SIGNAL_COLUMNS = ("task_id", "id", "name", "sent_at", "received_at", "payload")
+
+INSERT_SIGNAL = Statement(
+    "INSERT INTO signals (task_id, id, name, sent_at, received_at, payload) VALUES (?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+NEWS_FOR_PARENT = Statement(
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
+)
+
+CALL_CHILDREN_OFF = Statement(
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1), cancelling=? WHERE tasks.parent_id = ? AND tasks.on_parent_end = 'cancel' AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
+)
+
+CALL_OFF = Statement(
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1), cancelling=? WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))",
+    expects=1,
+)
+
+CALLED_OFF = Statement(
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.cancelling IS NOT NULL AND (tasks.owner IS NULL OR tasks.owner = ?) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) ORDER BY tasks.id"
+)
+
+TELL = Statement(
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))",
+    expects=1,
+)
+
+OLDEST_SIGNAL = Statement(
+    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.payload FROM signals WHERE signals.task_id = ? AND signals.name = ? AND signals.received_at IS NULL ORDER BY signals.sent_at, signals.id LIMIT 1 OFFSET 0"
+)
+
+SIGNALS_OF_TASK = Statement(
+    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.payload FROM signals WHERE signals.task_id = ? ORDER BY signals.sent_at, signals.id"
+)
+
+RECEIVE_SIGNAL = Statement(
+    "UPDATE signals SET received_at=? WHERE signals.task_id = ? AND signals.id = ? AND signals.received_at IS NULL",
+    expects=1,
 )
 
 # Operations on files.
@@ -254,7 +344,7 @@ REPORT_BY_ID = Statement(
 
 # What happened, how far tasks have come, and how many are finished.
 
-TELL = Statement(
+TELL_EVENTS = Statement(
     "INSERT INTO events (mark, entries) SELECT max(?, coalesce((SELECT last.mark FROM events AS last ORDER BY last.id DESC LIMIT 1 OFFSET 0), 0)) AS max_1, ? AS anon_1",
     expects=1,
 )
@@ -337,6 +427,7 @@ PURGE_WHAT_POINTS = (
     "DELETE FROM task_dependencies WHERE task_dependencies.depends_on IN (__many__)",
     "DELETE FROM task_dependencies WHERE task_dependencies.task_id IN (__many__)",
     "DELETE FROM steps WHERE steps.task_id IN (__many__)",
+    "DELETE FROM signals WHERE signals.task_id IN (__many__)",
     "DELETE FROM progress WHERE progress.task_id IN (__many__)",
 )
 

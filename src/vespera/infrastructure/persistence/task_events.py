@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii as quoted
 
 from vespera.domain.event import EventType, event_of
-from vespera.domain.step import StepRecord
+from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import FINISHED, Task, TaskStatus
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.ledger import Ledger
@@ -65,6 +65,11 @@ def recorded(ledger: Ledger, step: StepRecord, attempt: int) -> Sequence[Entry]:
     kind = EventType.STEP_FAILED if step.failed else EventType.STEP_RECORDED
     data = f'{{"step":{quoted(step.name)},"occurrence":{step.occurrence}}}'
     return ledger.told(kind, step.task_id, to_micros(step.recorded_at), attempt, data)
+
+
+def suspended(ledger: Ledger, fence: Fence, moment: int) -> Sequence[Entry]:
+    """A task that begins to wait."""
+    return ledger.told(EventType.WAITING, fence.task_id, moment, fence.attempt)
 
 
 def tally_of(task: Task) -> Tally | None:

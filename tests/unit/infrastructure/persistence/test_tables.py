@@ -48,10 +48,11 @@ async def plan_of(database, text, values=()):
         ({"created_before": NOW, "after": (NOW, "a")}, "tasks_by_age"),
         ({"statuses": frozenset({TaskStatus.FAILED})}, "tasks_set_aside"),
         ({"statuses": frozenset({TaskStatus.ASSIGNED})}, "tasks_set_aside"),
-        ({"statuses": frozenset({TaskStatus.RUNNING})}, "tasks_running"),
+        ({"statuses": frozenset({TaskStatus.RUNNING})}, "tasks_held"),
+        ({"statuses": frozenset({TaskStatus.WAITING})}, "tasks_asleep"),
         ({"statuses": frozenset({TaskStatus.PENDING})}, "tasks_ready"),
         ({"specialist_type": "coder"}, "tasks_of_type"),
-        ({"parent_id": "a"}, "tasks_of_parent"),
+        ({"parent_id": "a"}, "tasks_children"),
         ({"failed_with": "OSError"}, "tasks_with_error"),
     ],
 )
@@ -75,7 +76,8 @@ async def test_queries_on_the_hot_path_use_their_indexes(database):
     plans = {
         "tasks_ready": (sql.CLAIM_READY, ("o", 1, 1, 1, 1)),
         "tasks_delayed": (sql.NEXT_DUE, ()),
-        "tasks_running": (sql.TAKE_BACK_OF_OWNER, (1, "o")),
+        "tasks_asleep": (sql.WAKE_DUE, (1, 1)),
+        "tasks_held": (sql.TAKE_BACK_OF_OWNER, (1, "o")),
         "task_dependencies_dependents": (sql.RELEASE_DEPENDENTS, ("t",)),
         "file_operations_of_task": (sql.COMPLETE_TASK, (0,) * 14),
     }

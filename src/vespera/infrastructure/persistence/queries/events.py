@@ -8,7 +8,7 @@ from vespera.infrastructure.persistence.tables import NONE, ONE, events, progres
 
 _LAST = events.alias("last")
 _MARK_BEFORE = sa.select(_LAST.c.mark).order_by(_LAST.c.id.desc()).limit(ONE).offset(NONE)
-TELL = compiled(
+TELL_EVENTS = compiled(
     sa.insert(events).from_select(
         ["mark", "entries"],
         sa.select(

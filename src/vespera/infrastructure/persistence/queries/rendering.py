@@ -11,12 +11,24 @@ from vespera.infrastructure.persistence.queries import (
     queue,
     reports,
     schema,
+    signals,
     steps,
     tasks,
 )
 from vespera.infrastructure.persistence.statements import Statement
 
-TOPICS = (schema, tasks, queue, fence, steps, file_operations, reports, events, purge)
+TOPICS = (
+    schema,
+    tasks,
+    queue,
+    fence,
+    steps,
+    signals,
+    file_operations,
+    reports,
+    events,
+    purge,
+)
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
 

@@ -21,6 +21,7 @@ from vespera.infrastructure.persistence.tables import (
     PENDING,
     RUNNING,
     SET_ASIDE,
+    WAITING,
     file_operations,
     task_counts,
     task_dependencies,
@@ -137,7 +138,8 @@ _COUNTS = sa.union_all(
     sa.select(task_counts.c.specialist_type, task_counts.c.status, task_counts.c.total),
     _count_of(tasks.c.status == PENDING, tasks.c.blockers == NONE),
     _count_of(tasks.c.status == PENDING, tasks.c.blockers > NONE),
-    _count_of(tasks.c.status == RUNNING),
+    _count_of(tasks.c.status.in_([RUNNING, WAITING]), tasks.c.owner.is_not(None)),
+    _count_of(tasks.c.status == WAITING, tasks.c.owner.is_(None)),
     *(_count_of(tasks.c.status == status, SET_ASIDE) for status in (EXECUTED, ASSIGNED)),
 ).subquery("counts")
 COUNT_BY_TYPE = compiled(
