@@ -30,7 +30,10 @@ class SqlTaskQueue:
         moment = to_micros(now)
         values = (owner, to_micros(lease_until), moment, moment, max(limit, 0))
         (rows,) = await self._database.commit(
-            [Write(sql.WAKE_DUE, (moment, moment)), Write(sql.CLAIM_READY, values)]
+            [
+                Write(sql.WAKE_DUE, (moment, moment)),
+                Write(sql.CLAIM_READY, values, told=claimed(self._database.ledger)),
+            ]
         )
         found = [task_from_row(row) for row in rows]
         return sorted(found, key=lambda task: (-task.priority, task.id))
@@ -44,9 +47,7 @@ class SqlTaskQueue:
     ) -> Task | None:
         """Begin an attempt of the oldest of these tasks."""
         moment = to_micros(now)
-        rows = await self._commit(
-            sql.CLAIM_SUSPECT, (owner, to_micros(lease_until), moment, moment)
-        )
+        rows = await self._claim(sql.CLAIM_SUSPECT, (owner, to_micros(lease_until), moment, moment))
         return task_from_row(rows[0]) if rows else None
 
     async def claim(
@@ -57,7 +58,7 @@ class SqlTaskQueue:
         """
         if not storable_texts([task_id]):
             return None
-        rows = await self._commit(
+        rows = await self._claim(
             sql.CLAIM_TASK, (owner, to_micros(lease_until), to_micros(now), task_id)
         )
         return task_from_row(rows[0]) if rows else None
@@ -109,6 +110,10 @@ class SqlTaskQueue:
         return from_micros(rows[0][0]) if rows else None
 
     async def _commit(self, statement: Statement, values: Row) -> Rows:
+        (rows,) = await self._database.commit([Write(statement, values)])
+        return rows
+
+    async def _claim(self, statement: Statement, values: Row) -> Rows:
         write = Write(statement, values, told=claimed(self._database.ledger))
         (rows,) = await self._database.commit([write])
         return rows
