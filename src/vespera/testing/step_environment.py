@@ -20,6 +20,7 @@ from vespera.domain.retry import RetryPolicy
 from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import Task, TaskOutcome, TaskStatus
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
+from vespera.infrastructure.threads import Threads
 from vespera.testing.clock import VirtualClock
 from vespera.testing.errors import TestingError
 from vespera.testing.loop_clock import clock_of_this_loop
@@ -104,6 +105,8 @@ class StepEnvironment:
         for name, value in (recorded or {}).items():
             self._steps.put(self._record_of(name, value))
         self._under_way: asyncio.Task[object] | None = None
+        self._threads = Threads(name="vespera-step")
+        self.clock.watch(lambda: self._threads.in_flight)
 
     @property
     def attempt(self) -> int:
@@ -144,6 +147,7 @@ class StepEnvironment:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        in_thread: bool = True,
         **kwargs: object,
     ) -> object:
         """One step alone: call the function as ``task.step`` does, and give what is recorded.
@@ -154,7 +158,8 @@ class StepEnvironment:
         name = getattr(function, "__name__", "step")
 
         async def only_this(task: TaskContext) -> object:
-            return await task.step(name, function, *args, retry=retry, timeout=timeout, **kwargs)
+            how: Any = {"retry": retry, "timeout": timeout, "in_thread": in_thread, **kwargs}
+            return await task.step(name, function, *args, **how)
 
         return (await self._attempt(only_this)).result
 
@@ -185,9 +190,10 @@ class StepEnvironment:
         finally:
             self._under_way.cancel()
             self._under_way = None
+            await self._threads.stop()
 
     async def _carry_out(self, handler: Callable[[TaskContext], Any], log: StepLog) -> object:
-        supervision = Supervision(clock=self.clock, chance=lambda: 0.5)
+        supervision = Supervision(clock=self.clock, chance=lambda: 0.5, threads=self._threads)
         context = TaskContext(
             task=self._task,
             payload=cast("Mapping[str, object]", self._codec.decode(self._task.payload)),

@@ -57,6 +57,7 @@ class TaskContext:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        in_thread: bool = True,
         **kwargs: object,
     ) -> T: ...
     @overload
@@ -68,6 +69,7 @@ class TaskContext:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        in_thread: bool = True,
         **kwargs: object,
     ) -> T: ...
     async def step(
@@ -78,6 +80,7 @@ class TaskContext:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        in_thread: bool = True,
         **kwargs: object,
     ) -> object:
         """Call ``function(*args, **kwargs)`` once, ever, and remember what it gave.
@@ -86,14 +89,22 @@ class TaskContext:
         apart by ``name`` and by how often the name was asked for. There is at most one recorded
         result; but if the process dies after ``function`` took effect and before the result was
         on disk, the next attempt calls it again: give an outside service an idempotency key where
-        that matters. A function that is not async is called on the event loop.
+        that matters.
+
+        A function that is not async runs in a thread, where ``contextvars`` are as here; an
+        awaitable that it returns is awaited on the event loop. A thread cannot be stopped: when
+        the time is over or the attempt is called off, what runs there goes on alone, nothing of
+        it is recorded, and the clean-up of the container waits for its end. Tries of one step can
+        thus overlap.
 
         Args:
             name: what the step is called in the task's history.
             function: sync or async.
             args: passed on.
             retry: how often and after how long to call again when it raises; by default never.
-            timeout: seconds for each call.
+            timeout: seconds for each call, from when it is asked for.
+            in_thread: False keeps a function that is not async on the event loop, which stands
+                still meanwhile: for tiny functions, and those that need the loop.
             kwargs: passed on.
 
         Returns:
@@ -112,7 +123,7 @@ class TaskContext:
         within = _step.set(name)
         try:
             value = await self._supervision.call(
-                f"Step {name!r}", call, retry=retry or NEVER, timeout=timeout
+                f"Step {name!r}", call, retry=retry or NEVER, timeout=timeout, in_thread=in_thread
             )
             return await self._log.succeeded(key, value)
         except (LeaseLost, StorageError):

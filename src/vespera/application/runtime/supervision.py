@@ -2,9 +2,13 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
+from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.clock import Clock, TimeLimit
 from vespera.domain.errors import CancelledInside, TaskTimedOut
 from vespera.domain.retry import RetryPolicy
@@ -14,11 +18,14 @@ from vespera.domain.retry import RetryPolicy
 class Supervision:
     """Calls a function under a ``RetryPolicy`` and a time limit per call.
 
-    ``chance`` draws the jitter, in [0, 1).
+    What is async is called on the event loop; all else in a thread, so that it does not hold up
+    the loop, unless ``in_thread`` is false. An awaitable that comes back from there is awaited on
+    the loop. ``chance`` draws the jitter, in [0, 1).
     """
 
     clock: Clock
     chance: Callable[[], float]
+    threads: BlockingCalls
 
     async def call(
         self,
@@ -27,6 +34,7 @@ class Supervision:
         *,
         retry: RetryPolicy,
         timeout: float | None,
+        in_thread: bool = True,
     ) -> object:
         """The value that ``function`` returns, or that the awaitable it returns gives.
 
@@ -37,7 +45,7 @@ class Supervision:
         failures = 0
         while True:
             try:
-                return await self.limited(what, function, timeout)
+                return await self.limited(what, function, timeout, in_thread=in_thread)
             except Exception as error:
                 failures += 1
                 if not retry.allows(error, failures):
@@ -45,9 +53,17 @@ class Supervision:
             await self.clock.sleep(retry.wait(failures, self.chance()))
 
     async def limited(
-        self, what: str, function: Callable[[], object], timeout: float | None
+        self,
+        what: str,
+        function: Callable[[], object],
+        timeout: float | None,
+        *,
+        in_thread: bool = True,
     ) -> object:
-        """Call once, for at most ``timeout`` seconds.
+        """Call once, for at most ``timeout`` seconds, the wait for a thread included.
+
+        A thread cannot be stopped: when the time is over, or this is cancelled, what runs there
+        goes on alone, and what it gives is dropped.
 
         Raises:
             TaskTimedOut: it took longer.
@@ -55,19 +71,35 @@ class Supervision:
         """
         try:
             if timeout is None:
-                return await _value(function())
-            return await self._within(what, function, timeout)
+                return await self.value(what, function, in_thread=in_thread)
+            async with self._within(what, timeout):
+                return await self.value(what, function, in_thread=in_thread)
         except asyncio.CancelledError as error:
             if interrupted():
                 raise
             raise CancelledInside(f"{what} awaited something that had been cancelled.") from error
 
-    async def _within(self, what: str, function: Callable[[], object], seconds: float) -> object:
+    async def value(
+        self, what: str, function: Callable[[], object], *, in_thread: bool = True
+    ) -> object:
+        """Call once, where such a function belongs, and give what it gives, awaited if need be.
+
+        Raises:
+            Exception: whatever the call raised.
+        """
+        if in_thread and not is_async(function):
+            result = await self.threads.call(function, what=what)
+        else:
+            result = function()
+        return await result if inspect.isawaitable(result) else result
+
+    @asynccontextmanager
+    async def _within(self, what: str, seconds: float) -> AsyncIterator[None]:
         limits: list[TimeLimit] = []
         try:
             async with self.clock.timeout(seconds) as limit:
                 limits.append(limit)
-                return await _value(function())
+                yield
         except TimeoutError as error:
             if any(limit.expired() for limit in limits):
                 raise TaskTimedOut(f"{what} took longer than {seconds:g} s.") from error
@@ -80,5 +112,17 @@ def interrupted() -> bool:
     return task is None or task.cancelling() > 0
 
 
-async def _value(result: object) -> object:
-    return await result if inspect.isawaitable(result) else result
+def is_async(function: Callable[..., object]) -> bool:
+    """Whether calling it makes a coroutine, as far as can be told without calling it."""
+    while isinstance(function, partial):
+        function = function.func
+    return _is_coroutine_function(function) or inspect.iscoroutinefunction(
+        getattr(type(function), "__call__", None)  # noqa: B004  (whether it is async, not whether it is)
+    )
+
+
+# In older versions it is asyncio's that knows an AsyncMock.
+if sys.version_info >= (3, 14):
+    _is_coroutine_function = inspect.iscoroutinefunction
+else:
+    _is_coroutine_function = asyncio.iscoroutinefunction
