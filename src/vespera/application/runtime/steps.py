@@ -44,6 +44,7 @@ class StepLog:
         self._asked: dict[str, int] = {}
         self._fresh: list[str] = []
         self._reopened: dict[Key, int] = {}
+        self._last_failure = 0
         self._lease = lease
         self._extend_at = clock.now() + (timedelta() if task.crashes else lease / 3)
 
@@ -66,6 +67,7 @@ class StepLog:
             StepFailed: what was recorded is a failure of this epoch.
         """
         if record.error is not None:
+            self._last_failure = max(self._last_failure, record.seq)
             message, kinds = self._codec.decode(record.error)  # type: ignore[misc]
             raise StepFailed(record.name, message, kinds)  # type: ignore[has-type]
         return self._codec.decode(record.value or b"null")
@@ -109,8 +111,11 @@ class StepLog:
 
     def _excused(self, record: StepRecord) -> bool:
         """A step that failed in an epoch and ran anew in a later one may lead the handler another
-        way than the one it took behind the failure.
+        way than the one it took behind the failure. And a failure that is replayed comes at once,
+        so that it may cut off siblings that had gone further the first time.
         """
+        if record.seq < self._last_failure:
+            return True
         turns = [(other.seq, other.epoch) for other in self._recorded.values()]
         turns += [(seq, self._task.failures) for seq in self._reopened.values()]
         return any(seq < record.seq and epoch > record.epoch for seq, epoch in turns)
