@@ -16,6 +16,7 @@
     |   |-- UnprovenCompletion          what the task says of files is not what the disk says
     |   |-- CrashLimitReached           the task's worker died in the middle of it, again and again
     |   |-- TaskTimedOut                the task or one of its steps took too long
+    |   |-- HeartbeatMissed             a step gave no sign of life for too long
     |   |-- CancelledInside             what the task or a step awaited had been cancelled elsewhere
     |   |-- EngineStopped               the container was cleaned up while somebody waited
     |   `-- SpecialistError             the specialist itself is at fault (not found, not callable)
@@ -157,6 +158,10 @@ class CrashLimitReached(TaskError):
 
 class TaskTimedOut(TaskError, TimeoutError):
     """The task, or one of its steps, took too long."""
+
+
+class HeartbeatMissed(TaskError, TimeoutError):
+    """A step gave no sign of life for too long."""
 
 
 class CancelledInside(TaskError):

@@ -36,3 +36,14 @@ class StepRecord:
     def failed(self) -> bool:
         """Whether the step ended in an error."""
         return self.error is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """The last sign of life of a step that has kept how far it is: ``detail``, encoded."""
+
+    task_id: TaskId
+    name: str
+    occurrence: int
+    beaten_at: datetime
+    detail: bytes

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from vespera.application.ports.codec import Codec
@@ -17,7 +18,7 @@ from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.domain.errors import LeaseLost
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.retry import RetryPolicy
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.domain.task import Task, TaskOutcome, TaskStatus
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.threads import Threads
@@ -147,6 +148,7 @@ class StepEnvironment:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        heartbeat_timeout: float | None = None,
         in_thread: bool = True,
         **kwargs: object,
     ) -> object:
@@ -158,8 +160,15 @@ class StepEnvironment:
         name = getattr(function, "__name__", "step")
 
         async def only_this(task: TaskContext) -> object:
-            how: Any = {"retry": retry, "timeout": timeout, "in_thread": in_thread, **kwargs}
-            return await task.step(name, function, *args, **how)
+            call = partial(function, *args, **kwargs)
+            return await task.step(
+                name,
+                call,
+                retry=retry,
+                timeout=timeout,
+                heartbeat_timeout=heartbeat_timeout,
+                in_thread=in_thread,
+            )
 
         return (await self._attempt(only_this)).result
 
@@ -213,6 +222,7 @@ class StepEnvironment:
             task=self._task,
             owner=_OWNER,
             records=self._steps.records,
+            beats=self._steps.beats,
             steps=self._steps,
             codec=self._codec,
             clock=self.clock,
@@ -244,11 +254,16 @@ class _StepsOfOneTask:
 
     def __init__(self) -> None:
         self._records: dict[int, StepRecord] = {}
+        self._beats: dict[tuple[str, int], Heartbeat] = {}
         self._attempt = 0
 
     @property
     def records(self) -> Sequence[StepRecord]:
         return [self._records[seq] for seq in sorted(self._records)]
+
+    @property
+    def beats(self) -> Sequence[Heartbeat]:
+        return [*self._beats.values()]
 
     def put(self, step: StepRecord) -> None:
         self._records[step.seq] = step
@@ -263,6 +278,12 @@ class _StepsOfOneTask:
             raise LeaseLost
         self._attempt = fence.attempt
         self.put(step)
+
+    async def beats_of(self, task_id: TaskId) -> Sequence[Heartbeat]:
+        return self.beats
+
+    async def beat(self, beat: Heartbeat, fence: Fence, *, lease_until: datetime) -> None:
+        self._beats[beat.name, beat.occurrence] = beat
 
 
 class _Dependencies:

@@ -21,7 +21,7 @@ from vespera.application.runtime.tracked_files import FileWork, TaskFiles
 from vespera.domain.errors import CrashLimitReached, LeaseLost, NonDeterministicTask, StorageError
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OwnerId
-from vespera.domain.step import StepRecord
+from vespera.domain.step import Heartbeat, StepRecord
 from vespera.domain.task import Completion, Task
 
 logger = logging.getLogger("vespera")
@@ -77,7 +77,7 @@ class AttemptRunner:
 
     async def _work(self, task: Task, owner: OwnerId) -> tuple[object, bool]:
         handler = self.specialists.handler(task.specialist_type)
-        records, operations = await self._history(task)
+        records, operations, beats = await self._history(task)
         log = StepLog(
             task=task,
             owner=owner,
@@ -86,6 +86,7 @@ class AttemptRunner:
             codec=self.codec,
             clock=self.supervision.clock,
             lease=self.lease,
+            beats=beats,
         )
         files = TaskFiles(fence=log.fence, recorded=operations, work=self.files)
         context = TaskContext(
@@ -105,11 +106,14 @@ class AttemptRunner:
         log.check()
         return returned, not files.touched
 
-    async def _history(self, task: Task) -> tuple[Sequence[StepRecord], Sequence[FileOperation]]:
+    async def _history(
+        self, task: Task
+    ) -> tuple[Sequence[StepRecord], Sequence[FileOperation], Sequence[Heartbeat]]:
         if task.attempt == 1:
-            return (), ()
+            return (), (), ()
         records = await self.steps.of_task(task.id)
-        return records, await self.files.operations.of_task(task.id)
+        operations = await self.files.operations.of_task(task.id)
+        return records, operations, await self.steps.beats_of(task.id)
 
     async def _given_up(self, task: Task) -> Task:
         """A task that kills whoever works on it fails, so that all others can be worked on."""

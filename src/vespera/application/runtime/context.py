@@ -2,16 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from datetime import datetime
 from functools import partial
+from random import Random
 from typing import TypeVar, overload
+from uuid import UUID
 
 from vespera.application.ports.persistence import TaskRepository
+from vespera.application.runtime.derived import Derived
+from vespera.application.runtime.heartbeats import Heart, current_call
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError
 from vespera.domain.ids import TaskId
+from vespera.domain.request import seconds_of
 from vespera.domain.retry import NEVER, RetryPolicy
 from vespera.domain.task import Task, TaskOutcome
 
@@ -46,6 +52,7 @@ class TaskContext:
         self.payload = payload
         self.files = files
         self._log, self._supervision = log, supervision
+        self._derived = Derived(task)
         self._tasks, self._outcomes = tasks, outcomes
 
     @overload
@@ -57,6 +64,7 @@ class TaskContext:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        heartbeat_timeout: float | None = None,
         in_thread: bool = True,
         **kwargs: object,
     ) -> T: ...
@@ -69,6 +77,7 @@ class TaskContext:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        heartbeat_timeout: float | None = None,
         in_thread: bool = True,
         **kwargs: object,
     ) -> T: ...
@@ -80,6 +89,7 @@ class TaskContext:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        heartbeat_timeout: float | None = None,
         in_thread: bool = True,
         **kwargs: object,
     ) -> object:
@@ -103,6 +113,8 @@ class TaskContext:
             args: passed on.
             retry: how often and after how long to call again when it raises; by default never.
             timeout: seconds for each call, from when it is asked for.
+            heartbeat_timeout: seconds without a ``heartbeat`` after which a call has failed, by
+                ``HeartbeatMissed``; None: it need give none.
             in_thread: False keeps a function that is not async on the event loop, which stands
                 still meanwhile: for tiny functions, and those that need the loop.
             kwargs: passed on.
@@ -111,27 +123,86 @@ class TaskContext:
             What was stored, decoded: the same on the first run as on a replay.
 
         Raises:
-            InvalidRequest: the name is no text, or the step is asked for inside another step.
+            InvalidRequest: the name is no text, a time is no number of seconds, or the step is
+                asked for inside another step.
             StepFailed: the last call raised or took too long, or its value cannot be stored.
             LeaseLost: another worker has the task; what the function gave is not recorded.
         """
         _check(name)
+        seconds_of(timeout, "timeout")
+        seconds_of(heartbeat_timeout, "heartbeat_timeout")
         key, record = self._log.ask(name)
         if record is not None:
             return self._log.replay(record)
-        call = partial(function, *args, **kwargs)
+        what, supervision = f"Step {name!r}", self._supervision
+        function = partial(function, *args, **kwargs)
+        value = partial(supervision.value, what, function, in_thread=in_thread)
+        heart = Heart(key, log=self._log, clock=supervision.clock, timeout=heartbeat_timeout)
         within = _step.set(name)
         try:
-            value = await self._supervision.call(
-                f"Step {name!r}", call, retry=retry or NEVER, timeout=timeout, in_thread=in_thread
-            )
-            return await self._log.succeeded(key, value)
+            call = partial(heart.call, value)
+            given = await supervision.call(what, call, retry=retry or NEVER, timeout=timeout)
+            await heart.close()
+            return await self._log.succeeded(key, given)
         except (LeaseLost, StorageError):
             raise
         except Exception as error:  # the boundary to the step's function; recorded whole
+            await heart.save()
             raise await self._log.failed(key, error) from error
         finally:
             _step.reset(within)
+            await heart.close()
+
+    async def heartbeat(self, detail: object = None) -> None:
+        """Say, inside a step's function, that it is alive; ``current_call().heartbeat`` does the
+        same in a thread.
+
+        It sets the step's ``heartbeat_timeout`` back. A ``detail``, any storable value, says how
+        far the function has come: the next call finds it as ``last_heartbeat``, in this attempt or
+        a later one. It is stored at once, which extends the lease too, or a second after the one
+        before; so a crash may lose the last second of details. The worker extends the lease by
+        itself as well.
+
+        Raises:
+            InvalidRequest: no step's function is being called.
+            UnstorableValue, PayloadTooLarge: the detail cannot be stored.
+        """
+        current_call().heartbeat(detail)
+        await self._supervision.clock.sleep(0)
+
+    @property
+    def last_heartbeat(self) -> object:
+        """The detail of the last heartbeat of the step whose function is being called, also of an
+        earlier call or attempt; None if there is none.
+
+        Raises:
+            InvalidRequest: no step's function is being called.
+        """
+        return current_call().last_heartbeat
+
+    async def now(self) -> datetime:
+        """The current moment, in UTC; recorded as a step, so that a replay gives the same one.
+
+        Raises:
+            InvalidRequest: it is asked for inside a step.
+            LeaseLost: another worker has the task.
+        """
+        clock = self._supervision.clock
+        return await self.step("task.now", clock.now, in_thread=False)
+
+    def uuid(self, name: str = "") -> UUID:
+        """A new id, the same in each attempt: fit for the idempotency key of an outside service.
+
+        It is derived from the task and from how often ``name`` was asked for before; what asks in
+        branches side by side should give names of its own.
+        """
+        return self._derived.uuid(name)
+
+    def random(self, name: str = "") -> Random:
+        """A new generator of random numbers, which gives the same ones in each attempt; not for
+        secrets. ``name``: as for ``uuid``.
+        """
+        return self._derived.random(name)
 
     async def dependencies(self) -> Mapping[TaskId, TaskOutcome]:
         """What came of the tasks that this one waited for, by id, in the order they were given."""

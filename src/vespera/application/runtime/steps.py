@@ -10,7 +10,7 @@ from vespera.application.runtime.failures import message_of
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
 from vespera.domain.ids import OwnerId
 from vespera.domain.retry import type_names
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.domain.task import Task
 
 Key = tuple[str, int]
@@ -34,6 +34,7 @@ class StepLog:
         codec: Codec,
         clock: Clock,
         lease: timedelta,
+        beats: Sequence[Heartbeat] = (),
     ) -> None:
         self._task = task
         self._steps, self._codec, self._clock = steps, codec, clock
@@ -45,6 +46,7 @@ class StepLog:
         self._fresh: list[str] = []
         self._reopened: dict[Key, int] = {}
         self._last_failure = 0
+        self._details = {(b.name, b.occurrence): b.detail for b in beats}
         self._lease = lease
         self._extend_at = clock.now() + (timedelta() if task.crashes else lease / 3)
 
@@ -89,6 +91,37 @@ class StepLog:
         encoded = self._codec.encode((message, kinds), what=f"error of step {key[0]!r}")
         await self._record(key, None, encoded)
         return StepFailed(key[0], message, kinds)
+
+    def detail_of(self, key: Key) -> object:
+        """The detail of the step's last heartbeat, decoded; None if there is none."""
+        return self._codec.decode(self._details.get(key, b"null"))
+
+    def keep_detail(self, key: Key, detail: object) -> bytes:
+        """Remember the detail of a heartbeat for this attempt; gives it encoded.
+
+        Raises:
+            UnstorableValue, PayloadTooLarge: it cannot be stored.
+        """
+        encoded = self._codec.encode(detail, what=f"heartbeat of step {key[0]!r}")
+        self._details[key] = encoded
+        return encoded
+
+    async def beat(self, key: Key, detail: bytes) -> None:
+        """Store a heartbeat, and extend the lease; durable on return.
+
+        Raises:
+            LeaseLost: another worker has the task.
+        """
+        now = self._clock.now()
+        beat = Heartbeat(
+            task_id=self._task.id, name=key[0], occurrence=key[1], beaten_at=now, detail=detail
+        )
+        self._extend_at = now + self._lease / 3
+        try:
+            await self._steps.beat(beat, self.fence, lease_until=now + self._lease)
+        except LeaseLost:
+            self.lost = True
+            raise
 
     def check(self) -> None:
         """Judge, at the handler's end, whether it asked for all that had been recorded.

@@ -34,7 +34,6 @@ class Supervision:
         *,
         retry: RetryPolicy,
         timeout: float | None,
-        in_thread: bool = True,
     ) -> object:
         """The value that ``function`` returns, or that the awaitable it returns gives.
 
@@ -45,7 +44,7 @@ class Supervision:
         failures = 0
         while True:
             try:
-                return await self.limited(what, function, timeout, in_thread=in_thread)
+                return await self.limited(what, function, timeout)
             except Exception as error:
                 failures += 1
                 if not retry.allows(error, failures):
@@ -53,12 +52,7 @@ class Supervision:
             await self.clock.sleep(retry.wait(failures, self.chance()))
 
     async def limited(
-        self,
-        what: str,
-        function: Callable[[], object],
-        timeout: float | None,
-        *,
-        in_thread: bool = True,
+        self, what: str, function: Callable[[], object], timeout: float | None
     ) -> object:
         """Call once, for at most ``timeout`` seconds, the wait for a thread included.
 
@@ -71,9 +65,9 @@ class Supervision:
         """
         try:
             if timeout is None:
-                return await self.value(what, function, in_thread=in_thread)
+                return await self.value(what, function)
             async with self._within(what, timeout):
-                return await self.value(what, function, in_thread=in_thread)
+                return await self.value(what, function)
         except asyncio.CancelledError as error:
             if interrupted():
                 raise

@@ -6,7 +6,7 @@ from functools import partial
 
 from vespera.domain.errors import DuplicateRow
 from vespera.domain.ids import TaskId
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.fence import must_hold
@@ -42,6 +42,22 @@ class SqlStepRepository:
         ]
         await self._database.commit(writes)
 
+    async def beat(self, beat: Heartbeat, fence: Fence, *, lease_until: datetime) -> None:
+        """Keep a heartbeat in place of the step's one before, and extend the lease.
+
+        Raises:
+            LeaseLost: the task is not held by this fence any more; nothing was written.
+        """
+        moment = to_micros(beat.beaten_at)
+        values = (beat.task_id, beat.name, beat.occurrence, moment, beat.detail)
+        held = must_hold(fence, lease_until=lease_until)
+        await self._database.commit([held, Write(sql.RECORD_HEARTBEAT, values)])
+
+    async def beats_of(self, task_id: TaskId) -> Sequence[Heartbeat]:
+        """The last heartbeat of each step of the task, by name and occurrence."""
+        rows = await self._database.read(sql.HEARTBEATS_OF_TASK.sql, (task_id,))
+        return [_beat_from_row(row) for row in rows]
+
 
 def _to_row(step: StepRecord) -> Row:
     return (
@@ -60,6 +76,12 @@ def _from_row(row: Row) -> StepRecord:
     values = dict(zip(sql.STEP_COLUMNS, row, strict=True))
     values["recorded_at"] = from_micros(values["recorded_at"])
     return StepRecord(**values)
+
+
+def _beat_from_row(row: Row) -> Heartbeat:
+    values = dict(zip(sql.HEARTBEAT_COLUMNS, row, strict=True))
+    values["beaten_at"] = from_micros(values["beaten_at"])
+    return Heartbeat(**values)
 
 
 def _recorded_before(step: StepRecord) -> DuplicateRow:

@@ -80,16 +80,12 @@ class FaultySupervision:
         *,
         retry: RetryPolicy,
         timeout: float | None,
-        in_thread: bool = True,
     ) -> object:
         """As ``Supervision.call``."""
         step = current_step()
         if step is not None:
-            value = partial(self._inner.value, what, function, in_thread=in_thread)
-            function = partial(self._struck.awaited, "step", step, value)
-        return await self._inner.call(
-            what, function, retry=retry, timeout=timeout, in_thread=in_thread
-        )
+            function = partial(self._struck.awaited, "step", step, function)
+        return await self._inner.call(what, function, retry=retry, timeout=timeout)
 
 
 class FaultyPart:

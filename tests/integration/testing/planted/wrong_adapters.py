@@ -330,11 +330,18 @@ class ForgetsSteps(SqlStepRepository):
     async def record(self, step, fence, *, lease_until=None):
         pass
 
+    async def beat(self, beat, fence, *, lease_until):
+        pass
+
 
 class Unfenced(SqlStepRepository):
     async def record(self, step, fence, *, lease_until=None):
         with suppress(LeaseLost, DuplicateRow):
             await super().record(step, fence)
+
+    async def beat(self, beat, fence, *, lease_until):
+        with suppress(LeaseLost):
+            await super().beat(beat, fence, lease_until=lease_until)
 
 
 @caught_by(
@@ -343,6 +350,7 @@ class Unfenced(SqlStepRepository):
     "test_of_many_that_record_one_step_at_once_one_succeeds",
     "test_a_failure_of_an_earlier_epoch_is_replaced",
     "test_a_record_is_a_transaction_of_its_own_also_inside_a_unit",
+    "test_the_last_heartbeat_of_each_step_is_kept",
 )
 class TestForgetsSteps(PlantedStores, StepRepositoryConformance):
     parts = {"steps": ForgetsSteps}
@@ -354,6 +362,7 @@ class TestForgetsSteps(PlantedStores, StepRepositoryConformance):
     "test_a_task_that_no_longer_runs_takes_no_steps",
     "test_a_result_is_never_replaced",
     "test_a_failure_of_the_same_epoch_is_not_replaced",
+    "test_who_lost_the_task_keeps_no_heartbeat",
 )
 class TestUnfenced(PlantedStores, StepRepositoryConformance):
     parts = {"steps": Unfenced}

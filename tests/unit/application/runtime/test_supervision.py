@@ -115,9 +115,7 @@ async def test_all_else_is_called_in_a_thread_and_what_it_gives_is_awaited_on_th
 async def test_a_tiny_function_may_stay_on_the_loop(
     supervision: Supervision, threads: OnTheSpot
 ) -> None:
-    loop = await supervision.call(
-        "it", asyncio.get_running_loop, retry=NEVER, timeout=None, in_thread=False
-    )
+    loop = await supervision.value("it", asyncio.get_running_loop, in_thread=False)
 
     assert loop is asyncio.get_running_loop()
     assert threads.calls == []

@@ -1,0 +1,31 @@
+"""What looks like chance, and comes out the same in each attempt at a task."""
+
+import hashlib
+import random
+from collections import Counter
+from uuid import UUID
+
+from vespera.domain.task import Task
+
+
+class Derived:
+    """Ids and random numbers, made of the task's id, its creation, and how often they were asked
+    for under a name; nothing needs to be recorded.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._seed = f"{task.id} {task.created_at.isoformat()}"
+        self._asked: Counter[tuple[str, str]] = Counter()
+
+    def uuid(self, name: str) -> UUID:
+        """The next id under this name."""
+        return UUID(bytes=self._next("uuid", name)[:16], version=4)
+
+    def random(self, name: str) -> random.Random:
+        """The next generator under this name."""
+        return random.Random(self._next("random", name))  # noqa: S311  (to be the same each time)
+
+    def _next(self, kind: str, name: str) -> bytes:
+        self._asked[kind, name] += 1
+        text = f"{self._seed} {kind} {self._asked[kind, name]} {name}"
+        return hashlib.sha256(text.encode()).digest()
