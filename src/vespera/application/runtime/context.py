@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import partial
 from random import Random
 from typing import TypeVar, overload
-from uuid import UUID
 
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.derived import Derived
@@ -190,8 +189,9 @@ class TaskContext:
         clock = self._supervision.clock
         return await self.step("task.now", clock.now, in_thread=False)
 
-    def uuid(self, name: str = "") -> UUID:
-        """A new id, the same in each attempt: fit for the idempotency key of an outside service.
+    def uuid(self, name: str = "") -> str:
+        """A new id, as the text of a UUID, the same in each attempt: fit for the idempotency key
+        of an outside service.
 
         It is derived from the task and from how often ``name`` was asked for before; what asks in
         branches side by side should give names of its own.

@@ -148,8 +148,12 @@ class Heart:
         try:
             await self._log.beat(self._key, kept)
         except BaseException:  # perhaps it was not stored; twice does no harm
-            self._unsaved = self._unsaved or kept
+            self._put_back(kept)
             raise
+
+    def _put_back(self, kept: bytes) -> None:
+        if self._unsaved is None:  # none came meanwhile
+            self._unsaved = kept
 
 
 def current_call() -> StepCall:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from uuid import UUID
 
 from vespera import Container, RetryPolicy, TaskContext, TaskExecutionWorkflow
 from vespera.application.runtime.derived import Derived
@@ -42,7 +43,8 @@ def test_the_same_task_gets_the_same_and_nobody_else_does() -> None:
 
     assert one == asked_of(a_task())
     assert len({*one, *others[0], *others[1]}) == 15
-    assert one[0].version == 4
+    assert UUID(one[0]).version == 4
+    assert str(UUID(one[0])) == one[0]
 
 
 async def test_a_second_attempt_gets_what_the_first_one_got(
