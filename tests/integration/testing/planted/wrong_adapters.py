@@ -32,6 +32,7 @@ from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.threads import Threads
 from vespera.testing import VirtualClock
 from vespera.testing.conformance import (
+    BlockingCallsConformance,
     ClockConformance,
     CodecConformance,
     DirectoryTreeConformance,
@@ -728,3 +729,28 @@ class TestNoneDead(OwnersOfOneHostConformance):
 
     def program(self, directory: Path):
         return PROGRAM
+
+
+# ------------------------------------------------------------------------------ blocking calls
+
+
+class OnTheLoop:
+    """Holds the loop up, and forgets what it was asked for."""
+
+    in_flight = 0
+
+    async def call(self, function, *, what=""):
+        with suppress(BaseException):
+            function()
+
+
+@caught_by(
+    "test_a_call_gives_what_its_function_gives",
+    "test_whatever_the_function_raises_is_raised",
+    "test_a_call_has_the_context_variables_of_its_caller",
+    "test_the_loop_goes_on_while_a_function_blocks",
+    "test_a_cancelled_call_that_has_begun_goes_on_alone_and_is_counted",
+)
+class TestOnTheLoop(BlockingCallsConformance):
+    def make_blocking_calls(self):
+        return OnTheLoop()
