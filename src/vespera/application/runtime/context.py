@@ -141,7 +141,8 @@ class TaskContext:
         try:
             call = partial(heart.call, value)
             given = await supervision.call(what, call, retry=retry or NEVER, timeout=timeout)
-            await heart.close()
+            if heart.shut():
+                await heart.close()
             return await self._log.succeeded(key, given)
         except (LeaseLost, StorageError):
             raise
@@ -150,7 +151,8 @@ class TaskContext:
             raise await self._log.failed(key, error) from error
         finally:
             _step.reset(within)
-            await heart.close()
+            if heart.shut():
+                await heart.close()
 
     async def heartbeat(self, detail: object = None) -> None:
         """Say, inside a step's function, that it is alive; ``current_call().heartbeat`` does the

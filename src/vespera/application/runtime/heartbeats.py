@@ -22,6 +22,8 @@ class StepCall:
         name, occurrence: the step's key.
     """
 
+    __slots__ = ("_heart", "_over", "name", "occurrence")
+
     def __init__(self, key: Key, heart: "Heart") -> None:
         self.name, self.occurrence = key
         self._heart = heart
@@ -57,10 +59,15 @@ class Heart:
     ``timeout``: seconds without a heartbeat after which a call has failed; None: any time.
     """
 
+    __slots__ = (
+        *("_beaten_at", "_clock", "_closed", "_key", "_log"),
+        *("_loop", "_timeout", "_unsaved", "_writer"),
+    )
+
     def __init__(self, key: Key, *, log: StepLog, clock: Clock, timeout: float | None) -> None:
         self._key, self._log, self._clock, self._timeout = key, log, clock, timeout
         self._loop = asyncio.get_running_loop()
-        self._beaten_at: datetime = clock.now()
+        self._beaten_at: datetime | None = None
         self._unsaved: bytes | None = None
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
@@ -79,19 +86,26 @@ class Heart:
         """
         this = StepCall(self._key, self)
         within = _call.set(this)
-        self._beaten_at = self._clock.now()
         try:
-            return await (value() if self._timeout is None else self._watched(value, self._timeout))
+            if self._timeout is None:
+                return await value()
+            return await self._watched(value, self._timeout)
         finally:
             this.end()
             _call.reset(within)
 
     def beat(self, detail: object) -> None:
         """Hear a heartbeat, from any thread."""
-        self._beaten_at = self._clock.now()
+        if self._timeout is not None:
+            self._beaten_at = self._clock.now()
         if detail is not None:
             self._unsaved = self._log.keep_detail(self._key, detail)
             self._loop.call_soon_threadsafe(self._write_soon)
+
+    def shut(self) -> bool:
+        """Begin no write any more; gives whether one is under way, for ``close`` to end."""
+        self._closed = True
+        return self._writer is not None
 
     async def save(self) -> None:
         """Keep the newest detail if that was not done yet."""
@@ -99,7 +113,7 @@ class Heart:
         await self._keep()
 
     async def close(self) -> None:
-        """Write nothing more by itself. Safe to repeat."""
+        """``shut``, and end what is under way. Safe to repeat."""
         self._closed = True
         if self._writer is not None:
             writer, self._writer = self._writer, None
@@ -107,6 +121,7 @@ class Heart:
             await asyncio.wait({writer})
 
     async def _watched(self, value: Callable[[], Awaitable[object]], seconds: float) -> object:
+        self._beaten_at = self._clock.now()
         work = asyncio.ensure_future(value())
         try:
             while not work.done():

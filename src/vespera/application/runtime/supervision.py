@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from types import FunctionType
 
 from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.clock import Clock, TimeLimit
@@ -110,6 +111,8 @@ def is_async(function: Callable[..., object]) -> bool:
     """Whether calling it makes a coroutine, as far as can be told without calling it."""
     while isinstance(function, partial):
         function = function.func
+    if type(function) is FunctionType and function.__code__.co_flags & inspect.CO_COROUTINE:
+        return True  # most are; what follows takes its time
     return _is_coroutine_function(function) or inspect.iscoroutinefunction(
         getattr(type(function), "__call__", None)  # noqa: B004  (whether it is async, not whether it is)
     )

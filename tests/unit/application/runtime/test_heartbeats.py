@@ -142,6 +142,24 @@ async def test_a_thread_beats_as_well(
     assert result.result == ["work", 2, "half"]
 
 
+async def test_a_heartbeat_in_the_last_moment_writes_nothing_behind_the_step(
+    container: Container, workflow: TaskExecutionWorkflow, specialists: Specialists
+) -> None:
+    async def last_words() -> None:
+        current_call().heartbeat("done")  # and returns before anything is written
+
+    async def handler(task: TaskContext) -> None:
+        await task.step("work", last_words)
+
+    specialists.register("coder", handler)
+
+    await workflow.run(title="A", specialist_type="coder", task_id="t")
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert list(await container.get("steps").beats_of(TaskId("t"))) == []
+
+
 async def test_a_thread_whose_attempt_was_called_off_is_told_by_its_next_heartbeat(
     container: Container, workflow: TaskExecutionWorkflow, specialists: Specialists
 ) -> None:
