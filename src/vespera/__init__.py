@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vespera.application.ports.persistence import TaskRepository as TaskRepository
     from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.heartbeats import current_call as current_call
     from vespera.application.usecases.track_file_operations import (
         TrackFileOperationsUseCase as TrackFileOperationsUseCase,
     )
@@ -74,6 +75,7 @@ else:
         "UnitOfWork": "application.ports.persistence",
         "Verdict": "domain.verification",
         "VesperaError": "domain.errors",
+        "current_call": "application.runtime.heartbeats",
         "providers": "infrastructure.di.base",
     }
 
@@ -113,5 +115,6 @@ __all__ = (
     "Verdict",
     "VesperaError",
     "__version__",
+    "current_call",
     "providers",
 )

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue
 from vespera.infrastructure.di.base import providers
@@ -39,6 +40,7 @@ class Environment:
         self.container = self._new(self._settings)
         clock.watch(lambda: _in_flight(self.container.get(AsyncDatabaseManager)))
         clock.watch(lambda: _in_flight(self.container.get(Threads)))
+        clock.watch(lambda: _in_flight(self.container.get(BlockingCalls)))
 
     async def clean_up(self) -> None:
         """Stop the container; what needs time for that has it.

@@ -20,6 +20,7 @@ _OURS = {
     "vespera-writer": "a database that was not stopped",
     "vespera-reader": "a database that was not stopped",
     "vespera-worker": "a container's threads, which were not stopped",
+    "vespera-step": "a container's thread for functions that are not async",
     "_connection_worker_thread": "an aiosqlite connection that was not closed",
 }
 _TOOLS = ("pytest_timeout", "execnet", "pydevd", "coverage")
@@ -129,7 +130,7 @@ def _set_at(timer: Any) -> str:
 def _thread_leak(thread: threading.Thread, made: Callable[[object], str]) -> Leak:
     target = getattr(thread, "_target", None)
     target_name = getattr(target, "__name__", "")
-    what = _OURS.get(thread.name) or _OURS.get(target_name)
+    what = _OURS.get(thread.name.partition(":")[0]) or _OURS.get(target_name)
     kind = "connections" if what and "thread" not in what else "threads"
     place = f", which runs {definition_of(target)}" if target is not None and not what else ""
     described = f"{what} (thread {thread.name})" if what else f"the thread {thread.name}{place}"

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, TypeVar, overload
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
+from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.specialists import Specialists
@@ -44,6 +45,7 @@ class MachineEnvironment:
         self.container.override(Clock, self.clock)
         self.clock.watch(lambda: self.container.get(AsyncDatabaseManager).in_flight)
         self.clock.watch(lambda: self.container.get(Threads).in_flight)
+        self.clock.watch(lambda: self.container.get(BlockingCalls).in_flight)
 
     @property
     def orchestrator(self) -> TaskOrchestrator:

@@ -30,7 +30,7 @@ class Specialists:
             specialist_type: the type of the tasks.
             specialist: an object with a method ``execute(task)``, or else a function or another
                 callable of one argument, the ``TaskContext``; async or not. What is not async
-                holds up the event loop while it runs.
+                runs in a thread.
         """
         self._registered[specialist_type] = specialist
 

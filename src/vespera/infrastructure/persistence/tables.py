@@ -159,3 +159,14 @@ verification_reports = sa.Table(
     sa.Column("findings", sa.Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+heartbeats = sa.Table(
+    "heartbeats",
+    metadata,
+    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("occurrence", sa.BigInteger, primary_key=True),
+    sa.Column("beaten_at", sa.BigInteger, nullable=False),
+    sa.Column("detail", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

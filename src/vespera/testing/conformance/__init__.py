@@ -11,9 +11,20 @@ both modes of pytest-asyncio. They are fit for adapters of your own, and run ove
 
 import pytest
 
-_SUITES = ("clock", "codec", "files", "owners", "queue", "records", "tasks", "unit_of_work")
+_SUITES = (
+    "blocking_calls",
+    "clock",
+    "codec",
+    "files",
+    "owners",
+    "queue",
+    "records",
+    "tasks",
+    "unit_of_work",
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
+from vespera.testing.conformance.blocking_calls import BlockingCallsConformance
 from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
@@ -29,6 +40,7 @@ from vespera.testing.conformance.tasks import TaskRepositoryConformance
 from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
 
 __all__ = [
+    "BlockingCallsConformance",
     "ClockConformance",
     "CodecConformance",
     "DirectoryTreeConformance",

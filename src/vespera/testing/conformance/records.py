@@ -15,7 +15,7 @@ from vespera.domain.file_operation import (
     SymlinkState,
 )
 from vespera.domain.ids import OperationId, OwnerId, ReportId, TaskId
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.testing.conformance.samples import (
     FENCE,
     LATER,
@@ -139,6 +139,28 @@ class StepRepositoryConformance(PersistenceSuite):
                 raise ZeroDivisionError
 
         assert list(await stores.steps.of_task(T1)) == [a_step()]
+
+    async def test_the_last_heartbeat_of_each_step_is_kept(self, stores: Stores) -> None:
+        await stores.tasks.add(a_running_task())
+        until = LATER + timedelta(days=1)
+        first, other = _beat(), _beat(name="other", occurrence=2, detail=b"3")
+        for beat in (other, first, replace(first, detail=b"2", beaten_at=LATER)):
+            await stores.steps.beat(beat, FENCE, lease_until=until)
+
+        assert list(await stores.steps.beats_of(T1)) == [
+            other,
+            replace(first, detail=b"2", beaten_at=LATER),
+        ]
+        assert list(await stores.steps.beats_of(TaskId("t2"))) == []
+        assert (await stores.tasks.get(T1)).lease_until == until
+
+    async def test_who_lost_the_task_keeps_no_heartbeat(self, stores: Stores) -> None:
+        await stores.tasks.add(a_running_task())
+        with pytest.raises(LeaseLost):
+            await stores.steps.beat(_beat(), replace(FENCE, attempt=2), lease_until=LATER)
+
+        assert list(await stores.steps.beats_of(T1)) == []
+        assert (await stores.tasks.get(T1)).lease_until == a_running_task().lease_until
 
 
 class FileOperationRepositoryConformance(PersistenceSuite):
@@ -280,6 +302,10 @@ class ReportRepositoryConformance(PersistenceSuite):
             await stores.reports.add(a_report(findings=()))
 
         assert await stores.reports.get(ReportId("r1")) == a_report()
+
+
+def _beat(name: str = "step", occurrence: int = 1, detail: bytes = b"1") -> Heartbeat:
+    return Heartbeat(task_id=T1, name=name, occurrence=occurrence, beaten_at=NOW, detail=detail)
 
 
 def _failed() -> StepRecord:

@@ -32,6 +32,7 @@ from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.threads import Threads
 from vespera.testing import VirtualClock
 from vespera.testing.conformance import (
+    BlockingCallsConformance,
     ClockConformance,
     CodecConformance,
     DirectoryTreeConformance,
@@ -330,11 +331,18 @@ class ForgetsSteps(SqlStepRepository):
     async def record(self, step, fence, *, lease_until=None):
         pass
 
+    async def beat(self, beat, fence, *, lease_until):
+        pass
+
 
 class Unfenced(SqlStepRepository):
     async def record(self, step, fence, *, lease_until=None):
         with suppress(LeaseLost, DuplicateRow):
             await super().record(step, fence)
+
+    async def beat(self, beat, fence, *, lease_until):
+        with suppress(LeaseLost):
+            await super().beat(beat, fence, lease_until=lease_until)
 
 
 @caught_by(
@@ -343,6 +351,7 @@ class Unfenced(SqlStepRepository):
     "test_of_many_that_record_one_step_at_once_one_succeeds",
     "test_a_failure_of_an_earlier_epoch_is_replaced",
     "test_a_record_is_a_transaction_of_its_own_also_inside_a_unit",
+    "test_the_last_heartbeat_of_each_step_is_kept",
 )
 class TestForgetsSteps(PlantedStores, StepRepositoryConformance):
     parts = {"steps": ForgetsSteps}
@@ -354,6 +363,7 @@ class TestForgetsSteps(PlantedStores, StepRepositoryConformance):
     "test_a_task_that_no_longer_runs_takes_no_steps",
     "test_a_result_is_never_replaced",
     "test_a_failure_of_the_same_epoch_is_not_replaced",
+    "test_who_lost_the_task_keeps_no_heartbeat",
 )
 class TestUnfenced(PlantedStores, StepRepositoryConformance):
     parts = {"steps": Unfenced}
@@ -719,3 +729,28 @@ class TestNoneDead(OwnersOfOneHostConformance):
 
     def program(self, directory: Path):
         return PROGRAM
+
+
+# ------------------------------------------------------------------------------ blocking calls
+
+
+class OnTheLoop:
+    """Holds the loop up, and forgets what it was asked for."""
+
+    in_flight = 0
+
+    async def call(self, function, *, what=""):
+        with suppress(BaseException):
+            function()
+
+
+@caught_by(
+    "test_a_call_gives_what_its_function_gives",
+    "test_whatever_the_function_raises_is_raised",
+    "test_a_call_has_the_context_variables_of_its_caller",
+    "test_the_loop_goes_on_while_a_function_blocks",
+    "test_a_cancelled_call_that_has_begun_goes_on_alone_and_is_counted",
+)
+class TestOnTheLoop(BlockingCallsConformance):
+    def make_blocking_calls(self):
+        return OnTheLoop()

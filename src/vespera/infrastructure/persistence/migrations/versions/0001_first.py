@@ -15,6 +15,7 @@ def upgrade() -> None:
     _create_signals()
     _create_file_operations()
     _create_verification_reports()
+    _create_heartbeats()
     op.execute(sa.text(f"PRAGMA application_id={0x56535052}"))
 
 
@@ -166,5 +167,17 @@ def _create_verification_reports() -> None:
         sa.Column("task_id", sa.Text),
         sa.Column("verified_at", sa.BigInteger, nullable=False),
         sa.Column("findings", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+def _create_heartbeats() -> None:
+    op.create_table(
+        "heartbeats",
+        sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("occurrence", sa.BigInteger, primary_key=True),
+        sa.Column("beaten_at", sa.BigInteger, nullable=False),
+        sa.Column("detail", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,
     )
