@@ -9,6 +9,7 @@ from typing import Any
 
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue
+from vespera.domain.ids import OwnerId
 from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.di.container import Container
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
@@ -36,7 +37,7 @@ class Environment:
         self._class, self._settings = container_class, {"workspace": str(workspace), **settings}
         self.clock = clock
         self._grave = Grave()
-        self._dead: set[str] = set()
+        self._dead: set[OwnerId] = set()
         self.container = self._new(self._settings)
         clock.watch(lambda: _in_flight(self.container.get(AsyncDatabaseManager)))
         clock.watch(lambda: _in_flight(self.container.get(Threads)))

@@ -1,11 +1,8 @@
 """The promises of ``DatabaseCare``."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,6 +11,8 @@ from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.persistence import TaskRepository
 from vespera.domain.errors import DatabaseLocked, DatabaseTooNew, InvalidRequest, StorageError
 from vespera.infrastructure.di.container import Container
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.statements import Statement, Write
 from vespera.testing.conformance.samples import a_task
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 
@@ -45,13 +44,13 @@ class DatabaseCareConformance(AdapterSuite):
         """A container that works with the database in the file, and makes it if there is none."""
         return Container(database_url=f"sqlite+aiosqlite:///{path}", workspace=str(path.parent))
 
-    def let_be_newer(self, path: Path) -> None:
+    async def let_be_newer(self, path: Path) -> None:
         """Make the database look as if a newer version of Vespera had written it."""
-        _execute(path, "UPDATE alembic_version SET version_num = '9999'")
+        await _execute(path, "UPDATE alembic_version SET version_num = '9999'")
 
-    def break_a_rule(self, path: Path) -> None:
+    async def break_a_rule(self, path: Path) -> None:
         """Write to the database what Vespera would not."""
-        _execute(path, "UPDATE tasks SET parent_id = 'nobody'")
+        await _execute(path, "UPDATE tasks SET lease_until = 1")
 
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
@@ -142,7 +141,7 @@ class DatabaseCareConformance(AdapterSuite):
     async def test_a_newer_database_is_refused_and_untouched(
         self, care: DatabaseCare, filled: Path
     ) -> None:
-        self.let_be_newer(filled)
+        await self.let_be_newer(filled)
         before = filled.read_bytes()
         with pytest.raises(DatabaseTooNew):
             await care.migrate()
@@ -164,7 +163,7 @@ class DatabaseCareConformance(AdapterSuite):
             await container.get(TaskRepository).add(a_task("newer"))
 
     async def test_what_breaks_a_rule_is_found(self, care: DatabaseCare, filled: Path) -> None:
-        self.break_a_rule(filled)
+        await self.break_a_rule(filled)
         inspection = await care.check()
 
         assert not inspection.sound
@@ -249,6 +248,9 @@ class DatabaseCareConformance(AdapterSuite):
             return [task.id for task in await container.get(TaskRepository).page()]
 
 
-def _execute(path: Path, statement: str) -> Any:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        return connection.execute(statement).fetchall()
+async def _execute(path: Path, statement: str) -> None:
+    database = AsyncDatabaseManager(path)
+    try:
+        await database.commit([Write(Statement(statement), ())])
+    finally:
+        await database.stop()
