@@ -35,9 +35,11 @@ class MockResponse:
 
     ``json`` and ``raise_for_status`` are mocks, to be told otherwise
     (``response.json.return_value = ...``); ``text`` and ``content`` can be set, and
-    ``text.return_value`` and ``text.side_effect``. The ``json()`` that is not awaited equals what it
-    stands for, but is a subclass of its type, which the engine does not store; parts of it are
-    plain. (null, true and false, of which there are no subclasses, come awaited only.)
+    ``text.return_value`` and ``text.side_effect``.
+
+    The ``json()`` that is not awaited equals what it stands for, but is a subclass of its type,
+    which the engine does not store; parts of it are plain. (null, true and false, of which there
+    are no subclasses, come awaited only.)
 
     ``raise_for_status()`` is no coroutine, here as there. From 400 on it raises an error that is
     an ``aiohttp.ClientResponseError`` and an ``httpx.HTTPStatusError``, of those of the two that
@@ -117,7 +119,7 @@ class MockResponse:
 
     async def aread(self) -> bytes:
         """The body."""
-        return self.content.whole()
+        return self._content.whole()
 
     async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """The body in the pieces it came in, or in pieces of ``chunk_size`` bytes."""
