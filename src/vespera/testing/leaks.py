@@ -60,15 +60,16 @@ class Belongings:
     containers: set[ReferenceType[Any]] = field(default_factory=set)
 
     @classmethod
-    def now(cls) -> "Belongings":
-        """Those of this moment."""
+    def now(cls, known: "Iterable[ReferenceType[Any]] | None" = None) -> "Belongings":
+        """Those of this moment; overrides in all containers, or in those that are known."""
+        places = set(map(ref, _containers()) if known is None else known)
         return cls(
             set(threading.enumerate()),
             _open_files(),
             set(map(id, _databases())),
             {name for name, _provider in _class_overrides()},
-            set(_replaced_parts()),
-            set(map(ref, _containers())),
+            set(_replaced_parts(places)),
+            places,
         )
 
     def adopt(self, others: "Belongings") -> None:
@@ -110,13 +111,13 @@ def left_since(before: Belongings, made: Callable[[object], str]) -> list[Leak]:
 
     ``made`` says where a file or connection was made, as ``"made at ..."``, or what to do to know.
     """
-    if Belongings.now().is_within(before):
+    if Belongings.now(before.containers).is_within(before):
         return []
     gc.collect()
     for thread in threading.enumerate():
         if thread not in before.threads and not _is_a_tool(thread):
             thread.join(_LONGEST_GOODBYE)
-    now = Belongings.now()
+    now = Belongings.now(before.containers)
     left = now.without(_with_what_they_started(before))
     return [
         *(_thread_leak(thread, made) for thread in left.threads if not _is_a_tool(thread)),
@@ -250,11 +251,11 @@ def _replaced_leak(found: "Replaced") -> Leak:
     )
 
 
-def _replaced_parts() -> "Iterator[Replaced]":
-    """The overrides that stand in containers: where, of what, and which."""
-    for container in _containers():
-        place = ref(container)
-        for name, provider in container.providers.items():
+def _replaced_parts(places: Iterable[ReferenceType[Any]]) -> "Iterator[Replaced]":
+    """The overrides that stand in these containers: where, of what, and which."""
+    for place in places:
+        container = place()
+        for name, provider in container.providers.items() if container is not None else ():
             for given in provider.overridden:
                 yield place, name, id(given)
 

@@ -14,7 +14,7 @@ def check_loop_scope(item: Any) -> None:
     """
     scope = getattr(item, "_loop_scope", None)
     setting = item.config.getini(_SETTING)
-    of_fixtures = "function" if setting in {"", "fixture-scope"} else setting  # what ours are
+    of_fixtures = "function" if setting in {None, "", "fixture-scope"} else setting  # what ours are
     if scope is None or scope == of_fixtures:
         return
     names = list(_fixtures_of_ours(item))

@@ -447,7 +447,7 @@ def test_a_test_on_another_loop_than_its_fixtures_is_told_so(project):
         "test_clock runs on the event loop of its module (loop_scope), but what it uses of"
         " vespera.testing, clock, on that of its function.",
         "vespera.testing, AsyncTestBase, on that",
-        "set asyncio_default_fixture_loop_scope = module.",
+        "set asyncio_default_fixture_loop_scope = module, or mark the test",
     )
 
 
