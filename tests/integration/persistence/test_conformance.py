@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from vespera import Container
+from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.testing.conformance import (
+    DatabaseCareConformance,
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
     StepRepositoryConformance,
@@ -50,3 +52,8 @@ class TestSqlFileOperationRepository(InAFile, FileOperationRepositoryConformance
 
 class TestSqlReportRepository(InAFile, ReportRepositoryConformance):
     pass
+
+
+class TestSqliteDatabaseCare(DatabaseCareConformance):
+    def make_care(self, path: Path | None) -> SqliteDatabaseCare:
+        return SqliteDatabaseCare(":memory:" if path is None else path)

@@ -13,9 +13,11 @@ import pytest
 
 _SUITES = (
     "blocking_calls",
+    "care",
     "clock",
     "codec",
     "files",
+    "host",
     "owners",
     "queue",
     "records",
@@ -25,9 +27,11 @@ _SUITES = (
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
 from vespera.testing.conformance.blocking_calls import BlockingCallsConformance
+from vespera.testing.conformance.care import DatabaseCareConformance
 from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
+from vespera.testing.conformance.host import HostConformance
 from vespera.testing.conformance.owners import OwnersConformance, OwnersOfOneHostConformance
 from vespera.testing.conformance.queue import TaskQueueConformance
 from vespera.testing.conformance.records import (
@@ -43,9 +47,11 @@ __all__ = [
     "BlockingCallsConformance",
     "ClockConformance",
     "CodecConformance",
+    "DatabaseCareConformance",
     "DirectoryTreeConformance",
     "FileOperationRepositoryConformance",
     "FileStoreConformance",
+    "HostConformance",
     "OwnersConformance",
     "OwnersOfOneHostConformance",
     "ReportRepositoryConformance",

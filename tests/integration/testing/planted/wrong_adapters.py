@@ -11,6 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from vespera import Container
+from vespera.application.ports.care import (
+    Backup,
+    Compaction,
+    DatabaseFacts,
+    Inspection,
+    Migration,
+)
 from vespera.domain.errors import (
     DuplicateRow,
     LeaseLost,
@@ -19,6 +26,7 @@ from vespera.domain.errors import (
     TaskNotFound,
 )
 from vespera.domain.file_operation import Absent, FileState
+from vespera.domain.health import HostFacts, PlaceFacts
 from vespera.domain.ids import OwnerId
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.files.local_file_store import LocalFileStore
@@ -35,8 +43,10 @@ from vespera.testing.conformance import (
     BlockingCallsConformance,
     ClockConformance,
     CodecConformance,
+    DatabaseCareConformance,
     DirectoryTreeConformance,
     FileOperationRepositoryConformance,
+    HostConformance,
     OwnersOfOneHostConformance,
     ReportRepositoryConformance,
     StepRepositoryConformance,
@@ -754,3 +764,86 @@ class OnTheLoop:
 class TestOnTheLoop(BlockingCallsConformance):
     def make_blocking_calls(self):
         return OnTheLoop()
+
+
+# ---------------------------------------------------------------------------------------- host
+
+
+class Dreamer:
+    """Sees what is not there, leaves traces, and says something else each time."""
+
+    asked = 0
+
+    def describe(self):
+        self.asked += 1
+        return HostFacts(python=" ", system="", packages={"a": ""}, extras={"b": {"c": self.asked}})
+
+    async def look_at(self, path):
+        self.leave_a_trace(path)
+        return PlaceFacts(
+            path="somewhere",
+            mode=None,
+            is_directory=True,
+            readable=False,
+            writable=False,
+            size=7,
+            modified=datetime(2030, 1, 1),  # noqa: DTZ001 -- planted
+            free=-1,
+            case_matters=Path("/tmp").exists() and Path("/TMP").exists(),
+        )
+
+    async def names_in(self, directory):
+        return ["b", "a"]
+
+    def leave_a_trace(self, path):
+        with suppress(OSError, ValueError):
+            Path(path, "was here").touch()
+
+
+@caught_by(*rest_of(HostConformance))
+class TestDreamer(HostConformance):
+    def make_host(self):
+        return Dreamer()
+
+
+# ---------------------------------------------------------------------------------------- care
+
+
+class Negligent:
+    """Does nothing, leaves a mess, and says that all is well."""
+
+    def __init__(self, path):
+        self.path = path or Path("/nonexistent/vespera.db")
+
+    def facts(self):
+        return DatabaseFacts(
+            path="somewhere", sqlite="3", takes_turns=False, durability="full", newest="1"
+        )
+
+    async def revision(self):
+        self.make_a_mess(self.path)
+        return "0"
+
+    async def migrate(self):
+        self.make_a_mess(self.path)
+        return Migration(path="somewhere", before="0", after="2")
+
+    async def check(self):
+        return Inspection(path="somewhere", revision="0", flaws=[])
+
+    async def back_up(self, copy, *, overwrite=False):
+        self.make_a_mess(Path(copy))
+        return Backup(path="somewhere", copy=str(copy), size=0)
+
+    async def compact(self):
+        return Compaction(path="somewhere", before=1, after=2)
+
+    def make_a_mess(self, path):
+        with suppress(OSError):
+            path.with_name(f"{path.name}.half").touch()
+
+
+@caught_by(*rest_of(DatabaseCareConformance))
+class TestNegligent(DatabaseCareConformance):
+    def make_care(self, path):
+        return Negligent(path)
