@@ -114,8 +114,11 @@ class Engine:
         return min((moment for moment in moments if moment), default=None)
 
     async def others(self) -> Collection[OwnerId]:
-        """Who else holds running tasks."""
-        return set(await self._queue.owners()) - {self._owner}
+        """Who else holds tasks; this engine too, if it does not know of those that it holds: the
+        answer to a claim was lost.
+        """
+        own = {self._owner} if self._runs else set()
+        return set(await self._queue.owners()) - own
 
     def held(self, task: Task) -> Task:
         """``task`` claimed for this engine, not stored yet."""
@@ -153,7 +156,7 @@ class Engine:
 
     async def take_back(self) -> None:
         """Make the tasks of dead workers, and those whose lease has run out, pending again."""
-        others = await self.others()
+        others = set(await self._queue.owners()) - {self._owner}
         dead = self._owners.dead(others) if others else ()
         for task_id in await self._queue.take_back(now=self._clock.now(), dead=dead):
             run = self._runs.get(task_id)
