@@ -75,6 +75,15 @@ def signal_name_of(value: object, field: str) -> str:
     return _filled_text(value, field)
 
 
+def text_of(value: object, field: str) -> str:
+    """A text, which may be empty.
+
+    Raises:
+        InvalidRequest: it is none, too long, or cannot be stored.
+    """
+    return _text(value, field)
+
+
 def seconds_of(value: object, field: str) -> float | None:
     """A time in seconds, from 0 to ten years; None stays None.
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -25,6 +25,7 @@ from vespera.testing import VirtualClock
 
 HOUR, DAY = 3600.0, 86400.0
 T = TaskId("t")
+FAR_EAST = timezone(timedelta(hours=9))
 Handler = Callable[[TaskContext], Awaitable[object]]
 
 
@@ -100,8 +101,7 @@ async def test_a_moment_that_has_passed_is_no_wait(desk: Desk, clock: VirtualClo
 
 async def test_a_moment_may_be_given_in_any_time_zone(desk: Desk, clock: VirtualClock) -> None:
     async def nap(task: TaskContext) -> object:
-        zone = datetime.now(UTC).astimezone().tzinfo if False else UTC
-        await task.sleep_until((clock.now() + timedelta(hours=5)).astimezone(zone))
+        await task.sleep_until((clock.now() + timedelta(hours=5)).astimezone(FAR_EAST))
         return clock.now()
 
     began = clock.now()
@@ -344,6 +344,26 @@ async def test_the_first_of_a_signal_and_a_sleep_wins(desk: Desk) -> None:
     await desk.clock.sleep(HOUR)
     await desk.orchestrator.signal("u", "stop")
     assert (await desk.orchestrator.wait_for_completion("u", 60)).result == "stopped"
+
+
+async def test_what_a_handler_leaves_waiting_behind_its_back_ends_with_it(desk: Desk) -> None:
+    left: list[asyncio.Task[object]] = []
+
+    async def race(task: TaskContext) -> object:
+        waits = [asyncio.create_task(task.wait_for_signal(name)) for name in ("stop", "go")]
+        left.extend(waits)
+        await asyncio.wait(waits, return_when="FIRST_COMPLETED")
+        return "over"
+
+    await desk.begin(race)
+    await desk.clock.sleep(HOUR)  # let go of
+    await desk.signal("go")
+    result = await desk.done()
+    await asyncio.sleep(0)
+
+    assert result.result == "over"
+    assert len(left) == 4
+    assert all(wait.done() for wait in left)
 
 
 async def test_a_wait_under_a_time_limit_of_asyncio_can_be_given_up(desk: Desk) -> None:
