@@ -74,8 +74,6 @@ class WaitsOverCrashes(AsyncTestBase):
         assert await self.stored() == before
         assert (before.status, before.owner) == ("waiting", None)
 
-        assert woken - began >= timedelta(minutes=45)
-
     async def test_a_time_out_ends_at_the_moment_that_was_first_asked_for(self):
         began = self.clock.now()
         task = await self.begun("impatient")
@@ -106,8 +104,6 @@ class WaitsOverCrashes(AsyncTestBase):
 
         assert (await self.wait_for_completion(task)).result == ("bob", "ann")
 
-        assert (await self.wait_for_completion(task)).result == ("bob", "ann")
-
 
 class TestInMemory(WaitsOverCrashes):
     pass
@@ -124,16 +120,17 @@ class TestInAFile(WaitsOverCrashes):
         await self.container.cleanup_async_services()
         yield
         await self.setup_async_environment()
+        await self.stored()  # the file is open: that takes real time
         await self.orchestrator.start()
 
     async def test_a_sleep_that_ended_while_nobody_was_there_ends_at_once(self):
         began = self.clock.now()
         task = await self.begun("nap")
-        await self.kill_and_recover()
-        await self.status(task)  # it works
         async with self.at_rest():
             await self.clock.advance(seconds=3 * LONGER)
         woken, _ = (await self.wait_for_completion(task, LONG)).result
+
+        assert woken - began >= timedelta(minutes=45)
 
     @pytest.mark.parametrize("pause", [10.0, LONG])
     async def test_a_waiting_task_goes_on_after_a_restart_in_good_order(self, pause):
@@ -144,3 +141,5 @@ class TestInAFile(WaitsOverCrashes):
         async with self.at_rest():
             pass
         await self.orchestrator.approve("t", name="price", by="bob")
+
+        assert (await self.wait_for_completion(task)).result == ("bob", "ann")
