@@ -22,7 +22,7 @@ from vespera.application.runtime.supervision import interrupted
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.step import Fence
-from vespera.domain.task import Task
+from vespera.domain.task import Task, TaskStatus
 
 logger = logging.getLogger("vespera")
 
@@ -75,6 +75,7 @@ class Engine:
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, _Run] = {}
         self._handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
+        self._awaiting: set[TaskId] = set()
         self._resting: set[TaskId] = set()
         self._heart: asyncio.Task[None] | None = None
         self._ear: asyncio.Task[None] | None = None
@@ -228,14 +229,17 @@ class Engine:
 
     async def cancel(self, task_id: TaskId, reason: str) -> Signed | None:
         """Call an attempt off that is under way here, and wait until its handler has cleaned up;
-        None if there is none, or if it broke off. A handler that finishes all the same has its way.
+        None if there is none, if it broke off, or was just being let go of. A handler that finishes
+        all the same has its way.
         """
         run = self._runs.get(task_id)
         if run is None:
             return None
         self._interrupt(run, Stop.CANCEL, reason)
         await asyncio.wait({run.handle})
-        return None if run.handle.cancelled() else run.handle.result()
+        if run.handle.cancelled() or run.handle.result().task.status is TaskStatus.WAITING:
+            return None
+        return run.handle.result()
 
     async def stop(self) -> None:
         """Interrupt all attempts, let their handlers clean up, and release the tasks: they are
@@ -253,23 +257,21 @@ class Engine:
                 self._owner = None
 
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> _Run:
-        told, park = partial(self._hear_of_rest, claimed), partial(self._park, claimed)
+        told, park = partial(self._hear_of, claimed), partial(self._park, claimed)
         presence = Presence(self._clock, told=told, park=park if kept else None)
         return _Run(claimed, handle, kept, presence)
 
-    def _hear_of_rest(self, claimed: Task, presence: Presence) -> None:
+    def _hear_of(self, claimed: Task, presence: Presence) -> None:
         run = self._runs.get(claimed.id)
         if run is None or run.presence is not presence:
             return
-        if presence.rests:
-            self._resting.add(claimed.id)
-        else:
-            self._resting.discard(claimed.id)
-        if self._poll is not None and self._resting and self._ear is None:
+        _keep(self._awaiting, claimed.id, presence.awaits)
+        _keep(self._resting, claimed.id, presence.rests)
+        if self._poll is not None and self._awaiting and self._ear is None:
             self._ear = asyncio.create_task(
                 self._listen(self._poll), name="vespera news", context=Context()
             )
-        self._notices.work()
+        self._notices.news(claimed.id)  # the waits see to it that the database knows of a rest
 
     async def _park(self, claimed: Task, fence: Fence, news: int) -> bool:
         """Let go of a task that waits, and of its attempt with it."""
@@ -317,10 +319,11 @@ class Engine:
         if self._runs.get(run.task.id) is run:
             del self._runs[run.task.id]
             self._resting.discard(run.task.id)
+            self._awaiting.discard(run.task.id)
         if not self._runs and self._heart is not None:
             self._heart.cancel()
             self._heart = None
-        if not self._resting and self._ear is not None:
+        if not self._awaiting and self._ear is not None:
             self._ear.cancel()
             self._ear = None
 
@@ -369,7 +372,7 @@ class Engine:
                 self._interrupt(runs[task_id], Stop.LOST)
 
     async def _listen(self, poll: timedelta) -> None:
-        """Tell resting tasks what other processes have sent them."""
+        """Tell tasks that wait what other processes have sent them."""
         known: Mapping[TaskId, int] = {}
         while True:
             await self._clock.sleep(poll.total_seconds())
@@ -379,9 +382,13 @@ class Engine:
                 logger.exception("It cannot be told whether signals have come.")
                 continue
             for task_id, number in found.items():
-                if number != known.get(task_id):
+                if task_id in self._awaiting and number != known.get(task_id):
                     self._notices.news(task_id)
             known = found
+
+
+def _keep(among: set[TaskId], task_id: TaskId, kept: bool) -> None:
+    (among.add if kept else among.discard)(task_id)
 
 
 async def _over(handle: "asyncio.Task[object]") -> None:
