@@ -11,6 +11,7 @@ from vespera.testing.conformance import (
     DatabaseCareConformance,
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -40,6 +41,10 @@ class TestSqlTaskRepository(InAFile, TaskRepositoryConformance):
 
 class TestSqlTaskQueue(InAFile, TaskQueueConformance):
     pass
+
+
+class TestSqlSignalRepository(InAFile, SignalRepositoryConformance):
+    """Signals."""
 
 
 class TestSqlStepRepository(InAFile, StepRepositoryConformance):

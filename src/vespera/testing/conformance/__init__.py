@@ -21,6 +21,7 @@ _SUITES = (
     "owners",
     "queue",
     "records",
+    "signals",
     "tasks",
     "unit_of_work",
 )
@@ -39,6 +40,7 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.signals import SignalRepositoryConformance
 from vespera.testing.conformance.stores import Stores
 from vespera.testing.conformance.tasks import TaskRepositoryConformance
 from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
@@ -55,6 +57,7 @@ __all__ = [
     "OwnersConformance",
     "OwnersOfOneHostConformance",
     "ReportRepositoryConformance",
+    "SignalRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",
     "TaskQueueConformance",

@@ -49,6 +49,7 @@ from vespera.testing.conformance import (
     HostConformance,
     OwnersOfOneHostConformance,
     ReportRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -739,6 +740,28 @@ class TestNoneDead(OwnersOfOneHostConformance):
 
     def program(self, directory: Path):
         return PROGRAM
+
+
+# ------------------------------------------------------------------------------------- signals
+
+
+class Mute:
+    def __init__(self, database):
+        pass
+
+    async def send(self, signal):
+        pass
+
+    async def oldest(self, task_id, name):
+        return None
+
+    async def of_task(self, task_id):
+        return []
+
+
+@caught_by(*rest_of(SignalRepositoryConformance))
+class TestMute(PlantedStores, SignalRepositoryConformance):
+    parts = {"signals": Mute}
 
 
 # ------------------------------------------------------------------------------ blocking calls

@@ -6,6 +6,7 @@ from vespera import Container
 from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -30,6 +31,10 @@ class TestSqlTaskRepository(InMemory, TaskRepositoryConformance):
 
 class TestSqlTaskQueue(InMemory, TaskQueueConformance):
     pass
+
+
+class TestSqlSignalRepository(InMemory, SignalRepositoryConformance):
+    """Signals."""
 
 
 class TestSqlStepRepository(InMemory, StepRepositoryConformance):
