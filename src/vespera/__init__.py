@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from vespera.application.workflows.task_result import TaskResult as TaskResult
     from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
+    from vespera.domain.flow import Limits as Limits
+    from vespera.domain.flow import Rate as Rate
     from vespera.domain.retry import RetryPolicy as RetryPolicy
     from vespera.domain.task import TaskOutcome as TaskOutcome
     from vespera.domain.task import TaskRequest as TaskRequest
@@ -61,7 +63,9 @@ else:
         "Container": "infrastructure.di.container",
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
         "FileStore": "application.ports.files",
+        "Limits": "domain.flow",
         "Provider": "infrastructure.di.base",
+        "Rate": "domain.flow",
         "RetryPolicy": "domain.retry",
         "Service": "infrastructure.di.base",
         "StepFailed": "domain.errors",
@@ -101,7 +105,9 @@ __all__ = (
     "Container",
     "EncryptedCodec",
     "FileStore",
+    "Limits",
     "Provider",
+    "Rate",
     "RetryPolicy",
     "Service",
     "StepFailed",

@@ -11,6 +11,7 @@
     |-- TaskError                       a task cannot go on
     |   |-- IllegalTransition           the task is not in a state that allows this
     |   |-- StaleTask                   somebody else changed the task in the meantime
+    |   |-- GatedType                   tasks of this type are limited or paused
     |   |-- LeaseLost                   another worker has taken the task over
     |   |-- StepFailed                  a step raised, after its last retry
     |   |-- NonDeterministicTask        a replay asked for other steps than were recorded
@@ -134,6 +135,10 @@ class TaskOver(RequestError):
 
 class StaleTask(TaskError):
     """Somebody else changed the task in the meantime; read it again."""
+
+
+class GatedType(TaskError):
+    """Tasks of this type are limited or paused; they are stored pending, and begin by a claim."""
 
 
 class LeaseLost(TaskError):

@@ -9,7 +9,13 @@ from difflib import get_close_matches
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.ids import TaskId
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, RetryPolicy, number_of, whole_number_of
-from vespera.domain.task import Completion, ParentEnd, TaskOutcome, TaskRequest
+from vespera.domain.task import (
+    Completion,
+    OnFailedDependency,
+    ParentEnd,
+    TaskOutcome,
+    TaskRequest,
+)
 
 LONGEST_TEXT = 10_000
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # leaves room for the delays of ten years that may be added
@@ -82,6 +88,15 @@ def text_of(value: object, field: str) -> str:
         InvalidRequest: it is none, too long, or cannot be stored.
     """
     return _text(value, field)
+
+
+def specialist_type_of(value: object) -> str:
+    """The name of a type of tasks, as given by a caller.
+
+    Raises:
+        InvalidRequest: it is no text, or one that no type can have as its name.
+    """
+    return _filled_text(value, "specialist_type")
 
 
 def seconds_of(value: object, field: str) -> float | None:
@@ -249,6 +264,14 @@ def _parent_end(value: object, name: str) -> ParentEnd:
         raise InvalidRequest(f"must be one of {known}, got {value!r}", field=name) from None
 
 
+def _on_failed_dependency(value: object, name: str) -> OnFailedDependency:
+    try:
+        return OnFailedDependency(value)  # type: ignore[arg-type]
+    except ValueError:
+        known = ", ".join(OnFailedDependency)
+        raise InvalidRequest(f"must be one of {known}, got {value!r}", field=name) from None
+
+
 def _anything(value: object, _name: str) -> object:
     return value
 
@@ -272,6 +295,8 @@ _CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "run_after": _moment,
     "task_id": _optional_text,
     "completion": _completion,
+    "concurrency_key": _optional_text,
+    "on_failed_dependency": _on_failed_dependency,
 }
 _OUTCOME_CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "summary": _text,

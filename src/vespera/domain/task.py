@@ -46,6 +46,14 @@ class ParentEnd(StrEnum):
     CANCEL = "cancel"
 
 
+class OnFailedDependency(StrEnum):
+    """What becomes of a task when one that it waits for fails or is cancelled."""
+
+    BLOCK = "block"
+    CANCEL = "cancel"
+    RUN = "run"
+
+
 S = TaskStatus
 ALLOWED: Mapping[TaskStatus, frozenset[TaskStatus]] = {
     S.PENDING: frozenset({S.RUNNING, S.ASSIGNED, S.CANCELLED}),
@@ -98,7 +106,10 @@ class TaskRequest:
     attempt. ``priority``: higher runs first. ``run_after``: not before this moment, which has a
     time zone and is kept in UTC. ``task_id`` may be chosen by the caller. The same
     ``idempotency_key`` gives the same task, never a second one. ``on_parent_end``: by
-    ``"cancel"`` the task is called off when its parent ends before it.
+    ``"cancel"`` the task is called off when its parent ends before it. Tasks with the same
+    ``concurrency_key`` (a customer, say) share the limits by key of their type; see ``Limits``.
+    ``on_failed_dependency``: when a task of ``depends_on`` fails or is cancelled, this one waits
+    for ever ("block"), is cancelled too ("cancel"), or does not wait for it any more ("run").
     """
 
     title: str
@@ -115,6 +126,8 @@ class TaskRequest:
     run_after: datetime | None = None
     task_id: str | None = None
     completion: Completion = Completion.MANUAL
+    concurrency_key: str | None = None
+    on_failed_dependency: OnFailedDependency = OnFailedDependency.BLOCK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +138,12 @@ class Task:
     task, ``attempt`` with every claim (it is the fence), ``failures`` with every failed attempt
     (it is the retry budget and the steps' epoch; a crash is not a failure), ``crashes`` with every
     attempt whose worker died or fell silent, until a step is recorded. ``blockers`` counts the
-    dependencies that are not completed yet. ``error`` is the last failure or refusal. ``news``
-    counts what has come for the task: signals, and ends of its children. While the task is
-    ``waiting``, ``run_after`` is when it goes on by itself. It has ``spawned`` children, or
-    done something that is ``undoable``; it is to be called off if ``cancelling`` says why.
+    dependencies that are still to settle: to complete or, if the task runs all the same, to fail
+    or be cancelled. ``error`` is the last failure or refusal. ``news`` counts what has come for the
+    task: signals, and ends of its children. While the task is ``waiting``, ``run_after`` is when it
+    goes on by itself. It has ``spawned`` children, or done something that is ``undoable``; it is to
+    be called off if ``cancelling`` says why. The database sets ``paused_at``, and ``gated`` for a
+    type that has limits or is paused.
     """
 
     id: TaskId
@@ -162,6 +177,15 @@ class Task:
     outcome: bytes | None = None
     error: TaskFailure | None = None
     report_id: ReportId | None = None
+    concurrency_key: str | None = None
+    paused_at: datetime | None = None
+    gated: bool = False
+    on_failed_dependency: OnFailedDependency = OnFailedDependency.BLOCK
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is kept from going on; see ``paused_at``."""
+        return self.paused_at is not None and not self.finished
 
     @property
     def finished(self) -> bool:

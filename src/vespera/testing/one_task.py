@@ -63,7 +63,7 @@ class StepsOfOneTask:
         child: Task | None = None,
         depends_on: Sequence[TaskId] = (),
         undoable: bool = False,
-    ) -> None:
+    ) -> bool:
         """Record it, unless a later attempt has recorded something."""
         if fence.attempt < self._attempt:
             raise LeaseLost
@@ -71,6 +71,7 @@ class StepsOfOneTask:
         self.put(step)
         if received is not None:
             self._signals.received.add(received)
+        return False
 
     async def suspend(
         self, wait: StepRecord | None, fence: Fence, *, wake_at: datetime | None, now: datetime

@@ -10,6 +10,7 @@ from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.testing.conformance import (
     DatabaseCareConformance,
     FileOperationRepositoryConformance,
+    GatesConformance,
     ReportRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
@@ -45,6 +46,10 @@ class TestSqlTaskQueue(InAFile, TaskQueueConformance):
 
 class TestSqlSignalRepository(InAFile, SignalRepositoryConformance):
     """Signals."""
+
+
+class TestSqlGates(InAFile, GatesConformance):
+    pass
 
 
 class TestSqlStepRepository(InAFile, StepRepositoryConformance):

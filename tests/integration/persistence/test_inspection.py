@@ -233,6 +233,16 @@ FAULTS = [
         "tasks wait for each other: 'd' -> 'c' -> 'd'",
         "INSERT INTO task_dependencies VALUES ('c', 'd', 9)",
     ),
+    (
+        "gate",
+        "task 'd' has a type that is limited or paused, but would not pass its gate",
+        "INSERT INTO gates (specialist_type, max_concurrent) VALUES ('good', 1)",
+    ),
+    (
+        "gate",
+        "task 'd' waits at a gate that is not there; it will never begin",
+        "UPDATE tasks SET gated = 1 WHERE id = 'd'",
+    ),
     ("schema", "the index tasks_by_key is missing", "DROP INDEX tasks_by_key"),
     (
         "schema",

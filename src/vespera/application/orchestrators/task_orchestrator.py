@@ -1,8 +1,10 @@
 """Many tasks: created together, run side by side, waited for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 
+from vespera.application.orchestrators import pausing
+from vespera.application.orchestrators.pausing import TypeResult
 from vespera.application.workflows.send_signal import SendSignalUseCase, SignalResult
 from vespera.application.workflows.task_execution_workflow import (
     Machinery,
@@ -70,8 +72,9 @@ class TaskOrchestrator(TaskExecutionWorkflow):
             return TaskResult(success=False, error=str(error), task_id=TaskId(task_id))
         except TimeoutError as error:
             stands = await self.get_task_status(task_id)
+            why = f": {stands.waits_for}" if stands.waits_for else ""
             raise TimeoutError(
-                f"Task {task_id!r} ({stands.title}) is {stands.status} after {timeout:g} s."
+                f"Task {task_id!r} ({stands.title}) is {stands.status} after {timeout:g} s{why}."
             ) from error
         return await self._as_it_stands(task)
 
@@ -136,15 +139,59 @@ class TaskOrchestrator(TaskExecutionWorkflow):
                 for done, created in enumerate(results):
                     results[done] = await self._ended(created)
         except TimeoutError as error:
+            first = await self.get_task_status(str(results[done].task_id))
+            why = f" ({first.waits_for})" if first.waits_for else ""
             raise TimeoutError(
                 f"{len(results) - done} of {len(results)} tasks are not finished after"
-                f" {timeout:g} s; the first of them is {results[done].task_id!r}."
+                f" {timeout:g} s; the first of them is {first.task_id!r}{why}."
             ) from error
         return results
 
+    async def pause_type(self, specialist_type: str) -> TypeResult:
+        """Let no task of this type begin, in any process, until ``resume_type``; durable.
+
+        What runs goes on to its end. Safe to repeat.
+        """
+        return await pausing.pause_type(self._m.flow, specialist_type)
+
+    async def resume_type(self, specialist_type: str) -> TypeResult:
+        """Undo ``pause_type``; ``success`` is False if the type was not paused."""
+        return await pausing.resume_type(self._m.flow, specialist_type)
+
+    async def paused_types(self) -> list[str]:
+        """The types that are paused, sorted."""
+        gates = await self._m.flow.all_gates()
+        return sorted(kind for kind, gate in gates.items() if gate.paused_at is not None)
+
+    async def pause_task(self, task_id: str) -> TaskResult:
+        """Let the task not begin, or stop it at the end of its next step, until ``resume_task``.
+
+        Durable, and for all processes. What its steps have recorded is kept; a handler without
+        steps runs to its end. ``success`` is False if nothing would happen to the task anyway.
+        """
+        return await self._told_of(task_id, self._m.flow.pause_task, "paused")
+
+    async def resume_task(self, task_id: str) -> TaskResult:
+        """Undo ``pause_task``; ``success`` is False if the task was not paused."""
+        return await self._told_of(task_id, self._m.flow.resume_task, "resumed")
+
+    async def _told_of(
+        self, task_id: str, change: Callable[[TaskId], Awaitable[bool]], what: str
+    ) -> TaskResult:
+        try:
+            changed = await change(task_id_of(task_id))
+        except RequestError as error:
+            return TaskResult(success=False, error=str(error))
+        stands = await self.get_task_status(task_id)
+        if changed or not stands.success:
+            return stands
+        kept = "is not paused" if what == "resumed" else f"is {stands.status}"
+        why = f"Task {task_id!r} {kept}; it cannot be {what}."
+        return replace(stands, success=False, error=why)
+
     async def _ended(self, created: TaskResult) -> TaskResult:
         try:
-            task = await self._m.settling.settled(TaskId(str(created.task_id)), handed_over=True)
+            task = await self._m.settling.settled(TaskId(str(created.task_id)), by_itself=True)
         except EngineStopped as error:
             return replace(created, success=False, error=str(error))
         return await self._as_it_stands(task)

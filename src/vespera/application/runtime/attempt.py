@@ -82,7 +82,8 @@ class AttemptRunner:
         Args:
             task: claimed.
             owner: who holds it.
-            presence: is told while the handler only waits.
+            presence: is told while the handler only waits; and at a step's end, if the task is
+                to pause, to break it off.
 
         Returns:
             The task as it is stored now: completed, executed, failed, cancelled, pending (to be
@@ -138,6 +139,7 @@ class AttemptRunner:
             clock=self.supervision.clock,
             lease=self.lease,
             beats=beats,
+            pause=presence.pause,
         )
         files = TaskFiles(fence=log.fence, recorded=operations, work=self.files)
         compensation = Compensation(log=log, codec=self.codec, supervision=self.supervision)

@@ -20,9 +20,10 @@ from vespera.domain.ids import TaskId
 from vespera.domain.request import Given, moment_of, seconds_of, span_of
 from vespera.domain.retry import NEVER, RetryPolicy
 from vespera.domain.signal import APPROVAL, Approval
-from vespera.domain.task import Task, TaskOutcome, TaskRequest
+from vespera.domain.task import Task, TaskFailure, TaskOutcome, TaskRequest, TaskStatus
 
 T = TypeVar("T")
+ENDED_BADLY = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 
 
 class TaskContext:
@@ -316,7 +317,18 @@ class TaskContext:
         """What came of the tasks that this one waited for, by id, in the order they were given."""
         done = await self._tasks.dependencies_of(self.id)
         decode = self._outcomes.decode
-        return {task.id: decode(task.outcome) for task in done if task.outcome is not None}
+        return {
+            task.id: decode(task.outcome)
+            for task in done
+            if task.outcome is not None and task.status not in ENDED_BADLY
+        }
+
+    async def failed_dependencies(self) -> Mapping[TaskId, TaskFailure]:
+        """Why those tasks that this one waited for have failed, or were cancelled; by id, in the
+        order they were given. There are some only with ``on_failed_dependency="run"``.
+        """
+        found = await self._tasks.dependencies_of(self.id)
+        return {t.id: t.error for t in found if t.error is not None and t.status in ENDED_BADLY}
 
 
 def _title_of(request: Given) -> str:

@@ -5,18 +5,20 @@ import contextlib
 import logging
 from collections.abc import Collection, Mapping
 from contextvars import Context
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.gates import Gates
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue, TaskRepository
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.failures import called_off
+from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
+from vespera.application.runtime.runs import Run, Stop
 from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.supervision import interrupted
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
@@ -25,29 +27,6 @@ from vespera.domain.step import Fence
 from vespera.domain.task import Task, TaskStatus
 
 logger = logging.getLogger("vespera")
-
-
-class Stop(StrEnum):
-    """Why an attempt is interrupted from outside."""
-
-    CANCEL = "cancel"
-    RELEASE = "release"
-    LOST = "lost"
-    PARKED = "parked"
-
-
-@dataclass(slots=True)
-class _Run:
-    """An attempt under way. ``callers`` wait for it; without ``kept`` it ends with the last one."""
-
-    task: Task
-    handle: "asyncio.Task[Signed]"
-    kept: bool
-    presence: Presence
-    begun: bool = False
-    callers: int = 0
-    stop: Stop | None = None
-    reason: str = field(default="")
 
 
 class Engine:
@@ -62,6 +41,7 @@ class Engine:
         *,
         tasks: TaskRepository,
         queue: TaskQueue,
+        flow: Flow,
         attempts: AttemptRunner,
         owners: Owners,
         notices: Notices,
@@ -70,10 +50,11 @@ class Engine:
         poll: timedelta | None,
     ) -> None:
         self._tasks, self._queue, self._attempts = tasks, queue, attempts
+        self._flow = flow
         self._owners, self._notices, self._clock = owners, notices, clock
         self.lease, self._poll = lease, poll
         self._owner: OwnerId | None = None
-        self._runs: dict[TaskId, _Run] = {}
+        self._runs: dict[TaskId, Run] = {}
         self._handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._awaiting: set[TaskId] = set()
         self._resting: set[TaskId] = set()
@@ -121,6 +102,10 @@ class Engine:
         own = {self._owner} if self._runs else set()
         return set(await self._queue.owners()) - own
 
+    @property
+    def _line(self) -> TaskQueue | Gates:
+        return self._flow.gates or self._queue
+
     def held(self, task: Task) -> Task:
         """``task`` claimed for this engine, not stored yet."""
         now = self._clock.now()
@@ -130,9 +115,8 @@ class Engine:
         """Claim a pending or assigned task that is not blocked; None if that cannot be."""
         now = self._clock.now()
         try:
-            return await self._queue.claim(
-                task_id, owner=self.owner, now=now, lease_until=now + self.lease
-            )
+            until, claim = now + self.lease, self._flow.claim
+            return await claim(self._queue, task_id, owner=self.owner, now=now, lease_until=until)
         except asyncio.CancelledError as error:
             await self.disown(task_id, error)
             raise
@@ -140,18 +124,18 @@ class Engine:
     async def claim_ready(self, limit: int) -> Collection[Task]:
         """Claim up to ``limit`` tasks that are ready and due."""
         now = self._clock.now()
-        return await self._queue.claim_ready(
+        return await self._line.claim_ready(
             owner=self.owner, now=now, lease_until=now + self.lease, limit=limit
         )
 
     async def has_suspects(self) -> bool:
         """Whether a task is due that has to be run alone."""
-        return await self._queue.has_suspects(now=self._clock.now())
+        return await self._line.has_suspects(now=self._clock.now())
 
     async def claim_suspect(self) -> Task | None:
         """Claim the oldest task that has to be run alone."""
         now = self._clock.now()
-        return await self._queue.claim_suspect(
+        return await self._line.claim_suspect(
             owner=self.owner, now=now, lease_until=now + self.lease
         )
 
@@ -256,10 +240,12 @@ class Engine:
                 self._owners.leave(self._owner)
                 self._owner = None
 
-    def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> _Run:
+    def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> Run:
         told, park = partial(self._hear_of, claimed), partial(self._park, claimed)
         presence = Presence(self._clock, told=told, park=park if kept else None)
-        return _Run(claimed, handle, kept, presence)
+        run = Run(claimed, handle, kept, presence)
+        presence.pause = partial(self._interrupt, run, Stop.PAUSE)
+        return run
 
     def _hear_of(self, claimed: Task, presence: Presence) -> None:
         run = self._runs.get(claimed.id)
@@ -315,7 +301,7 @@ class Engine:
         with contextlib.suppress(StorageError, StaleTask):
             await self._tasks.save(claimed.release(self._clock.now()))
 
-    def _forget(self, run: _Run) -> None:
+    def _forget(self, run: Run) -> None:
         if self._runs.get(run.task.id) is run:
             del self._runs[run.task.id]
             self._resting.discard(run.task.id)
@@ -327,7 +313,7 @@ class Engine:
             self._ear.cancel()
             self._ear = None
 
-    async def _interrupted(self, run: _Run, error: BaseException) -> Signed:
+    async def _interrupted(self, run: Run, error: BaseException) -> Signed:
         claimed = run.task
         cancelled = isinstance(error, asyncio.CancelledError)
         if not cancelled or run.stop in {Stop.LOST, Stop.PARKED}:
@@ -345,10 +331,12 @@ class Engine:
             return Signed(await self._tasks.get(claimed.id))
         if run.stop is None:
             raise error
-        return Signed(changed, released=run.stop is Stop.RELEASE)
+        if run.stop is Stop.PAUSE:
+            changed = await self._tasks.get(claimed.id)  # which says since when
+        return Signed(changed, released=run.stop in {Stop.RELEASE, Stop.PAUSE})
 
     @staticmethod
-    def _interrupt(run: _Run, stop: Stop, reason: str = "") -> None:
+    def _interrupt(run: Run, stop: Stop, reason: str = "") -> None:
         if run.stop is None and not run.handle.done():
             run.stop, run.reason = stop, reason
             if stop is Stop.CANCEL:

@@ -21,9 +21,7 @@ class Notices:
     def close(self) -> None:
         """Wake everybody for good: the container is being cleaned up."""
         self.closed = True
-        for waiting in self._waiting.values():
-            _set_all(waiting)
-        self.work()
+        self.all()
 
     @contextmanager
     def about(self, task_id: TaskId) -> Iterator[asyncio.Event]:
@@ -51,9 +49,9 @@ class Notices:
     def changed(self, task: Task) -> None:
         """Tell of a task's stored change. A dead end is told to all: any may hang on it."""
         if task.status in DEAD_ENDS or task.refused:
-            for waiting in self._waiting.values():
-                _set_all(waiting)
-        elif self._waiting:
+            self.all()
+            return
+        if self._waiting:
             _set_all(self._waiting.get(task.id, ()))
         if task.parent_id is not None and task.finished:
             _set_all(self._waiting.get(task.parent_id, ()))
@@ -62,6 +60,12 @@ class Notices:
     def news(self, task_id: TaskId) -> None:
         """Tell who waits for the task that something has come for it."""
         _set_all(self._waiting.get(task_id, ()))
+        self.work()
+
+    def all(self) -> None:
+        """Tell everybody, as what has changed may concern any task."""
+        for waiting in self._waiting.values():
+            _set_all(waiting)
         self.work()
 
     def work(self) -> None:

@@ -14,8 +14,8 @@ class Presence:
     It ``awaits`` while it waits for something, and ``rests`` while no step of it is under way then.
     ``told`` hears of each change of that. ``park`` lets go of a task that rests, if nobody has news
     for it: it is then ``waiting`` without a holder, and begins anew when what it waits for has
-    come; None: it is to be kept in memory. ``calling_off`` says why, when the task is being
-    cancelled.
+    come; None: it is to be kept in memory. ``pause`` breaks the attempt off.
+    ``calling_off`` says why, when the task is being cancelled.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class Presence:
     ) -> None:
         self._clock, self._told, self._park = clock, told, park
         self.calling_off: str | None = None
+        self.pause: Callable[[], None] = lambda: None
         self._working = 0
         self._waits: dict[object, datetime | None] = {}
         self._waiting: dict[object, asyncio.Task[object] | None] = {}

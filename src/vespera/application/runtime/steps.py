@@ -1,8 +1,9 @@
 """Run once, remember, replay: one attempt's view of the steps recorded so far."""
 
-from collections.abc import Awaitable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TypedDict, Unpack
+from typing import TypedDict, TypeVar, Unpack
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
@@ -15,6 +16,7 @@ from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.domain.task import Task
 
 Key = tuple[str, int]
+T = TypeVar("T")
 
 
 class Along(TypedDict, total=False):
@@ -51,6 +53,7 @@ class StepLog:
         clock: Clock,
         lease: timedelta,
         beats: Sequence[Heartbeat] = (),
+        pause: Callable[[], None] = lambda: None,
     ) -> None:
         self._task = task
         self._steps, self._codec, self._clock = steps, codec, clock
@@ -69,7 +72,7 @@ class StepLog:
         self._begun = {key: r.seq for key, r in self._recorded.items() if r.open}
         self._last_failure = 0
         self._details = {(b.name, b.occurrence): b.detail for b in beats}
-        self._lease = lease
+        self._lease, self._pause = lease, pause
         self._extend_at = clock.now() + (timedelta() if task.crashes else lease / 3)
 
     def ask(self, name: str) -> tuple[Key, StepRecord | None]:
@@ -259,11 +262,13 @@ class StepLog:
         if self._asleep or now >= self._extend_at:
             lease_until, self._extend_at = now + self._lease, now + self._lease / 3
         self._asleep = False
-        await self._fenced(self._steps.record(record, self.fence, lease_until=lease_until, **along))
+        writing = self._steps.record(record, self.fence, lease_until=lease_until, **along)
+        if await self._fenced(writing) and not self.rewinding:
+            await self._break_off()
 
-    async def _fenced(self, writing: Awaitable[None]) -> None:
+    async def _fenced(self, writing: Awaitable[T]) -> T:
         try:
-            await writing
+            return await writing
         except LeaseLost:
             self.lost = True
             raise
@@ -289,6 +294,12 @@ class StepLog:
             wake_at=wake_at,
             awaits=awaits,
         )
+
+    async def _break_off(self) -> None:
+        """End the attempt here, where all that was done is recorded."""
+        self._pause()
+        await self._clock.sleep(0)  # where the attempt itself is cancelled
+        raise asyncio.CancelledError  # where a task of its own has called the step
 
     def _now(self) -> datetime:
         return self._clock.now()

@@ -11,6 +11,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskQueue
 from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.sign_off import Signed
 from vespera.domain.errors import EngineStopped, StorageError
@@ -36,13 +37,14 @@ class Worker:
         *,
         engine: Engine,
         queue: TaskQueue,
+        flow: Flow,
         notices: Notices,
         crew: Crew,
         clock: Clock,
         concurrency: int,
         poll: timedelta | None,
     ) -> None:
-        self._engine, self._queue = engine, queue
+        self._engine, self._queue, self._flow = engine, queue, flow
         self._notices, self._clock = notices, clock
         self._concurrency, self._longest = concurrency, poll or timedelta.max
         self._active: dict[asyncio.Task[Signed], TaskId] = {}
@@ -169,9 +171,11 @@ class Worker:
         now = self._clock.now()
         if now >= self._take_back_at:
             self._take_back_at = now + self._engine.lease / 3
+            await self._flow.look()
             await self._engine.take_back()
             await self._engine.call_off()
             self._suspects = await self._engine.has_suspects()
+        await self._flow.declare()
         free = self._concurrency - self._busy
         if free <= 0 or (self._suspects and self._busy):
             return self._longest  # the end of an attempt is news
@@ -197,7 +201,7 @@ class Worker:
 
     async def _pause(self, news: asyncio.Event) -> timedelta:
         """Until something is due, or somebody else's lease may have run out."""
-        due = await self._queue.next_due()
+        due = await (self._flow.next_due() if self._flow.gates else self._queue.next_due())
         moments = [due] if due else []
         if not self._busy and len(self._engine.running) == len(self._engine.resting):
             comes, others = due or self._engine.wake_at, await self._engine.others()

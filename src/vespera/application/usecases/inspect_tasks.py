@@ -36,6 +36,7 @@ class TaskDetails:
 
     ``outcome`` is what the specialist handed back: summary, artifacts, next action, result.
     ``findings`` are the verdicts on its file operations, judged against the disk as it is now.
+    ``waits_for`` says why a pending task does not run at this moment.
     """
 
     task: Task
@@ -44,6 +45,7 @@ class TaskDetails:
     steps: Sequence[StepDetails]
     dependencies: Sequence[Task]
     findings: Sequence[Finding]
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ class TaskResult:
 
     ``success`` says whether the call did what it was asked to; ``error`` says why not, and names
     the field or the id. ``status`` compares with text: ``result.status == "completed"``.
+    ``paused`` says that somebody has paused the task; ``waits_for`` (of ``get_task_status``), why
+    a pending task does not run at this moment: what is paused, awaited, or at its limit.
     ``findings`` are those by which the proof gate refused the completion.
     """
 
@@ -27,6 +29,8 @@ class TaskResult:
     report_id: ReportId | None = None
     attempt: int = 0
     failures: int = 0
+    paused: bool = False
+    waits_for: str = ""
 
     @property
     def completed(self) -> bool:

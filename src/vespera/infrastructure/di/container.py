@@ -13,6 +13,7 @@ from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.files import FileStore
+from vespera.application.ports.gates import Gates
 from vespera.application.ports.host import Host
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import (
@@ -28,6 +29,7 @@ from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.children import ChildWork
 from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
@@ -47,6 +49,7 @@ from vespera.application.workflows.task_execution_workflow import (
     TaskExecutionWorkflow,
 )
 from vespera.domain.errors import InvalidRequest
+from vespera.domain.flow import Limits
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
@@ -58,6 +61,7 @@ from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
+from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
@@ -137,7 +141,8 @@ class Container(BaseContainer):
         step_threads: how many functions that are not async may run at a time, 1 or more.
         payload_limit: bytes of one stored value, 1 or more.
 
-    Extend it by subclassing: give ``specialists`` anew, add providers, replace providers.
+    Extend it by subclassing: give ``specialists`` and ``limits`` anew, add providers, replace
+    providers.
     """
 
     defaults: ClassVar[Mapping[str, object]] = {
@@ -205,8 +210,11 @@ class Container(BaseContainer):
     )
     reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
 
-    # Who does the work. A subclass gives its own.
+    gates: Provider[Gates] = providers.Singleton(SqlGates, database)
+
+    # Who does the work, and how much of it at a time. A subclass gives its own.
     specialists: providers.Aggregate[Any] = providers.Aggregate()
+    limits: providers.Provider[Mapping[str, Limits]] = providers.Object({})
 
     # The use cases.
     track_file_operations = providers.Singleton(
@@ -243,7 +251,12 @@ class Container(BaseContainer):
     intake = providers.Singleton(Intake, codec=codec, clock=clock, new_id=new_id)
     outcomes = providers.Singleton(Outcomes, codec)
     registry = providers.Singleton(
-        Specialists, catalogue=providers.Singleton(catalogue_of, specialists.provider)
+        Specialists,
+        catalogue=providers.Singleton(catalogue_of, specialists.provider),
+        limits=limits,
+    )
+    flow = providers.Singleton(
+        Flow, gates=gates, specialists=registry, notices=notices, clock=clock
     )
     chance = providers.Object(random.random)
     supervision = providers.Singleton(Supervision, clock=clock, chance=chance, threads=step_threads)
@@ -294,6 +307,7 @@ class Container(BaseContainer):
         Engine,
         tasks=tasks,
         queue=queue,
+        flow=flow,
         attempts=attempts,
         owners=owners,
         notices=notices,
@@ -305,13 +319,16 @@ class Container(BaseContainer):
         Worker,
         engine=engine,
         queue=queue,
+        flow=flow,
         notices=notices,
         crew=crew,
         clock=clock,
         concurrency=config.concurrency,
         poll=poll,
     )
-    settling = providers.Singleton(Settling, tasks=tasks, notices=notices, clock=clock, poll=poll)
+    settling = providers.Singleton(
+        Settling, tasks=tasks, flow=flow, notices=notices, clock=clock, poll=poll
+    )
     machinery = providers.Singleton(
         Machinery,
         tasks=tasks,
@@ -320,6 +337,7 @@ class Container(BaseContainer):
         engine=engine,
         worker=worker,
         settling=settling,
+        flow=flow,
         sign_off=sign_off,
         specialists=registry,
         notices=notices,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from vespera.domain.task import ALLOWED, Completion
 from vespera.infrastructure.persistence.queries.compiling import compiled
+from vespera.infrastructure.persistence.queries.tasks import settles
 from vespera.infrastructure.persistence.statements import Statement
 from vespera.infrastructure.persistence.tables import (
     CANCELLED,
@@ -21,6 +22,7 @@ from vespera.infrastructure.persistence.tables import (
     RUNNING,
     WAITING,
     file_operations,
+    gates,
     metadata,
     steps,
     task_dependencies,
@@ -98,7 +100,7 @@ _OPEN = (
     .select_from(
         task_dependencies.join(_DEPENDENCY, _DEPENDENCY.c.id == task_dependencies.c.depends_on)
     )
-    .where(task_dependencies.c.task_id == tasks.c.id, _DEPENDENCY.c.status != COMPLETED)
+    .where(task_dependencies.c.task_id == tasks.c.id, ~settles(tasks, _DEPENDENCY))
     .correlate(tasks)
     .scalar_subquery()
 )
@@ -111,6 +113,8 @@ _COUNTERS_THAT_CANNOT_BE = sa.or_(
 )
 _UNHELD = tasks.c.owner.is_(None) | tasks.c.lease_until.is_(None)
 _HELD = tasks.c.owner.is_not(None) | tasks.c.lease_until.is_not(None)
+_UNFINISHED = tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED])
+_HAS_GATE = sa.exists().where(gates.c.specialist_type == tasks.c.specialist_type)
 _SIGNED = sa.exists().where(verification_reports.c.id == tasks.c.report_id)
 
 RULES = (
@@ -196,6 +200,20 @@ RULES = (
         sa.select(steps.c.task_id, steps.c.name, steps.c.occurrence)
         .where(steps.c.awaits.is_(None), steps.c.value.is_(None) == steps.c.error.is_(None))
         .order_by(steps.c.task_id, steps.c.name, steps.c.occurrence),
+    ),
+    _of_tasks(
+        "gate",
+        "task {0} has a type that is limited or paused, but would not pass its gate",
+        tasks.c.gated == NONE,
+        _UNFINISHED,
+        _HAS_GATE,
+    ),
+    _of_tasks(
+        "gate",
+        "task {0} waits at a gate that is not there; it will never begin",
+        tasks.c.gated != NONE,
+        _UNFINISHED,
+        ~_HAS_GATE,
     ),
     *_broken_json(),
 )

@@ -42,12 +42,12 @@ class SqlStepRepository:
         child: Task | None = None,
         depends_on: Sequence[TaskId] = (),
         undoable: bool = False,
-    ) -> None:
+    ) -> bool:
         """Remember a step (in place of the failure of an earlier epoch, or of the open wait, if
         there is one). If ``lease_until`` is given, the lease is extended, the task is running (if
         it was waiting), and its ``crashes`` are set back. The signal ``received`` is not waited for
         again; the ``child`` is stored; an ``undoable`` task is marked as such. A transaction of its
-        own, also inside a unit.
+        own, also inside a unit. Gives whether the task is to pause.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
@@ -65,7 +65,8 @@ class SqlStepRepository:
             writes += [*adding(child, depends_on), Write(sql.MARK_SPAWNED, held)]
         if undoable:
             writes.append(Write(sql.MARK_UNDOABLE, held))
-        await self._database.commit(writes)
+        ((paused_at,),), *_ = await self._database.commit(writes)
+        return paused_at is not None
 
     async def suspend(
         self, wait: StepRecord | None, fence: Fence, *, wake_at: datetime | None, now: datetime

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from vespera.domain.errors import StaleTask, TaskNotFound, TaskOver
+from vespera.domain.errors import GatedType, StaleTask, TaskNotFound, TaskOver
 from vespera.domain.ids import OwnerId, TaskId
-from vespera.domain.task import Completion, ParentEnd, Task, TaskStatus
+from vespera.domain.task import Completion, OnFailedDependency, ParentEnd, Task, TaskStatus
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import (
@@ -27,6 +27,8 @@ from vespera.infrastructure.persistence.values import (
     to_retry,
 )
 
+ENDED_BADLY = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
+
 
 class SqlTaskRepository:
     """Tasks in the tables ``tasks`` and ``task_dependencies``."""
@@ -40,6 +42,7 @@ class SqlTaskRepository:
         Raises:
             DuplicateRow: the id or the idempotency key exists already.
             TaskNotFound: a dependency, or the parent, does not exist.
+            GatedType: the task is running, but its type is limited or paused.
         """
         await store(self._database, adding(task, depends_on))
 
@@ -48,6 +51,8 @@ class SqlTaskRepository:
 
         What is given at creation stays as it is; the database counts ``blockers`` and ``crashes``.
         The end of a task is news for its parent; its own children are called off that are to be.
+        With a task that has failed or is cancelled, those that wait for it are cancelled or freed,
+        as they have asked for.
 
         Raises:
             StaleTask: the stored version is not the one before ``task.version``.
@@ -147,21 +152,27 @@ def adding(task: Task, depends_on: Sequence[TaskId]) -> list[Write]:
     writes = []
     if task.parent_id is not None:
         writes.append(_must_exist(task.parent_id))
-    writes.append(Write(sql.INSERT_TASK, _to_row(task)))
+    writes.append(_inserted(task))
     for position, dependency in enumerate(dict.fromkeys(depends_on)):
         writes.append(_must_exist(dependency))
         writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position)))
     if depends_on:
         writes.append(Write(sql.COUNT_BLOCKERS, (task.id, task.id)))
+        if task.on_failed_dependency is OnFailedDependency.CANCEL:
+            writes.append(Write(sql.CANCEL_IF_DOOMED, (task.id,)))
     return writes
 
 
 def _for_kin(task: Task) -> list[Write]:
-    """What its parent and its children hear of the end of a task."""
+    """What its parent and its children hear of the end of a task, and those that wait for it."""
     if not task.finished:
         return []
     parents = [task.parent_id] if task.parent_id is not None else []
     writes = [Write(sql.NEWS_FOR_PARENT, (parent,)) for parent in parents]
+    if task.status in ENDED_BADLY:
+        writes.append(Write(sql.FREE_DEPENDENTS, (task.id,)))
+        writes.append(Write(sql.NEWS_OF_DOOMED, (task.id,)))
+        writes.append(Write(sql.CANCEL_DEPENDENTS, (task.id, to_micros(task.updated_at))))
     if task.spawned:
         reason = f"its parent {task.id!r} is {task.status}"
         writes.append(Write(sql.CALL_CHILDREN_OFF, (reason, task.id)))
@@ -181,6 +192,9 @@ def task_from_row(row: Row) -> Task:
     values["updated_at"] = from_micros(values["updated_at"])
     values["lease_until"] = from_micros_if_any(values["lease_until"])
     values["run_after"] = from_micros_if_any(values["run_after"])
+    values["paused_at"] = from_micros_if_any(values["paused_at"])
+    values["on_failed_dependency"] = OnFailedDependency(values["on_failed_dependency"])
+    values["gated"] = bool(values["gated"])
     return Task(**values)
 
 
@@ -213,6 +227,10 @@ def _to_row(task: Task) -> Row:
         task.undoable,
         task.on_parent_end.value,
         task.cancelling,
+        task.concurrency_key,
+        to_micros_if_any(task.paused_at),
+        task.specialist_type,  # whether it is gated is asked of its type
+        task.on_failed_dependency.value,
         task.title,
         task.description,
         to_failure(task.error),
@@ -235,6 +253,12 @@ def _changed(task: Task) -> Row:
         to_failure(task.error),
         task.outcome,
     )
+
+
+def _inserted(task: Task) -> Write:
+    if task.status is TaskStatus.RUNNING:
+        return Write(sql.INSERT_RUNNING_TASK, _to_row(task), GatedType)
+    return Write(sql.INSERT_TASK, _to_row(task))
 
 
 def _must_exist(task_id: TaskId) -> Write:

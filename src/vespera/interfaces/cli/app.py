@@ -10,6 +10,7 @@ import vespera
 from vespera.domain.task import TaskStatus
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
+from vespera.interfaces.cli.flow import pause_task, resume_task, types
 from vespera.interfaces.cli.options import (
     file_names,
     output,
@@ -67,7 +68,7 @@ def run(
 
 @app.group()
 def task() -> None:
-    """Look at tasks."""
+    """Look at tasks, hold them back, let them go on."""
 
 
 @task.command(name="list")
@@ -157,6 +158,9 @@ def verify(
             sys.exit(1)
 
 
+task.add_command(pause_task)
+task.add_command(resume_task)
+app.add_command(types)
 app.add_command(db)
 app.add_command(doctor)
 app.add_command(config)

@@ -30,6 +30,8 @@ TASK_FIELDS = (
     "created_at",
     "updated_at",
     "run_after",
+    "paused_at",
+    "concurrency_key",
     "parent_id",
     "idempotency_key",
     "error",
@@ -125,8 +127,11 @@ def _facts(details: TaskDetails) -> list[tuple[str, str]]:
         "type": task.specialist_type,
         "created": task.created_at.isoformat(" ", "seconds"),
         "changed": task.updated_at.isoformat(" ", "seconds"),
+        "waits": details.waits_for,
+        "paused": task.paused_at.isoformat(" ", "seconds") if task.paused_at else "",
         "runs after": task.run_after.isoformat(" ", "seconds") if task.run_after else "",
         "key": task.idempotency_key or "",
+        "limited by": task.concurrency_key or "",
         "payload": _short(details.payload),
         **_outcome_facts(details.outcome),
         "error": str(task.error) if task.error else "",
@@ -169,6 +174,7 @@ def _details_form(details: TaskDetails) -> dict[str, object]:
         "depends_on": [task.id for task in details.dependencies],
         "steps": details.steps,
         "files": [_finding_form(finding) for finding in details.findings],
+        "waits_for": details.waits_for,
     }
 
 

@@ -17,6 +17,7 @@ _SUITES = (
     "clock",
     "codec",
     "files",
+    "gates",
     "host",
     "owners",
     "queue",
@@ -32,6 +33,7 @@ from vespera.testing.conformance.care import DatabaseCareConformance
 from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
+from vespera.testing.conformance.gates import GatesConformance
 from vespera.testing.conformance.host import HostConformance
 from vespera.testing.conformance.owners import OwnersConformance, OwnersOfOneHostConformance
 from vespera.testing.conformance.queue import TaskQueueConformance
@@ -53,6 +55,7 @@ __all__ = [
     "DirectoryTreeConformance",
     "FileOperationRepositoryConformance",
     "FileStoreConformance",
+    "GatesConformance",
     "HostConformance",
     "OwnersConformance",
     "OwnersOfOneHostConformance",

@@ -117,7 +117,7 @@ class StepRepositoryConformance(PersistenceSuite):
             return_exceptions=True,
         )
 
-        (winner,) = [v for v, result in zip(values, results, strict=True) if result is None]
+        (winner,) = [v for v, result in zip(values, results, strict=True) if result is False]
         assert list(await stores.steps.of_task(T1)) == [a_step(value=winner)]
 
     async def test_a_failure_of_an_earlier_epoch_is_replaced(self, stores: Stores) -> None:

@@ -6,6 +6,7 @@ from typing import Self
 
 import pytest_asyncio
 
+from vespera.application.ports.gates import Gates
 from vespera.application.ports.persistence import (
     FileOperationRepository,
     ReportRepository,
@@ -26,6 +27,7 @@ class Stores:
     unit_of_work: UnitOfWork
     tasks: TaskRepository
     queue: TaskQueue
+    gates: Gates
     steps: StepRepository
     operations: FileOperationRepository
     reports: ReportRepository
@@ -38,6 +40,7 @@ class Stores:
             unit_of_work=container.get(UnitOfWork),
             tasks=container.get(TaskRepository),
             queue=container.get(TaskQueue),
+            gates=container.get(Gates),
             steps=container.get(StepRepository),
             operations=container.get(FileOperationRepository),
             reports=container.get(ReportRepository),

@@ -33,6 +33,7 @@ from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
+from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
@@ -46,6 +47,7 @@ from vespera.testing.conformance import (
     DatabaseCareConformance,
     DirectoryTreeConformance,
     FileOperationRepositoryConformance,
+    GatesConformance,
     HostConformance,
     OwnersOfOneHostConformance,
     ReportRepositoryConformance,
@@ -333,6 +335,67 @@ class TestGreedy(PlantedStores, TaskQueueConformance):
 )
 class TestDeaf(PlantedStores, TaskQueueConformance):
     parts = {"queue": Deaf}
+
+
+# --------------------------------------------------------------------------------------- gates
+
+
+class Gateless(SqlGates):
+    async def declare(self, limits):
+        pass
+
+    async def pause_type(self, specialist_type, **_):
+        pass
+
+    async def pause_task(self, task_id, **_):
+        return True
+
+
+class Shut(SqlGates):
+    async def claim_ready(self, **_):
+        return []
+
+    async def claim_suspect(self, **_):
+        return None
+
+    async def claim(self, task_id, **_):
+        return None
+
+    async def next_due(self, **_):
+        return None
+
+    async def resume_task(self, task_id):
+        return False
+
+
+@caught_by(
+    "test_limits_come_back_as_they_were_declared",
+    "test_a_gate_lasts_as_long_as_it_is_paused_or_limited",
+    "test_a_limit_outlasts_a_pause",
+    "test_a_paused_type_is_claimed_by_nobody_until_it_is_resumed",
+    "test_no_task_of_a_gated_type_is_stored_as_running",
+    "test_a_paused_task_is_claimed_by_nobody_until_it_is_resumed",
+    "test_what_nobody_here_goes_on_with_cannot_be_paused",
+    "test_of_many_that_claim_at_once_no_more_begin_than_may",
+    "test_what_ends_or_is_taken_back_makes_room",
+    "test_a_key_s_limit_does_not_hold_up_other_keys",
+    "test_a_rate_counts_the_attempts_of_a_window",
+    "test_a_key_s_rate_counts_those_of_the_key",
+    "test_the_next_due_moment_is_of_a_task_that_is_not_paused",
+    "test_a_suspicious_task_passes_its_gate_too",
+    "test_traffic_is_told_of_the_type_and_of_the_key",
+    "test_what_is_paused_is_found_through_what_a_task_waits_for",
+)
+class TestGateless(PlantedStores, GatesConformance):
+    parts = {"gates": Gateless}
+
+
+@caught_by(
+    "test_a_claim_begins_an_attempt_as_the_domain_would",
+    "test_tasks_with_and_without_gates_come_by_priority_then_by_age",
+)
+class TestShut(PlantedStores, GatesConformance):
+    parts = {"gates": Shut}
 
 
 # ------------------------------------------------------------------------------------- records

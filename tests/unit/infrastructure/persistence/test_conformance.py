@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from vespera import Container
 from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
+    GatesConformance,
     ReportRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
@@ -35,6 +36,10 @@ class TestSqlTaskQueue(InMemory, TaskQueueConformance):
 
 class TestSqlSignalRepository(InMemory, SignalRepositoryConformance):
     """Signals."""
+
+
+class TestSqlGates(InMemory, GatesConformance):
+    pass
 
 
 class TestSqlStepRepository(InMemory, StepRepositoryConformance):

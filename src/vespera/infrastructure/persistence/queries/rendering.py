@@ -6,16 +6,18 @@ from types import ModuleType
 from vespera.infrastructure.persistence.queries import (
     fence,
     file_operations,
+    gates,
     queue,
     reports,
     schema,
     signals,
     steps,
     tasks,
+    traffic,
 )
 from vespera.infrastructure.persistence.statements import Statement
 
-TOPICS = (schema, tasks, queue, fence, steps, signals, file_operations, reports)
+TOPICS = (schema, tasks, queue, gates, traffic, fence, steps, signals, file_operations, reports)
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
 

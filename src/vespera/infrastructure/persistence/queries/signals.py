@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from vespera.infrastructure.persistence.queries.compiling import compiled
+from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_number
+from vespera.infrastructure.persistence.queries.tasks import doomed
 from vespera.infrastructure.persistence.tables import (
     CANCEL,
     CANCELLED,
@@ -44,6 +45,10 @@ def news_for(receiver: sa.ColumnElement[bool]) -> sa.Update:
 
 
 NEWS_FOR_PARENT = compiled(news_for(tasks.c.id == sa.bindparam("task")), "task")
+_CANCELLED_WITH = sa.select(tasks.c.parent_id).where(
+    tasks.c.id.in_(sa.select(doomed().c.id)), tasks.c.id != sa.bindparam("failed", type_=sa.Text)
+)
+NEWS_OF_DOOMED = compiled_by_number(news_for(tasks.c.id.in_(_CANCELLED_WITH)), "failed")
 CALL_CHILDREN_OFF = compiled(
     news_for(
         (tasks.c.parent_id == sa.bindparam("parent")) & (tasks.c.on_parent_end == CANCEL)
