@@ -18,7 +18,7 @@ from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
-from vespera.application.runtime.runs import Run, Stop
+from vespera.application.runtime.runs import OpenAttempt, Stop
 from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.supervision import interrupted
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
@@ -54,7 +54,7 @@ class Engine:
         self._owners, self._notices, self._clock = owners, notices, clock
         self.lease, self._poll = lease, poll
         self._owner: OwnerId | None = None
-        self._runs: dict[TaskId, Run] = {}
+        self._runs: dict[TaskId, OpenAttempt] = {}
         self._handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._awaiting: set[TaskId] = set()
         self._resting: set[TaskId] = set()
@@ -240,10 +240,10 @@ class Engine:
                 self._owners.leave(self._owner)
                 self._owner = None
 
-    def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> Run:
+    def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
         told, park = partial(self._hear_of, claimed), partial(self._park, claimed)
         presence = Presence(self._clock, told=told, park=park if kept else None)
-        run = Run(claimed, handle, kept, presence)
+        run = OpenAttempt(claimed, handle, kept, presence)
         presence.pause = partial(self._interrupt, run, Stop.PAUSE)
         return run
 
@@ -301,7 +301,7 @@ class Engine:
         with contextlib.suppress(StorageError, StaleTask):
             await self._tasks.save(claimed.release(self._clock.now()))
 
-    def _forget(self, run: Run) -> None:
+    def _forget(self, run: OpenAttempt) -> None:
         if self._runs.get(run.task.id) is run:
             del self._runs[run.task.id]
             self._resting.discard(run.task.id)
@@ -313,7 +313,7 @@ class Engine:
             self._ear.cancel()
             self._ear = None
 
-    async def _interrupted(self, run: Run, error: BaseException) -> Signed:
+    async def _interrupted(self, run: OpenAttempt, error: BaseException) -> Signed:
         claimed = run.task
         cancelled = isinstance(error, asyncio.CancelledError)
         if not cancelled or run.stop in {Stop.LOST, Stop.PARKED}:
@@ -336,7 +336,7 @@ class Engine:
         return Signed(changed, released=run.stop in {Stop.RELEASE, Stop.PAUSE})
 
     @staticmethod
-    def _interrupt(run: Run, stop: Stop, reason: str = "") -> None:
+    def _interrupt(run: OpenAttempt, stop: Stop, reason: str = "") -> None:
         if run.stop is None and not run.handle.done():
             run.stop, run.reason = stop, reason
             if stop is Stop.CANCEL:

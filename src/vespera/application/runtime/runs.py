@@ -20,7 +20,7 @@ class Stop(StrEnum):
 
 
 @dataclass(slots=True)
-class Run:
+class OpenAttempt:
     """An attempt under way. ``callers`` wait for it; without ``kept`` it ends with the last one."""
 
     task: Task

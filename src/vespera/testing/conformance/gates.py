@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from vespera.application.ports.gates import Gates
 from vespera.domain.errors import GatedType
 from vespera.domain.flow import Gate, Limits, Rate, Traffic
 from vespera.domain.ids import OwnerId, TaskId
@@ -24,6 +25,8 @@ ALL_LIMITS = Limits(
 
 class GatesConformance(PersistenceSuite):
     """Give ``make_stores``; the gates are the ones in question."""
+
+    ports = (Gates,)
 
     async def test_limits_come_back_as_they_were_declared(self, stores: Stores) -> None:
         await stores.gates.declare({"generic": ALL_LIMITS, "other": Limits(max_concurrent=1)})
