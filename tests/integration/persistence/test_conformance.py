@@ -9,6 +9,7 @@ from vespera import Container
 from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -37,6 +38,10 @@ class TestSqlTaskRepository(InAFile, TaskRepositoryConformance):
 
 
 class TestSqlTaskQueue(InAFile, TaskQueueConformance):
+    pass
+
+
+class TestSqlSignalRepository(InAFile, SignalRepositoryConformance):
     pass
 
 

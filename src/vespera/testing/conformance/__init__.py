@@ -19,8 +19,10 @@ _SUITES = (
     "owners",
     "queue",
     "records",
+    "signals",
     "tasks",
     "unit_of_work",
+    "waits",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
@@ -35,6 +37,7 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.signals import SignalRepositoryConformance
 from vespera.testing.conformance.stores import Stores
 from vespera.testing.conformance.tasks import TaskRepositoryConformance
 from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
@@ -49,6 +52,7 @@ __all__ = [
     "OwnersConformance",
     "OwnersOfOneHostConformance",
     "ReportRepositoryConformance",
+    "SignalRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",
     "TaskQueueConformance",

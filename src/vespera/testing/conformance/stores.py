@@ -9,6 +9,7 @@ import pytest_asyncio
 from vespera.application.ports.persistence import (
     FileOperationRepository,
     ReportRepository,
+    SignalRepository,
     StepRepository,
     TaskQueue,
     TaskRepository,
@@ -28,6 +29,7 @@ class Stores:
     steps: StepRepository
     operations: FileOperationRepository
     reports: ReportRepository
+    signals: SignalRepository
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -39,6 +41,7 @@ class Stores:
             steps=container.get(StepRepository),
             operations=container.get(FileOperationRepository),
             reports=container.get(ReportRepository),
+            signals=container.get(SignalRepository),
         )
 
 

@@ -6,6 +6,7 @@ from vespera import Container
 from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -29,6 +30,10 @@ class TestSqlTaskRepository(InMemory, TaskRepositoryConformance):
 
 
 class TestSqlTaskQueue(InMemory, TaskQueueConformance):
+    pass
+
+
+class TestSqlSignalRepository(InMemory, SignalRepositoryConformance):
     pass
 
 
