@@ -221,6 +221,7 @@ class Container(BaseContainer):
         InspectTasksUseCase,
         tasks=tasks,
         steps=steps,
+        signals=signals,
         tracking=track_file_operations,
         plain=codec.provided.plain,
     )

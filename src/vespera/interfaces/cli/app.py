@@ -1,6 +1,5 @@
 """The commands and their options. What does the work is imported when a command runs."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -12,12 +11,14 @@ from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
 from vespera.interfaces.cli.options import (
     file_names,
+    json_of,
     output,
     own_container,
     settings_of,
     storage,
     text,
 )
+from vespera.interfaces.cli.signals import approve, reject, signal
 from vespera.interfaces.cli.system import config, doctor
 
 
@@ -58,7 +59,7 @@ def run(
         settings = settings_of(database_url, workspace)
         if concurrency is not None:
             settings["concurrency"] = concurrency
-        value = _input(given)
+        value = json_of(given, "--input")
         result = run_program(load(target), settings, value)
         show_result(result, as_json=as_json)
         if not succeeded(result):
@@ -67,7 +68,7 @@ def run(
 
 @app.group()
 def task() -> None:
-    """Look at tasks."""
+    """Look at tasks, and tell them what they wait for."""
 
 
 @task.command(name="list")
@@ -157,28 +158,9 @@ def verify(
             sys.exit(1)
 
 
+task.add_command(signal)
+task.add_command(approve)
+task.add_command(reject)
 app.add_command(db)
 app.add_command(doctor)
 app.add_command(config)
-
-
-def _input(given: str | None) -> object:
-    if given is None:
-        return None
-    text = _read(given[1:]) if given.startswith("@") else given
-    try:
-        text.encode()
-        return json.loads(text)
-    except RecursionError as error:
-        raise click.UsageError("--input: this JSON is nested too deeply") from error
-    except ValueError as error:
-        raise click.UsageError(f"--input: this is no JSON: {error}") from error
-
-
-def _read(path: str) -> str:
-    try:
-        with click.open_file(path, encoding="utf-8") as file:
-            text: str = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"--input: {path} cannot be read: {error}") from error
-    return text
