@@ -17,11 +17,13 @@ from vespera.domain.step import StepRecord
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Finding
 
+UNDER_WAY = frozenset({TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.WAITING})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPage:
     """Some tasks in the order of their ids; ``more`` says that others follow; ``waits`` are those
-    of the waiting ones.
+    that have begun and not ended, also of tasks whose worker has stopped.
     """
 
     tasks: Sequence[Task]
@@ -108,8 +110,9 @@ class InspectTasksUseCase:
         found = await self._tasks.page(
             status=status, specialist_type=specialist_type, after=after, limit=limit + 1
         )
-        waiting = [task.id for task in found[:limit] if task.status is TaskStatus.WAITING]
-        waits = {task_id: await self._open_waits(task_id) for task_id in waiting}
+        begun = [task.id for task in found[:limit] if task.status in UNDER_WAY and task.attempt]
+        waits = {task_id: await self._open_waits(task_id) for task_id in begun}
+        waits = {task_id: each for task_id, each in waits.items() if each}
         return TaskPage(tasks=found[:limit], more=len(found) > limit, waits=waits)
 
     async def show_task(self, task_id: TaskId) -> InspectTaskResult:
