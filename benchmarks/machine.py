@@ -1,6 +1,6 @@
 """What the figures were taken on: processor, disk, interpreter, SQLite, versions, other load.
 
-    python benchmarks/machine.py
+python benchmarks/machine.py
 """
 
 import os

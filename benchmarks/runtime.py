@@ -178,7 +178,9 @@ async def measured(path: Path, durability: str, count: int, callers: int) -> Mea
         lag = await lags.p99()
     done = len(taken)
     written = (bytes_written() - before) / done / 1024
-    return Measured(done / seconds, 1e3 * statistics.median(taken), 1e6 * spent / done, written, lag)
+    return Measured(
+        done / seconds, 1e3 * statistics.median(taken), 1e6 * spent / done, written, lag
+    )
 
 
 class Lags:
@@ -304,7 +306,9 @@ def file_with(finished: int) -> Path:
         path = Path(directory) / "model.db"
         asyncio.run(measured(path, "NORMAL", 1, 1))
         connection = sqlite3.connect(path, isolation_level=None)
-        schema = sorted(row[0] for row in connection.execute("SELECT sql FROM sqlite_schema WHERE sql > ''"))
+        schema = sorted(
+            row[0] for row in connection.execute("SELECT sql FROM sqlite_schema WHERE sql > ''")
+        )
         kept = BUILD / f"finished-{finished}-{crc32(' '.join(schema).encode()):08x}.db"
         if not kept.exists():
             print(f"making {kept} ...", flush=True)

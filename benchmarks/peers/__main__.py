@@ -19,11 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from machine import machine, show
+
 from peers.contestants import BOTH, CONTESTANTS, OURS, Contestant
 from peers.environments import LONGEST, NotMeasured, interpreter, last_line, versions
 
 PATIENCE = 600
 CALLERS = (1, 100)
+FEWEST = 2  # that have percentiles
 
 Figures = dict[str, float]
 
@@ -52,12 +54,13 @@ class Heat:
 def main() -> None:
     given = arguments()
     given.place.mkdir(parents=True, exist_ok=True)
-    described = machine(given.place)
     heats = [heat for heat in all_heats() if heat.contestant in chosen(given.peers)]
+    pythons = install(heats, given.place)
+    described = machine(given.place)
     for number in range(given.rounds):
         for heat in heats:
             say(f"round {number + 1}: {heat.durability}, {heat.callers}, {heat.contestant.name}")
-            take_turn(heat, given.place, given.scale)
+            take_turn(heat, pythons, given.place, given.scale)
     show(described | {"rounds": f"{given.rounds}, tasks x {given.scale:g}"} | libraries(heats))
     for durability in BOTH:
         for callers in CALLERS:
@@ -92,12 +95,26 @@ def all_heats() -> Iterator[Heat]:
                     yield Heat(contestant, durability, callers)
 
 
-def take_turn(heat: Heat, place: Path, scale: float) -> None:
+def install(heats: list[Heat], place: Path) -> dict[str | None, Path]:
+    """The interpreter for each library, all of them made before anything is measured."""
+    pythons: dict[str | None, Path] = {}
+    for library in dict.fromkeys(heat.contestant.library for heat in heats):
+        try:
+            pythons[library] = interpreter(place, library)
+        except NotMeasured as error:
+            say(f"{library}: {error}")
+            for heat in heats:
+                if heat.contestant.library == library:
+                    heat.trouble = str(error)
+    return pythons
+
+
+def take_turn(heat: Heat, pythons: dict[str | None, Path], place: Path, scale: float) -> None:
     """One round more, unless an earlier one failed."""
     if heat.trouble:
         return
     try:
-        heat.rounds.append(measured(heat, interpreter(place, heat.contestant.library), place, scale))
+        heat.rounds.append(measured(heat, pythons[heat.contestant.library], place, scale))
     except NotMeasured as error:
         heat.trouble = str(error)
         say(f"{heat.contestant.name}: {error}")
@@ -105,7 +122,7 @@ def take_turn(heat: Heat, place: Path, scale: float) -> None:
 
 def measured(heat: Heat, python: Path, place: Path, scale: float) -> Figures:
     contestant = heat.contestant
-    tasks = max(int(contestant.tasks[heat.callers] * scale), heat.callers)
+    tasks = max(int(contestant.tasks[heat.callers] * scale), heat.callers, FEWEST)
     asked = {"durability": heat.durability, "callers": heat.callers, "tasks": tasks}
     options = [f"--{name}={value}" for name, value in asked.items()]
     with tempfile.TemporaryDirectory(dir=place.resolve(), prefix="run-") as directory:

@@ -26,7 +26,9 @@ def interpreter(place: Path, library: str | None) -> Path:
     if not installed.exists() or installed.read_bytes() != wanted.read_bytes():
         print(f"installing {library} into {environment}", file=sys.stderr)
         _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(environment))
-        _run(sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "-r", wanted)
+        _run(
+            sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "-r", wanted
+        )
         installed.write_bytes(wanted.read_bytes())
     return python
 
@@ -39,7 +41,9 @@ def versions(library: str) -> str:
 
 def _run(*command: str | Path) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise NotMeasured(f"not installed within {PATIENCE} s") from error
     if done.returncode:

@@ -87,7 +87,9 @@ class Meter:
     def _processor_seconds(self) -> float:
         """In user and system mode, of all threads."""
         ticks = os.sysconf("SC_CLK_TCK")
-        others = (_proc(process, "stat").rpartition(")")[2].split() for process in self._processes[1:])
+        others = (
+            _proc(process, "stat").rpartition(")")[2].split() for process in self._processes[1:]
+        )
         return time.process_time() + sum(int(n) for of in others for n in of[11:13]) / ticks
 
     def _bytes_written(self) -> int:
