@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def quick(kind: type[T]) -> type[T]:
-    """Let objects of a frozen dataclass be made in a third of the time.
+    """Let objects of a frozen dataclass with many fields be made in half the time.
 
     The constructor that ``dataclass`` writes for a frozen class calls ``object.__setattr__`` for
     one field after the other, as assigning is forbidden; this one fills ``__dict__`` at once. The
@@ -29,7 +29,7 @@ def quick(kind: type[T]) -> type[T]:
         for name, make in makers:
             if name not in given:
                 values[name] = make()
-        if values.keys() != names:
+        if len(values) != len(names) or not names.issuperset(given):
             by_hand(self, **given)  # which says what is missing or unknown
         vars(self).update(values)
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vespera.domain.ids import OwnerId, TaskId
-from vespera.domain.quick import quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +15,7 @@ class Fence:
     owner: OwnerId
 
 
-@quick
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
     """A step's one recorded result, or its failure within one retry epoch.
 

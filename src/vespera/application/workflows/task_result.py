@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 from vespera.domain.ids import ReportId, TaskId
-from vespera.domain.quick import quick
 from vespera.domain.task import FINISHED, TaskOutcome, TaskStatus
 from vespera.domain.verification import Finding
 
 
-@quick
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
     """What came of a call, and how the task stands.
 
