@@ -18,9 +18,23 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         """Run ready tasks in the background until ``stop``. Safe to repeat."""
         self._m.worker.keep_working()
 
-    async def stop(self) -> None:
-        """Claim no more tasks; what is under way goes on. Safe to repeat."""
-        await self._m.worker.rest()
+    async def stop(self, *, drain: float | None = None) -> None:
+        """Undo ``start``: claim no more tasks. Safe to repeat.
+
+        Args:
+            drain: None: what is under way goes on behind this call. Otherwise all of it, also what
+                ``run`` and ``execute_task`` have begun, may end within so many seconds, and what
+                has not is interrupted then: handlers clean up, and the tasks are pending again,
+                for this or any other worker. This returns when nothing is under way any more.
+                Called again meanwhile with 0, it interrupts at once.
+
+        Raises:
+            InvalidRequest: ``drain`` is no number of seconds from 0 to ten years.
+        """
+        if drain is None:
+            await self._m.worker.rest()
+        else:
+            await self._m.worker.drain(seconds_of(drain, "drain"))
 
     async def create_tasks(
         self, requests: Iterable[TaskRequest | Mapping[str, object]]

@@ -127,14 +127,16 @@ class Engine:
             owner=self.owner, now=now, lease_until=now + self.lease
         )
 
-    async def take_back(self) -> None:
+    async def take_back(self) -> Collection[TaskId]:
         """Make the tasks of dead workers, and those whose lease has run out, pending again."""
         others = set(await self._queue.owners()) - {self._owner}
         dead = self._owners.dead(others) if others else ()
-        for task_id in await self._queue.take_back(now=self._clock.now(), dead=dead):
+        taken = await self._queue.take_back(now=self._clock.now(), dead=dead)
+        for task_id in taken:
             run = self._runs.get(task_id)
             if run is not None:
                 self._interrupt(run, Stop.LOST)
+        return taken
 
     async def disown(self, task_id: TaskId, error: asyncio.CancelledError) -> None:
         """Release a task that was claimed by a call that was cancelled before it could begin."""
@@ -195,16 +197,25 @@ class Engine:
         await asyncio.wait({run.handle})
         return None if run.handle.cancelled() else run.handle.result()
 
-    async def stop(self) -> None:
+    async def at_rest(self) -> None:
+        """Wait until no attempt is under way here."""
+        while self._handles:
+            await asyncio.wait(self._handles)
+
+    async def release(self) -> None:
         """Interrupt all attempts, let their handlers clean up, and release the tasks: they are
-        pending again and go on at the next start.
+        pending again and go on whenever somebody claims them.
         """
-        self._notices.close()
         for run in self._runs.values():
             self._interrupt(run, Stop.RELEASE)
+        for handle in list(self._handles):
+            await _over(handle)
+
+    async def stop(self) -> None:
+        """``release`` all attempts, and hold no tasks any more."""
+        self._notices.close()
         try:
-            for handle in list(self._handles):
-                await _over(handle)
+            await self.release()
         finally:  # also if it is cancelled: whoever asks shall not take it for alive
             if self._owner is not None:
                 self._owners.leave(self._owner)

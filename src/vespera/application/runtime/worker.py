@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskQueue
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.sign_off import Signed
+from vespera.application.runtime.work_events import Watcher, WorkEvent, WorkEventKind, end_of
 from vespera.domain.errors import EngineStopped, StorageError
 from vespera.domain.task import Task
 
@@ -48,6 +50,9 @@ class Worker:
         self._kept = False
         self._halted = False
         self._stopped = False
+        self._draining = 0
+        self._claiming = asyncio.Lock()
+        self._watchers: list[Watcher] = []
         self._idle = asyncio.Event()
         self._rested = asyncio.Event()
         self._failure: Exception | None = None
@@ -69,6 +74,48 @@ class Worker:
         self._kept = False
         if not self._needed:
             await self._halt()
+
+    async def drain(self, seconds: float | None) -> None:
+        """Undo ``keep_working``, and claim nothing until this returns. What is under way may end
+        within ``seconds`` (None: whatever it takes); what has not is interrupted, cleans up, and is
+        pending again.
+
+        Those who still have it ``engaged`` go on afterwards.
+        """
+        self._kept = False
+        self._draining += 1
+        try:
+            async with self._claiming:  # what is being claimed now is under way then
+                pass
+            with contextlib.suppress(TimeoutError):
+                async with self._clock.timeout(seconds):
+                    await self._engine.at_rest()
+            await self._engine.release()
+            if not self._needed:
+                await self._halt()
+        finally:
+            self._draining -= 1
+            self._notices.work()
+
+    async def over(self) -> None:
+        """Wait until it works no more.
+
+        Raises:
+            Exception: the defect that ended it.
+        """
+        if self._loop is not None:
+            await asyncio.wait({self._loop})
+        if self._failure is not None and not isinstance(self._failure, StorageError):
+            raise self._failure
+
+    @contextlib.contextmanager
+    def watched_by(self, watcher: Watcher) -> Iterator[None]:
+        """Tell ``watcher`` of each event, on the event loop, for as long as the block runs."""
+        self._watchers.append(watcher)
+        try:
+            yield
+        finally:
+            self._watchers.remove(watcher)
 
     async def stop(self) -> None:
         """Claim nothing more, whoever needs it: the container is being cleaned up."""
@@ -139,7 +186,8 @@ class Worker:
 
     async def _guarded_round(self, news: asyncio.Event) -> timedelta | None:
         try:
-            return await self._round(news)
+            async with self._claiming:
+                return await self._round(news)
         except StorageError as error:
             return self._in_trouble(error)
         except Exception as error:  # recorded for whoever waits; then the loop ends
@@ -150,17 +198,18 @@ class Worker:
         """Claim nothing while the database cannot; try again soon, without a restart."""
         if self._failure is None:
             logger.error("No tasks can be claimed: %s", error)
+            self._tell(WorkEventKind.TROUBLE, told=str(error))
         self._failure = error
         self._idle.set()
         return AFTER_TROUBLE
 
     async def _round(self, news: asyncio.Event) -> timedelta | None:
         """Claim once; how long to wait for news before the next round (None: not at all)."""
+        if self._draining:
+            return self._longest  # its end is news
         now = self._clock.now()
         if now >= self._take_back_at:
-            self._take_back_at = now + self._engine.lease / 3
-            await self._engine.take_back()
-            self._suspects = await self._engine.has_suspects()
+            await self._take_back(now)
         free = self._concurrency - len(self._active)
         if free <= 0 or (self._suspects and self._active):
             return self._longest  # the end of an attempt is news
@@ -168,10 +217,20 @@ class Worker:
         for task in claimed:
             handle = self._engine.begin(task, kept=True)
             self._active.add(handle)
-            handle.add_done_callback(self._ended)
+            handle.add_done_callback(partial(self._ended, task))
+            self._tell(WorkEventKind.BEGAN, task)
         pause = None if claimed else await self._pause(news)
-        self._failure = None
+        if self._failure is not None:
+            self._failure = None
+            self._tell(WorkEventKind.MENDED)
         return pause
+
+    async def _take_back(self, now: datetime) -> None:
+        self._take_back_at = now + self._engine.lease / 3
+        taken = await self._engine.take_back()
+        self._suspects = await self._engine.has_suspects()
+        if taken:
+            self._tell(WorkEventKind.TAKEN_BACK, told=", ".join(taken))
 
     async def _claim(self, free: int) -> Collection[Task]:
         if not self._suspects:
@@ -204,9 +263,18 @@ class Worker:
             async with self._clock.timeout(max(pause.total_seconds(), 0)):
                 await news.wait()
 
-    def _ended(self, handle: "asyncio.Task[Signed]") -> None:
+    def _ended(self, claimed: Task, handle: "asyncio.Task[Signed]") -> None:
         self._active.discard(handle)
         error = None if handle.cancelled() else handle.exception()
         if error is not None:
             logger.error("An attempt broke off; its task runs again later.", exc_info=error)
+        if handle.cancelled() or error is not None:
+            self._tell(WorkEventKind.RELEASED, claimed, str(error or ""))
+        else:
+            for watcher in self._watchers:
+                watcher(end_of(claimed, handle.result()))
         self._notices.work()
+
+    def _tell(self, kind: WorkEventKind, task: Task | None = None, told: str = "") -> None:
+        for watcher in self._watchers:
+            watcher(WorkEvent(kind=kind, task=task, told=told))
