@@ -127,10 +127,14 @@ class Engine:
             owner=self.owner, now=now, lease_until=now + self.lease
         )
 
+    async def dead_owners(self) -> Collection[OwnerId]:
+        """Those who hold tasks and are known to be dead."""
+        others = set(await self._queue.owners()) - {self._owner}
+        return self._owners.dead(others) if others else ()
+
     async def take_back(self) -> Collection[TaskId]:
         """Make the tasks of dead workers, and those whose lease has run out, pending again."""
-        others = set(await self._queue.owners()) - {self._owner}
-        dead = self._owners.dead(others) if others else ()
+        dead = await self.dead_owners()
         taken = await self._queue.take_back(now=self._clock.now(), dead=dead)
         for task_id in taken:
             run = self._runs.get(task_id)

@@ -43,7 +43,8 @@ class Worker:
     ) -> None:
         self._engine, self._queue = engine, queue
         self._notices, self._clock = notices, clock
-        self._concurrency, self._longest = concurrency, poll or timedelta.max
+        self._concurrency, self._poll = concurrency, poll
+        self._longest = poll or timedelta.max
         self._active: set[asyncio.Task[Signed]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._users = 0
@@ -56,7 +57,7 @@ class Worker:
         self._idle = asyncio.Event()
         self._rested = asyncio.Event()
         self._failure: Exception | None = None
-        self._take_back_at = LONG_AGO
+        self._take_back_at = self._look_out_at = LONG_AGO
         self._suspects = False
 
     @property
@@ -208,7 +209,7 @@ class Worker:
         if self._draining:
             return self._longest  # its end is news
         now = self._clock.now()
-        if now >= self._take_back_at:
+        if now >= self._take_back_at or await self._sees_dead(now):
             await self._take_back(now)
         free = self._concurrency - len(self._active)
         if free <= 0 or (self._suspects and self._active):
@@ -224,6 +225,13 @@ class Worker:
             self._failure = None
             self._tell(WorkEventKind.MENDED)
         return pause
+
+    async def _sees_dead(self, now: datetime) -> bool:
+        """Look out for workers that have died, now and then where there may be others."""
+        if self._poll is None or now < self._look_out_at:
+            return False
+        self._look_out_at = now + self._poll
+        return bool(await self._engine.dead_owners())
 
     async def _take_back(self, now: datetime) -> None:
         self._take_back_at = now + self._engine.lease / 3

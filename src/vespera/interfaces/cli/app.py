@@ -19,6 +19,7 @@ from vespera.interfaces.cli.options import (
     text,
 )
 from vespera.interfaces.cli.system import config, doctor
+from vespera.interfaces.cli.workers import dev, worker
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -160,6 +161,8 @@ def verify(
 app.add_command(db)
 app.add_command(doctor)
 app.add_command(config)
+app.add_command(worker)
+app.add_command(dev)
 
 
 def _input(given: str | None) -> object:
