@@ -5,11 +5,13 @@
     |   |-- InvalidRequest              a field is missing, unknown, or of the wrong type
     |   |-- TaskNotFound                no task has this id
     |   |-- OperationNotFound           no file operation has this id
+    |   |-- ScheduleNotFound            no schedule has this name
     |   |-- KeyReused                   an idempotency key came back with another request
     |   `-- DependencyCycle             tasks would wait for each other for ever
     |-- TaskError                       a task cannot go on
     |   |-- IllegalTransition           the task is not in a state that allows this
     |   |-- StaleTask                   somebody else changed the task in the meantime
+    |   |-- StaleSchedule               somebody else changed the schedule in the meantime
     |   |-- LeaseLost                   another worker has taken the task over
     |   |-- StepFailed                  a step raised, after its last retry
     |   |-- NonDeterministicTask        a replay asked for other steps than were recorded
@@ -91,6 +93,14 @@ class OperationNotFound(RequestError):
         self.operation_id = operation_id
 
 
+class ScheduleNotFound(RequestError):
+    """No schedule has this name."""
+
+    def __init__(self, name: str, hint: str = ".") -> None:
+        super().__init__(f"There is no schedule {name!r}{hint}")
+        self.name = name
+
+
 class KeyReused(RequestError):
     """An idempotency key came back with another request."""
 
@@ -124,6 +134,10 @@ class IllegalTransition(TaskError):
 
 class StaleTask(TaskError):
     """Somebody else changed the task in the meantime; read it again."""
+
+
+class StaleSchedule(TaskError):
+    """Somebody else changed the schedule in the meantime; read it again."""
 
 
 class LeaseLost(TaskError):

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.ids import TaskId
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, RetryPolicy, number_of, whole_number_of
-from vespera.domain.task import Completion, TaskOutcome, TaskRequest
+from vespera.domain.task import Completion, Task, TaskOutcome, TaskRequest
 
 LONGEST_TEXT = 10_000
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # leaves room for the delays of ten years that may be added
@@ -64,6 +64,43 @@ def task_id_of(value: object) -> TaskId:
         InvalidRequest: it is no text, or a text that no task can have as its id.
     """
     return TaskId(_filled_text(value, "task_id"))
+
+
+def filled_text_of(value: object, field: str) -> str:
+    """A text that can be stored and says something.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    return _filled_text(value, field)
+
+
+def template_of(request: TaskRequest) -> Mapping[str, object]:
+    """The fields of a parsed request that are not as they are by default."""
+    plain = TaskRequest(title=request.title)
+    said = {name: getattr(request, name) for name in _REQUEST_FIELDS}
+    return {n: v for n, v in said.items() if n == "title" or v != getattr(plain, n)}
+
+
+def new_task(request: TaskRequest, *, task_id: str, payload: bytes, now: datetime) -> Task:
+    """The pending task that a parsed request asks for; ``payload`` is encoded already."""
+    return Task(
+        id=TaskId(task_id),
+        title=request.title,
+        description=request.description,
+        specialist_type=request.specialist_type,
+        payload=payload,
+        created_at=now,
+        updated_at=now,
+        completion=request.completion,
+        parent_id=TaskId(request.parent_id) if request.parent_id else None,
+        priority=request.priority,
+        timeout=request.timeout,
+        retry=request.retry,
+        idempotency_key=request.idempotency_key,
+        request_digest=request_digest(request) if request.idempotency_key else "",
+        run_after=request.run_after,
+    )
 
 
 def seconds_of(value: object, field: str) -> float | None:

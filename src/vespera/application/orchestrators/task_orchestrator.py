@@ -2,12 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
+from vespera.application.runtime.schedule_book import ScheduleResult
 from vespera.application.workflows.task_execution_workflow import TaskExecutionWorkflow
 from vespera.application.workflows.task_result import TaskResult
-from vespera.domain.errors import EngineStopped, InvalidRequest, RequestError
+from vespera.domain.errors import (
+    EngineStopped,
+    InvalidRequest,
+    PayloadError,
+    RequestError,
+    StaleSchedule,
+)
 from vespera.domain.ids import TaskId
-from vespera.domain.request import parse_request, seconds_of, task_id_of
+from vespera.domain.request import Given, parse_request, seconds_of, task_id_of
+from vespera.domain.schedule import Schedule
 from vespera.domain.task import Completion, Task, TaskRequest
 
 
@@ -127,6 +136,72 @@ class TaskOrchestrator(TaskExecutionWorkflow):
                 f" {timeout:g} s; the first of them is {results[done].task_id!r}."
             ) from error
         return results
+
+    async def schedule(
+        self,
+        name: str,
+        request: Given = None,
+        *,
+        cron: str | None = None,
+        every: float | timedelta | None = None,
+        time_zone: str = "UTC",
+        catch_up: str = "one",
+        most_catch_up: int = 100,
+        overlap: str = "allow",
+        **fields: object,
+    ) -> ScheduleResult:
+        """Have a task created again and again, by whichever worker sees that its moment has come.
+
+        Each moment gets one task, however many workers there are, and whenever one of them dies.
+        Its payload has the moment as ``scheduled_at``. The same name again replaces the schedule;
+        if it says the same, nothing changes. A replaced schedule stays paused, if it was.
+
+        Args:
+            name: what the schedule is called; there is one of each name.
+            request: as for ``create_task``; without ``completion`` the tasks complete by
+                themselves.
+            cron: minute hour day month weekday, as ``"0 3 * * mon-fri"``, or ``"@daily"``.
+            every: instead of ``cron``: so many seconds apart, 1 or more; the first after as many.
+            time_zone: in which ``cron`` is read, as ``"Europe/Berlin"``.
+            catch_up: which of the moments that nobody saw come get a task: "one" (the last of
+                them), "all" (the last ``most_catch_up``), or "none".
+            most_catch_up: how many at most.
+            overlap: "allow", or "skip": no task while that of an earlier moment is not finished.
+            fields: the request's fields as keywords.
+        """
+        terms = {
+            "name": name,
+            "cron": cron,
+            "every": every,
+            "time_zone": time_zone,
+            "catch_up": catch_up,
+            "most_catch_up": most_catch_up,
+            "overlap": overlap,
+        }
+        return await self._m.schedule_book.put(terms, request, fields)
+
+    async def unschedule(self, name: str) -> ScheduleResult:
+        """Forget a schedule. The tasks that it has created stay."""
+        return await self._m.schedule_book.remove(name)
+
+    async def schedules(self) -> list[Schedule]:
+        """All schedules, by name."""
+        return list(await self._m.schedule_book.all())
+
+    async def pause_schedule(self, name: str) -> ScheduleResult:
+        """Create no tasks of this schedule until ``resume_schedule``, in no worker."""
+        return await self._m.schedule_book.pause(name)
+
+    async def resume_schedule(self, name: str) -> ScheduleResult:
+        """Go on with the first moment after now; what came in between is not made up for."""
+        return await self._m.schedule_book.resume(name)
+
+    async def trigger(self, name: str) -> TaskResult:
+        """Create a task of the schedule now, also if it is paused or another one is under way."""
+        try:
+            return self._result(await self._m.schedule_book.trigger(name))
+        except (RequestError, PayloadError, StaleSchedule) as error:
+            return TaskResult(success=False, error=str(error))
 
     async def _ended(self, created: TaskResult) -> TaskResult:
         try:

@@ -12,6 +12,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskQueue
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.scheduler import Scheduler
 from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.work_events import Watcher, WorkEvent, WorkEventKind, end_of
 from vespera.domain.errors import EngineStopped, StorageError
@@ -36,12 +37,13 @@ class Worker:
         *,
         engine: Engine,
         queue: TaskQueue,
+        scheduler: Scheduler,
         notices: Notices,
         clock: Clock,
         concurrency: int,
         poll: timedelta | None,
     ) -> None:
-        self._engine, self._queue = engine, queue
+        self._engine, self._queue, self._scheduler = engine, queue, scheduler
         self._notices, self._clock = notices, clock
         self._concurrency, self._poll = concurrency, poll
         self._longest = poll or timedelta.max
@@ -211,9 +213,11 @@ class Worker:
         now = self._clock.now()
         if now >= self._take_back_at or await self._sees_dead(now):
             await self._take_back(now)
+        for schedule, created in await self._scheduler.fire_due():
+            self._tell(WorkEventKind.FIRED, created, schedule.name)
         free = self._concurrency - len(self._active)
         if free <= 0 or (self._suspects and self._active):
-            return self._longest  # the end of an attempt is news
+            return min(self._longest, self._scheduler.pause(now))  # an attempt's end is news
         claimed = await self._claim(free)
         for task in claimed:
             handle = self._engine.begin(task, kept=True)
@@ -261,7 +265,8 @@ class Worker:
             elif due is None and not news.is_set():  # what ended since may have freed others
                 self._idle.set()
         now = self._clock.now()
-        return min([self._longest, *(moment - now for moment in moments)])
+        pauses = [self._longest, self._scheduler.pause(now), *(due - now for due in moments)]
+        return min(pauses)
 
     async def _wait(self, news: asyncio.Event, pause: timedelta) -> None:
         if pause == timedelta.max:

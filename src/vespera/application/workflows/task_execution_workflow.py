@@ -11,6 +11,7 @@ from vespera.application.ports.persistence import ReportRepository, TaskReposito
 from vespera.application.runtime.engine import Engine, called_off
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.schedule_book import ScheduleBook
 from vespera.application.runtime.settling import UNDER_WAY, Settling
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
@@ -32,9 +33,9 @@ from vespera.domain.ids import TaskId
 from vespera.domain.plan import in_order
 from vespera.domain.request import (
     Given,
+    new_task,
     parse_outcome,
     parse_request,
-    request_digest,
     task_id_of,
 )
 from vespera.domain.task import Completion, Task, TaskOutcome, TaskRequest, TaskStatus
@@ -53,6 +54,7 @@ class Machinery:
     engine: Engine
     worker: Worker
     settling: Settling
+    schedule_book: ScheduleBook
     sign_off: SignOff
     specialists: Specialists
     notices: Notices
@@ -191,24 +193,8 @@ class TaskExecutionWorkflow:
 
     def _build(self, request: TaskRequest) -> Task:
         payload = self._m.codec.encode(dict(request.payload), what="payload")
-        now = self._m.clock.now()
-        return Task(
-            id=TaskId(request.task_id or self._m.new_id()),
-            title=request.title,
-            description=request.description,
-            specialist_type=request.specialist_type,
-            payload=payload,
-            created_at=now,
-            updated_at=now,
-            completion=request.completion,
-            parent_id=TaskId(request.parent_id) if request.parent_id else None,
-            priority=request.priority,
-            timeout=request.timeout,
-            retry=request.retry,
-            idempotency_key=request.idempotency_key,
-            request_digest=request_digest(request) if request.idempotency_key else "",
-            run_after=request.run_after,
-        )
+        task_id = request.task_id or self._m.new_id()
+        return new_task(request, task_id=task_id, payload=payload, now=self._m.clock.now())
 
     async def _add(self, tasks: Sequence[Task], requests: Sequence[TaskRequest]) -> list[Task]:
         """Store the tasks in one transaction; gives, in their place, those that are there already

@@ -8,13 +8,14 @@ from vespera.infrastructure.persistence.queries import (
     file_operations,
     queue,
     reports,
+    schedules,
     schema,
     steps,
     tasks,
 )
 from vespera.infrastructure.persistence.statements import Statement
 
-TOPICS = (schema, tasks, queue, fence, steps, file_operations, reports)
+TOPICS = (schema, tasks, queue, fence, steps, file_operations, reports, schedules)
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
 
