@@ -59,7 +59,7 @@ class ScheduleTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule(ScheduleTerms):
+class TaskSchedule(ScheduleTerms):
     """A schedule as it is stored.
 
     ``request`` is the encoded template of its tasks, whose ``title`` and ``specialist_type`` are
@@ -79,7 +79,7 @@ class Schedule(ScheduleTerms):
     created_at: datetime
     updated_at: datetime
 
-    def changed(self, now: datetime, **changes: object) -> "Schedule":
+    def changed(self, now: datetime, **changes: object) -> "TaskSchedule":
         """The next version."""
         return replace(self, version=self.version + 1, updated_at=now, **changes)  # type: ignore[arg-type]
 
@@ -158,7 +158,7 @@ def beats_of(every: float, anchor: datetime) -> After:
     return after
 
 
-def made_up_for(schedule: Schedule, after: After, now: datetime) -> Sequence[datetime]:
+def made_up_for(schedule: TaskSchedule, after: After, now: datetime) -> Sequence[datetime]:
     """Which of the moments that are due by ``now`` get a task, oldest first."""
     assert schedule.next_due is not None
     alone = schedule.catch_up is not CatchUp.ALL or schedule.overlap is Overlap.SKIP

@@ -9,6 +9,7 @@ from vespera import Container
 from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -49,4 +50,8 @@ class TestSqlFileOperationRepository(InAFile, FileOperationRepositoryConformance
 
 
 class TestSqlReportRepository(InAFile, ReportRepositoryConformance):
+    pass
+
+
+class TestSqlScheduleRepository(InAFile, ScheduleRepositoryConformance):
     pass

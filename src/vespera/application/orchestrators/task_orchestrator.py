@@ -16,7 +16,7 @@ from vespera.domain.errors import (
 )
 from vespera.domain.ids import TaskId
 from vespera.domain.request import Given, parse_request, seconds_of, task_id_of
-from vespera.domain.schedule import Schedule
+from vespera.domain.schedule import TaskSchedule
 from vespera.domain.task import Completion, Task, TaskRequest
 
 
@@ -184,7 +184,7 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         """Forget a schedule. The tasks that it has created stay."""
         return await self._m.schedule_book.remove(name)
 
-    async def schedules(self) -> list[Schedule]:
+    async def schedules(self) -> list[TaskSchedule]:
         """All schedules, by name."""
         return list(await self._m.schedule_book.all())
 

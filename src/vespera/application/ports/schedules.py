@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from vespera.domain.schedule import Schedule
+from vespera.domain.schedule import TaskSchedule
 
 
 class Timetable(Protocol):
@@ -23,7 +23,7 @@ class Timetable(Protocol):
 class ScheduleRepository(Protocol):
     """Schedules. Writes join an open unit of work, as those of the other repositories."""
 
-    async def add(self, schedule: Schedule) -> None:
+    async def add(self, schedule: TaskSchedule) -> None:
         """Store a new schedule.
 
         Raises:
@@ -31,7 +31,7 @@ class ScheduleRepository(Protocol):
         """
         ...
 
-    async def save(self, schedule: Schedule) -> None:
+    async def save(self, schedule: TaskSchedule) -> None:
         """Store a schedule in place of the version before it.
 
         Raises:
@@ -39,7 +39,7 @@ class ScheduleRepository(Protocol):
         """
         ...
 
-    async def remove(self, schedule: Schedule) -> None:
+    async def remove(self, schedule: TaskSchedule) -> None:
         """Forget the schedule, which must be of this version.
 
         Raises:
@@ -47,15 +47,15 @@ class ScheduleRepository(Protocol):
         """
         ...
 
-    async def get(self, name: str) -> Schedule | None:
+    async def get(self, name: str) -> TaskSchedule | None:
         """The schedule, if there is one of this name."""
         ...
 
-    async def all(self) -> Sequence[Schedule]:
+    async def all(self) -> Sequence[TaskSchedule]:
         """All schedules, by name."""
         ...
 
-    async def due(self, now: datetime) -> Sequence[Schedule]:
+    async def due(self, now: datetime) -> Sequence[TaskSchedule]:
         """Those that are not paused, and of which a moment has come by ``now``, by that moment."""
         ...
 

@@ -22,8 +22,8 @@ from vespera.domain.errors import (
 )
 from vespera.domain.request import Given, filled_text_of
 from vespera.domain.schedule import (
-    Schedule,
     ScheduleTerms,
+    TaskSchedule,
     parse_template,
     parse_terms,
     template_values,
@@ -45,7 +45,7 @@ class ScheduleResult:
     success: bool
     error: str | None = None
     change: str = ""
-    schedule: Schedule | None = None
+    schedule: TaskSchedule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ class ScheduleBook:
         """
         return await self._again(partial(self._trigger, name))
 
-    async def all(self) -> Sequence[Schedule]:
+    async def all(self) -> Sequence[TaskSchedule]:
         """All schedules, by name."""
         return await self.schedules.all()
 
@@ -157,7 +157,7 @@ class ScheduleBook:
                 continue
         return await once()
 
-    async def _get(self, name: object) -> Schedule:
+    async def _get(self, name: object) -> TaskSchedule:
         text = filled_text_of(name, "name")
         found = await self.schedules.get(text)
         if found is None:
@@ -166,10 +166,10 @@ class ScheduleBook:
             raise ScheduleNotFound(text, f"; did you mean {near[0]!r}?" if near else ".")
         return found
 
-    def _wanted(self, terms: ScheduleTerms, request: TaskRequest) -> Schedule:
+    def _wanted(self, terms: ScheduleTerms, request: TaskRequest) -> TaskSchedule:
         now = self.clock.now()
         values = {name: getattr(terms, name) for name in ScheduleTerms.__slots__}
-        wanted = Schedule(
+        wanted = TaskSchedule(
             **values,
             title=request.title,
             specialist_type=request.specialist_type,
@@ -184,14 +184,14 @@ class ScheduleBook:
             raise InvalidRequest(f"{terms.cron!r} names no moment that ever comes", field="cron")
         return replace(wanted, next_due=due)
 
-    def _same(self, stored: Schedule, wanted: Schedule) -> bool:
+    def _same(self, stored: TaskSchedule, wanted: TaskSchedule) -> bool:
         names = ScheduleTerms.__slots__
         if any(getattr(stored, name) != getattr(wanted, name) for name in names):
             return False
         return self.codec.same(stored.request, wanted.request)
 
     @staticmethod
-    def _replaced(stored: Schedule, wanted: Schedule) -> Schedule:
+    def _replaced(stored: TaskSchedule, wanted: TaskSchedule) -> TaskSchedule:
         """The wanted one with the history of the stored one. It stays paused, if it is."""
         terms = {name: getattr(wanted, name) for name in (*ScheduleTerms.__slots__, "request")}
         due = stored.next_due if stored.rhythm == wanted.rhythm else wanted.next_due
@@ -199,5 +199,5 @@ class ScheduleBook:
         return stored.changed(wanted.updated_at, **terms, **shown, next_due=due)
 
 
-def _done(change: str, schedule: Schedule) -> ScheduleResult:
+def _done(change: str, schedule: TaskSchedule) -> ScheduleResult:
     return ScheduleResult(success=True, change=change, schedule=schedule)

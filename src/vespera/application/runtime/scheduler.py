@@ -16,7 +16,7 @@ from vespera.domain.errors import (
     StaleSchedule,
 )
 from vespera.domain.request import new_task
-from vespera.domain.schedule import After, Overlap, Schedule, beats_of, made_up_for, request_at
+from vespera.domain.schedule import After, Overlap, TaskSchedule, beats_of, made_up_for, request_at
 from vespera.domain.task import Task
 
 logger = logging.getLogger("vespera")
@@ -57,7 +57,7 @@ class Scheduler:
         """How long there is nothing to look for."""
         return timedelta.max if self._look_at is None else self._look_at - now
 
-    async def fire_due(self) -> Sequence[tuple[Schedule, Task]]:
+    async def fire_due(self) -> Sequence[tuple[TaskSchedule, Task]]:
         """Create the tasks whose moments have come, if it is time to look; gives those created.
 
         Raises:
@@ -78,7 +78,7 @@ class Scheduler:
             self._look_at = min(later, default=None)
         return fired
 
-    def after(self, schedule: Schedule) -> After:
+    def after(self, schedule: TaskSchedule) -> After:
         """What gives the schedule's moments.
 
         Raises:
@@ -89,7 +89,7 @@ class Scheduler:
         cron, time_zone = str(schedule.cron), schedule.time_zone
         return lambda moment: self._timetable.after(cron, time_zone, moment)
 
-    def task_of(self, schedule: Schedule, moment: datetime, *, by_hand: bool = False) -> Task:
+    def task_of(self, schedule: TaskSchedule, moment: datetime, *, by_hand: bool = False) -> Task:
         """The task of one moment, not stored yet.
 
         Raises:
@@ -104,9 +104,9 @@ class Scheduler:
 
     async def _fire_all(
         self, now: datetime
-    ) -> tuple[Sequence[tuple[Schedule, Task]], datetime | None]:
+    ) -> tuple[Sequence[tuple[TaskSchedule, Task]], datetime | None]:
         """The tasks created, and when to look again at what could not be."""
-        fired, again = list[tuple[Schedule, Task]](), None
+        fired, again = list[tuple[TaskSchedule, Task]](), None
         for schedule in await self._schedules.due(now):
             try:
                 fired += [(schedule, task) for task in await self._fire(schedule, now)]
@@ -117,7 +117,7 @@ class Scheduler:
                 again = again or now + AFTER_TROUBLE
         return fired, again
 
-    async def _fire(self, schedule: Schedule, now: datetime) -> Sequence[Task]:
+    async def _fire(self, schedule: TaskSchedule, now: datetime) -> Sequence[Task]:
         after = self.after(schedule)
         moments = made_up_for(schedule, after, now)
         if moments and await self._is_under_way(schedule):
@@ -137,7 +137,7 @@ class Scheduler:
                 await self._tasks.add(task)
         return new
 
-    async def _is_under_way(self, schedule: Schedule) -> bool:
+    async def _is_under_way(self, schedule: TaskSchedule) -> bool:
         """Whether the task of an earlier moment keeps a new one from being created."""
         if schedule.overlap is Overlap.ALLOW or schedule.last_task_id is None:
             return False

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 
 from vespera.domain.errors import StaleSchedule
-from vespera.domain.schedule import CatchUp, Overlap, Schedule
+from vespera.domain.schedule import CatchUp, Overlap, TaskSchedule
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import Row, Write
@@ -25,7 +25,7 @@ class SqlScheduleRepository:
     def __init__(self, database: AsyncDatabaseManager) -> None:
         self._database = database
 
-    async def add(self, schedule: Schedule) -> None:
+    async def add(self, schedule: TaskSchedule) -> None:
         """Store a new schedule.
 
         Raises:
@@ -33,7 +33,7 @@ class SqlScheduleRepository:
         """
         await store(self._database, [Write(sql.INSERT_SCHEDULE, tuple(_to_row(schedule).values()))])
 
-    async def save(self, schedule: Schedule) -> None:
+    async def save(self, schedule: TaskSchedule) -> None:
         """Store a schedule in place of the version before it.
 
         Raises:
@@ -47,7 +47,7 @@ class SqlScheduleRepository:
             self._database, [Write(sql.UPDATE_SCHEDULE, values, partial(_stale, schedule.name))]
         )
 
-    async def remove(self, schedule: Schedule) -> None:
+    async def remove(self, schedule: TaskSchedule) -> None:
         """Forget the schedule, which must be of this version.
 
         Raises:
@@ -58,18 +58,18 @@ class SqlScheduleRepository:
             self._database, [Write(sql.DELETE_SCHEDULE, values, partial(_stale, schedule.name))]
         )
 
-    async def get(self, name: str) -> Schedule | None:
+    async def get(self, name: str) -> TaskSchedule | None:
         """The schedule, if there is one of this name."""
         if not storable_texts([name]):
             return None
         rows = await self._database.read(sql.SCHEDULE_BY_NAME.sql, (name,))
         return _from_row(rows[0]) if rows else None
 
-    async def all(self) -> Sequence[Schedule]:
+    async def all(self) -> Sequence[TaskSchedule]:
         """All schedules, by name."""
         return [_from_row(row) for row in await self._database.read(sql.ALL_SCHEDULES.sql)]
 
-    async def due(self, now: datetime) -> Sequence[Schedule]:
+    async def due(self, now: datetime) -> Sequence[TaskSchedule]:
         """Those that are not paused, and of which a moment has come by ``now``, by that moment."""
         rows = await self._database.read(sql.DUE_SCHEDULES.sql, (to_micros(now),))
         return [_from_row(row) for row in rows]
@@ -80,7 +80,7 @@ class SqlScheduleRepository:
         return from_micros_if_any(rows[0][0])
 
 
-def _to_row(schedule: Schedule) -> dict[str, object]:
+def _to_row(schedule: TaskSchedule) -> dict[str, object]:
     """A whole row, in the order of the columns."""
     values = {name: getattr(schedule, name) for name in sql.SCHEDULE_COLUMNS}
     for name in ("next_due", "last_due"):
@@ -91,7 +91,7 @@ def _to_row(schedule: Schedule) -> dict[str, object]:
     return {**values, **changed, "overlap": schedule.overlap.value}
 
 
-def _from_row(row: Row) -> Schedule:
+def _from_row(row: Row) -> TaskSchedule:
     values = dict(zip(sql.SCHEDULE_COLUMNS, row, strict=True))
     for name in ("next_due", "last_due"):
         values[name] = from_micros_if_any(values[name])
@@ -100,7 +100,7 @@ def _from_row(row: Row) -> Schedule:
     values["paused"] = bool(values["paused"])
     values["catch_up"] = CatchUp(values["catch_up"])
     values["overlap"] = Overlap(values["overlap"])
-    return Schedule(**values)
+    return TaskSchedule(**values)
 
 
 def _stale(name: str) -> StaleSchedule:

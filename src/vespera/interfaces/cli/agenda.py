@@ -9,7 +9,7 @@ import click
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
 from vespera.application.runtime.schedule_book import ScheduleResult
 from vespera.application.workflows.task_result import TaskResult
-from vespera.domain.schedule import Schedule
+from vespera.domain.schedule import TaskSchedule
 from vespera.infrastructure.di.container import Container
 from vespera.interfaces.cli import reading
 from vespera.interfaces.cli.rendering import aligned, print_json, print_lines
@@ -34,10 +34,10 @@ FIELDS = (
 )
 
 
-def all_of(settings: Settings, kind: type[Container]) -> Sequence[Schedule]:
+def all_of(settings: Settings, kind: type[Container]) -> Sequence[TaskSchedule]:
     """All schedules, by name."""
 
-    async def question(container: Container) -> Sequence[Schedule]:
+    async def question(container: Container) -> Sequence[TaskSchedule]:
         return await container.get(TaskOrchestrator).schedules()
 
     return reading.ask(settings, question, kind=kind)
@@ -85,7 +85,7 @@ def trigger(settings: Settings, kind: type[Container], name: str) -> TaskResult:
     return result
 
 
-def show_all(schedules: Sequence[Schedule], *, as_json: bool) -> None:
+def show_all(schedules: Sequence[TaskSchedule], *, as_json: bool) -> None:
     """Print a table of schedules."""
     if as_json:
         print_json({"schedules": [_form(schedule) for schedule in schedules]})
@@ -100,7 +100,8 @@ def show(result: ScheduleResult, *, as_json: bool) -> None:
     if as_json:
         print_json({"change": result.change, "schedule": _form(result.schedule)})
         return
-    due = f"; next at {_due(result.schedule)}" if result.change != "removed" else ""
+    silent = result.schedule.paused or result.change == "removed"
+    due = "" if silent else f"; next at {_due(result.schedule)}"
     print_lines(f"{result.schedule.name}: {result.change}{due}")
 
 
@@ -130,11 +131,11 @@ def _granted(result: ScheduleResult) -> ScheduleResult:
     return result
 
 
-def _form(schedule: Schedule) -> dict[str, object]:
+def _form(schedule: TaskSchedule) -> dict[str, object]:
     return {name: getattr(schedule, name) for name in FIELDS}
 
 
-def _row(schedule: Schedule) -> tuple[str, ...]:
+def _row(schedule: TaskSchedule) -> tuple[str, ...]:
     if schedule.cron is None:
         when = f"every {schedule.every:g} s"
     else:
@@ -143,7 +144,7 @@ def _row(schedule: Schedule) -> tuple[str, ...]:
     return (schedule.name, when, _due(schedule), last, schedule.specialist_type, schedule.title)
 
 
-def _due(schedule: Schedule) -> str:
+def _due(schedule: TaskSchedule) -> str:
     return "paused" if schedule.paused else _moment(schedule.next_due)
 
 

@@ -11,7 +11,10 @@ both modes of pytest-asyncio. They are fit for adapters of your own, and run ove
 
 import pytest
 
-_SUITES = ("clock", "codec", "files", "owners", "queue", "records", "tasks", "unit_of_work")
+_SUITES = (
+    *("clock", "codec", "files", "owners", "queue", "records", "schedules", "tasks"),
+    "unit_of_work",
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
 from vespera.testing.conformance.clock import ClockConformance
@@ -23,6 +26,10 @@ from vespera.testing.conformance.records import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
     StepRepositoryConformance,
+)
+from vespera.testing.conformance.schedules import (
+    ScheduleRepositoryConformance,
+    TimetableConformance,
 )
 from vespera.testing.conformance.stores import Stores
 from vespera.testing.conformance.tasks import TaskRepositoryConformance
@@ -37,9 +44,11 @@ __all__ = [
     "OwnersConformance",
     "OwnersOfOneHostConformance",
     "ReportRepositoryConformance",
+    "ScheduleRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",
     "TaskQueueConformance",
     "TaskRepositoryConformance",
+    "TimetableConformance",
     "UnitOfWorkConformance",
 ]

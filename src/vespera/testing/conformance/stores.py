@@ -14,6 +14,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.schedules import ScheduleRepository
 from vespera.infrastructure.di.base import BaseContainer
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 
@@ -28,6 +29,7 @@ class Stores:
     steps: StepRepository
     operations: FileOperationRepository
     reports: ReportRepository
+    schedules: ScheduleRepository
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -39,6 +41,7 @@ class Stores:
             steps=container.get(StepRepository),
             operations=container.get(FileOperationRepository),
             reports=container.get(ReportRepository),
+            schedules=container.get(ScheduleRepository),
         )
 
 

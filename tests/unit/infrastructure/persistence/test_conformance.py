@@ -6,6 +6,7 @@ from vespera import Container
 from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -41,4 +42,8 @@ class TestSqlFileOperationRepository(InMemory, FileOperationRepositoryConformanc
 
 
 class TestSqlReportRepository(InMemory, ReportRepositoryConformance):
+    pass
+
+
+class TestSqlScheduleRepository(InMemory, ScheduleRepositoryConformance):
     pass
