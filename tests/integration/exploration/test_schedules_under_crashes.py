@@ -52,17 +52,6 @@ INVARIANTS = (
 )
 
 
-@pytest.mark.parametrize("where", [{"every": "event"}, {"at": "effect"}])
-def test_wherever_a_worker_dies_each_moment_gets_its_task_once(shop, world, where):
-    report = explore_crashes(
-        shop, two_moments_pass, INVARIANTS, world=world, recover=two_moments_pass, **where
-    )
-
-    report.raise_for_failures()
-    assert report.complete
-    assert report.points >= (20 if "every" in where else 2)
-
-
 async def one_moment_passes(app: Any) -> None:
     await app.orchestrator.schedule("rounds", ORDER, **EVERY)
     await app.orchestrator.start()
@@ -75,6 +64,32 @@ def the_moment_has_one_task(app, world):
     keys = moments_of(app)
     assert len(keys) == len(set(keys)) >= 1
     assert {task.status.value for task in app.tasks.all()} == {"completed"}
+
+
+def test_at_whatever_event_a_worker_dies_the_moment_gets_its_task_once(shop, world):
+    report = explore_crashes(
+        shop,
+        one_moment_passes,
+        [the_moment_has_one_task, charged_once_each, "engine", "database"],
+        world=world,
+        recover=one_moment_passes,
+        every="event",
+    )
+
+    report.raise_for_failures()
+    assert report.complete
+    assert report.points > 20
+
+
+@pytest.mark.parametrize("at", ["commit", "effect"])
+def test_whichever_commit_a_worker_dies_at_no_moment_is_lost_or_comes_twice(shop, world, at):
+    report = explore_crashes(
+        shop, two_moments_pass, INVARIANTS, world=world, recover=two_moments_pass, at=at
+    )
+
+    report.raise_for_failures()
+    assert report.complete
+    assert report.points > 2
 
 
 def test_two_workers_that_see_the_same_moment_create_one_task(shop, world):

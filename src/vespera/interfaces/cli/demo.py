@@ -52,12 +52,19 @@ async def note_delivery(task: TaskContext) -> TaskOutcome:
     return TaskOutcome(summary=f"wrote {path}", artifacts=[path])
 
 
+async def count_parcels(task: TaskContext) -> str:
+    """What a schedule has done once a minute."""
+    return f"counted at {task.payload['scheduled_at']:%H:%M:%S}"
+
+
 class DemoShop(Container):
     """What does what, and with what."""
 
     checkout = providers.Factory(Checkout, clock=Container.clock)
     specialists = providers.Aggregate(
-        checkout=checkout, note_delivery=providers.Object(note_delivery)
+        checkout=checkout,
+        note_delivery=providers.Object(note_delivery),
+        count_parcels=providers.Object(count_parcels),
     )
 
 
@@ -65,8 +72,12 @@ def opened(count: int) -> Callable[[Container], Coroutine[object, object, None]]
     """Bring ``count`` orders into the shop, those of earlier times left out."""
 
     async def prepare(container: Container) -> None:
+        orchestrator = container.get(TaskOrchestrator)
+        await orchestrator.schedule(
+            "stocktaking", title="Count the parcels", specialist_type="count_parcels", every=60
+        )
         requests = [request for number in range(1, count + 1) for request in _order(number)]
-        for result in await container.get(TaskOrchestrator).create_tasks(requests):
+        for result in await orchestrator.create_tasks(requests):
             assert result.success, result.error
 
     return prepare
