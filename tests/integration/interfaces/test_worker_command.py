@@ -20,8 +20,10 @@ import time
 from pathlib import Path
 from vespera import Container, providers
 
+HERE = Path(__file__).parent
+
 def note(line):
-    descriptor = os.open("log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    descriptor = os.open(HERE / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(descriptor, line.encode() + b"\\n")
     os.close(descriptor)
 
@@ -39,7 +41,7 @@ async def gated(task):
         raise
 
 def look(opened):
-    if Path("gate").exists():
+    if (HERE / "gate").exists():
         opened.set()
     else:
         asyncio.get_running_loop().call_later(0.01, look, opened)

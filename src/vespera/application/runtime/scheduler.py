@@ -68,13 +68,12 @@ class Scheduler:
             return ()
         looked_at, self._look_at = self._look_at, None
         try:
-            fired, again = await self._fire_all(now)
-            due = await self._schedules.next_due(now)
+            fired, due = await self._look(now)
         except BaseException:
             self._look_at = looked_at
             raise
         if self._look_at is None:  # nobody has asked to look again meanwhile
-            later = [moment for moment in (due, again, self._poll and now + self._poll) if moment]
+            later = [moment for moment in (due, self._poll and now + self._poll) if moment]
             self._look_at = min(later, default=None)
         return fired
 
@@ -101,6 +100,17 @@ class Scheduler:
         payload = self._codec.encode(dict(request.payload), what="payload")
         now = self._clock.now()
         return new_task(request, task_id=self._new_id(), payload=payload, now=now)
+
+    async def _look(
+        self, now: datetime
+    ) -> tuple[Sequence[tuple[TaskSchedule, Task]], datetime | None]:
+        """The tasks created, and when there is something to do again. Mostly one read."""
+        due = await self._schedules.next_due(LONG_AGO)
+        if due is None or due > now:
+            return (), due
+        fired, again = await self._fire_all(now)
+        later = [moment for moment in (await self._schedules.next_due(now), again) if moment]
+        return fired, min(later, default=None)
 
     async def _fire_all(
         self, now: datetime

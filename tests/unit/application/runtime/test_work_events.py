@@ -6,7 +6,7 @@ from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.work_events import WorkEventKind, end_of
 from vespera.domain.ids import OwnerId
 from vespera.domain.task import Task, TaskFailure
-from vespera.testing.conformance.samples import NOW, a_running_task, a_task
+from vespera.testing.conformance.samples import NOW, a_report, a_running_task, a_task
 
 CLAIMED = a_running_task()
 FAILURE = TaskFailure(error_types=("ValueError",), message="no")
@@ -37,3 +37,11 @@ def test_an_attempt_s_end_is_told_by_how_the_task_stands_after_it(
 
     assert (event.kind, event.task) == (kind, after)
     assert event.told == (str(after.error) if after.error else "")
+
+
+def test_a_refusal_of_the_proof_gate_is_told_as_one() -> None:
+    refused = CLAIMED.execute(b"{}", NOW, FAILURE)
+
+    event = end_of(CLAIMED, Signed(refused, refused=tuple(a_report().findings)))
+
+    assert (event.kind, event.told) == (WorkEventKind.REFUSED, "ValueError: no")
