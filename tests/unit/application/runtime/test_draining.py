@@ -259,3 +259,19 @@ async def test_its_end_in_good_order_is_no_error(container: Container) -> None:
     await worker.rest()
 
     await waiting
+
+
+@pytest.mark.parametrize("turns", range(0, 24, 2))
+async def test_a_drain_that_is_cancelled_leaves_nothing_behind(
+    orchestrator: TaskOrchestrator, slow: Slow, turns: int
+) -> None:
+    await started(orchestrator, slow, 40, 5)
+    stopping = asyncio.create_task(orchestrator.stop(drain=10 if turns % 4 else 0))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    stopping.cancel()
+    await asyncio.wait({stopping})
+
+    await orchestrator.run_until_idle()
+
+    assert await statuses(orchestrator, "t0", "t1") == ["completed", "completed"]

@@ -448,3 +448,26 @@ class TestTrouble:
         watched.due.assert_not_awaited()
         assert scheduler.pause(clock.now()) == timedelta.max
         assert not container.get(Worker).started
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_call_that_is_cancelled_has_done_all_or_nothing(
+    container: Container, orchestrator: TaskOrchestrator, clock: VirtualClock, turns: int
+) -> None:
+    await orchestrator.schedule("n", TASK, every=3600)
+    await clock.advance(hours=1)
+    scheduler = container.get(Scheduler)
+    for call in (orchestrator.trigger("n"), scheduler.fire_due()):
+        begun = asyncio.ensure_future(call)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        begun.cancel()
+        await asyncio.wait({begun})
+
+        (schedule,) = await orchestrator.schedules()
+        last = (await tasks_of(container))[-1:]
+        assert (last[0].id if last else None) == schedule.last_task_id
+
+    scheduler.look_again()
+    await scheduler.fire_due()
+    assert "01-01T01:00" in await moments(container), "nothing that was broken off is forgotten"
