@@ -21,6 +21,7 @@ from vespera.domain.task import Task
 logger = logging.getLogger("vespera")
 AFTER_TROUBLE = timedelta(seconds=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Worker:
@@ -211,7 +212,7 @@ class Worker:
         if self._draining:
             return self._longest  # its end is news
         now = self._clock.now()
-        if now >= self._take_back_at or await self._sees_dead(now):
+        if now >= self._take_back_at or (now >= self._look_out_at and await self._sees_dead(now)):
             await self._take_back(now)
         for schedule, created in await self._scheduler.fire_due():
             self._tell(WorkEventKind.FIRED, created, schedule.name)
@@ -231,14 +232,16 @@ class Worker:
         return pause
 
     async def _sees_dead(self, now: datetime) -> bool:
-        """Look out for workers that have died, now and then where there may be others."""
-        if self._poll is None or now < self._look_out_at:
-            return False
-        self._look_out_at = now + self._poll
+        """Look out for workers that have died; where there may be others, after each ``poll``."""
+        self._look_out_at = self._next_look_out(now)
         return bool(await self._engine.dead_owners())
+
+    def _next_look_out(self, now: datetime) -> datetime:
+        return NEVER if self._poll is None else now + self._poll
 
     async def _take_back(self, now: datetime) -> None:
         self._take_back_at = now + self._engine.lease / 3
+        self._look_out_at = self._next_look_out(now)
         taken = await self._engine.take_back()
         self._suspects = await self._engine.has_suspects()
         if taken:
