@@ -6,6 +6,7 @@
     |   |-- TaskNotFound                no task has this id
     |   |-- OperationNotFound           no file operation has this id
     |   |-- ScheduleNotFound            no schedule has this name
+    |   |-- TaskOver                    the task is finished; nothing reaches it any more
     |   |-- KeyReused                   an idempotency key came back with another request
     |   `-- DependencyCycle             tasks would wait for each other for ever
     |-- TaskError                       a task cannot go on
@@ -18,6 +19,10 @@
     |   |-- UnprovenCompletion          what the task says of files is not what the disk says
     |   |-- CrashLimitReached           the task's worker died in the middle of it, again and again
     |   |-- TaskTimedOut                the task or one of its steps took too long
+    |   |-- WaitTimedOut                what the task waited for did not come in time
+    |   |-- UnexpectedSignal            a signal brought something else than was waited for
+    |   |-- ChildFailed                 a task that this one has spawned failed, or was cancelled
+    |   |-- UnexpectedResult            a child handed something else back than was waited for
     |   |-- CancelledInside             what the task or a step awaited had been cancelled elsewhere
     |   |-- EngineStopped               the container was cleaned up while somebody waited
     |   `-- SpecialistError             the specialist itself is at fault (not found, not callable)
@@ -132,6 +137,10 @@ class IllegalTransition(TaskError):
         self.task_id, self.status, self.wanted = task_id, status, wanted
 
 
+class TaskOver(RequestError):
+    """The task is finished; nothing reaches it any more."""
+
+
 class StaleTask(TaskError):
     """Somebody else changed the task in the meantime; read it again."""
 
@@ -171,6 +180,22 @@ class CrashLimitReached(TaskError):
 
 class TaskTimedOut(TaskError, TimeoutError):
     """The task, or one of its steps, took too long."""
+
+
+class WaitTimedOut(TaskError, TimeoutError):
+    """What the task waited for did not come in time."""
+
+
+class UnexpectedSignal(TaskError):
+    """A signal brought something else than the task waits for."""
+
+
+class ChildFailed(TaskError):
+    """A task that this one has spawned failed, or was cancelled."""
+
+
+class UnexpectedResult(TaskError):
+    """A child handed something else back than was waited for."""
 
 
 class CancelledInside(TaskError):

@@ -5,4 +5,5 @@ from typing import NewType
 TaskId = NewType("TaskId", str)
 OperationId = NewType("OperationId", str)
 ReportId = NewType("ReportId", str)
+SignalId = NewType("SignalId", str)
 OwnerId = NewType("OwnerId", str)

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.ids import TaskId
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, RetryPolicy, number_of, whole_number_of
-from vespera.domain.task import Completion, Task, TaskOutcome, TaskRequest
+from vespera.domain.task import Completion, ParentEnd, TaskOutcome, TaskRequest
 
 LONGEST_TEXT = 10_000
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # leaves room for the delays of ten years that may be added
@@ -66,6 +66,15 @@ def task_id_of(value: object) -> TaskId:
     return TaskId(_filled_text(value, "task_id"))
 
 
+def signal_name_of(value: object, field: str) -> str:
+    """The name or the id of a signal, as given by a caller.
+
+    Raises:
+        InvalidRequest: it is no text, or empty.
+    """
+    return _filled_text(value, field)
+
+
 def filled_text_of(value: object, field: str) -> str:
     """A text that can be stored and says something.
 
@@ -82,27 +91,6 @@ def template_of(request: TaskRequest) -> Mapping[str, object]:
     return {n: v for n, v in said.items() if n == "title" or v != getattr(plain, n)}
 
 
-def new_task(request: TaskRequest, *, task_id: str, payload: bytes, now: datetime) -> Task:
-    """The pending task that a parsed request asks for; ``payload`` is encoded already."""
-    return Task(
-        id=TaskId(task_id),
-        title=request.title,
-        description=request.description,
-        specialist_type=request.specialist_type,
-        payload=payload,
-        created_at=now,
-        updated_at=now,
-        completion=request.completion,
-        parent_id=TaskId(request.parent_id) if request.parent_id else None,
-        priority=request.priority,
-        timeout=request.timeout,
-        retry=request.retry,
-        idempotency_key=request.idempotency_key,
-        request_digest=request_digest(request) if request.idempotency_key else "",
-        run_after=request.run_after,
-    )
-
-
 def seconds_of(value: object, field: str) -> float | None:
     """A time in seconds, from 0 to ten years; None stays None.
 
@@ -112,6 +100,18 @@ def seconds_of(value: object, field: str) -> float | None:
     if value is None:
         return None
     return number_of(value, field, least=0, most=TEN_YEARS, what="a number of seconds")
+
+
+def moment_of(value: object, field: str) -> datetime:
+    """A moment in UTC.
+
+    Raises:
+        InvalidRequest: it is no datetime with a time zone; the error names ``field``.
+    """
+    moment = _moment(value, field)
+    if moment is None:
+        raise InvalidRequest("must be a datetime with a time zone, got None", field=field)
+    return moment
 
 
 def _merged(
@@ -235,6 +235,14 @@ def _completion(value: object, name: str) -> Completion:
         raise InvalidRequest(f"must be one of {known}, got {value!r}", field=name) from None
 
 
+def _parent_end(value: object, name: str) -> ParentEnd:
+    try:
+        return ParentEnd(value)  # type: ignore[arg-type]
+    except ValueError:
+        known = ", ".join(ParentEnd)
+        raise InvalidRequest(f"must be one of {known}, got {value!r}", field=name) from None
+
+
 def _anything(value: object, _name: str) -> object:
     return value
 
@@ -250,6 +258,7 @@ _CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "payload": _mapping,
     "depends_on": _texts,
     "parent_id": _optional_text,
+    "on_parent_end": _parent_end,
     "priority": _priority,
     "timeout": _time_limit,
     "retry": _retry,

@@ -20,7 +20,9 @@ class StepRecord:
     """A step's one recorded result, or its failure within one retry epoch.
 
     ``seq`` is the order of recording within the task. ``epoch`` is the task's ``failures`` when
-    the step was recorded. Exactly one of ``value`` (encoded) and ``error`` (encoded) is set.
+    the step was recorded. Exactly one of ``value`` (encoded), ``error`` (encoded) and ``awaits`` is
+    set: the last is of a wait that has not ended, and says in words for what it is; ``wake_at`` is
+    when it ends by itself.
     """
 
     task_id: TaskId
@@ -31,8 +33,15 @@ class StepRecord:
     value: bytes | None
     error: bytes | None
     recorded_at: datetime
+    wake_at: datetime | None = None
+    awaits: str | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the step ended in an error."""
         return self.error is not None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is a wait that has not ended."""
+        return self.awaits is not None

@@ -1,8 +1,9 @@
 """A task, what is asked for, what came of it, and which way it may go.
 
     pending -> running -> executed -> completed
-       ^  |      | |-> failed | cancelled
-       |  |_retry_|
+       ^  |     ^ | |-> failed | cancelled
+       |  |_____|_|  retry
+       |        |-> waiting -> pending    for a moment, a signal, or other tasks
        |-> assigned -> completed          handed to an outside worker
 
 Every change returns a new ``Task``; the allowed ways are the table ``ALLOWED``.
@@ -23,6 +24,7 @@ class TaskStatus(StrEnum):
 
     PENDING = "pending"
     RUNNING = "running"
+    WAITING = "waiting"
     EXECUTED = "executed"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -37,10 +39,18 @@ class Completion(StrEnum):
     MANUAL = "manual"
 
 
+class ParentEnd(StrEnum):
+    """What becomes of a task that is not finished when its parent ends."""
+
+    LEAVE = "leave"
+    CANCEL = "cancel"
+
+
 S = TaskStatus
 ALLOWED: Mapping[TaskStatus, frozenset[TaskStatus]] = {
     S.PENDING: frozenset({S.RUNNING, S.ASSIGNED, S.CANCELLED}),
     S.RUNNING: frozenset({S.PENDING, S.ASSIGNED, S.EXECUTED, S.COMPLETED, S.FAILED, S.CANCELLED}),
+    S.WAITING: frozenset({S.PENDING, S.RUNNING, S.CANCELLED}),
     S.EXECUTED: frozenset({S.COMPLETED, S.CANCELLED}),
     S.ASSIGNED: frozenset({S.RUNNING, S.COMPLETED, S.CANCELLED}),
     S.COMPLETED: frozenset(),
@@ -87,7 +97,8 @@ class TaskRequest:
     ``payload`` is any storable mapping. ``timeout`` is in seconds (at most ten years), for one
     attempt. ``priority``: higher runs first. ``run_after``: not before this moment, which has a
     time zone and is kept in UTC. ``task_id`` may be chosen by the caller. The same
-    ``idempotency_key`` gives the same task, never a second one.
+    ``idempotency_key`` gives the same task, never a second one. ``on_parent_end``: by
+    ``"cancel"`` the task is called off when its parent ends before it.
     """
 
     title: str
@@ -96,6 +107,7 @@ class TaskRequest:
     payload: Mapping[str, object] = field(default_factory=dict)
     depends_on: Sequence[str] = ()
     parent_id: str | None = None
+    on_parent_end: ParentEnd = ParentEnd.LEAVE
     priority: int = 0
     timeout: float | None = None
     retry: RetryPolicy = NEVER
@@ -113,7 +125,10 @@ class Task:
     task, ``attempt`` with every claim (it is the fence), ``failures`` with every failed attempt
     (it is the retry budget and the steps' epoch; a crash is not a failure), ``crashes`` with every
     attempt whose worker died or fell silent, until a step is recorded. ``blockers`` counts the
-    dependencies that are not completed yet. ``error`` is the last failure or refusal.
+    dependencies that are not completed yet. ``error`` is the last failure or refusal. ``news``
+    counts what has come for the task: signals, and ends of its children. While the task is
+    ``waiting``, ``run_after`` is when it goes on by itself. It has ``spawned`` children, or
+    done something that is ``undoable``; it is to be called off if ``cancelling`` says why.
     """
 
     id: TaskId
@@ -126,6 +141,7 @@ class Task:
     status: TaskStatus = TaskStatus.PENDING
     completion: Completion = Completion.MANUAL
     parent_id: TaskId | None = None
+    on_parent_end: ParentEnd = ParentEnd.LEAVE
     priority: int = 0
     timeout: float | None = None
     retry: RetryPolicy = NEVER
@@ -137,6 +153,10 @@ class Task:
     failures: int = 0
     crashes: int = 0
     blockers: int = 0
+    news: int = 0
+    spawned: bool = False
+    undoable: bool = False
+    cancelling: str | None = None
     owner: OwnerId | None = None
     lease_until: datetime | None = None
     outcome: bytes | None = None

@@ -7,16 +7,22 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from vespera.application.ports.codec import Codec
-from vespera.application.ports.persistence import TaskRepository
+from vespera.application.ports.persistence import SignalRepository, TaskRepository
+from vespera.application.runtime.children import Children
+from vespera.application.runtime.compensation import Compensation
 from vespera.application.runtime.context import TaskContext
+from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
+from vespera.application.runtime.waits import Waits, WaitWork
 from vespera.domain.errors import LeaseLost
-from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.retry import RetryPolicy
+from vespera.domain.signal import Signal
 from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import Task, TaskOutcome, TaskStatus
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
@@ -48,7 +54,8 @@ class StepEnvironment:
 
     What is recorded lasts from one ``run`` to the next, as in the engine: a second run replays
     what succeeded, and calls again what failed. Values and results are stored and read back, so
-    that what cannot be stored is refused here too. Waits between retries take no time.
+    that what cannot be stored is refused here too. Waits between retries, and the durable ones of
+    ``task.sleep``, take no time.
 
     Attributes:
         clock: the clock; the event loop's own under ``virtual_time``.
@@ -100,7 +107,9 @@ class StepEnvironment:
             status=TaskStatus.RUNNING,
             owner=_OWNER,
         )
-        self._steps = _StepsOfOneTask()
+        self._notices = Notices()
+        self._signals = _SignalsOfOneTask()
+        self._steps = _StepsOfOneTask(self._signals)
         for name, value in (recorded or {}).items():
             self._steps.put(self._record_of(name, value))
         self._under_way: asyncio.Task[object] | None = None
@@ -118,7 +127,9 @@ class StepEnvironment:
     @property
     def values(self) -> Mapping[str, object]:
         """What the steps gave that succeeded, by name; the last occurrence of each."""
-        return {step.name: step.value for step in self.steps if step.error is None}
+        finished = {(r.name, r.occurrence) for r in self._steps.records if not r.open}
+        steps = [step for step in self.steps if (step.name, step.occurrence) in finished]
+        return {step.name: step.value for step in steps if step.error is None}
 
     async def run(self, specialist: object) -> TaskOutcome:
         """One attempt: call the specialist (an object with ``execute``, or a function).
@@ -154,9 +165,28 @@ class StepEnvironment:
         name = getattr(function, "__name__", "step")
 
         async def only_this(task: TaskContext) -> object:
-            return await task.step(name, function, *args, retry=retry, timeout=timeout, **kwargs)
+            return await task.step(
+                name, function, *args, retry=retry, timeout=timeout, undo=None, **kwargs
+            )
 
         return (await self._attempt(only_this)).result
+
+    def signal(self, name: str, payload: object = None) -> None:
+        """Send what ``task.wait_for_signal(name)`` waits for, before the run or while it waits.
+
+        Raises:
+            UnstorableValue, PayloadTooLarge: the payload cannot be stored.
+        """
+        self._signals.sent.append(
+            Signal(
+                id=SignalId(str(len(self._signals.sent))),
+                task_id=self._task.id,
+                name=name,
+                payload=self._codec.encode(payload, what="payload"),
+                sent_at=self.clock.now(),
+            )
+        )
+        self._notices.news(self._task.id)
 
     def cancel(self) -> None:
         """Cancel the run that is under way, as the engine does; also from within a step.
@@ -188,19 +218,38 @@ class StepEnvironment:
 
     async def _carry_out(self, handler: Callable[[TaskContext], Any], log: StepLog) -> object:
         supervision = Supervision(clock=self.clock, chance=lambda: 0.5)
+        tasks = cast(
+            "TaskRepository", _Dependencies(self._task, self._dependencies, self._outcomes)
+        )
+        presence = Presence(self.clock)
+        waits = Waits(
+            task_id=self._task.id, log=log, presence=presence, work=self._wait_work(tasks)
+        )
         context = TaskContext(
             task=self._task,
             payload=cast("Mapping[str, object]", self._codec.decode(self._task.payload)),
             log=log,
             files=cast("TaskFiles", self._files),
+            waits=waits,
+            presence=presence,
+            compensation=Compensation(log=log, codec=self._codec, supervision=supervision),
+            children=cast("Children", _NoChildren()),
             supervision=supervision,
-            tasks=cast(
-                "TaskRepository", _Dependencies(self._task, self._dependencies, self._outcomes)
-            ),
+            tasks=tasks,
             outcomes=self._outcomes,
         )
         what = f"Task {self._task.id!r}"
         return await supervision.limited(what, lambda: handler(context), None)
+
+    def _wait_work(self, tasks: TaskRepository) -> WaitWork:
+        return WaitWork(
+            tasks=tasks,
+            signals=cast("SignalRepository", self._signals),
+            notices=self._notices,
+            codec=self._codec,
+            clock=self.clock,
+            linger=None,
+        )
 
     def _log(self) -> StepLog:
         return StepLog(
@@ -233,10 +282,23 @@ class StepEnvironment:
         return RecordedStep(record.name, record.occurrence, value)
 
 
+class _SignalsOfOneTask:
+    """As much of a ``SignalRepository`` as a wait asks for."""
+
+    def __init__(self) -> None:
+        self.sent: list[Signal] = []
+        self.received: set[SignalId] = set()
+
+    async def oldest(self, task_id: TaskId, name: str) -> Signal | None:
+        waiting = (s for s in self.sent if s.name == name and s.id not in self.received)
+        return next(waiting, None)
+
+
 class _StepsOfOneTask:
     """A ``StepRepository`` of one task, which somebody holds all the time."""
 
-    def __init__(self) -> None:
+    def __init__(self, signals: _SignalsOfOneTask) -> None:
+        self._signals = signals
         self._records: dict[int, StepRecord] = {}
         self._attempt = 0
 
@@ -251,25 +313,55 @@ class _StepsOfOneTask:
         return self.records
 
     async def record(
-        self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
+        self,
+        step: StepRecord,
+        fence: Fence,
+        *,
+        lease_until: datetime | None = None,
+        received: SignalId | None = None,
+        child: Task | None = None,
+        depends_on: Sequence[TaskId] = (),
+        undoable: bool = False,
     ) -> None:
         if fence.attempt < self._attempt:
             raise LeaseLost
         self._attempt = fence.attempt
         self.put(step)
+        if received is not None:
+            self._signals.received.add(received)
+
+    async def suspend(
+        self, wait: StepRecord | None, fence: Fence, *, wake_at: datetime | None, now: datetime
+    ) -> None:
+        if wait is not None:
+            await self.record(wait, fence)
 
 
 class _Dependencies:
     """As much of a ``TaskRepository`` as a ``TaskContext`` asks for."""
 
     def __init__(self, task: Task, outcomes: Mapping[str, TaskOutcome], stored: Outcomes) -> None:
+        self._task = task
         self._done = [
             replace(task, id=TaskId(name), outcome=stored.encode(outcome))
             for name, outcome in outcomes.items()
         ]
 
+    async def get(self, task_id: TaskId) -> Task:
+        return self._task
+
     async def dependencies_of(self, task_id: TaskId) -> Sequence[Task]:
         return self._done
+
+
+class _NoChildren:
+    """In the place of what ``task.spawn`` needs."""
+
+    async def spawn(self, name: str, *_: object) -> object:
+        raise TestingError(
+            f"task.spawn({name!r}): a StepEnvironment has no worker that would run a child. Test"
+            " this with AsyncTestBase."
+        )
 
 
 class _NoWorkspace:

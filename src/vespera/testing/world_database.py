@@ -79,7 +79,7 @@ class WorldDatabase:
         """What is durable now."""
         tasks = self._keeper.execute("SELECT id, status, outcome FROM tasks")
         steps = self._keeper.execute(
-            "SELECT task_id, name, occurrence, value FROM steps WHERE error IS NULL"
+            "SELECT task_id, name, occurrence, value FROM steps WHERE value IS NOT NULL"
         )
         return Promises(
             {task: (status, outcome) for task, status, outcome in tasks},

@@ -157,6 +157,16 @@ FAULTS = [
         "UPDATE tasks SET lease_until = 1 WHERE id = 'a'",
     ),
     (
+        "owner",
+        "task 'f' is held by half: it has an owner without a lease, or a lease without an owner",
+        "UPDATE tasks SET status = 'waiting', owner = 'me' WHERE id = 'f'",
+    ),
+    (
+        "wait",
+        "task 'f' is waiting, but for nothing",
+        "UPDATE tasks SET status = 'waiting' WHERE id = 'f'",
+    ),
+    (
         "blockers",
         "task 'd' waits for 0 others by its count, but for 1 in fact",
         "UPDATE tasks SET blockers = 0 WHERE id = 'd'",
@@ -273,7 +283,7 @@ async def test_a_circle_whose_tasks_are_done_is_none(worked_with, check):
 
 async def test_a_damaged_page_is_found_and_the_rest_is_checked_all_the_same(worked_with, check):
     execute(worked_with, "UPDATE tasks SET outcome = NULL WHERE id = 'a'")
-    damage(worked_with, "tasks_running")
+    damage(worked_with, "tasks_held")
 
     inspection = await check()
 

@@ -5,7 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from vespera.application.runtime.schedule_book import ScheduleResult
-from vespera.application.workflows.task_execution_workflow import TaskExecutionWorkflow
+from vespera.application.workflows.send_signal import SendSignalUseCase, SignalResult
+from vespera.application.workflows.task_execution_workflow import (
+    Machinery,
+    TaskExecutionWorkflow,
+)
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import (
     EngineStopped,
@@ -23,6 +27,10 @@ from vespera.domain.task import Completion, Task, TaskRequest
 class TaskOrchestrator(TaskExecutionWorkflow):
     """All that a workflow does for one task, and what many tasks need."""
 
+    def __init__(self, *, machinery: Machinery, signals: SendSignalUseCase) -> None:
+        super().__init__(machinery=machinery)
+        self._signals = signals
+
     async def start(self) -> None:
         """Run ready tasks in the background until ``stop``. Safe to repeat."""
         self._m.worker.keep_working()
@@ -34,7 +42,8 @@ class TaskOrchestrator(TaskExecutionWorkflow):
             drain: None: what is under way goes on behind this call. Otherwise all of it, also what
                 ``run`` and ``execute_task`` have begun, may end within so many seconds, and what
                 has not is interrupted then: handlers clean up, and the tasks are pending again,
-                for this or any other worker. This returns when nothing is under way any more.
+                for this or any other worker. A task that only waits for something is let go at
+                once. This returns when nothing is under way any more.
                 Called again meanwhile with 0, it interrupts at once.
 
         Raises:
@@ -90,8 +99,28 @@ class TaskOrchestrator(TaskExecutionWorkflow):
             ) from error
         return await self._as_it_stands(task)
 
+    async def signal(
+        self, task_id: str, name: str, payload: object = None, *, signal_id: str | None = None
+    ) -> SignalResult:
+        """Send ``payload`` to ``task.wait_for_signal(name)``; see ``SendSignalUseCase.signal``."""
+        return await self._signals.signal(task_id, name, payload, signal_id=signal_id)
+
+    async def approve(
+        self, task_id: str, *, name: str = "", by: str = "", comment: str = ""
+    ) -> SignalResult:
+        """Say yes to ``task.wait_for_approval(..., name=name)``."""
+        return await self._signals.approve(task_id, name=name, by=by, comment=comment)
+
+    async def reject(
+        self, task_id: str, *, name: str = "", by: str = "", comment: str = ""
+    ) -> SignalResult:
+        """Say no to it."""
+        return await self._signals.reject(task_id, name=name, by=by, comment=comment)
+
     async def run_until_idle(self) -> None:
         """Run everything that can run, now or after a delay, until nothing is left to run.
+
+        A task that waits for something which no moment ends, as a signal, holds nothing up.
 
         Raises:
             StorageError: the database cannot be asked for work.

@@ -12,6 +12,10 @@ class TimeLimit(Protocol):
         """Whether it was this limit that ended the block."""
         ...
 
+    def reschedule(self, when: float | None) -> None:
+        """End the block at this moment of the event loop's own time instead; None: never."""
+        ...
+
 
 class Clock(Protocol):
     """All of the engine's time: retries, leases, timeouts, delayed starts."""

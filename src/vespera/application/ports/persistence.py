@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 from vespera.domain.file_operation import FileOperation
-from vespera.domain.ids import OperationId, OwnerId, ReportId, TaskId
+from vespera.domain.ids import OperationId, OwnerId, ReportId, SignalId, TaskId
+from vespera.domain.signal import Signal
 from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Report
@@ -45,7 +46,8 @@ class TaskRepository(Protocol):
         ...
 
     async def save(self, task: Task) -> None:
-        """Store a task that one transition has changed, in place of the version before it.
+        """Store a task that one transition has changed, in place of the version before it. The end
+        of a task is news for its parent; its own children are called off that are to be.
 
         Raises:
             StaleTask: the stored version is another.
@@ -71,6 +73,18 @@ class TaskRepository(Protocol):
 
     async def find(self, task_ids: Collection[TaskId]) -> Mapping[TaskId, Task]:
         """Those of the tasks that exist."""
+        ...
+
+    async def called_off(self, holder: OwnerId | None) -> Sequence[Task]:
+        """Unfinished tasks that are to be cancelled, and are held by ``holder`` or nobody."""
+        ...
+
+    async def call_off(self, task_id: TaskId, reason: str) -> None:
+        """Let whoever holds the task, or else who finds it, cancel it and undo what it has done.
+
+        Raises:
+            TaskOver: the task is finished, or there is none.
+        """
         ...
 
     async def find_by_keys(self, keys: Collection[str]) -> Mapping[str, Task]:
@@ -108,7 +122,8 @@ class TaskQueue(Protocol):
         self, *, owner: OwnerId, now: datetime, lease_until: datetime, limit: int
     ) -> Sequence[Task]:
         """Begin an attempt of up to ``limit`` pending tasks that have no blockers, are due, and are
-        not suspicious, highest priority first, then oldest first.
+        not suspicious, highest priority first, then oldest first. Waiting tasks that nobody holds
+        are pending from the moment they are due.
         """
         ...
 
@@ -125,29 +140,41 @@ class TaskQueue(Protocol):
     async def claim(
         self, task_id: TaskId, *, owner: OwnerId, now: datetime, lease_until: datetime
     ) -> Task | None:
-        """Begin an attempt of this pending or assigned task, due or not; None if it cannot be
-        claimed: running, finished, executed, or blocked.
+        """Begin an attempt of this pending, assigned or waiting task, due or not; None if it cannot
+        be claimed: held by somebody, finished, executed, or blocked.
         """
         ...
 
     async def extend(
         self, attempts: Mapping[TaskId, int], *, owner: OwnerId, lease_until: datetime
     ) -> Collection[TaskId]:
-        """Extend the leases of these running tasks (id -> attempt); gives those still held."""
+        """Extend the leases of these tasks (id -> attempt); gives those still held."""
         ...
 
     async def owners(self) -> Collection[OwnerId]:
-        """Who holds running tasks."""
+        """Who holds running or waiting tasks."""
+        ...
+
+    async def park(self, fence: Fence, *, news: int, now: datetime) -> bool:
+        """Let go of a waiting task, which stays ``waiting``, unless there is other ``news`` for it
+        than this. Whether that was done.
+        """
+        ...
+
+    async def news(self, owner: OwnerId) -> Mapping[TaskId, int]:
+        """The number of news for each waiting task that ``owner`` holds."""
         ...
 
     async def take_back(self, *, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
-        """Make running tasks whose lease has run out, or whose owner is dead, pending again, and
-        count it as a crash.
+        """Make tasks whose lease has run out, or whose owner is dead, pending again, and count it
+        as a crash of those that were running.
         """
         ...
 
     async def next_due(self) -> datetime | None:
-        """When the next delayed pending task without blockers is due."""
+        """When the next delayed pending task without blockers is due, or the next waiting task
+        that nobody holds goes on by itself.
+        """
         ...
 
 
@@ -159,15 +186,58 @@ class StepRepository(Protocol):
         ...
 
     async def record(
-        self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
+        self,
+        step: StepRecord,
+        fence: Fence,
+        *,
+        lease_until: datetime | None = None,
+        received: SignalId | None = None,
+        child: Task | None = None,
+        depends_on: Sequence[TaskId] = (),
+        undoable: bool = False,
     ) -> None:
-        """Remember a step (in place of the failure of an earlier epoch, if there is one), and
-        extend the lease if ``lease_until`` is given, which also sets back the task's ``crashes``. A
-        transaction of its own, also inside a unit.
+        """Remember a step (in place of the failure of an earlier epoch, or of the open wait, if
+        there is one). If ``lease_until`` is given, the lease is extended, the task is running (if
+        it was waiting), and its ``crashes`` are set back. The signal ``received`` is not waited for
+        again; the ``child`` is stored; an ``undoable`` task is marked as such. A transaction of its
+        own, also inside a unit.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
+            DuplicateRow, TaskNotFound: as for adding the child.
         """
+        ...
+
+    async def suspend(
+        self, wait: StepRecord | None, fence: Fence, *, wake_at: datetime | None, now: datetime
+    ) -> None:
+        """The task is waiting, until ``wake_at`` if nothing comes before; remember the open
+        ``wait``, if it is a new one. A transaction of its own, also inside a unit.
+
+        Raises:
+            LeaseLost: as for ``record``.
+        """
+        ...
+
+
+class SignalRepository(Protocol):
+    """What is sent to tasks."""
+
+    async def send(self, signal: Signal) -> None:
+        """Keep the signal for its task; a waiting task that nobody holds is pending again.
+
+        Raises:
+            DuplicateRow: the task has a signal of this id already.
+            TaskOver: the task is finished, or there is none.
+        """
+        ...
+
+    async def oldest(self, task_id: TaskId, name: str) -> Signal | None:
+        """The first of this name that the task has not received."""
+        ...
+
+    async def of_task(self, task_id: TaskId) -> Sequence[Signal]:
+        """All that was sent to the task, in the order of sending."""
         ...
 
 

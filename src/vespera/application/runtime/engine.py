@@ -3,22 +3,26 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextvars import Context
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue, TaskRepository
 from vespera.application.runtime.attempt import AttemptRunner
+from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.supervision import interrupted
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
 from vespera.domain.ids import OwnerId, TaskId
-from vespera.domain.task import Task, TaskFailure
+from vespera.domain.step import Fence
+from vespera.domain.task import Task
 
 logger = logging.getLogger("vespera")
 
@@ -29,6 +33,7 @@ class Stop(StrEnum):
     CANCEL = "cancel"
     RELEASE = "release"
     LOST = "lost"
+    PARKED = "parked"
 
 
 @dataclass(slots=True)
@@ -38,6 +43,7 @@ class _Run:
     task: Task
     handle: "asyncio.Task[Signed]"
     kept: bool
+    presence: Presence
     begun: bool = False
     callers: int = 0
     stop: Stop | None = None
@@ -61,14 +67,17 @@ class Engine:
         notices: Notices,
         clock: Clock,
         lease: timedelta,
+        poll: timedelta | None,
     ) -> None:
         self._tasks, self._queue, self._attempts = tasks, queue, attempts
         self._owners, self._notices, self._clock = owners, notices, clock
-        self.lease = lease
+        self.lease, self._poll = lease, poll
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, _Run] = {}
-        self._handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
+        self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
+        self._resting: set[TaskId] = set()
         self._heart: asyncio.Task[None] | None = None
+        self._ear: asyncio.Task[None] | None = None
 
     @property
     def owner(self) -> OwnerId:
@@ -92,6 +101,21 @@ class Engine:
     def running(self) -> Collection[TaskId]:
         """The tasks that are under way here."""
         return self._runs.keys()
+
+    @property
+    def resting(self) -> Collection[TaskId]:
+        """Those of the running tasks that only wait for something."""
+        return self._resting
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When the first of the resting tasks goes on by itself."""
+        moments = [self._runs[task_id].presence.wake_at for task_id in self._resting]
+        return min((moment for moment in moments if moment), default=None)
+
+    async def others(self) -> Collection[OwnerId]:
+        """Who else holds running tasks."""
+        return set(await self._queue.owners()) - {self._owner}
 
     def held(self, task: Task) -> Task:
         """``task`` claimed for this engine, not stored yet."""
@@ -129,7 +153,7 @@ class Engine:
 
     async def dead_owners(self) -> Collection[OwnerId]:
         """Those who hold tasks and are known to be dead."""
-        others = set(await self._queue.owners()) - {self._owner}
+        others = await self.others()
         return self._owners.dead(others) if others else ()
 
     async def take_back(self) -> Collection[TaskId]:
@@ -141,6 +165,21 @@ class Engine:
             if run is not None:
                 self._interrupt(run, Stop.LOST)
         return taken
+
+    async def call_off(self) -> None:
+        """Cancel the tasks that are to be cancelled, as far as they are held here or by nobody.
+
+        Those that have something to undo become ready, and undo it when they are claimed.
+        """
+        for task in await self._tasks.called_off(self._owner):
+            reason = task.cancelling or ""
+            if task.id in self._runs:
+                self._interrupt(self._runs[task.id], Stop.CANCEL, reason)
+            elif task.owner is None and not task.undoable:
+                cancelled = task.cancel(called_off(reason), self._clock.now())
+                with contextlib.suppress(StaleTask):
+                    await self._tasks.save(cancelled)
+                    self._notices.changed(cancelled)
 
     async def disown(self, task_id: TaskId, error: asyncio.CancelledError) -> None:
         """Release a task that was claimed by a call that was cancelled before it could begin."""
@@ -165,9 +204,9 @@ class Engine:
         )
         if claimed.id in self._runs:  # its lease ran out unnoticed, and now it is ours again
             self._interrupt(self._runs[claimed.id], Stop.LOST)
-        self._runs[claimed.id] = _Run(claimed, handle, kept)
-        self._handles.add(handle)
-        handle.add_done_callback(self._handles.discard)
+        self._runs[claimed.id] = self._run_of(claimed, handle, kept=kept)
+        self.handles.add(handle)
+        handle.add_done_callback(self.handles.discard)
         if self._heart is None:
             self._heart = asyncio.create_task(
                 self._beat(), name="vespera heartbeat", context=Context()
@@ -201,18 +240,11 @@ class Engine:
         await asyncio.wait({run.handle})
         return None if run.handle.cancelled() else run.handle.result()
 
-    async def at_rest(self) -> None:
-        """Wait until no attempt is under way here."""
-        while self._handles:
-            await asyncio.wait(self._handles)
-
     async def release(self) -> None:
-        """Interrupt all attempts, let their handlers clean up, and release the tasks: they are
-        pending again and go on whenever somebody claims them.
-        """
+        """Interrupt all attempts, let their handlers clean up; the tasks are pending again."""
         for run in self._runs.values():
             self._interrupt(run, Stop.RELEASE)
-        for handle in list(self._handles):
+        for handle in list(self.handles):
             await _over(handle)
 
     async def stop(self) -> None:
@@ -225,13 +257,42 @@ class Engine:
                 self._owners.leave(self._owner)
                 self._owner = None
 
+    def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> _Run:
+        told, park = partial(self._hear_of_rest, claimed), partial(self._park, claimed)
+        presence = Presence(self._clock, told=told, park=park if kept else None)
+        return _Run(claimed, handle, kept, presence)
+
+    def _hear_of_rest(self, claimed: Task, presence: Presence) -> None:
+        run = self._runs.get(claimed.id)
+        if run is None or run.presence is not presence:
+            return
+        if presence.rests:
+            self._resting.add(claimed.id)
+        else:
+            self._resting.discard(claimed.id)
+        if self._poll is not None and self._resting and self._ear is None:
+            self._ear = asyncio.create_task(
+                self._listen(self._poll), name="vespera news", context=Context()
+            )
+        self._notices.work()
+
+    async def _park(self, claimed: Task, fence: Fence, news: int) -> bool:
+        """Let go of a task that waits, and of its attempt with it."""
+        parked = await self._queue.park(fence, news=news, now=self._clock.now())
+        run = self._runs.get(claimed.id)
+        if parked and run is not None:
+            self._interrupt(run, Stop.PARKED)
+        return parked
+
     async def _conduct(self, claimed: Task) -> Signed:
         run = self._runs[claimed.id]
         run.begun = True
         try:
-            if run.stop is not None:  # before it could begin
+            if run.stop is Stop.CANCEL and claimed.undoable:
+                claimed = replace(claimed, cancelling=run.reason)
+            elif run.stop is not None:  # before it could begin
                 raise asyncio.CancelledError
-            signed = await self._attempts.run(claimed, claimed.owner or self.owner)
+            signed = await self._attempts.run(claimed, claimed.owner or self.owner, run.presence)
         except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
             signed = await self._interrupted(run, error)
         except StorageError:
@@ -241,7 +302,16 @@ class Engine:
         finally:
             self._forget(run)
         self._notices.changed(signed.task)
+        if signed.task.finished and signed.task.spawned:
+            await self._end_children()
         return signed
+
+    async def _end_children(self) -> None:
+        """Of a task that has just ended; those that others hold are left to these."""
+        try:
+            await self.call_off()
+        except StorageError:
+            logger.exception("Children of ended tasks are called off later.")
 
     async def _let_go(self, claimed: Task) -> None:
         """The end could not be stored; if it cannot be released either, its lease runs out."""
@@ -251,17 +321,23 @@ class Engine:
     def _forget(self, run: _Run) -> None:
         if self._runs.get(run.task.id) is run:
             del self._runs[run.task.id]
+            self._resting.discard(run.task.id)
         if not self._runs and self._heart is not None:
             self._heart.cancel()
             self._heart = None
+        if not self._resting and self._ear is not None:
+            self._ear.cancel()
+            self._ear = None
 
     async def _interrupted(self, run: _Run, error: BaseException) -> Signed:
         claimed = run.task
         cancelled = isinstance(error, asyncio.CancelledError)
-        if not cancelled or run.stop is Stop.LOST:
+        if not cancelled or run.stop in {Stop.LOST, Stop.PARKED}:
             return Signed(await self._tasks.get(claimed.id))
         now = self._clock.now()
-        if run.stop is Stop.CANCEL:
+        if run.stop is Stop.CANCEL and claimed.undoable:
+            await self._tasks.call_off(claimed.id, run.reason)
+        if run.stop is Stop.CANCEL and not claimed.undoable:
             changed = claimed.cancel(called_off(run.reason), now)
         else:
             changed = claimed.release(now)
@@ -277,6 +353,8 @@ class Engine:
     def _interrupt(run: _Run, stop: Stop, reason: str = "") -> None:
         if run.stop is None and not run.handle.done():
             run.stop, run.reason = stop, reason
+            if stop is Stop.CANCEL:
+                run.presence.calling_off = reason
             if run.begun:  # an asyncio task that is cancelled before never runs, to no end at all
                 run.handle.cancel()
 
@@ -295,10 +373,20 @@ class Engine:
             for task_id in attempts.keys() - set(held):
                 self._interrupt(runs[task_id], Stop.LOST)
 
-
-def called_off(reason: str) -> TaskFailure:
-    """What is kept of a cancellation."""
-    return TaskFailure(error_types=("Cancelled",), message=reason or "it was called off")
+    async def _listen(self, poll: timedelta) -> None:
+        """Tell resting tasks what other processes have sent them."""
+        known: Mapping[TaskId, int] = {}
+        while True:
+            await self._clock.sleep(poll.total_seconds())
+            try:
+                found = await self._queue.news(self.owner)
+            except StorageError:
+                logger.exception("It cannot be told whether signals have come.")
+                continue
+            for task_id, number in found.items():
+                if number != known.get(task_id):
+                    self._notices.news(task_id)
+            known = found
 
 
 async def _over(handle: "asyncio.Task[object]") -> None:

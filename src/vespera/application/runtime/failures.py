@@ -24,5 +24,10 @@ def message_of(error: BaseException) -> str:
     return _printable(text)[:LONGEST_MESSAGE]
 
 
+def called_off(reason: str) -> TaskFailure:
+    """What is kept of a cancellation."""
+    return TaskFailure(error_types=("Cancelled",), message=reason or "it was called off")
+
+
 def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()

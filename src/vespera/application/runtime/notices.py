@@ -55,6 +55,13 @@ class Notices:
                 _set_all(waiting)
         elif self._waiting:
             _set_all(self._waiting.get(task.id, ()))
+        if task.parent_id is not None and task.finished:
+            _set_all(self._waiting.get(task.parent_id, ()))
+        self.work()
+
+    def news(self, task_id: TaskId) -> None:
+        """Tell who waits for the task that something has come for it."""
+        _set_all(self._waiting.get(task_id, ()))
         self.work()
 
     def work(self) -> None:

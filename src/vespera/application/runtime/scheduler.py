@@ -1,7 +1,7 @@
 """Creates the tasks of schedules when their moments come."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -9,13 +9,13 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import TaskRepository, UnitOfWork
 from vespera.application.ports.schedules import ScheduleRepository, Timetable
+from vespera.application.runtime.intake import Intake
 from vespera.domain.errors import (
     DuplicateRow,
     PayloadError,
     RequestError,
     StaleSchedule,
 )
-from vespera.domain.request import new_task
 from vespera.domain.schedule import After, Overlap, TaskSchedule, beats_of, made_up_for, request_at
 from vespera.domain.task import Task
 
@@ -41,12 +41,12 @@ class Scheduler:
         timetable: Timetable,
         codec: Codec,
         clock: Clock,
-        new_id: Callable[[], str],
+        intake: Intake,
         poll: timedelta | None,
     ) -> None:
         self._schedules, self._tasks, self._unit_of_work = schedules, tasks, unit_of_work
         self._timetable, self._codec, self._clock = timetable, codec, clock
-        self._new_id, self._poll = new_id, poll
+        self._intake, self._poll = intake, poll
         self._look_at: datetime | None = LONG_AGO
 
     def look_again(self) -> None:
@@ -96,10 +96,7 @@ class Scheduler:
             InvalidRequest: it makes no sense to this version.
         """
         template = cast("Mapping[str, object]", self._codec.decode(schedule.request))
-        request = request_at(schedule.name, template, moment, by_hand=by_hand)
-        payload = self._codec.encode(dict(request.payload), what="payload")
-        now = self._clock.now()
-        return new_task(request, task_id=self._new_id(), payload=payload, now=now)
+        return self._intake.task(request_at(schedule.name, template, moment, by_hand=by_hand))
 
     async def _look(
         self, now: datetime

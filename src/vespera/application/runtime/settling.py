@@ -13,7 +13,7 @@ from vespera.domain.ids import TaskId
 from vespera.domain.task import Task, TaskStatus
 
 MOST_NAMED = 3
-UNDER_WAY = frozenset({TaskStatus.PENDING, TaskStatus.RUNNING})
+UNDER_WAY = frozenset({TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.WAITING})
 
 
 class Settling:

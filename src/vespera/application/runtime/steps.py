@@ -1,19 +1,35 @@
 """Run once, remember, replay: one attempt's view of the steps recorded so far."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Sequence
+from datetime import datetime, timedelta
+from typing import TypedDict, Unpack
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import StepRepository
 from vespera.application.runtime.failures import message_of
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
-from vespera.domain.ids import OwnerId
+from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.retry import type_names
 from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import Task
 
 Key = tuple[str, int]
+
+
+class Along(TypedDict, total=False):
+    """What ``StepRepository.record`` stores in the same transaction."""
+
+    received: SignalId | None
+    child: Task
+    depends_on: Sequence[TaskId]
+    undoable: bool
+
+
+class Rewind(BaseException):
+    """From here on nothing is done any more, as what was done is to be undone. No ``Exception``, so
+    that no handler takes it for a failure of its own.
+    """
 
 
 class StepLog:
@@ -39,16 +55,26 @@ class StepLog:
         self._steps, self._codec, self._clock = steps, codec, clock
         self.fence = Fence(task.id, task.attempt, owner)
         self.lost = False
+        self.suspended = False
+        self.spawned = task.spawned
+        self.undoable = task.undoable
+        self.rewinding = False
         self._recorded = {(r.name, r.occurrence): r for r in records}
         self._next_seq = records[-1].seq + 1 if records else 1
         self._asked: dict[str, int] = {}
         self._fresh: list[str] = []
         self._reopened: dict[Key, int] = {}
+        self._begun = {key: r.seq for key, r in self._recorded.items() if r.open}
         self._lease = lease
         self._extend_at = clock.now() + (timedelta() if task.crashes else lease / 3)
 
     def ask(self, name: str) -> tuple[Key, StepRecord | None]:
-        """The key of this request for step ``name``, and its record if it is to be replayed."""
+        """The key of this request for ``name``, and its record if it is to be replayed, or if it is
+        a wait that has not ended.
+
+        Raises:
+            Rewind: nothing new is done any more.
+        """
         self._asked[name] = occurrence = self._asked.get(name, 0) + 1
         key = (name, occurrence)
         record = self._recorded.get(key)
@@ -57,7 +83,13 @@ class StepLog:
         elif record.failed and record.epoch != self._task.failures:
             self._reopened[key] = record.seq
             record = None
+        if self.rewinding and (record is None or record.open):
+            raise Rewind
         return key, record
+
+    def find(self, key: Key) -> StepRecord | None:
+        """What is recorded under this key, by this attempt or an earlier one of the epoch."""
+        return self._recorded.get(key)
 
     def replay(self, record: StepRecord) -> object:
         """The recorded value again.
@@ -70,16 +102,34 @@ class StepLog:
             raise StepFailed(record.name, message, kinds)  # type: ignore[has-type]
         return self._codec.decode(record.value or b"null")
 
-    async def succeeded(self, key: Key, value: object) -> object:
+    async def succeeded(self, key: Key, value: object, *, undoable: bool = False) -> object:
         """Record the value; durable on return. Gives it as a replay would.
+
+        Args:
+            key: of the step.
+            value: what it gave.
+            undoable: the step can be undone, and is to be, if the task fails in the end.
 
         Raises:
             UnstorableValue, PayloadTooLarge: it cannot be stored.
             LeaseLost: another worker has the task.
         """
         encoded = self._codec.encode(value, what=f"step {key[0]!r}")
-        await self._record(key, encoded, None)
+        along: Along = {"undoable": True} if undoable and not self.undoable else {}
+        await self._record(key, encoded, None, **along)
+        self.undoable = self.undoable or undoable
         return self._codec.decode(encoded)
+
+    async def spawned_one(self, key: Key, child: Task, depends_on: Sequence[TaskId]) -> None:
+        """Store a child of the task, and record its id; durable on return.
+
+        Raises:
+            LeaseLost: another worker has the task.
+            DuplicateRow, TaskNotFound: the child cannot be stored.
+        """
+        encoded = self._codec.encode(child.id, what=f"step {key[0]!r}")
+        await self._record(key, encoded, None, child=child, depends_on=depends_on)
+        self.spawned = True
 
     async def failed(self, key: Key, error: Exception) -> StepFailed:
         """Record the failure; durable on return. Gives the error to raise."""
@@ -87,6 +137,35 @@ class StepLog:
         encoded = self._codec.encode((message, kinds), what=f"error of step {key[0]!r}")
         await self._record(key, None, encoded)
         return StepFailed(key[0], message, kinds)
+
+    async def ended(self, key: Key, value: bytes, received: SignalId | None) -> None:
+        """Record what a wait has brought; durable on return.
+
+        Raises:
+            LeaseLost: another worker has the task.
+        """
+        await self._record(key, value, None, received=received)
+
+    async def suspend(
+        self,
+        key: Key,
+        awaits: str,
+        wake_at: datetime | None,
+        until: datetime | None,
+        *,
+        new: bool,
+    ) -> None:
+        """The task waits from now on, at most until ``until``; a ``new`` wait is recorded.
+
+        Raises:
+            LeaseLost: another worker has the task.
+        """
+        wait = None
+        if new:
+            self._begun[key] = self._place(key)
+            wait = self._of(key, awaits=awaits, wake_at=wake_at)
+        await self._fenced(self._steps.suspend(wait, self.fence, wake_at=until, now=self._now()))
+        self.suspended = True
 
     def check(self) -> None:
         """Judge, at the handler's end, whether it asked for all that had been recorded.
@@ -116,18 +195,45 @@ class StepLog:
         return any(seq < record.seq and epoch > record.epoch for seq, epoch in turns)
 
     def _place(self, key: Key) -> int:
-        """The next number; or that of the failure in whose place the step is recorded."""
-        if key in self._reopened:
-            return self._reopened[key]
+        """The next number; or that of the failure, or the beginning, in whose place it stands."""
+        for taken in (self._begun, self._reopened):
+            if key in taken:
+                return taken[key]
         self._next_seq += 1
         return self._next_seq - 1
 
-    async def _record(self, key: Key, value: bytes | None, error: bytes | None) -> None:
-        now = self._clock.now()
+    async def _record(
+        self,
+        key: Key,
+        value: bytes | None,
+        error: bytes | None,
+        **along: Unpack[Along],
+    ) -> None:
+        now = self._now()
         lease_until = None
-        if now >= self._extend_at:
+        if self.suspended or now >= self._extend_at:
             lease_until, self._extend_at = now + self._lease, now + self._lease / 3
-        record = StepRecord(
+        self.suspended = False
+        record = self._of(key, value=value, error=error)
+        await self._fenced(self._steps.record(record, self.fence, lease_until=lease_until, **along))
+
+    async def _fenced(self, writing: Awaitable[None]) -> None:
+        try:
+            await writing
+        except LeaseLost:
+            self.lost = True
+            raise
+
+    def _of(
+        self,
+        key: Key,
+        *,
+        value: bytes | None = None,
+        error: bytes | None = None,
+        awaits: str | None = None,
+        wake_at: datetime | None = None,
+    ) -> StepRecord:
+        return StepRecord(
             task_id=self._task.id,
             name=key[0],
             occurrence=key[1],
@@ -135,13 +241,13 @@ class StepLog:
             epoch=self._task.failures,
             value=value,
             error=error,
-            recorded_at=now,
+            recorded_at=self._now(),
+            wake_at=wake_at,
+            awaits=awaits,
         )
-        try:
-            await self._steps.record(record, self.fence, lease_until=lease_until)
-        except LeaseLost:
-            self.lost = True
-            raise
+
+    def _now(self) -> datetime:
+        return self._clock.now()
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -10,12 +10,15 @@ from functools import partial
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskQueue
+from vespera.application.runtime.crew import Crew
+from vespera.application.runtime.draining import drain
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.scheduler import Scheduler
 from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.work_events import Watcher, WorkEvent, WorkEventKind, end_of
 from vespera.domain.errors import EngineStopped, StorageError
+from vespera.domain.ids import TaskId
 from vespera.domain.task import Task
 
 logger = logging.getLogger("vespera")
@@ -40,6 +43,7 @@ class Worker:
         queue: TaskQueue,
         scheduler: Scheduler,
         notices: Notices,
+        crew: Crew,
         clock: Clock,
         concurrency: int,
         poll: timedelta | None,
@@ -48,7 +52,7 @@ class Worker:
         self._notices, self._clock = notices, clock
         self._concurrency, self._poll = concurrency, poll
         self._longest = poll or timedelta.max
-        self._active: set[asyncio.Task[Signed]] = set()
+        self._active: dict[asyncio.Task[Signed], TaskId] = {}
         self._loop: asyncio.Task[None] | None = None
         self._users = 0
         self._kept = False
@@ -62,6 +66,7 @@ class Worker:
         self._failure: Exception | None = None
         self._take_back_at = self._look_out_at = LONG_AGO
         self._suspects = False
+        crew.joined_by(self.engaged)
 
     @property
     def started(self) -> bool:
@@ -91,10 +96,7 @@ class Worker:
         try:
             async with self._claiming:  # what is being claimed now is under way then
                 pass
-            with contextlib.suppress(TimeoutError):
-                async with self._clock.timeout(seconds):
-                    await self._engine.at_rest()
-            await self._engine.release()
+            await drain(self._engine, self._notices, self._clock, seconds)
             if not self._needed:
                 await self._halt()
         finally:
@@ -157,6 +159,12 @@ class Worker:
             raise failure
 
     @property
+    def _busy(self) -> int:
+        """How many of the tasks that this worker began are not just waiting for something."""
+        resting = self._engine.resting
+        return len(self._active) - sum(task_id in resting for task_id in self._active.values())
+
+    @property
     def _needed(self) -> bool:
         return self._kept or self._users > 0
 
@@ -216,13 +224,13 @@ class Worker:
             await self._take_back(now)
         for schedule, created in await self._scheduler.fire_due():
             self._tell(WorkEventKind.FIRED, created, schedule.name)
-        free = self._concurrency - len(self._active)
-        if free <= 0 or (self._suspects and self._active):
+        free = self._concurrency - self._busy
+        if free <= 0 or (self._suspects and self._busy):
             return min(self._longest, self._scheduler.pause(now))  # an attempt's end is news
         claimed = await self._claim(free)
         for task in claimed:
             handle = self._engine.begin(task, kept=True)
-            self._active.add(handle)
+            self._active[handle] = task.id
             handle.add_done_callback(partial(self._ended, task))
             self._tell(WorkEventKind.BEGAN, task)
         pause = None if claimed else await self._pause(news)
@@ -243,6 +251,7 @@ class Worker:
         self._take_back_at = now + self._engine.lease / 3
         self._look_out_at = self._next_look_out(now)
         taken = await self._engine.take_back()
+        await self._engine.call_off()
         self._suspects = await self._engine.has_suspects()
         if taken:
             self._tell(WorkEventKind.TAKEN_BACK, told=", ".join(taken))
@@ -250,7 +259,7 @@ class Worker:
     async def _claim(self, free: int) -> Collection[Task]:
         if not self._suspects:
             ready = await self._engine.claim_ready(free)
-            if ready or self._active:
+            if ready or self._busy:
                 return ready
         expected, suspect = self._suspects, await self._engine.claim_suspect()
         self._suspects = suspect is not None
@@ -262,10 +271,11 @@ class Worker:
         """Until something is due, or somebody else's lease may have run out."""
         due = await self._queue.next_due()
         moments = [due] if due else []
-        if not self._active and not self._engine.running:
-            if await self._queue.owners():
+        if not self._busy and len(self._engine.running) == len(self._engine.resting):
+            comes = due or self._engine.wake_at
+            if await self._engine.others():
                 moments.append(self._take_back_at)
-            elif due is None and not news.is_set():  # what ended since may have freed others
+            elif comes is None and not news.is_set():  # what ended since may have freed others
                 self._idle.set()
         now = self._clock.now()
         pauses = [self._longest, self._scheduler.pause(now), *(due - now for due in moments)]
@@ -280,7 +290,7 @@ class Worker:
                 await news.wait()
 
     def _ended(self, claimed: Task, handle: "asyncio.Task[Signed]") -> None:
-        self._active.discard(handle)
+        self._active.pop(handle, None)
         error = None if handle.cancelled() else handle.exception()
         if error is not None:
             logger.error("An attempt broke off; its task runs again later.", exc_info=error)

@@ -1,14 +1,16 @@
 """One task from the request to the proven completion."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import ReportRepository, TaskRepository, UnitOfWork
-from vespera.application.runtime.engine import Engine, called_off
+from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.failures import called_off
+from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.schedule_book import ScheduleBook
@@ -33,7 +35,6 @@ from vespera.domain.ids import TaskId
 from vespera.domain.plan import in_order
 from vespera.domain.request import (
     Given,
-    new_task,
     parse_outcome,
     parse_request,
     task_id_of,
@@ -61,7 +62,7 @@ class Machinery:
     outcomes: Outcomes
     codec: Codec
     clock: Clock
-    new_id: Callable[[], str]
+    intake: Intake
 
 
 class TaskExecutionWorkflow:
@@ -145,7 +146,7 @@ class TaskExecutionWorkflow:
 
     async def cancel_task(self, task_id: str, reason: str = "") -> TaskResult:
         """Call the task off. A running handler is cancelled at its next await and cleans up first;
-        one that finishes all the same has its way.
+        one that finishes all the same has its way. Then the steps that have an ``undo`` are undone.
         """
         for _ in range(MOST_TRIES):
             try:
@@ -169,7 +170,7 @@ class TaskExecutionWorkflow:
         """
         try:
             parsed = parse_request(request, {**fields, "completion": Completion.AUTO})
-            task = await self._begin(self._build(parsed), parsed)
+            task = await self._begin(self._m.intake.task(parsed), parsed)
         except (RequestError, PayloadError) as error:
             return TaskResult(success=False, error=str(error))
         try:
@@ -185,16 +186,13 @@ class TaskExecutionWorkflow:
         """Create all of the tasks, or none."""
         try:
             requests = [parse_request(request, fields) for request, fields in given]
-            stored = await self._add([self._build(request) for request in requests], requests)
+            stored = await self._add(
+                [self._m.intake.task(request) for request in requests], requests
+            )
         except (RequestError, PayloadError) as error:
             return [TaskResult(success=False, error=str(error)) for _ in given]
         self._m.notices.work()
         return [self._result(task) for task in stored]
-
-    def _build(self, request: TaskRequest) -> Task:
-        payload = self._m.codec.encode(dict(request.payload), what="payload")
-        task_id = request.task_id or self._m.new_id()
-        return new_task(request, task_id=task_id, payload=payload, now=self._m.clock.now())
 
     async def _add(self, tasks: Sequence[Task], requests: Sequence[TaskRequest]) -> list[Task]:
         """Store the tasks in one transaction; gives, in their place, those that are there already
@@ -321,6 +319,9 @@ class TaskExecutionWorkflow:
         return await self._of(signed)
 
     async def _call_off(self, task: Task, reason: str) -> Task:
+        if task.undoable and task.status in UNDER_WAY:
+            await self._m.tasks.call_off(task.id, reason)
+            return (await self._execute(task.id)).task
         cancelled = task.cancel(called_off(reason), self._m.clock.now())
         await self._m.tasks.save(cancelled)
         self._m.notices.changed(cancelled)

@@ -17,6 +17,7 @@ from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import (
     FileOperationRepository,
     ReportRepository,
+    SignalRepository,
     StepRepository,
     TaskQueue,
     TaskRepository,
@@ -24,7 +25,10 @@ from vespera.application.ports.persistence import (
 )
 from vespera.application.ports.schedules import ScheduleRepository, Timetable
 from vespera.application.runtime.attempt import AttemptRunner
+from vespera.application.runtime.children import ChildWork
+from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.schedule_book import ScheduleBook
@@ -34,10 +38,12 @@ from vespera.application.runtime.sign_off import SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import FileWork
+from vespera.application.runtime.waits import WaitWork
 from vespera.application.runtime.worker import Worker
 from vespera.application.usecases.examine_installation import ExamineInstallationUseCase
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.workflows.send_signal import SendSignalUseCase
 from vespera.application.workflows.task_execution_workflow import (
     Machinery,
     TaskExecutionWorkflow,
@@ -57,6 +63,7 @@ from vespera.infrastructure.persistence.file_operation_repository import SqlFile
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
+from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
@@ -72,6 +79,20 @@ def directory_of_owners(database: AsyncDatabaseManager) -> Path | None:
     """Owners of the tasks in a database file leave their locks beside it."""
     path = database.path
     return None if path is None else path.with_name(f"{path.name}.owners")
+
+
+def check_seconds(value: object, field: str, *, least: float) -> None:
+    """Refuse what is no number of seconds, or too small.
+
+    Raises:
+        InvalidRequest: it is; the error names ``field``.
+    """
+    number_of(value, field, least=least, most=TEN_YEARS, what="a number of seconds")
+
+
+def span_of(seconds: float | None) -> timedelta | None:
+    """A setting in seconds; None stays None."""
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def poll_of(database: AsyncDatabaseManager) -> timedelta | None:
@@ -113,6 +134,8 @@ class Container(BaseContainer):
         durability: ``"full"`` (survives a power cut) or ``"normal"`` (survives a crash).
         concurrency: how many tasks the worker runs at a time, 1 or more.
         lease_seconds: how long a task stays with a worker that is not heard of.
+        linger_seconds: how long a task that only waits (for a moment, a signal) stays in memory;
+            None: until it goes on.
         crash_limit: after how many crashes in a row a task fails; None: never.
         payload_limit: bytes of one stored value, 1 or more.
 
@@ -125,6 +148,7 @@ class Container(BaseContainer):
         "durability": "full",
         "concurrency": 10,
         "lease_seconds": 30.0,
+        "linger_seconds": 60.0,
         "crash_limit": 10,
         "payload_limit": 1024 * 1024,
     }
@@ -144,13 +168,9 @@ class Container(BaseContainer):
         whole_number_of(given["payload_limit"], "payload_limit", least=1, most=LARGEST_WHOLE)
         if given["crash_limit"] is not None:
             whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
-        number_of(
-            given["lease_seconds"],
-            "lease_seconds",
-            least=SHORTEST_LEASE,
-            most=TEN_YEARS,
-            what="a number of seconds",
-        )
+        check_seconds(given["lease_seconds"], "lease_seconds", least=SHORTEST_LEASE)
+        if given["linger_seconds"] is not None:
+            check_seconds(given["linger_seconds"], "linger_seconds", least=0)
 
     # Adapters: one each for the container's life.
     clock: Provider[Clock] = providers.Singleton(SystemClock)
@@ -177,6 +197,7 @@ class Container(BaseContainer):
     tasks: Provider[TaskRepository] = providers.Singleton(SqlTaskRepository, database)
     queue: Provider[TaskQueue] = providers.Singleton(SqlTaskQueue, database)
     steps: Provider[StepRepository] = providers.Singleton(SqlStepRepository, database)
+    signals: Provider[SignalRepository] = providers.Singleton(SqlSignalRepository, database)
     operations: Provider[FileOperationRepository] = providers.Singleton(
         SqlFileOperationRepository, database
     )
@@ -217,6 +238,8 @@ class Container(BaseContainer):
     lease = providers.Singleton(timedelta, seconds=config.lease_seconds)
     poll = providers.Singleton(poll_of, database)
     notices = providers.Singleton(Notices)
+    crew = providers.Singleton(Crew)
+    intake = providers.Singleton(Intake, codec=codec, clock=clock, new_id=new_id)
     outcomes = providers.Singleton(Outcomes, codec)
     registry = providers.Singleton(
         Specialists, catalogue=providers.Singleton(catalogue_of, specialists.provider)
@@ -239,6 +262,18 @@ class Container(BaseContainer):
         clock=clock,
         new_id=new_id,
     )
+    wait_work = providers.Singleton(
+        WaitWork,
+        tasks=tasks,
+        signals=signals,
+        notices=notices,
+        codec=codec,
+        clock=clock,
+        linger=providers.Singleton(span_of, config.linger_seconds),
+    )
+    child_work = providers.Singleton(
+        ChildWork, tasks=tasks, intake=intake, outcomes=outcomes, notices=notices, crew=crew
+    )
     attempts = providers.Singleton(
         AttemptRunner,
         tasks=tasks,
@@ -249,6 +284,8 @@ class Container(BaseContainer):
         outcomes=outcomes,
         supervision=supervision,
         files=file_work,
+        waits=wait_work,
+        children=child_work,
         lease=lease,
         crash_limit=config.crash_limit,
     )
@@ -261,6 +298,7 @@ class Container(BaseContainer):
         notices=notices,
         clock=clock,
         lease=lease,
+        poll=poll,
     )
     scheduler = providers.Singleton(
         Scheduler,
@@ -270,7 +308,7 @@ class Container(BaseContainer):
         timetable=timetable,
         codec=codec,
         clock=clock,
-        new_id=new_id,
+        intake=intake,
         poll=poll,
     )
     schedule_book = providers.Singleton(
@@ -290,6 +328,7 @@ class Container(BaseContainer):
         queue=queue,
         scheduler=scheduler,
         notices=notices,
+        crew=crew,
         clock=clock,
         concurrency=config.concurrency,
         poll=poll,
@@ -310,9 +349,18 @@ class Container(BaseContainer):
         outcomes=outcomes,
         codec=codec,
         clock=clock,
+        intake=intake,
+    )
+    send_signal = providers.Singleton(
+        SendSignalUseCase,
+        tasks=tasks,
+        signals=signals,
+        codec=codec,
+        notices=notices,
+        clock=clock,
         new_id=new_id,
     )
 
     # What runs tasks.
     workflow = providers.Singleton(TaskExecutionWorkflow, machinery=machinery)
-    orchestrator = providers.Singleton(TaskOrchestrator, machinery=machinery)
+    orchestrator = providers.Singleton(TaskOrchestrator, machinery=machinery, signals=send_signal)

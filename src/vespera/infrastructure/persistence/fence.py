@@ -12,16 +12,17 @@ from vespera.infrastructure.persistence.values import to_micros
 
 def must_hold(fence: Fence, *, lease_until: datetime | None = None) -> Write:
     """A write that refuses its unit unless the task is held; extends the lease if asked to, and
-    forgets the crashes then: there is progress.
+    says then that the task is running, and has got on since its last crash.
     """
     held = (fence.task_id, fence.attempt, fence.owner)
-    refusal = partial(_lost, fence)
+    refusal = partial(lost, fence)
     if lease_until is None:
         return Write(sql.HOLDS_TASK, held, refusal)
     return Write(sql.HOLDS_AND_EXTENDS, (to_micros(lease_until), *held), refusal)
 
 
-def _lost(fence: Fence) -> LeaseLost:
+def lost(fence: Fence) -> LeaseLost:
+    """The refusal of a write whose fence is outdated."""
     return LeaseLost(
         f"Task {fence.task_id!r} is not held by {fence.owner!r} in attempt {fence.attempt} any"
         " more; nothing was recorded."

@@ -20,6 +20,7 @@ from vespera.infrastructure.persistence.tables import (
     NONE,
     ONE,
     RUNNING,
+    WAITING,
     file_operations,
     metadata,
     schedules,
@@ -130,7 +131,24 @@ RULES = (
         tasks.c.status == RUNNING,
         _UNHELD,
     ),
-    _of_tasks("owner", "task {0} is held, but not running", tasks.c.status != RUNNING, _HELD),
+    _of_tasks(
+        "owner",
+        "task {0} is held, but not running",
+        tasks.c.status.not_in([RUNNING, WAITING]),
+        _HELD,
+    ),
+    _of_tasks(
+        "owner",
+        "task {0} is held by half: it has an owner without a lease, or a lease without an owner",
+        tasks.c.status == WAITING,
+        tasks.c.owner.is_(None) != tasks.c.lease_until.is_(None),
+    ),
+    _of_tasks(
+        "wait",
+        "task {0} is waiting, but for nothing",
+        tasks.c.status == WAITING,
+        ~sa.exists().where(steps.c.task_id == tasks.c.id, steps.c.awaits.is_not(None)),
+    ),
     _rule(
         "blockers",
         "task {0} waits for {1} others by its count, but for {2} in fact",
@@ -178,7 +196,7 @@ RULES = (
         "step",
         "step {1} (occurrence {2}) of task {0} has both a value and an error, or neither",
         sa.select(steps.c.task_id, steps.c.name, steps.c.occurrence)
-        .where(steps.c.value.is_(None) == steps.c.error.is_(None))
+        .where(steps.c.awaits.is_(None), steps.c.value.is_(None) == steps.c.error.is_(None))
         .order_by(steps.c.task_id, steps.c.name, steps.c.occurrence),
     ),
     _rule(

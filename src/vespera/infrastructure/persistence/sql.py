@@ -13,6 +13,7 @@ TABLES = (
     "schedules",
     "tasks",
     "verification_reports",
+    "signals",
     "steps",
     "task_dependencies",
 )
@@ -23,14 +24,18 @@ SCHEMA = (
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
     "CREATE TABLE schedules ( name TEXT NOT NULL, version BIGINT NOT NULL, paused BIGINT NOT NULL, next_due BIGINT, last_due BIGINT, last_task_id TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, cron TEXT, every DOUBLE, time_zone TEXT NOT NULL, catch_up TEXT NOT NULL, most_catch_up BIGINT NOT NULL, overlap TEXT NOT NULL, title TEXT NOT NULL, specialist_type TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
     "CREATE INDEX schedules_due ON schedules (next_due) WHERE paused = 0 AND next_due IS NOT NULL",
-    "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, news BIGINT NOT NULL, spawned BIGINT NOT NULL, undoable BIGINT NOT NULL, on_parent_end TEXT NOT NULL, cancelling TEXT, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE INDEX tasks_asleep ON tasks (run_after) WHERE status = 'waiting' AND owner IS NULL",
     "CREATE UNIQUE INDEX tasks_by_key ON tasks (idempotency_key) WHERE idempotency_key IS NOT NULL",
+    "CREATE INDEX tasks_called_off ON tasks (id) WHERE cancelling IS NOT NULL",
+    "CREATE INDEX tasks_children ON tasks (parent_id) WHERE parent_id IS NOT NULL",
     "CREATE INDEX tasks_delayed ON tasks (run_after) WHERE status = 'pending' AND blockers = 0 AND run_after IS NOT NULL",
+    "CREATE INDEX tasks_held ON tasks (owner, lease_until) WHERE owner IS NOT NULL",
     "CREATE INDEX tasks_ready ON tasks (priority DESC, id) WHERE status = 'pending' AND blockers = 0",
-    "CREATE INDEX tasks_running ON tasks (owner, lease_until) WHERE status = 'running'",
     "CREATE INDEX tasks_suspicious ON tasks (id) WHERE status = 'pending' AND blockers = 0 AND crashes >= 2",
     "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
-    "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE signals ( task_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, sent_at BIGINT NOT NULL, received_at BIGINT, payload BLOB NOT NULL, PRIMARY KEY (task_id, id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, wake_at BIGINT, awaits TEXT, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE task_dependencies ( task_id TEXT NOT NULL, depends_on TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (task_id, depends_on), FOREIGN KEY(task_id) REFERENCES tasks (id), FOREIGN KEY(depends_on) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX task_dependencies_dependents ON task_dependencies (depends_on)",
 )
@@ -59,6 +64,11 @@ TASK_COLUMNS = (
     "request_digest",
     "report_id",
     "retry",
+    "news",
+    "spawned",
+    "undoable",
+    "on_parent_end",
+    "cancelling",
     "title",
     "description",
     "error",
@@ -67,7 +77,7 @@ TASK_COLUMNS = (
 )
 
 INSERT_TASK = Statement(
-    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, title, description, error, payload, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     expects=1,
 )
 
@@ -97,15 +107,15 @@ RELEASE_DEPENDENTS = Statement(
 )
 
 TASKS_BY_ID = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (__many__)"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (__many__)"
 )
 
 TASKS_BY_KEY = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.idempotency_key IN (__many__)"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.idempotency_key IN (__many__)"
 )
 
 PAGE_OF_TASKS = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id > ? AND (? IS NULL OR tasks.status = ?) AND (? IS NULL OR tasks.specialist_type = ?) ORDER BY tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id > ? AND (? IS NULL OR tasks.status = ?) AND (? IS NULL OR tasks.specialist_type = ?) ORDER BY tasks.id LIMIT ? OFFSET 0"
 )
 
 COUNT_BY_STATUS = Statement(
@@ -113,17 +123,17 @@ COUNT_BY_STATUS = Statement(
 )
 
 DEPENDENCIES_OF_TASK = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
 )
 
 DEAD_ENDS_OF_TASK = Statement(
-    "WITH RECURSIVE awaited(id) AS (SELECT task_dependencies.depends_on AS id FROM task_dependencies WHERE task_dependencies.task_id = ? UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN awaited ON awaited.id = middle.id WHERE middle.status != 'completed') SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND (tasks.status IN ('failed', 'cancelled') OR tasks.status = 'executed' AND tasks.completion = 'auto' AND tasks.error IS NOT NULL) ORDER BY tasks.id"
+    "WITH RECURSIVE awaited(id) AS (SELECT task_dependencies.depends_on AS id FROM task_dependencies WHERE task_dependencies.task_id = ? UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN awaited ON awaited.id = middle.id WHERE middle.status != 'completed') SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND (tasks.status IN ('failed', 'cancelled') OR tasks.status = 'executed' AND tasks.completion = 'auto' AND tasks.error IS NOT NULL) ORDER BY tasks.id"
 )
 
 # Who may run what, and until when.
 
 CLAIM_READY = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes < 2 ORDER BY tasks.priority DESC, tasks.id LIMIT ? OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes < 2 ORDER BY tasks.priority DESC, tasks.id LIMIT ? OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome",
     returns=True,
 )
 
@@ -132,62 +142,143 @@ DUE_SUSPECT = Statement(
 )
 
 CLAIM_SUSPECT = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes >= 2 ORDER BY tasks.id LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes >= 2 ORDER BY tasks.id LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome",
     returns=True,
 )
 
 CLAIM_TASK = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = ? AND tasks.status IN ('pending', 'assigned') AND tasks.blockers = 0 RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = ? AND tasks.status IN ('pending', 'assigned', 'waiting') AND tasks.owner IS NULL AND tasks.blockers = 0 RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome",
     returns=True,
 )
 
 EXTEND_LEASE = Statement(
-    "UPDATE tasks SET lease_until=? WHERE tasks.id = ? AND tasks.status = 'running' AND tasks.attempt = ? AND tasks.owner = ? RETURNING id",
+    "UPDATE tasks SET lease_until=? WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ? RETURNING id",
     returns=True,
 )
 
-OWNERS_OF_RUNNING = Statement(
-    "SELECT DISTINCT tasks.owner FROM tasks WHERE tasks.status = 'running' AND tasks.owner IS NOT NULL ORDER BY tasks.owner"
+OWNERS = Statement(
+    "SELECT DISTINCT tasks.owner FROM tasks WHERE tasks.owner IS NOT NULL ORDER BY tasks.owner"
 )
 
 TAKE_BACK_EXPIRED = Statement(
-    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.status = 'running' AND tasks.lease_until <= ? RETURNING id",
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + CASE WHEN (tasks.status = 'running') THEN 1 ELSE 0 END), owner=NULL, lease_until=NULL, run_after=NULL, updated_at=? WHERE tasks.owner IS NOT NULL AND tasks.lease_until <= ? RETURNING id",
     returns=True,
 )
 
 TAKE_BACK_OF_OWNER = Statement(
-    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.status = 'running' AND tasks.owner = ? RETURNING id",
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + CASE WHEN (tasks.status = 'running') THEN 1 ELSE 0 END), owner=NULL, lease_until=NULL, run_after=NULL, updated_at=? WHERE tasks.owner IS NOT NULL AND tasks.owner = ? RETURNING id",
     returns=True,
 )
 
 NEXT_DUE = Statement(
-    "SELECT min(tasks.run_after) AS min_1 FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.run_after IS NOT NULL"
+    "SELECT anon_1.run_after FROM (SELECT tasks.run_after AS run_after FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.run_after IS NOT NULL ORDER BY tasks.run_after LIMIT 1 OFFSET 0) AS anon_1 UNION ALL SELECT anon_2.run_after FROM (SELECT tasks.run_after AS run_after FROM tasks WHERE tasks.status = 'waiting' AND tasks.owner IS NULL AND tasks.run_after IS NOT NULL ORDER BY tasks.run_after LIMIT 1 OFFSET 0) AS anon_2 ORDER BY run_after"
+)
+
+WAKE_DUE = Statement(
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), run_after=NULL, updated_at=? WHERE tasks.status = 'waiting' AND tasks.owner IS NULL AND tasks.run_after <= ?"
+)
+
+SUSPEND = Statement(
+    "UPDATE tasks SET status='waiting', run_after=?, updated_at=? WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?",
+    expects=1,
+)
+
+PARK = Statement(
+    "UPDATE tasks SET version=(tasks.version + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ? AND tasks.status = 'waiting' AND tasks.news = ? RETURNING id",
+    returns=True,
+)
+
+NEWS_OF_OWNER = Statement(
+    "SELECT tasks.id, tasks.news FROM tasks WHERE tasks.owner = ? AND tasks.status = 'waiting'"
 )
 
 # Only who holds a task may write for it.
 
 HOLDS_TASK = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.id = ? AND tasks.status = 'running' AND tasks.attempt = ? AND tasks.owner = ?",
+    "SELECT tasks.id FROM tasks WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?",
     expects=1,
     returns=True,
 )
 
+MARK_SPAWNED = Statement(
+    "UPDATE tasks SET spawned=1 WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?"
+)
+
+MARK_UNDOABLE = Statement(
+    "UPDATE tasks SET undoable=1 WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?"
+)
+
 HOLDS_AND_EXTENDS = Statement(
-    "UPDATE tasks SET crashes=0, lease_until=? WHERE tasks.id = ? AND tasks.status = 'running' AND tasks.attempt = ? AND tasks.owner = ?",
+    "UPDATE tasks SET status='running', crashes=0, lease_until=?, run_after=NULL WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?",
     expects=1,
 )
 
 # The steps of a task.
 
-STEP_COLUMNS = ("task_id", "name", "occurrence", "seq", "epoch", "recorded_at", "value", "error")
+STEP_COLUMNS = (
+    "task_id",
+    "name",
+    "occurrence",
+    "seq",
+    "epoch",
+    "recorded_at",
+    "wake_at",
+    "awaits",
+    "value",
+    "error",
+)
 
 RECORD_STEP = Statement(
-    "INSERT INTO steps (task_id, name, occurrence, seq, epoch, recorded_at, value, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id, name, occurrence) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, recorded_at = excluded.recorded_at, value = excluded.value, error = excluded.error WHERE steps.error IS NOT NULL AND steps.epoch < excluded.epoch",
+    "INSERT INTO steps (task_id, name, occurrence, seq, epoch, recorded_at, wake_at, awaits, value, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id, name, occurrence) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, recorded_at = excluded.recorded_at, wake_at = excluded.wake_at, awaits = excluded.awaits, value = excluded.value, error = excluded.error WHERE steps.awaits IS NOT NULL OR steps.error IS NOT NULL AND steps.epoch < excluded.epoch",
     expects=1,
 )
 
 STEPS_OF_TASK = Statement(
-    "SELECT steps.task_id, steps.name, steps.occurrence, steps.seq, steps.epoch, steps.recorded_at, steps.value, steps.error FROM steps WHERE steps.task_id = ? ORDER BY steps.seq"
+    "SELECT steps.task_id, steps.name, steps.occurrence, steps.seq, steps.epoch, steps.recorded_at, steps.wake_at, steps.awaits, steps.value, steps.error FROM steps WHERE steps.task_id = ? ORDER BY steps.seq"
+)
+
+# What is sent to tasks.
+
+SIGNAL_COLUMNS = ("task_id", "id", "name", "sent_at", "received_at", "payload")
+
+INSERT_SIGNAL = Statement(
+    "INSERT INTO signals (task_id, id, name, sent_at, received_at, payload) VALUES (?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+NEWS_FOR_PARENT = Statement(
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
+)
+
+CALL_CHILDREN_OFF = Statement(
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1), cancelling=? WHERE tasks.parent_id = ? AND tasks.on_parent_end = 'cancel' AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
+)
+
+CALL_OFF = Statement(
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1), cancelling=? WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))",
+    expects=1,
+)
+
+CALLED_OFF = Statement(
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.cancelling IS NOT NULL AND (tasks.owner IS NULL OR tasks.owner = ?) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) ORDER BY tasks.id"
+)
+
+TELL = Statement(
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))",
+    expects=1,
+)
+
+OLDEST_SIGNAL = Statement(
+    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.payload FROM signals WHERE signals.task_id = ? AND signals.name = ? AND signals.received_at IS NULL ORDER BY signals.sent_at, signals.id LIMIT 1 OFFSET 0"
+)
+
+SIGNALS_OF_TASK = Statement(
+    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.payload FROM signals WHERE signals.task_id = ? ORDER BY signals.sent_at, signals.id"
+)
+
+RECEIVE_SIGNAL = Statement(
+    "UPDATE signals SET received_at=? WHERE signals.task_id = ? AND signals.id = ? AND signals.received_at IS NULL",
+    expects=1,
 )
 
 # Operations on files.

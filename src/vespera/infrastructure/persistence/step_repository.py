@@ -5,13 +5,20 @@ from datetime import datetime
 from functools import partial
 
 from vespera.domain.errors import DuplicateRow
-from vespera.domain.ids import TaskId
+from vespera.domain.ids import SignalId, TaskId
 from vespera.domain.step import Fence, StepRecord
+from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
-from vespera.infrastructure.persistence.fence import must_hold
+from vespera.infrastructure.persistence.fence import lost, must_hold
 from vespera.infrastructure.persistence.statements import Row, Write
-from vespera.infrastructure.persistence.values import from_micros, to_micros
+from vespera.infrastructure.persistence.task_repository import adding
+from vespera.infrastructure.persistence.values import (
+    from_micros,
+    from_micros_if_any,
+    to_micros,
+    to_micros_if_any,
+)
 
 
 class SqlStepRepository:
@@ -26,11 +33,21 @@ class SqlStepRepository:
         return [_from_row(row) for row in rows]
 
     async def record(
-        self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
+        self,
+        step: StepRecord,
+        fence: Fence,
+        *,
+        lease_until: datetime | None = None,
+        received: SignalId | None = None,
+        child: Task | None = None,
+        depends_on: Sequence[TaskId] = (),
+        undoable: bool = False,
     ) -> None:
-        """Remember a step (in place of the failure of an earlier epoch, if there is one), and
-        extend the lease if ``lease_until`` is given, which also sets back the task's ``crashes``. A
-        transaction of its own, also inside a unit.
+        """Remember a step (in place of the failure of an earlier epoch, or of the open wait, if
+        there is one). If ``lease_until`` is given, the lease is extended, the task is running (if
+        it was waiting), and its ``crashes`` are set back. The signal ``received`` is not waited for
+        again; the ``child`` is stored; an ``undoable`` task is marked as such. A transaction of its
+        own, also inside a unit.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
@@ -40,6 +57,31 @@ class SqlStepRepository:
             must_hold(fence, lease_until=lease_until),
             Write(sql.RECORD_STEP, _to_row(step), partial(_recorded_before, step)),
         ]
+        if received is not None:
+            values = (to_micros(step.recorded_at), step.task_id, received)
+            writes.append(Write(sql.RECEIVE_SIGNAL, values, partial(lost, fence)))
+        held = (fence.task_id, fence.attempt, fence.owner)
+        if child is not None:
+            writes += [*adding(child, depends_on), Write(sql.MARK_SPAWNED, held)]
+        if undoable:
+            writes.append(Write(sql.MARK_UNDOABLE, held))
+        await self._database.commit(writes)
+
+    async def suspend(
+        self, wait: StepRecord | None, fence: Fence, *, wake_at: datetime | None, now: datetime
+    ) -> None:
+        """The task is waiting, until ``wake_at`` if nothing comes before; remember the open
+        ``wait``, if it is a new one. A transaction of its own, also inside a unit.
+
+        Raises:
+            LeaseLost: the task is not held by this fence any more; nothing was written.
+            DuplicateRow: the wait is recorded already.
+        """
+        held = (fence.task_id, fence.attempt, fence.owner)
+        values = (to_micros_if_any(wake_at), to_micros(now), *held)
+        writes = [Write(sql.SUSPEND, values, partial(lost, fence))]
+        if wait is not None:
+            writes.append(Write(sql.RECORD_STEP, _to_row(wait), partial(_recorded_before, wait)))
         await self._database.commit(writes)
 
 
@@ -51,6 +93,8 @@ def _to_row(step: StepRecord) -> Row:
         step.seq,
         step.epoch,
         to_micros(step.recorded_at),
+        to_micros_if_any(step.wake_at),
+        step.awaits,
         step.value,
         step.error,
     )
@@ -59,6 +103,7 @@ def _to_row(step: StepRecord) -> Row:
 def _from_row(row: Row) -> StepRecord:
     values = dict(zip(sql.STEP_COLUMNS, row, strict=True))
     values["recorded_at"] = from_micros(values["recorded_at"])
+    values["wake_at"] = from_micros_if_any(values["wake_at"])
     return StepRecord(**values)
 
 

@@ -13,11 +13,13 @@ metadata = sa.MetaData()
 
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
 RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")
+WAITING: sa.ColumnElement[str] = sa.literal_column("'waiting'")
 ASSIGNED: sa.ColumnElement[str] = sa.literal_column("'assigned'")
 EXECUTED: sa.ColumnElement[str] = sa.literal_column("'executed'")
 COMPLETED: sa.ColumnElement[str] = sa.literal_column("'completed'")
 FAILED: sa.ColumnElement[str] = sa.literal_column("'failed'")
 CANCELLED: sa.ColumnElement[str] = sa.literal_column("'cancelled'")
+CANCEL: sa.ColumnElement[str] = sa.literal_column("'cancel'")
 AUTO: sa.ColumnElement[str] = sa.literal_column("'auto'")
 NONE: sa.ColumnElement[int] = sa.literal_column("0")
 ONE: sa.ColumnElement[int] = sa.literal_column("1")
@@ -46,6 +48,11 @@ tasks = sa.Table(
     sa.Column("request_digest", sa.Text, nullable=False),
     sa.Column("report_id", sa.Text),
     sa.Column("retry", sa.Text, nullable=False),
+    sa.Column("news", sa.BigInteger, nullable=False),
+    sa.Column("spawned", sa.BigInteger, nullable=False),
+    sa.Column("undoable", sa.BigInteger, nullable=False),
+    sa.Column("on_parent_end", sa.Text, nullable=False),
+    sa.Column("cancelling", sa.Text),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("error", sa.Text),
@@ -66,11 +73,18 @@ sa.Index(
     sqlite_where=_READY & tasks.c.run_after.is_not(None),
 )
 sa.Index(
-    "tasks_running",
+    "tasks_held",
     tasks.c.owner,
     tasks.c.lease_until,
-    sqlite_where=tasks.c.status == RUNNING,
+    sqlite_where=tasks.c.owner.is_not(None),
 )
+sa.Index(
+    "tasks_asleep",
+    tasks.c.run_after,
+    sqlite_where=(tasks.c.status == WAITING) & tasks.c.owner.is_(None),
+)
+sa.Index("tasks_called_off", tasks.c.id, sqlite_where=tasks.c.cancelling.is_not(None))
+sa.Index("tasks_children", tasks.c.parent_id, sqlite_where=tasks.c.parent_id.is_not(None))
 sa.Index(
     "tasks_by_key",
     tasks.c.idempotency_key,
@@ -97,8 +111,22 @@ steps = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("epoch", sa.BigInteger, nullable=False),
     sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    sa.Column("wake_at", sa.BigInteger),
+    sa.Column("awaits", sa.Text),
     sa.Column("value", sa.LargeBinary),
     sa.Column("error", sa.LargeBinary),
+    sqlite_with_rowid=False,
+)
+
+signals = sa.Table(
+    "signals",
+    metadata,
+    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("sent_at", sa.BigInteger, nullable=False),
+    sa.Column("received_at", sa.BigInteger),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -4,12 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.step import Fence
 from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import Row, Rows, Statement, Write
 from vespera.infrastructure.persistence.task_repository import task_from_row
-from vespera.infrastructure.persistence.values import from_micros_if_any, storable_texts, to_micros
+from vespera.infrastructure.persistence.values import from_micros, storable_texts, to_micros
 
 
 class SqlTaskQueue:
@@ -22,11 +23,13 @@ class SqlTaskQueue:
         self, *, owner: OwnerId, now: datetime, lease_until: datetime, limit: int
     ) -> Sequence[Task]:
         """Begin an attempt of up to ``limit`` pending tasks that have no blockers, are due, and are
-        not suspicious, highest priority first, then oldest first.
+        not suspicious, highest priority first, then oldest first. Waiting tasks that nobody holds
+        are pending from the moment they are due.
         """
         moment = to_micros(now)
-        rows = await self._commit(
-            sql.CLAIM_READY, (owner, to_micros(lease_until), moment, moment, max(limit, 0))
+        values = (owner, to_micros(lease_until), moment, moment, max(limit, 0))
+        (rows,) = await self._database.commit(
+            [Write(sql.WAKE_DUE, (moment, moment)), Write(sql.CLAIM_READY, values)]
         )
         claimed = [task_from_row(row) for row in rows]
         return sorted(claimed, key=lambda task: (-task.priority, task.id))
@@ -48,8 +51,8 @@ class SqlTaskQueue:
     async def claim(
         self, task_id: TaskId, *, owner: OwnerId, now: datetime, lease_until: datetime
     ) -> Task | None:
-        """Begin an attempt of this pending or assigned task, due or not; None if it cannot be
-        claimed: unknown, running, finished, executed, or blocked.
+        """Begin an attempt of this pending, assigned or waiting task, due or not; None if it cannot
+        be claimed: unknown, held by somebody, finished, executed, or blocked.
         """
         if not storable_texts([task_id]):
             return None
@@ -61,7 +64,7 @@ class SqlTaskQueue:
     async def extend(
         self, attempts: Mapping[TaskId, int], *, owner: OwnerId, lease_until: datetime
     ) -> Collection[TaskId]:
-        """Extend the leases of these running tasks (id -> attempt); gives those still held."""
+        """Extend the leases of these tasks (id -> attempt); gives those still held."""
         until = to_micros(lease_until)
         writes = [
             Write(sql.EXTEND_LEASE, (until, task_id, attempt, owner))
@@ -71,12 +74,24 @@ class SqlTaskQueue:
         return [row[0] for rows in held for row in rows]
 
     async def owners(self) -> Collection[OwnerId]:
-        """Who holds running tasks."""
-        return [OwnerId(row[0]) for row in await self._database.read(sql.OWNERS_OF_RUNNING.sql)]
+        """Who holds running or waiting tasks."""
+        return [OwnerId(row[0]) for row in await self._database.read(sql.OWNERS.sql)]
+
+    async def park(self, fence: Fence, *, news: int, now: datetime) -> bool:
+        """Let go of a waiting task, which stays ``waiting``, unless there is other ``news`` for it
+        than this. Whether that was done.
+        """
+        values = (to_micros(now), fence.task_id, fence.attempt, fence.owner, news)
+        return bool(await self._commit(sql.PARK, values))
+
+    async def news(self, owner: OwnerId) -> Mapping[TaskId, int]:
+        """The number of news for each waiting task that ``owner`` holds."""
+        rows = await self._database.read(sql.NEWS_OF_OWNER.sql, (owner,))
+        return {TaskId(row[0]): row[1] for row in rows}
 
     async def take_back(self, *, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
-        """Make running tasks whose lease has run out, or whose owner is dead, pending again, and
-        count it as a crash.
+        """Make tasks whose lease has run out, or whose owner is dead, pending again, and count it
+        as a crash of those that were running.
         """
         moment = to_micros(now)
         writes = [Write(sql.TAKE_BACK_EXPIRED, (moment, moment))]
@@ -85,9 +100,11 @@ class SqlTaskQueue:
         return sorted(row[0] for rows in taken for row in rows)
 
     async def next_due(self) -> datetime | None:
-        """When the next delayed pending task without blockers is due."""
+        """When the next delayed pending task without blockers is due, or the next waiting task
+        that nobody holds goes on by itself.
+        """
         rows = await self._database.read(sql.NEXT_DUE.sql)
-        return from_micros_if_any(rows[0][0])
+        return from_micros(rows[0][0]) if rows else None
 
     async def _commit(self, statement: Statement, values: Row) -> Rows:
         (rows,) = await self._database.commit([Write(statement, values)])

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from vespera.domain.errors import StaleTask, TaskNotFound
-from vespera.domain.ids import TaskId
-from vespera.domain.task import Completion, Task, TaskStatus
+from vespera.domain.errors import StaleTask, TaskNotFound, TaskOver
+from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.task import Completion, ParentEnd, Task, TaskStatus
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import (
@@ -41,27 +41,20 @@ class SqlTaskRepository:
             DuplicateRow: the id or the idempotency key exists already.
             TaskNotFound: a dependency, or the parent, does not exist.
         """
-        writes = []
-        if task.parent_id is not None:
-            writes.append(_must_exist(task.parent_id))
-        writes.append(Write(sql.INSERT_TASK, _to_row(task)))
-        for position, dependency in enumerate(dict.fromkeys(depends_on)):
-            writes.append(_must_exist(dependency))
-            writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position)))
-        if depends_on:
-            writes.append(Write(sql.COUNT_BLOCKERS, (task.id, task.id)))
-        await store(self._database, writes)
+        await store(self._database, adding(task, depends_on))
 
     async def save(self, task: Task) -> None:
         """Store what one transition changed, in place of the version before it.
 
         What is given at creation stays as it is; the database counts ``blockers`` and ``crashes``.
+        The end of a task is news for its parent; its own children are called off that are to be.
 
         Raises:
             StaleTask: the stored version is not the one before ``task.version``.
         """
         values = (*_changed(task), task.id, task.version - 1)
-        await store(self._database, [Write(sql.UPDATE_TASK, values, partial(_stale, task))])
+        change = Write(sql.UPDATE_TASK, values, partial(_stale, task))
+        await store(self._database, [change, *_for_kin(task)])
 
     async def complete(self, task: Task, *, operations: int) -> None:
         """``save`` a completed task and release those that waited for it.
@@ -76,6 +69,7 @@ class SqlTaskRepository:
             [
                 Write(sql.COMPLETE_TASK, values, partial(_stale, task)),
                 Write(sql.RELEASE_DEPENDENTS, (task.id,)),
+                *_for_kin(task),
             ],
         )
 
@@ -93,6 +87,20 @@ class SqlTaskRepository:
     async def find(self, task_ids: Collection[TaskId]) -> Mapping[TaskId, Task]:
         """Those of the tasks that exist."""
         return {task.id: task for task in await self._many(sql.TASKS_BY_ID, task_ids)}
+
+    async def called_off(self, holder: OwnerId | None) -> Sequence[Task]:
+        """Unfinished tasks that are to be cancelled, and are held by ``holder`` or nobody."""
+        rows = await self._database.read(sql.CALLED_OFF.sql, (holder,))
+        return [task_from_row(row) for row in rows]
+
+    async def call_off(self, task_id: TaskId, reason: str) -> None:
+        """Let whoever holds the task, or else who finds it, cancel it and undo what it has done.
+
+        Raises:
+            TaskOver: the task is finished, or there is none.
+        """
+        over = partial(TaskOver, f"Task {task_id!r} is finished, or there is none.")
+        await store(self._database, [Write(sql.CALL_OFF, (reason, task_id), over)])
 
     async def find_by_keys(self, keys: Collection[str]) -> Mapping[str, Task]:
         """Tasks by idempotency key."""
@@ -134,11 +142,39 @@ class SqlTaskRepository:
         return found
 
 
+def adding(task: Task, depends_on: Sequence[TaskId]) -> list[Write]:
+    """The writes that store a new task."""
+    writes = []
+    if task.parent_id is not None:
+        writes.append(_must_exist(task.parent_id))
+    writes.append(Write(sql.INSERT_TASK, _to_row(task)))
+    for position, dependency in enumerate(dict.fromkeys(depends_on)):
+        writes.append(_must_exist(dependency))
+        writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position)))
+    if depends_on:
+        writes.append(Write(sql.COUNT_BLOCKERS, (task.id, task.id)))
+    return writes
+
+
+def _for_kin(task: Task) -> list[Write]:
+    """What its parent and its children hear of the end of a task."""
+    if not task.finished:
+        return []
+    parents = [task.parent_id] if task.parent_id is not None else []
+    writes = [Write(sql.NEWS_FOR_PARENT, (parent,)) for parent in parents]
+    if task.spawned:
+        reason = f"its parent {task.id!r} is {task.status}"
+        writes.append(Write(sql.CALL_CHILDREN_OFF, (reason, task.id)))
+    return writes
+
+
 def task_from_row(row: Row) -> Task:
     """The task that a whole row of ``tasks`` holds."""
     values = dict(zip(sql.TASK_COLUMNS, row, strict=True))
     values["status"] = TaskStatus(values["status"])
     values["completion"] = Completion(values["completion"])
+    values["on_parent_end"] = ParentEnd(values["on_parent_end"])
+    values["spawned"], values["undoable"] = bool(values["spawned"]), bool(values["undoable"])
     values["retry"] = from_retry(values["retry"])
     values["error"] = from_failure(values["error"])
     values["created_at"] = from_micros(values["created_at"])
@@ -172,6 +208,11 @@ def _to_row(task: Task) -> Row:
         task.request_digest,
         task.report_id,
         to_retry(task.retry),
+        task.news,
+        task.spawned,
+        task.undoable,
+        task.on_parent_end.value,
+        task.cancelling,
         task.title,
         task.description,
         to_failure(task.error),

@@ -143,8 +143,11 @@ class StoredTasks:
 def _is_stuck(task: Task, now: Any) -> bool:
     if task.status is TaskStatus.RUNNING:
         return True
+    is_due = task.run_after is not None and task.run_after <= now
+    if task.status is TaskStatus.WAITING:
+        return is_due
     is_ready = task.status is TaskStatus.PENDING and task.blockers == 0
-    return is_ready and (task.run_after is None or task.run_after <= now)
+    return is_ready and (task.run_after is None or is_due)
 
 
 class ProvenFiles:

@@ -23,7 +23,7 @@ from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.persistence.values import to_micros
 from vespera.testing import explore_crashes, explore_schedules
 
-STEP = "INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+STEP = "INTO steps VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?)"
 REPLACE_STEP = Statement(f"INSERT OR REPLACE {STEP}")
 SET_VALUE = Statement(
     "UPDATE steps SET value = ? WHERE task_id = ? AND name = ? AND occurrence = ?"
@@ -50,7 +50,12 @@ class StepsInTwoTransactions(SqlStepRepository):
     """The fence is asked first, and the step recorded then."""
 
     async def record(
-        self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
+        self,
+        step: StepRecord,
+        fence: Fence,
+        *,
+        lease_until: datetime | None = None,
+        **_along: object,
     ) -> None:
         await self._database.commit([must_hold(fence, lease_until=lease_until)])
         await self._database.commit([Write(REPLACE_STEP, row_of(step, step.value))])
@@ -60,7 +65,12 @@ class ValueInASecondTransaction(SqlStepRepository):
     """That a step was done is recorded first, and what came of it then."""
 
     async def record(
-        self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
+        self,
+        step: StepRecord,
+        fence: Fence,
+        *,
+        lease_until: datetime | None = None,
+        **_along: object,
     ) -> None:
         begun = Write(REPLACE_STEP, row_of(step, None))
         await self._database.commit([must_hold(fence, lease_until=lease_until), begun])
@@ -72,7 +82,12 @@ class StepsWithoutFence(SqlStepRepository):
     """Whoever comes may record."""
 
     async def record(
-        self, step: StepRecord, fence: Fence, *, lease_until: datetime | None = None
+        self,
+        step: StepRecord,
+        fence: Fence,
+        *,
+        lease_until: datetime | None = None,
+        **_along: object,
     ) -> None:
         await self._database.commit([Write(REPLACE_STEP, row_of(step, step.value))])
 

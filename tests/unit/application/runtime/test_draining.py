@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import timedelta
 from unittest.mock import AsyncMock
 
 import pytest
@@ -275,3 +276,35 @@ async def test_a_drain_that_is_cancelled_leaves_nothing_behind(
     await orchestrator.run_until_idle()
 
     assert await statuses(orchestrator, "t0", "t1") == ["completed", "completed"]
+
+
+@pytest.mark.parametrize("wait", ["sleep", "signal"])
+async def test_what_only_waits_holds_nothing_up_and_waits_on_afterwards(
+    orchestrator: TaskOrchestrator,
+    slow: Slow,
+    specialists: Specialists,
+    clock: VirtualClock,
+    wait: str,
+) -> None:
+    async def waits(task: TaskContext) -> str:
+        slow.begun.set()
+        if wait == "sleep":
+            await task.sleep(5)
+        else:
+            await task.wait_for_signal("go", timeout=5)
+        return "waited"
+
+    specialists.register("waiting", waits)
+    await orchestrator.create_task({**TASK, "task_id": "w", "specialist_type": "waiting"})
+    before = clock.now()
+    await started(orchestrator, slow, 1)
+
+    await orchestrator.stop(drain=3)
+
+    assert clock.now() - before <= timedelta(seconds=3)
+    assert await statuses(orchestrator, "t0") == ["completed"]
+    assert (await orchestrator.get_task_status("w")).status in {"pending", "waiting"}
+    await orchestrator.signal("w", "go", "now")
+    await orchestrator.run_until_idle()
+    result = await orchestrator.get_task_status("w")
+    assert (result.status, result.failures) == ("completed", 0)

@@ -34,7 +34,8 @@ async def test_queries_on_the_hot_path_use_their_indexes(database):
     plans = {
         "tasks_ready": (sql.CLAIM_READY, ("o", 1, 1, 1, 1)),
         "tasks_delayed": (sql.NEXT_DUE, ()),
-        "tasks_running": (sql.TAKE_BACK_OF_OWNER, (1, "o")),
+        "tasks_asleep": (sql.WAKE_DUE, (1, 1)),
+        "tasks_held": (sql.TAKE_BACK_OF_OWNER, (1, "o")),
         "task_dependencies_dependents": (sql.RELEASE_DEPENDENTS, ("t",)),
         "file_operations_of_task": (sql.COMPLETE_TASK, (0,) * 14),
     }

@@ -3,19 +3,24 @@
 import sqlalchemy as sa
 
 from vespera.infrastructure.persistence.queries.compiling import compiled
-from vespera.infrastructure.persistence.tables import NONE, RUNNING, tasks
+from vespera.infrastructure.persistence.tables import NONE, ONE, RUNNING, tasks
 
-_HELD = sa.and_(
+held = sa.and_(
     tasks.c.id == sa.bindparam("task"),
-    tasks.c.status == RUNNING,
     tasks.c.attempt == sa.bindparam("held_attempt"),
     tasks.c.owner == sa.bindparam("held_by"),
 )
-_NAMES = ("task", "held_attempt", "held_by")
-HOLDS_TASK = compiled(sa.select(tasks.c.id).where(_HELD), *_NAMES, expects=1, returns=True)
+held_names = ("task", "held_attempt", "held_by")
+HOLDS_TASK = compiled(sa.select(tasks.c.id).where(held), *held_names, expects=1, returns=True)
+MARK_SPAWNED = compiled(sa.update(tasks).where(held).values(spawned=ONE), *held_names)
+MARK_UNDOABLE = compiled(sa.update(tasks).where(held).values(undoable=ONE), *held_names)
 HOLDS_AND_EXTENDS = compiled(
-    sa.update(tasks).where(_HELD).values(lease_until=sa.bindparam("new_lease"), crashes=NONE),
+    sa.update(tasks)
+    .where(held)
+    .values(
+        lease_until=sa.bindparam("new_lease"), crashes=NONE, status=RUNNING, run_after=sa.null()
+    ),
     "new_lease",
-    *_NAMES,
+    *held_names,
     expects=1,
 )

@@ -4,7 +4,16 @@ import sqlalchemy as sa
 
 from vespera.domain.task import SUSPICIOUS
 from vespera.infrastructure.persistence.queries.compiling import compiled
-from vespera.infrastructure.persistence.tables import ASSIGNED, NONE, ONE, PENDING, RUNNING, tasks
+from vespera.infrastructure.persistence.queries.fence import held, held_names
+from vespera.infrastructure.persistence.tables import (
+    ASSIGNED,
+    NONE,
+    ONE,
+    PENDING,
+    RUNNING,
+    WAITING,
+    tasks,
+)
 
 _READY = sa.and_(tasks.c.status == PENDING, tasks.c.blockers == NONE)
 _BEGIN_ATTEMPT = (
@@ -57,7 +66,8 @@ CLAIM_SUSPECT = compiled(
 CLAIM_TASK = compiled(
     _BEGIN_ATTEMPT.where(
         tasks.c.id == sa.bindparam("task"),
-        tasks.c.status.in_([PENDING, ASSIGNED]),
+        tasks.c.status.in_([PENDING, ASSIGNED, WAITING]),
+        tasks.c.owner.is_(None),
         tasks.c.blockers == NONE,
     ),
     "new_owner",
@@ -68,35 +78,26 @@ CLAIM_TASK = compiled(
 )
 EXTEND_LEASE = compiled(
     sa.update(tasks)
-    .where(
-        tasks.c.id == sa.bindparam("task"),
-        tasks.c.status == RUNNING,
-        tasks.c.attempt == sa.bindparam("held_attempt"),
-        tasks.c.owner == sa.bindparam("held_by"),
-    )
+    .where(held)
     .values(lease_until=sa.bindparam("new_lease"))
     .returning(tasks.c.id),
     "new_lease",
-    "task",
-    "held_attempt",
-    "held_by",
+    *held_names,
     returns=True,
 )
-OWNERS_OF_RUNNING = compiled(
-    sa.select(tasks.c.owner)
-    .where(tasks.c.status == RUNNING, tasks.c.owner.is_not(None))
-    .distinct()
-    .order_by(tasks.c.owner)
+OWNERS = compiled(
+    sa.select(tasks.c.owner).where(tasks.c.owner.is_not(None)).distinct().order_by(tasks.c.owner)
 )
 _MAKE_PENDING = (
     sa.update(tasks)
-    .where(tasks.c.status == RUNNING)
+    .where(tasks.c.owner.is_not(None))
     .values(
         status=PENDING,
         version=tasks.c.version + ONE,
-        crashes=tasks.c.crashes + ONE,
+        crashes=tasks.c.crashes + sa.case((tasks.c.status == RUNNING, ONE), else_=NONE),
         owner=sa.null(),
         lease_until=sa.null(),
+        run_after=sa.null(),
         updated_at=sa.bindparam("now"),
     )
     .returning(tasks.c.id)
@@ -113,6 +114,65 @@ TAKE_BACK_OF_OWNER = compiled(
     "dead_owner",
     returns=True,
 )
+_NEXT_DELAYED = (
+    sa.select(tasks.c.run_after)
+    .where(_READY, tasks.c.run_after.is_not(None))
+    .order_by(tasks.c.run_after)
+    .limit(ONE)
+    .offset(NONE)
+)
+_ASLEEP = sa.and_(tasks.c.status == WAITING, tasks.c.owner.is_(None))
+_NEXT_TO_WAKE = (
+    sa.select(tasks.c.run_after)
+    .where(_ASLEEP, tasks.c.run_after.is_not(None))
+    .order_by(tasks.c.run_after)
+    .limit(ONE)
+    .offset(NONE)
+)
 NEXT_DUE = compiled(
-    sa.select(sa.func.min(tasks.c.run_after)).where(_READY, tasks.c.run_after.is_not(None))
+    sa.union_all(
+        *(sa.select(each.subquery().c.run_after) for each in (_NEXT_DELAYED, _NEXT_TO_WAKE))
+    ).order_by("run_after")
+)
+WAKE_DUE = compiled(
+    sa.update(tasks)
+    .where(_ASLEEP, tasks.c.run_after <= sa.bindparam("due"))
+    .values(
+        status=PENDING,
+        version=tasks.c.version + ONE,
+        run_after=sa.null(),
+        updated_at=sa.bindparam("now"),
+    ),
+    "now",
+    "due",
+)
+SUSPEND = compiled(
+    sa.update(tasks)
+    .where(held)
+    .values(status=WAITING, run_after=sa.bindparam("wake_at"), updated_at=sa.bindparam("now")),
+    "wake_at",
+    "now",
+    *held_names,
+    expects=1,
+)
+PARK = compiled(
+    sa.update(tasks)
+    .where(held, tasks.c.status == WAITING, tasks.c.news == sa.bindparam("known_news"))
+    .values(
+        owner=sa.null(),
+        lease_until=sa.null(),
+        version=tasks.c.version + ONE,
+        updated_at=sa.bindparam("now"),
+    )
+    .returning(tasks.c.id),
+    "now",
+    *held_names,
+    "known_news",
+    returns=True,
+)
+NEWS_OF_OWNER = compiled(
+    sa.select(tasks.c.id, tasks.c.news).where(
+        tasks.c.owner == sa.bindparam("held_by"), tasks.c.status == WAITING
+    ),
+    "held_by",
 )

@@ -10,12 +10,13 @@ from vespera.infrastructure.persistence.queries import (
     reports,
     schedules,
     schema,
+    signals,
     steps,
     tasks,
 )
 from vespera.infrastructure.persistence.statements import Statement
 
-TOPICS = (schema, tasks, queue, fence, steps, file_operations, reports, schedules)
+TOPICS = (schema, tasks, queue, fence, steps, signals, file_operations, reports, schedules)
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
 

@@ -13,7 +13,8 @@ RECORD_STEP = compiled(
     _NEW.on_conflict_do_update(
         index_elements=_KEY,
         set_={name: _NEW.excluded[name] for name in STEP_COLUMNS if name not in _KEY},
-        where=steps.c.error.is_not(None) & (steps.c.epoch < _NEW.excluded.epoch),
+        where=steps.c.awaits.is_not(None)
+        | (steps.c.error.is_not(None) & (steps.c.epoch < _NEW.excluded.epoch)),
     ),
     *STEP_COLUMNS,
     expects=1,

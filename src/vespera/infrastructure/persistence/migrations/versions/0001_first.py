@@ -12,6 +12,7 @@ def upgrade() -> None:
     _create_tasks()
     _create_task_dependencies()
     _create_steps()
+    _create_signals()
     _create_file_operations()
     _create_verification_reports()
     _create_schedules()
@@ -42,6 +43,11 @@ def _create_tasks() -> None:
         sa.Column("request_digest", sa.Text, nullable=False),
         sa.Column("report_id", sa.Text),
         sa.Column("retry", sa.Text, nullable=False),
+        sa.Column("news", sa.BigInteger, nullable=False),
+        sa.Column("spawned", sa.BigInteger, nullable=False),
+        sa.Column("undoable", sa.BigInteger, nullable=False),
+        sa.Column("on_parent_end", sa.Text, nullable=False),
+        sa.Column("cancelling", sa.Text),
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("error", sa.Text),
@@ -67,10 +73,22 @@ def _create_task_indexes() -> None:
         sqlite_where=sa.text(f"{ready} AND run_after IS NOT NULL"),
     )
     op.create_index(
-        "tasks_running",
+        "tasks_held",
         "tasks",
         ["owner", "lease_until"],
-        sqlite_where=sa.text("status = 'running'"),
+        sqlite_where=sa.text("owner IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_asleep",
+        "tasks",
+        ["run_after"],
+        sqlite_where=sa.text("status = 'waiting' AND owner IS NULL"),
+    )
+    op.create_index(
+        "tasks_called_off", "tasks", ["id"], sqlite_where=sa.text("cancelling IS NOT NULL")
+    )
+    op.create_index(
+        "tasks_children", "tasks", ["parent_id"], sqlite_where=sa.text("parent_id IS NOT NULL")
     )
     op.create_index(
         "tasks_by_key",
@@ -101,8 +119,23 @@ def _create_steps() -> None:
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("epoch", sa.BigInteger, nullable=False),
         sa.Column("recorded_at", sa.BigInteger, nullable=False),
+        sa.Column("wake_at", sa.BigInteger),
+        sa.Column("awaits", sa.Text),
         sa.Column("value", sa.LargeBinary),
         sa.Column("error", sa.LargeBinary),
+        sqlite_with_rowid=False,
+    )
+
+
+def _create_signals() -> None:
+    op.create_table(
+        "signals",
+        sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("sent_at", sa.BigInteger, nullable=False),
+        sa.Column("received_at", sa.BigInteger),
+        sa.Column("payload", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,
     )
 

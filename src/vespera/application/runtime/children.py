@@ -1,0 +1,128 @@
+"""Tasks that a task has created, and waits for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from vespera.application.ports.persistence import TaskRepository
+from vespera.application.runtime.crew import Crew
+from vespera.application.runtime.intake import Intake
+from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.steps import StepLog
+from vespera.application.runtime.waits import Found, Waits
+from vespera.domain.errors import ChildFailed, InvalidRequest, UnexpectedResult
+from vespera.domain.ids import TaskId
+from vespera.domain.request import Given, parse_request
+from vespera.domain.task import Completion, ParentEnd, Task, TaskOutcome, TaskRequest, TaskStatus
+
+T = TypeVar("T")
+FAILED = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildWork:
+    """What children are made of, and what runs them."""
+
+    tasks: TaskRepository
+    intake: Intake
+    outcomes: Outcomes
+    notices: Notices
+    crew: Crew
+
+
+class Child(Generic[T]):
+    """A task that another one has spawned.
+
+    Attributes:
+        id: of the child.
+        name: under which it was spawned.
+    """
+
+    def __init__(self, children: "Children", task_id: TaskId, name: str, returns: type[T]) -> None:
+        self.id, self.name = task_id, name
+        self._children, self._returns = children, returns
+        self._outcome: TaskOutcome | None = None
+
+    async def outcome(self) -> TaskOutcome:
+        """What came of it, once it is completed; a replay gets the same.
+
+        While the task waits, it takes no place of the worker's ``concurrency``.
+
+        Raises:
+            ChildFailed: it failed, or was cancelled; a replay raises it again.
+        """
+        if self._outcome is None:
+            self._outcome = await self._children.outcome_of(self.id, self.name)
+        return self._outcome
+
+    async def result(self) -> T:
+        """What its specialist handed back.
+
+        Raises:
+            ChildFailed: as ``outcome``.
+            UnexpectedResult: it is of another type than ``returns`` said.
+        """
+        result = (await self.outcome()).result
+        if not isinstance(result, self._returns):
+            raise UnexpectedResult(
+                f"Child {self.name!r} ({self.id}) was to hand back {self._returns.__name__}, not"
+                f" {type(result).__name__}: {result!r}"
+            )
+        return result
+
+
+class Children:
+    """The children of one attempt's task. Each is created once, together with the record of it."""
+
+    def __init__(self, *, task: Task, log: StepLog, waits: Waits, work: ChildWork) -> None:
+        self._task, self._log, self._waits, self._work = task, log, waits, work
+
+    async def spawn(
+        self, name: str, given: Given, fields: Mapping[str, object], returns: type[T]
+    ) -> Child[T]:
+        """The child of this name; created, durably, if no earlier attempt has done it.
+
+        Raises:
+            InvalidRequest: the request is bad; the error names the field.
+        """
+        request = self._request(given, fields)
+        key, record = self._log.ask(f"spawn:{name}")
+        if record is not None:
+            return Child(self, TaskId(str(self._log.replay(record))), name, returns)
+        child = self._work.intake.task(request)
+        depends_on = [TaskId(each) for each in request.depends_on]
+        await self._log.spawned_one(key, child, depends_on)
+        self._work.notices.work()
+        return Child(self, child.id, name, returns)
+
+    async def outcome_of(self, child_id: TaskId, name: str) -> TaskOutcome:
+        """What came of a child, once it has ended."""
+
+        async def look() -> Found | None:
+            child = await self._work.tasks.get(child_id)
+            if child.status is TaskStatus.COMPLETED:
+                return Found(child.outcome or b"null")
+            return Found(error=_failure_of(child, name)) if child.status in FAILED else None
+
+        awaits = f"the task {child_id!r} ({name})"
+        async with self._work.crew.engaged():
+            stored = await self._waits.other(f"result:{name}", awaits, look)
+        return self._work.outcomes.decode(stored)
+
+    def _request(self, given: Given, fields: Mapping[str, object]) -> TaskRequest:
+        request = parse_request(given, fields)
+        if request.idempotency_key is not None:
+            told = "a child needs none: it is created once, whatever happens"
+            raise InvalidRequest(told, field="idempotency_key")
+        if request.parent_id not in {None, self._task.id}:
+            raise InvalidRequest("is the task that spawns the child", field="parent_id")
+        named = {**(given if isinstance(given, Mapping) else {}), **fields}
+        end = request.on_parent_end if "on_parent_end" in named else ParentEnd.CANCEL
+        return replace(
+            request, parent_id=self._task.id, completion=Completion.AUTO, on_parent_end=end
+        )
+
+
+def _failure_of(child: Task, name: str) -> ChildFailed:
+    return ChildFailed(f"Child {name!r} ({child.id}) is {child.status}: {child.error}")

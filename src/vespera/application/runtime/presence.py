@@ -1,0 +1,100 @@
+"""What an attempt lets its engine know while it is under way: whether it works, or waits."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from vespera.application.ports.clock import Clock
+from vespera.domain.step import Fence
+
+
+class Presence:
+    """One attempt, as seen from outside.
+
+    It ``rests`` while it waits for something and no step of it is under way. ``told`` hears of each
+    change of that. ``park`` lets go of a task that rests, if nobody has news for it: it is then
+    ``waiting`` without a holder, and begins anew when what it waits for has come; None: it is to be
+    kept in memory. ``calling_off`` says why, when the task is being cancelled.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        told: "Callable[[Presence], None]" = lambda _: None,
+        park: Callable[[Fence, int], Awaitable[bool]] | None = None,
+    ) -> None:
+        self._clock, self._told, self._park = clock, told, park
+        self.calling_off: str | None = None
+        self._working = 0
+        self._waits: dict[object, datetime | None] = {}
+        self._parking: asyncio.Future[None] | None = None
+        self._rests_since: datetime | None = None
+        self._rested = timedelta()
+
+    @property
+    def rests(self) -> bool:
+        """Whether it only waits."""
+        return bool(self._waits) and not self._working
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When the first of its waits ends by itself."""
+        return min((moment for moment in self._waits.values() if moment), default=None)
+
+    @property
+    def rested(self) -> timedelta:
+        """For how long it has rested, all in all."""
+        since = self._rests_since
+        return self._rested + (self._clock.now() - since if since else timedelta())
+
+    async def begin_work(self) -> None:
+        """A step begins; not while the task is being let go of."""
+        while self._parking is not None:
+            await asyncio.shield(self._parking)
+        self._working += 1
+        if self._waits:
+            self._consider()
+
+    def end_work(self) -> None:
+        """The step has ended."""
+        self._working -= 1
+        if self._waits:
+            self._consider()
+
+    def begin_wait(self, key: object, wake_at: datetime | None) -> None:
+        """It waits for what ``key`` stands for."""
+        self._waits[key] = wake_at
+        self._consider()
+
+    def end_wait(self, key: object) -> None:
+        """It waits for this no more."""
+        self._waits.pop(key, None)
+        self._consider()
+
+    async def parked(self, fence: Fence, news: int) -> bool:
+        """Let go of the task if it rests, and if no other ``news`` has come than this.
+
+        If that is done, the engine calls the attempt off.
+        """
+        if self._park is None or not self.rests or self._parking is not None:
+            return False
+        parking = self._parking = asyncio.get_running_loop().create_future()
+        gone = False
+        try:
+            gone = await self._park(fence, news)
+        finally:
+            if not gone:
+                self._parking = None
+                parking.set_result(None)
+        return gone
+
+    def _consider(self) -> None:
+        now, since = self._clock.now(), self._rests_since
+        if self.rests and since is None:
+            self._rests_since = now
+            self._told(self)
+        elif since is not None and not self.rests:
+            self._rested += now - since
+            self._rests_since = None
+            self._told(self)

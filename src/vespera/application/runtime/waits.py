@@ -1,0 +1,159 @@
+"""What a task waits for: moments, signals, and the ends of other tasks."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.codec import Codec
+from vespera.application.ports.persistence import SignalRepository, TaskRepository
+from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.presence import Presence
+from vespera.application.runtime.steps import Key, StepLog
+from vespera.domain.errors import ChildFailed, TaskError, WaitTimedOut
+from vespera.domain.ids import SignalId, TaskId
+from vespera.domain.step import StepRecord
+
+NOTHING = b"null"
+_ERRORS: Mapping[str, type[TaskError]] = {
+    kind.__name__: kind for kind in (WaitTimedOut, ChildFailed)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was waited for: its stored form, or why it will never come."""
+
+    value: bytes = NOTHING
+    error: Exception | None = None
+    received: SignalId | None = None
+
+
+Look = Callable[[], Awaitable[Found | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitWork:
+    """What waits are made of. After ``linger`` a task that only waits is let go of; None:
+    never.
+    """
+
+    tasks: TaskRepository
+    signals: SignalRepository
+    notices: Notices
+    codec: Codec
+    clock: Clock
+    linger: timedelta | None
+
+
+class Waits:
+    """The waits of one attempt. Each is recorded when it begins, so that its end is the same moment
+    after a crash, and again with what came.
+    """
+
+    def __init__(
+        self, *, task_id: TaskId, log: StepLog, presence: Presence, work: WaitWork
+    ) -> None:
+        self._task_id, self._log, self._presence = task_id, log, presence
+        self._work = work
+        self._news: dict[Key, int] = {}
+
+    async def moment(self, name: str, moment: datetime) -> None:
+        """Return at the moment, or at once if it has passed."""
+
+        async def look() -> Found | None:
+            return None
+
+        await self._wait(name, f"until {moment:%Y-%m-%d %H:%M:%S} UTC", moment, look, Found())
+
+    async def signal(self, name: str, wake_at: datetime | None, *, awaits: str = "") -> object:
+        """The payload of the next signal of this name.
+
+        Raises:
+            WaitTimedOut: none came before ``wake_at``.
+        """
+
+        async def look() -> Found | None:
+            signal = await self._work.signals.oldest(self._task_id, name)
+            return None if signal is None else Found(signal.payload, received=signal.id)
+
+        late = Found(error=WaitTimedOut(f"No signal {name!r} came for task {self._task_id!r}."))
+        stored = await self._wait(
+            f"signal:{name}", awaits or f"the signal {name!r}", wake_at, look, late
+        )
+        return self._work.codec.decode(stored)
+
+    async def other(self, name: str, awaits: str, look: Look) -> bytes:
+        """What ``look`` finds, stored; asked again whenever there may be news.
+
+        Raises:
+            Exception: what ``look`` found instead.
+        """
+        return await self._wait(name, awaits, None, look, Found())
+
+    async def _wait(
+        self, name: str, awaits: str, wake_at: datetime | None, look: Look, late: Found
+    ) -> bytes:
+        key, record = self._log.ask(name)
+        if record is not None and not record.open:
+            return self._replay(record)
+        if record is not None:
+            wake_at = record.wake_at
+        found = await self._until(key, record is None, awaits, wake_at, look) or late
+        return await self._end(key, found)
+
+    async def _until(
+        self, key: Key, new: bool, awaits: str, wake_at: datetime | None, look: Look
+    ) -> Found | None:
+        """What ``look`` finds, sooner or later; None if ``wake_at`` comes first."""
+        work, presence = self._work, self._presence
+        with work.notices.about(self._task_id) as heard:
+            presence.begin_wait(key, wake_at)
+            try:
+                while True:
+                    heard.clear()
+                    self._news[key] = (await work.tasks.get(self._task_id)).news
+                    found = await look()
+                    if found is not None or self._is_over(wake_at):
+                        return found
+                    if new or not self._log.suspended:
+                        await self._log.suspend(key, awaits, wake_at, presence.wake_at, new=new)
+                        new = False
+                        continue  # what came before the task was known to wait is found now
+                    await self._rest(heard, wake_at)
+            finally:
+                self._news.pop(key, None)
+                presence.end_wait(key)
+
+    def _is_over(self, wake_at: datetime | None) -> bool:
+        return wake_at is not None and wake_at <= self._work.clock.now()
+
+    async def _rest(self, heard: asyncio.Event, wake_at: datetime | None) -> None:
+        """Until there is news, or ``wake_at``; a long rest is none that must be held in memory."""
+        linger = self._work.linger
+        left = None if wake_at is None else wake_at - self._work.clock.now()
+        pause = min((span for span in (linger, left) if span is not None), default=None)
+        with contextlib.suppress(TimeoutError):
+            async with self._work.clock.timeout(None if pause is None else pause.total_seconds()):
+                await heard.wait()
+        if pause == left or heard.is_set():
+            return
+        if await self._presence.parked(self._log.fence, min(self._news.values())):
+            await asyncio.get_running_loop().create_future()  # until the engine calls it off
+
+    async def _end(self, key: Key, found: Found) -> bytes:
+        if found.error is not None:
+            await self._log.failed(key, found.error)
+            raise found.error
+        await self._log.ended(key, found.value, found.received)
+        return found.value
+
+    def _replay(self, record: StepRecord) -> bytes:
+        if record.error is not None:
+            decoded = self._work.codec.decode(record.error)
+            message, kinds = cast("tuple[str, Sequence[str]]", decoded)
+            raise _ERRORS[kinds[0]](message)
+        return record.value or NOTHING

@@ -1,0 +1,94 @@
+"""What is sent to tasks."""
+
+import sqlalchemy as sa
+
+from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_insert
+from vespera.infrastructure.persistence.tables import (
+    CANCEL,
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    NONE,
+    ONE,
+    PENDING,
+    WAITING,
+    signals,
+    tasks,
+)
+
+SIGNAL_COLUMNS = tuple(signals.c.keys())
+INSERT_SIGNAL = compiled_insert(signals)
+_ASLEEP = sa.and_(tasks.c.status == WAITING, tasks.c.owner.is_(None))
+
+
+def news_for(receiver: sa.ColumnElement[bool]) -> sa.Update:
+    """Who holds the task hears of it by the number; if nobody does, it is ready to go on."""
+    return (
+        sa.update(tasks)
+        .where(receiver, tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]))
+        .values(
+            news=tasks.c.news + ONE,
+            status=sa.case((_ASLEEP, PENDING), else_=tasks.c.status),
+            version=tasks.c.version + sa.case((_ASLEEP, ONE), else_=NONE),
+            run_after=sa.case((_ASLEEP, sa.null()), else_=tasks.c.run_after),
+        )
+    )
+
+
+NEWS_FOR_PARENT = compiled(news_for(tasks.c.id == sa.bindparam("task")), "task")
+CALL_CHILDREN_OFF = compiled(
+    news_for(
+        (tasks.c.parent_id == sa.bindparam("parent")) & (tasks.c.on_parent_end == CANCEL)
+    ).values(cancelling=sa.bindparam("reason")),
+    "reason",
+    "parent",
+)
+CALL_OFF = compiled(
+    news_for(tasks.c.id == sa.bindparam("task")).values(cancelling=sa.bindparam("reason")),
+    "reason",
+    "task",
+    expects=1,
+)
+CALLED_OFF = compiled(
+    sa.select(tasks)
+    .where(
+        tasks.c.cancelling.is_not(None),
+        tasks.c.owner.is_(None) | (tasks.c.owner == sa.bindparam("holder")),
+        tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]),
+    )
+    .order_by(tasks.c.id),
+    "holder",
+)
+TELL = compiled(news_for(tasks.c.id == sa.bindparam("task")), "task", expects=1)
+OLDEST_SIGNAL = compiled(
+    sa.select(signals)
+    .where(
+        signals.c.task_id == sa.bindparam("task"),
+        signals.c.name == sa.bindparam("name"),
+        signals.c.received_at.is_(None),
+    )
+    .order_by(signals.c.sent_at, signals.c.id)
+    .limit(ONE)
+    .offset(NONE),
+    "task",
+    "name",
+)
+SIGNALS_OF_TASK = compiled(
+    sa.select(signals)
+    .where(signals.c.task_id == sa.bindparam("task"))
+    .order_by(signals.c.sent_at, signals.c.id),
+    "task",
+)
+RECEIVE_SIGNAL = compiled(
+    sa.update(signals)
+    .where(
+        signals.c.task_id == sa.bindparam("task"),
+        signals.c.id == sa.bindparam("signal"),
+        signals.c.received_at.is_(None),
+    )
+    .values(received_at=sa.bindparam("now")),
+    "now",
+    "task",
+    "signal",
+    expects=1,
+)
