@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vespera.application.ports.persistence import TaskRepository as TaskRepository
     from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.heartbeats import current_call as current_call
     from vespera.application.usecases.track_file_operations import (
         TrackFileOperationsUseCase as TrackFileOperationsUseCase,
     )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         TaskExecutionWorkflow as TaskExecutionWorkflow,
     )
     from vespera.application.workflows.task_result import TaskResult as TaskResult
+    from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
     from vespera.domain.retry import RetryPolicy as RetryPolicy
     from vespera.domain.task import TaskOutcome as TaskOutcome
@@ -62,6 +64,7 @@ else:
         "Provider": "infrastructure.di.base",
         "RetryPolicy": "domain.retry",
         "Service": "infrastructure.di.base",
+        "StepFailed": "domain.errors",
         "TaskContext": "application.runtime.context",
         "TaskExecutionWorkflow": "application.workflows.task_execution_workflow",
         "TaskOrchestrator": "application.orchestrators.task_orchestrator",
@@ -74,6 +77,7 @@ else:
         "UnitOfWork": "application.ports.persistence",
         "Verdict": "domain.verification",
         "VesperaError": "domain.errors",
+        "current_call": "application.runtime.heartbeats",
         "providers": "infrastructure.di.base",
     }
 
@@ -100,6 +104,7 @@ __all__ = (
     "Provider",
     "RetryPolicy",
     "Service",
+    "StepFailed",
     "TaskContext",
     "TaskExecutionWorkflow",
     "TaskOrchestrator",
@@ -113,5 +118,6 @@ __all__ = (
     "Verdict",
     "VesperaError",
     "__version__",
+    "current_call",
     "providers",
 )

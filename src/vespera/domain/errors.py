@@ -19,6 +19,7 @@
     |   |-- UnprovenCompletion          what the task says of files is not what the disk says
     |   |-- CrashLimitReached           the task's worker died in the middle of it, again and again
     |   |-- TaskTimedOut                the task or one of its steps took too long
+    |   |-- HeartbeatMissed             a step gave no sign of life for too long
     |   |-- WaitTimedOut                what the task waited for did not come in time
     |   |-- UnexpectedSignal            a signal brought something else than was waited for
     |   |-- ChildFailed                 a task that this one has spawned failed, or was cancelled
@@ -180,6 +181,10 @@ class CrashLimitReached(TaskError):
 
 class TaskTimedOut(TaskError, TimeoutError):
     """The task, or one of its steps, took too long."""
+
+
+class HeartbeatMissed(TaskError, TimeoutError):
+    """A step gave no sign of life for too long."""
 
 
 class WaitTimedOut(TaskError, TimeoutError):

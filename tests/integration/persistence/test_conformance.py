@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from vespera import Container
+from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.testing.conformance import (
+    DatabaseCareConformance,
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
     ScheduleRepositoryConformance,
@@ -55,3 +57,8 @@ class TestSqlReportRepository(InAFile, ReportRepositoryConformance):
 
 class TestSqlScheduleRepository(InAFile, ScheduleRepositoryConformance):
     pass
+
+
+class TestSqliteDatabaseCare(DatabaseCareConformance):
+    def make_care(self, path: Path | None) -> SqliteDatabaseCare:
+        return SqliteDatabaseCare(":memory:" if path is None else path)

@@ -13,7 +13,7 @@ from typing import Protocol
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OperationId, OwnerId, ReportId, SignalId, TaskId
 from vespera.domain.signal import Signal
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Report
 
@@ -206,6 +206,19 @@ class StepRepository(Protocol):
             LeaseLost: the task is not held by this fence any more; nothing was written.
             DuplicateRow, TaskNotFound: as for adding the child.
         """
+        ...
+
+    async def beat(self, beat: Heartbeat, fence: Fence, *, lease_until: datetime) -> None:
+        """Keep a heartbeat in place of the step's one before, and extend the lease as ``record``
+        does. A transaction of its own, also inside a unit.
+
+        Raises:
+            LeaseLost: the task is not held by this fence any more; nothing was written.
+        """
+        ...
+
+    async def beats_of(self, task_id: TaskId) -> Sequence[Heartbeat]:
+        """The last heartbeat of each step of the task that has beaten, by name and occurrence."""
         ...
 
     async def suspend(

@@ -18,6 +18,7 @@ from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
+from vespera.application.runtime.step_calls import StepCalls
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision, interrupted
 from vespera.application.runtime.tracked_files import FileWork, TaskFiles
@@ -31,7 +32,7 @@ from vespera.domain.errors import (
 )
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OwnerId
-from vespera.domain.step import StepRecord
+from vespera.domain.step import Heartbeat, StepRecord
 from vespera.domain.task import Completion, Task, TaskStatus
 
 logger = logging.getLogger("vespera")
@@ -127,7 +128,7 @@ class AttemptRunner:
         return Signed(await self._save(task.execute(outcome, self._now())))
 
     async def _prepared(self, task: Task, owner: OwnerId, presence: Presence) -> _Attempt:
-        records, operations = await self._history(task)
+        records, operations, beats = await self._history(task)
         log = StepLog(
             task=task,
             owner=owner,
@@ -136,6 +137,7 @@ class AttemptRunner:
             codec=self.codec,
             clock=self.supervision.clock,
             lease=self.lease,
+            beats=beats,
         )
         files = TaskFiles(fence=log.fence, recorded=operations, work=self.files)
         compensation = Compensation(log=log, codec=self.codec, supervision=self.supervision)
@@ -145,11 +147,14 @@ class AttemptRunner:
         context = TaskContext(
             task=task,
             payload=cast("Mapping[str, object]", self.codec.decode(task.payload)),
-            log=log,
+            steps=StepCalls(
+                log=log,
+                supervision=self.supervision,
+                presence=presence,
+                compensation=compensation,
+            ),
             files=files,
             waits=waits,
-            presence=presence,
-            compensation=compensation,
             children=Children(task=task, log=log, waits=waits, work=self.children),
             supervision=self.supervision,
             tasks=self.tasks,
@@ -178,11 +183,14 @@ class AttemptRunner:
         attempt.log.check()
         return returned
 
-    async def _history(self, task: Task) -> tuple[Sequence[StepRecord], Sequence[FileOperation]]:
+    async def _history(
+        self, task: Task
+    ) -> tuple[Sequence[StepRecord], Sequence[FileOperation], Sequence[Heartbeat]]:
         if task.attempt == 1:
-            return (), ()
+            return (), (), ()
         records = await self.steps.of_task(task.id)
-        return records, await self.files.operations.of_task(task.id)
+        operations = await self.files.operations.of_task(task.id)
+        return records, operations, await self.steps.beats_of(task.id)
 
     async def _given_up(self, task: Task) -> Task:
         """A task that kills whoever works on it fails, so that all others can be worked on."""

@@ -11,7 +11,7 @@ from vespera.application.runtime.failures import message_of
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
 from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.retry import type_names
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.domain.task import Task
 
 Key = tuple[str, int]
@@ -50,6 +50,7 @@ class StepLog:
         codec: Codec,
         clock: Clock,
         lease: timedelta,
+        beats: Sequence[Heartbeat] = (),
     ) -> None:
         self._task = task
         self._steps, self._codec, self._clock = steps, codec, clock
@@ -65,6 +66,8 @@ class StepLog:
         self._fresh: list[str] = []
         self._reopened: dict[Key, int] = {}
         self._begun = {key: r.seq for key, r in self._recorded.items() if r.open}
+        self._last_failure = 0
+        self._details = {(b.name, b.occurrence): b.detail for b in beats}
         self._lease = lease
         self._extend_at = clock.now() + (timedelta() if task.crashes else lease / 3)
 
@@ -98,6 +101,7 @@ class StepLog:
             StepFailed: what was recorded is a failure of this epoch.
         """
         if record.error is not None:
+            self._last_failure = max(self._last_failure, record.seq)
             message, kinds = self._codec.decode(record.error)  # type: ignore[misc]
             raise StepFailed(record.name, message, kinds)  # type: ignore[has-type]
         return self._codec.decode(record.value or b"null")
@@ -137,6 +141,34 @@ class StepLog:
         encoded = self._codec.encode((message, kinds), what=f"error of step {key[0]!r}")
         await self._record(key, None, encoded)
         return StepFailed(key[0], message, kinds)
+
+    def detail_of(self, key: Key) -> object:
+        """The detail of the step's last heartbeat, decoded; None if there is none."""
+        return self._codec.decode(self._details.get(key, b"null"))
+
+    def keep_detail(self, key: Key, detail: object) -> bytes:
+        """Remember the detail of a heartbeat for this attempt; gives it encoded.
+
+        Raises:
+            UnstorableValue, PayloadTooLarge: it cannot be stored.
+        """
+        encoded = self._codec.encode(detail, what=f"heartbeat of step {key[0]!r}")
+        self._details[key] = encoded
+        return encoded
+
+    async def beat(self, key: Key, detail: bytes) -> None:
+        """Store a heartbeat, and extend the lease; durable on return.
+
+        Raises:
+            LeaseLost: another worker has the task.
+        """
+        now = self._clock.now()
+        beat = Heartbeat(
+            task_id=self._task.id, name=key[0], occurrence=key[1], beaten_at=now, detail=detail
+        )
+        self._extend_at = now + self._lease / 3
+        self.suspended = False
+        await self._fenced(self._steps.beat(beat, self.fence, lease_until=now + self._lease))
 
     async def ended(self, key: Key, value: bytes, received: SignalId | None) -> None:
         """Record what a wait has brought; durable on return.
@@ -188,8 +220,11 @@ class StepLog:
 
     def _excused(self, record: StepRecord) -> bool:
         """A step that failed in an epoch and ran anew in a later one may lead the handler another
-        way than the one it took behind the failure.
+        way than the one it took behind the failure. And a failure that is replayed comes at once,
+        so that it may cut off siblings that had gone further the first time.
         """
+        if record.seq < self._last_failure:
+            return True
         turns = [(other.seq, other.epoch) for other in self._recorded.values()]
         turns += [(seq, self._task.failures) for seq in self._reopened.values()]
         return any(seq < record.seq and epoch > record.epoch for seq, epoch in turns)

@@ -337,12 +337,8 @@ class TaskExecutionWorkflow:
 
     async def _why_not(self, task: Task) -> str:
         if task.status is TaskStatus.ASSIGNED:
-            near = self._m.specialists.like(task.specialist_type)
-            known = near or self._m.specialists.names()
-            kind = "similar" if near else "known"
-            hint = f"{kind}: {', '.join(known)}" if known else "none is known"
             return (
-                f"No specialist does {task.specialist_type!r} ({hint}); task {task.id!r} is"
+                f"{self._m.specialists.told_missing(task.specialist_type)}; task {task.id!r} is"
                 " assigned to an outside worker, who ends it with complete_task."
             )
         if task.error:

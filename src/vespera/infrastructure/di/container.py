@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
+from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
@@ -73,6 +74,7 @@ from vespera.infrastructure.timetable import CronTimetable
 
 POLL = timedelta(seconds=1)
 SHORTEST_LEASE = 0.001  # in seconds
+MOST_THREADS = 10_000
 
 
 def directory_of_owners(database: AsyncDatabaseManager) -> Path | None:
@@ -137,6 +139,7 @@ class Container(BaseContainer):
         linger_seconds: how long a task that only waits (for a moment, a signal) stays in memory;
             None: until it goes on.
         crash_limit: after how many crashes in a row a task fails; None: never.
+        step_threads: how many functions that are not async may run at a time, 1 or more.
         payload_limit: bytes of one stored value, 1 or more.
 
     Extend it by subclassing: give ``specialists`` anew, add providers, replace providers.
@@ -150,6 +153,7 @@ class Container(BaseContainer):
         "lease_seconds": 30.0,
         "linger_seconds": 60.0,
         "crash_limit": 10,
+        "step_threads": 32,
         "payload_limit": 1024 * 1024,
     }
     config = providers.Configuration(strict=True)
@@ -165,6 +169,7 @@ class Container(BaseContainer):
         given = self.config()
         check_workspace(given["workspace"])
         whole_number_of(given["concurrency"], "concurrency", least=1, most=LARGEST_WHOLE)
+        whole_number_of(given["step_threads"], "step_threads", least=1, most=MOST_THREADS)
         whole_number_of(given["payload_limit"], "payload_limit", least=1, most=LARGEST_WHOLE)
         if given["crash_limit"] is not None:
             whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
@@ -177,6 +182,9 @@ class Container(BaseContainer):
     new_id: Provider[TimeOrderedIds] = providers.Singleton(TimeOrderedIds, clock)
     codec: Provider[Codec] = providers.Singleton(MsgspecCodec, config.payload_limit)
     threads: Provider[Threads] = Service(Threads)
+    step_threads: Provider[BlockingCalls] = Service(
+        Threads, config.step_threads, name="vespera-step"
+    )
     lane = providers.Object(Lane)
     database: Provider[AsyncDatabaseManager] = Service(
         AsyncDatabaseManager, config.database_url, durability=config.durability, lane=lane
@@ -245,7 +253,7 @@ class Container(BaseContainer):
         Specialists, catalogue=providers.Singleton(catalogue_of, specialists.provider)
     )
     chance = providers.Object(random.random)
-    supervision = providers.Singleton(Supervision, clock=clock, chance=chance)
+    supervision = providers.Singleton(Supervision, clock=clock, chance=chance, threads=step_threads)
     sign_off = providers.Singleton(
         SignOff,
         tasks=tasks,

@@ -13,6 +13,7 @@ TABLES = (
     "schedules",
     "tasks",
     "verification_reports",
+    "heartbeats",
     "signals",
     "steps",
     "task_dependencies",
@@ -34,6 +35,7 @@ SCHEMA = (
     "CREATE INDEX tasks_ready ON tasks (priority DESC, id) WHERE status = 'pending' AND blockers = 0",
     "CREATE INDEX tasks_suspicious ON tasks (id) WHERE status = 'pending' AND blockers = 0 AND crashes >= 2",
     "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE TABLE heartbeats ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, beaten_at BIGINT NOT NULL, detail BLOB NOT NULL, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE signals ( task_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, sent_at BIGINT NOT NULL, received_at BIGINT, payload BLOB NOT NULL, PRIMARY KEY (task_id, id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, wake_at BIGINT, awaits TEXT, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE task_dependencies ( task_id TEXT NOT NULL, depends_on TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (task_id, depends_on), FOREIGN KEY(task_id) REFERENCES tasks (id), FOREIGN KEY(depends_on) REFERENCES tasks (id) ) WITHOUT ROWID",
@@ -235,6 +237,17 @@ RECORD_STEP = Statement(
 
 STEPS_OF_TASK = Statement(
     "SELECT steps.task_id, steps.name, steps.occurrence, steps.seq, steps.epoch, steps.recorded_at, steps.wake_at, steps.awaits, steps.value, steps.error FROM steps WHERE steps.task_id = ? ORDER BY steps.seq"
+)
+
+HEARTBEAT_COLUMNS = ("task_id", "name", "occurrence", "beaten_at", "detail")
+
+RECORD_HEARTBEAT = Statement(
+    "INSERT INTO heartbeats (task_id, name, occurrence, beaten_at, detail) VALUES (?, ?, ?, ?, ?) ON CONFLICT (task_id, name, occurrence) DO UPDATE SET beaten_at = excluded.beaten_at, detail = excluded.detail",
+    expects=1,
+)
+
+HEARTBEATS_OF_TASK = Statement(
+    "SELECT heartbeats.task_id, heartbeats.name, heartbeats.occurrence, heartbeats.beaten_at, heartbeats.detail FROM heartbeats WHERE heartbeats.task_id = ? ORDER BY heartbeats.name, heartbeats.occurrence"
 )
 
 # What is sent to tasks.

@@ -187,3 +187,14 @@ sa.Index(
     schedules.c.next_due,
     sqlite_where=(schedules.c.paused == NONE) & schedules.c.next_due.is_not(None),
 )
+
+heartbeats = sa.Table(
+    "heartbeats",
+    metadata,
+    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("occurrence", sa.BigInteger, primary_key=True),
+    sa.Column("beaten_at", sa.BigInteger, nullable=False),
+    sa.Column("detail", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

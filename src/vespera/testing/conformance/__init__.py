@@ -12,14 +12,27 @@ both modes of pytest-asyncio. They are fit for adapters of your own, and run ove
 import pytest
 
 _SUITES = (
-    *("clock", "codec", "files", "owners", "queue", "records", "schedules", "tasks"),
+    "blocking_calls",
+    "care",
+    "clock",
+    "codec",
+    "files",
+    "host",
+    "owners",
+    "queue",
+    "records",
+    "schedules",
+    "tasks",
     "unit_of_work",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
+from vespera.testing.conformance.blocking_calls import BlockingCallsConformance
+from vespera.testing.conformance.care import DatabaseCareConformance
 from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
+from vespera.testing.conformance.host import HostConformance
 from vespera.testing.conformance.owners import OwnersConformance, OwnersOfOneHostConformance
 from vespera.testing.conformance.queue import TaskQueueConformance
 from vespera.testing.conformance.records import (
@@ -36,11 +49,14 @@ from vespera.testing.conformance.tasks import TaskRepositoryConformance
 from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
 
 __all__ = [
+    "BlockingCallsConformance",
     "ClockConformance",
     "CodecConformance",
+    "DatabaseCareConformance",
     "DirectoryTreeConformance",
     "FileOperationRepositoryConformance",
     "FileStoreConformance",
+    "HostConformance",
     "OwnersConformance",
     "OwnersOfOneHostConformance",
     "ReportRepositoryConformance",

@@ -11,6 +11,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from vespera import Container
+from vespera.application.ports.care import (
+    Backup,
+    Compaction,
+    DatabaseFacts,
+    Inspection,
+    Migration,
+)
 from vespera.domain.errors import (
     DuplicateRow,
     LeaseLost,
@@ -19,6 +26,7 @@ from vespera.domain.errors import (
     TaskNotFound,
 )
 from vespera.domain.file_operation import Absent, FileState
+from vespera.domain.health import HostFacts, PlaceFacts
 from vespera.domain.ids import OwnerId
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.files.local_file_store import LocalFileStore
@@ -34,10 +42,13 @@ from vespera.infrastructure.threads import Threads
 from vespera.infrastructure.timetable import CronTimetable
 from vespera.testing import VirtualClock
 from vespera.testing.conformance import (
+    BlockingCallsConformance,
     ClockConformance,
     CodecConformance,
+    DatabaseCareConformance,
     DirectoryTreeConformance,
     FileOperationRepositoryConformance,
+    HostConformance,
     OwnersOfOneHostConformance,
     ReportRepositoryConformance,
     ScheduleRepositoryConformance,
@@ -335,11 +346,18 @@ class ForgetsSteps(SqlStepRepository):
     async def record(self, step, fence, *, lease_until=None):
         pass
 
+    async def beat(self, beat, fence, *, lease_until):
+        pass
+
 
 class Unfenced(SqlStepRepository):
     async def record(self, step, fence, *, lease_until=None):
         with suppress(LeaseLost, DuplicateRow):
             await super().record(step, fence)
+
+    async def beat(self, beat, fence, *, lease_until):
+        with suppress(LeaseLost):
+            await super().beat(beat, fence, lease_until=lease_until)
 
 
 @caught_by(
@@ -348,6 +366,7 @@ class Unfenced(SqlStepRepository):
     "test_of_many_that_record_one_step_at_once_one_succeeds",
     "test_a_failure_of_an_earlier_epoch_is_replaced",
     "test_a_record_is_a_transaction_of_its_own_also_inside_a_unit",
+    "test_the_last_heartbeat_of_each_step_is_kept",
 )
 class TestForgetsSteps(PlantedStores, StepRepositoryConformance):
     parts = {"steps": ForgetsSteps}
@@ -359,6 +378,7 @@ class TestForgetsSteps(PlantedStores, StepRepositoryConformance):
     "test_a_task_that_no_longer_runs_takes_no_steps",
     "test_a_result_is_never_replaced",
     "test_a_failure_of_the_same_epoch_is_not_replaced",
+    "test_who_lost_the_task_keeps_no_heartbeat",
 )
 class TestUnfenced(PlantedStores, StepRepositoryConformance):
     parts = {"steps": Unfenced}
@@ -794,3 +814,111 @@ class TestMidnight(TimetableConformance):
 class TestGapped(TimetableConformance):
     def make_timetable(self):
         return Gapped()
+
+
+# ------------------------------------------------------------------------------ blocking calls
+
+
+class OnTheLoop:
+    """Holds the loop up, and forgets what it was asked for."""
+
+    in_flight = 0
+
+    async def call(self, function, *, what=""):
+        with suppress(BaseException):
+            function()
+
+
+@caught_by(
+    "test_a_call_gives_what_its_function_gives",
+    "test_whatever_the_function_raises_is_raised",
+    "test_a_call_has_the_context_variables_of_its_caller",
+    "test_the_loop_goes_on_while_a_function_blocks",
+    "test_a_cancelled_call_that_has_begun_goes_on_alone_and_is_counted",
+)
+class TestOnTheLoop(BlockingCallsConformance):
+    def make_blocking_calls(self):
+        return OnTheLoop()
+
+
+# ---------------------------------------------------------------------------------------- host
+
+
+class Dreamer:
+    """Sees what is not there, leaves traces, and says something else each time."""
+
+    asked = 0
+
+    def describe(self):
+        self.asked += 1
+        return HostFacts(python=" ", system="", packages={"a": ""}, extras={"b": {"c": self.asked}})
+
+    async def look_at(self, path):
+        self.leave_a_trace(path)
+        return PlaceFacts(
+            path="somewhere",
+            mode=None,
+            is_directory=True,
+            readable=False,
+            writable=False,
+            size=7,
+            modified=datetime(2030, 1, 1),  # noqa: DTZ001 -- planted
+            free=-1,
+            case_matters=Path("/tmp").exists() and Path("/TMP").exists(),
+        )
+
+    async def names_in(self, directory):
+        return ["b", "a"]
+
+    def leave_a_trace(self, path):
+        with suppress(OSError, ValueError):
+            Path(path, "was here").touch()
+
+
+@caught_by(*rest_of(HostConformance))
+class TestDreamer(HostConformance):
+    def make_host(self):
+        return Dreamer()
+
+
+# ---------------------------------------------------------------------------------------- care
+
+
+class Negligent:
+    """Does nothing, leaves a mess, and says that all is well."""
+
+    def __init__(self, path):
+        self.path = path or Path("/nonexistent/vespera.db")
+
+    def facts(self):
+        return DatabaseFacts(
+            path="somewhere", sqlite="3", takes_turns=False, durability="full", newest="1"
+        )
+
+    async def revision(self):
+        self.make_a_mess(self.path)
+        return "0"
+
+    async def migrate(self):
+        self.make_a_mess(self.path)
+        return Migration(path="somewhere", before="0", after="2")
+
+    async def check(self):
+        return Inspection(path="somewhere", revision="0", flaws=[])
+
+    async def back_up(self, copy, *, overwrite=False):
+        self.make_a_mess(Path(copy))
+        return Backup(path="somewhere", copy=str(copy), size=0)
+
+    async def compact(self):
+        return Compaction(path="somewhere", before=1, after=2)
+
+    def make_a_mess(self, path):
+        with suppress(OSError):
+            path.with_name(f"{path.name}.half").touch()
+
+
+@caught_by(*rest_of(DatabaseCareConformance))
+class TestNegligent(DatabaseCareConformance):
+    def make_care(self, path):
+        return Negligent(path)

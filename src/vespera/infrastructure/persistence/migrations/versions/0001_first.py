@@ -16,6 +16,7 @@ def upgrade() -> None:
     _create_file_operations()
     _create_verification_reports()
     _create_schedules()
+    _create_heartbeats()
     op.execute(sa.text(f"PRAGMA application_id={0x56535052}"))
 
 
@@ -198,4 +199,16 @@ def _create_schedules() -> None:
         "schedules",
         ["next_due"],
         sqlite_where=sa.text("paused = 0 AND next_due IS NOT NULL"),
+    )
+
+
+def _create_heartbeats() -> None:
+    op.create_table(
+        "heartbeats",
+        sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("occurrence", sa.BigInteger, primary_key=True),
+        sa.Column("beaten_at", sa.BigInteger, nullable=False),
+        sa.Column("detail", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
     )
