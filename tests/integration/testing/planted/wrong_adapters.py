@@ -329,7 +329,7 @@ class TestGreedy(PlantedStores, TaskQueueConformance):
     "test_leases_are_extended_for_those_still_held",
     "test_extending_a_lease_does_not_outdate_what_the_worker_read",
     "test_to_extend_no_lease_is_fine",
-    "test_owners_are_those_of_running_tasks_each_once",
+    "test_owners_are_those_who_hold_tasks_each_once",
     "test_tasks_of_expired_leases_and_of_dead_owners_are_pending_again",
     "test_each_taking_back_counts_as_a_crash",
     "test_a_lease_holds_until_its_last_microsecond",
