@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from vespera.domain.errors import InvalidRequest
@@ -91,6 +91,15 @@ def template_of(request: TaskRequest) -> Mapping[str, object]:
     return {n: v for n, v in said.items() if n == "title" or v != getattr(plain, n)}
 
 
+def text_of(value: object, field: str) -> str:
+    """A text, which may be empty.
+
+    Raises:
+        InvalidRequest: it is none, too long, or cannot be stored.
+    """
+    return _text(value, field)
+
+
 def seconds_of(value: object, field: str) -> float | None:
     """A time in seconds, from 0 to ten years; None stays None.
 
@@ -100,6 +109,19 @@ def seconds_of(value: object, field: str) -> float | None:
     if value is None:
         return None
     return number_of(value, field, least=0, most=TEN_YEARS, what="a number of seconds")
+
+
+def span_of(value: object, field: str) -> timedelta:
+    """A span of time, from 0 to ten years, given in seconds or as a ``timedelta``.
+
+    Raises:
+        InvalidRequest: it is neither, or out of range; the error names ``field``.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    most = TEN_YEARS
+    return timedelta(
+        seconds=number_of(seconds, field, least=0, most=most, what="a number of seconds")
+    )
 
 
 def moment_of(value: object, field: str) -> datetime:

@@ -162,7 +162,7 @@ class TaskQueue(Protocol):
         ...
 
     async def news(self, owner: OwnerId) -> Mapping[TaskId, int]:
-        """The number of news for each waiting task that ``owner`` holds."""
+        """The number of news for each task that ``owner`` holds."""
         ...
 
     async def take_back(self, *, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
@@ -246,11 +246,11 @@ class SignalRepository(Protocol):
         ...
 
     async def oldest(self, task_id: TaskId, name: str) -> Signal | None:
-        """The first of this name that the task has not received."""
+        """The first that was stored under this name, of those that the task has not received."""
         ...
 
     async def of_task(self, task_id: TaskId) -> Sequence[Signal]:
-        """All that was sent to the task, in the order of sending."""
+        """All that was sent to the task, in the order in which it was stored."""
         ...
 
 

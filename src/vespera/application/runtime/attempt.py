@@ -172,12 +172,15 @@ class AttemptRunner:
     async def _called(self, attempt: _Attempt) -> object:
         task, presence = attempt.task, attempt.presence
         handler = self.specialists.handler(task.specialist_type)
-        returned = await self.supervision.limited(
-            f"Task {task.id!r}",
-            partial(handler, attempt.context),
-            task.timeout,
-            rested=lambda: presence.rested,
-        )
+        try:
+            returned = await self.supervision.limited(
+                f"Task {task.id!r}",
+                partial(handler, attempt.context),
+                task.timeout,
+                rested=lambda: presence.rested,
+            )
+        finally:
+            presence.over()
         if attempt.log.lost:
             raise LeaseLost
         attempt.log.check()

@@ -17,7 +17,7 @@ from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.application.runtime.waits import Waits
 from vespera.domain.errors import UnexpectedSignal
 from vespera.domain.ids import TaskId
-from vespera.domain.request import Given, moment_of, seconds_of
+from vespera.domain.request import Given, moment_of, seconds_of, span_of
 from vespera.domain.retry import NEVER, RetryPolicy
 from vespera.domain.signal import APPROVAL, Approval
 from vespera.domain.task import Task, TaskOutcome, TaskRequest
@@ -158,10 +158,7 @@ class TaskContext:
             LeaseLost: another worker has the task.
         """
         check_step_name(name)
-        if isinstance(seconds, timedelta):
-            seconds = seconds.total_seconds()
-        span = timedelta(seconds=seconds_of(seconds, "seconds") or 0.0)
-        await self._waits.moment(name, self._supervision.clock.now() + span)
+        await self._waits.moment(name, self._supervision.clock.now() + span_of(seconds, "seconds"))
 
     async def sleep_until(self, moment: datetime, *, name: str = "sleep") -> None:
         """Go on at this moment, which has a time zone. Otherwise as ``sleep``."""
@@ -207,7 +204,9 @@ class TaskContext:
             name: tells several questions of one task apart.
             timeout: as for ``wait_for_signal``, which raises the same.
         """
-        check_step_name(question)
+        check_step_name(question, "question")
+        if name:
+            check_step_name(name)
         signal = f"{APPROVAL}:{name}" if name else APPROVAL
         said = await self._waits.signal(signal, self._after(timeout), awaits=question)
         return _of_type(said, Approval, f"approval {question!r}")

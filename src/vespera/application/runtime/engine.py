@@ -18,11 +18,11 @@ from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed
-from vespera.application.runtime.supervision import interrupted
+from vespera.application.runtime.supervision import interrupted, over
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.step import Fence
-from vespera.domain.task import Task
+from vespera.domain.task import Task, TaskStatus
 
 logger = logging.getLogger("vespera")
 
@@ -75,6 +75,7 @@ class Engine:
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, _Run] = {}
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
+        self._awaiting: set[TaskId] = set()
         self._resting: set[TaskId] = set()
         self._heart: asyncio.Task[None] | None = None
         self._ear: asyncio.Task[None] | None = None
@@ -114,8 +115,11 @@ class Engine:
         return min((moment for moment in moments if moment), default=None)
 
     async def others(self) -> Collection[OwnerId]:
-        """Who else holds running tasks."""
-        return set(await self._queue.owners()) - {self._owner}
+        """Who else holds tasks; this engine too, if it does not know of those that it holds: the
+        answer to a claim was lost.
+        """
+        own = {self._owner} if self._runs else set()
+        return set(await self._queue.owners()) - own
 
     def held(self, task: Task) -> Task:
         """``task`` claimed for this engine, not stored yet."""
@@ -153,7 +157,7 @@ class Engine:
 
     async def dead_owners(self) -> Collection[OwnerId]:
         """Those who hold tasks and are known to be dead."""
-        others = await self.others()
+        others = set(await self._queue.owners()) - {self._owner}
         return self._owners.dead(others) if others else ()
 
     async def take_back(self) -> Collection[TaskId]:
@@ -224,28 +228,31 @@ class Engine:
                 return Signed(await self._tasks.get(task_id))
             if not run.kept and run.callers == 1 and not run.handle.done():
                 self._interrupt(run, Stop.RELEASE)
-                await _over(run.handle)
+                await over(run.handle)
             raise
         finally:
             run.callers -= 1
 
     async def cancel(self, task_id: TaskId, reason: str) -> Signed | None:
         """Call an attempt off that is under way here, and wait until its handler has cleaned up;
-        None if there is none, or if it broke off. A handler that finishes all the same has its way.
+        None if there is none, if it broke off, or was just being let go of. A handler that finishes
+        all the same has its way.
         """
         run = self._runs.get(task_id)
         if run is None:
             return None
         self._interrupt(run, Stop.CANCEL, reason)
         await asyncio.wait({run.handle})
-        return None if run.handle.cancelled() else run.handle.result()
+        if run.handle.cancelled() or run.handle.result().task.status is TaskStatus.WAITING:
+            return None
+        return run.handle.result()
 
     async def release(self) -> None:
         """Interrupt all attempts, let their handlers clean up; the tasks are pending again."""
         for run in self._runs.values():
             self._interrupt(run, Stop.RELEASE)
         for handle in list(self.handles):
-            await _over(handle)
+            await over(handle)
 
     async def stop(self) -> None:
         """``release`` all attempts, and hold no tasks any more."""
@@ -258,23 +265,21 @@ class Engine:
                 self._owner = None
 
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> _Run:
-        told, park = partial(self._hear_of_rest, claimed), partial(self._park, claimed)
+        told, park = partial(self._hear_of, claimed), partial(self._park, claimed)
         presence = Presence(self._clock, told=told, park=park if kept else None)
         return _Run(claimed, handle, kept, presence)
 
-    def _hear_of_rest(self, claimed: Task, presence: Presence) -> None:
+    def _hear_of(self, claimed: Task, presence: Presence) -> None:
         run = self._runs.get(claimed.id)
         if run is None or run.presence is not presence:
             return
-        if presence.rests:
-            self._resting.add(claimed.id)
-        else:
-            self._resting.discard(claimed.id)
-        if self._poll is not None and self._resting and self._ear is None:
+        _keep(self._awaiting, claimed.id, presence.awaits)
+        _keep(self._resting, claimed.id, presence.rests)
+        if self._poll is not None and self._awaiting and self._ear is None:
             self._ear = asyncio.create_task(
                 self._listen(self._poll), name="vespera news", context=Context()
             )
-        self._notices.work()
+        self._notices.news(claimed.id)  # the waits see to it that the database knows of a rest
 
     async def _park(self, claimed: Task, fence: Fence, news: int) -> bool:
         """Let go of a task that waits, and of its attempt with it."""
@@ -322,10 +327,11 @@ class Engine:
         if self._runs.get(run.task.id) is run:
             del self._runs[run.task.id]
             self._resting.discard(run.task.id)
+            self._awaiting.discard(run.task.id)
         if not self._runs and self._heart is not None:
             self._heart.cancel()
             self._heart = None
-        if not self._resting and self._ear is not None:
+        if not self._awaiting and self._ear is not None:
             self._ear.cancel()
             self._ear = None
 
@@ -374,7 +380,7 @@ class Engine:
                 self._interrupt(runs[task_id], Stop.LOST)
 
     async def _listen(self, poll: timedelta) -> None:
-        """Tell resting tasks what other processes have sent them."""
+        """Tell tasks that wait what other processes have sent them."""
         known: Mapping[TaskId, int] = {}
         while True:
             await self._clock.sleep(poll.total_seconds())
@@ -384,13 +390,10 @@ class Engine:
                 logger.exception("It cannot be told whether signals have come.")
                 continue
             for task_id, number in found.items():
-                if number != known.get(task_id):
+                if task_id in self._awaiting and number != known.get(task_id):
                     self._notices.news(task_id)
             known = found
 
 
-async def _over(handle: "asyncio.Task[object]") -> None:
-    """Wait for the end of a task, whatever it is; one's own cancellation passes."""
-    await asyncio.wait({handle})
-    with contextlib.suppress(asyncio.CancelledError):
-        handle.exception()
+def _keep(among: set[TaskId], task_id: TaskId, kept: bool) -> None:
+    (among.add if kept else among.discard)(task_id)

@@ -92,14 +92,15 @@ def current_step() -> str | None:
     return _step.get()
 
 
-def check_step_name(name: object) -> None:
+def check_step_name(name: object, field: str = "name") -> None:
     """Refuse what is no name, and what is asked for inside a step.
 
     Raises:
         InvalidRequest: it is; the error says why.
     """
     if not isinstance(name, str) or not name:
-        raise InvalidRequest(f"a step's name must be text, not {name!r}", field="name")
+        what = "a step's name" if field == "name" else f"a {field}"
+        raise InvalidRequest(f"{what} must be text, not {name!r}", field=field)
     outer = _step.get()
     if outer is not None:
         raise InvalidRequest(

@@ -56,7 +56,8 @@ class StepLog:
         self._steps, self._codec, self._clock = steps, codec, clock
         self.fence = Fence(task.id, task.attempt, owner)
         self.lost = False
-        self.suspended = False
+        self._asleep = False
+        self._wake_at: datetime | None = None
         self.spawned = task.spawned
         self.undoable = task.undoable
         self.rewinding = False
@@ -178,26 +179,32 @@ class StepLog:
         """
         await self._record(key, value, None, received=received)
 
+    def begin(self, key: Key, awaits: str, wake_at: datetime | None) -> StepRecord:
+        """The record of a wait that begins, to be stored."""
+        self._begun[key] = self._place(key)
+        return self._of(key, awaits=awaits, wake_at=wake_at)
+
+    def sleeps_until(self, moment: datetime | None) -> bool:
+        """Whether it is stored that the task waits, and that it goes on at ``moment`` or before."""
+        if not self._asleep or moment is None:
+            return self._asleep
+        return self._wake_at is not None and self._wake_at <= moment
+
     async def suspend(
-        self,
-        key: Key,
-        awaits: str,
-        wake_at: datetime | None,
-        until: datetime | None,
-        *,
-        new: bool,
+        self, begun: StepRecord | None, until: datetime | None, *, rests: bool
     ) -> None:
-        """The task waits from now on, at most until ``until``; a ``new`` wait is recorded.
+        """Record a wait that has ``begun``; if the task ``rests``, it is waiting from now on, at
+        most until ``until``.
 
         Raises:
             LeaseLost: another worker has the task.
         """
-        wait = None
-        if new:
-            self._begun[key] = self._place(key)
-            wait = self._of(key, awaits=awaits, wake_at=wake_at)
-        await self._fenced(self._steps.suspend(wait, self.fence, wake_at=until, now=self._now()))
-        self.suspended = True
+        if rests:
+            suspended = self._steps.suspend(begun, self.fence, wake_at=until, now=self._now())
+            await self._fenced(suspended)
+            self._asleep, self._wake_at = True, until
+        elif begun is not None:
+            await self._store(begun)
 
     def check(self) -> None:
         """Judge, at the handler's end, whether it asked for all that had been recorded.
@@ -244,12 +251,14 @@ class StepLog:
         error: bytes | None,
         **along: Unpack[Along],
     ) -> None:
+        await self._store(self._of(key, value=value, error=error), **along)
+
+    async def _store(self, record: StepRecord, **along: Unpack[Along]) -> None:
         now = self._now()
         lease_until = None
-        if self.suspended or now >= self._extend_at:
+        if self._asleep or now >= self._extend_at:
             lease_until, self._extend_at = now + self._lease, now + self._lease / 3
-        self.suspended = False
-        record = self._of(key, value=value, error=error)
+        self._asleep = False
         await self._fenced(self._steps.record(record, self.fence, lease_until=lease_until, **along))
 
     async def _fenced(self, writing: Awaitable[None]) -> None:

@@ -272,11 +272,11 @@ class Worker:
         due = await self._queue.next_due()
         moments = [due] if due else []
         if not self._busy and len(self._engine.running) == len(self._engine.resting):
-            comes = due or self._engine.wake_at
-            if await self._engine.others():
+            comes, others = due or self._engine.wake_at, await self._engine.others()
+            if others or self._engine.resting:
                 moments.append(self._take_back_at)
-            elif comes is None and not news.is_set():  # what ended since may have freed others
-                self._idle.set()
+            if not others and comes is None and not news.is_set():
+                self._idle.set()  # without news: what ended since may have freed others
         now = self._clock.now()
         pauses = [self._longest, self._scheduler.pause(now), *(due - now for due in moments)]
         return min(pauses)

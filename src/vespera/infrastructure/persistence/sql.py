@@ -36,7 +36,7 @@ SCHEMA = (
     "CREATE INDEX tasks_suspicious ON tasks (id) WHERE status = 'pending' AND blockers = 0 AND crashes >= 2",
     "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE TABLE heartbeats ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, beaten_at BIGINT NOT NULL, detail BLOB NOT NULL, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
-    "CREATE TABLE signals ( task_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, sent_at BIGINT NOT NULL, received_at BIGINT, payload BLOB NOT NULL, PRIMARY KEY (task_id, id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE signals ( task_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, sent_at BIGINT NOT NULL, received_at BIGINT, seq BIGINT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (task_id, id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, wake_at BIGINT, awaits TEXT, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE task_dependencies ( task_id TEXT NOT NULL, depends_on TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (task_id, depends_on), FOREIGN KEY(task_id) REFERENCES tasks (id), FOREIGN KEY(depends_on) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX task_dependencies_dependents ON task_dependencies (depends_on)",
@@ -190,9 +190,7 @@ PARK = Statement(
     returns=True,
 )
 
-NEWS_OF_OWNER = Statement(
-    "SELECT tasks.id, tasks.news FROM tasks WHERE tasks.owner = ? AND tasks.status = 'waiting'"
-)
+NEWS_OF_OWNER = Statement("SELECT tasks.id, tasks.news FROM tasks WHERE tasks.owner = ?")
 
 # Only who holds a task may write for it.
 
@@ -252,10 +250,10 @@ HEARTBEATS_OF_TASK = Statement(
 
 # What is sent to tasks.
 
-SIGNAL_COLUMNS = ("task_id", "id", "name", "sent_at", "received_at", "payload")
+SIGNAL_COLUMNS = ("task_id", "id", "name", "sent_at", "received_at", "seq", "payload")
 
 INSERT_SIGNAL = Statement(
-    "INSERT INTO signals (task_id, id, name, sent_at, received_at, payload) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO signals (task_id, id, name, sent_at, received_at, seq, payload) VALUES (?, ?, ?, ?, ?, (SELECT tasks.news FROM tasks WHERE tasks.id = ?), ?)",
     expects=1,
 )
 
@@ -282,11 +280,11 @@ TELL = Statement(
 )
 
 OLDEST_SIGNAL = Statement(
-    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.payload FROM signals WHERE signals.task_id = ? AND signals.name = ? AND signals.received_at IS NULL ORDER BY signals.sent_at, signals.id LIMIT 1 OFFSET 0"
+    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.seq, signals.payload FROM signals WHERE signals.task_id = ? AND signals.name = ? AND signals.received_at IS NULL ORDER BY signals.seq LIMIT 1 OFFSET 0"
 )
 
 SIGNALS_OF_TASK = Statement(
-    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.payload FROM signals WHERE signals.task_id = ? ORDER BY signals.sent_at, signals.id"
+    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.seq, signals.payload FROM signals WHERE signals.task_id = ? ORDER BY signals.seq"
 )
 
 RECEIVE_SIGNAL = Statement(

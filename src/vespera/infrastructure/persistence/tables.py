@@ -126,6 +126,7 @@ signals = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("sent_at", sa.BigInteger, nullable=False),
     sa.Column("received_at", sa.BigInteger),
+    sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )

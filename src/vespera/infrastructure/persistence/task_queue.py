@@ -85,7 +85,7 @@ class SqlTaskQueue:
         return bool(await self._commit(sql.PARK, values))
 
     async def news(self, owner: OwnerId) -> Mapping[TaskId, int]:
-        """The number of news for each waiting task that ``owner`` holds."""
+        """The number of news for each task that ``owner`` holds."""
         rows = await self._database.read(sql.NEWS_OF_OWNER.sql, (owner,))
         return {TaskId(row[0]): row[1] for row in rows}
 

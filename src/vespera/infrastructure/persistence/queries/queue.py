@@ -171,8 +171,6 @@ PARK = compiled(
     returns=True,
 )
 NEWS_OF_OWNER = compiled(
-    sa.select(tasks.c.id, tasks.c.news).where(
-        tasks.c.owner == sa.bindparam("held_by"), tasks.c.status == WAITING
-    ),
+    sa.select(tasks.c.id, tasks.c.news).where(tasks.c.owner == sa.bindparam("held_by")),
     "held_by",
 )
