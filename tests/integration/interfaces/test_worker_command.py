@@ -15,6 +15,7 @@ from vespera import Container, TaskOrchestrator
 
 APP = """
 import asyncio
+import json
 import os
 import time
 from pathlib import Path
@@ -32,6 +33,7 @@ async def quick(task):
 
 async def gated(task):
     await task.step("note", note, f"begun {task.id}")
+    print(json.dumps({"event": "working", "task_id": task.id}), flush=True)
     opened = asyncio.Event()
     asyncio.get_running_loop().call_soon(look, opened)
     try:
@@ -182,7 +184,7 @@ def test_it_works_off_what_is_there_and_what_comes(start, create, stands, app):
 def test_the_first_signal_lets_what_is_under_way_end(start, create, stands, tmp_path, number, code):
     create("gated", 2)
     worker = start("--concurrency", "1")
-    worker.next("began", "gated-0")
+    worker.next("working", "gated-0")
 
     worker.process.send_signal(number)
     assert worker.announced().startswith("stopping; what is under way may go on for 30 s")
@@ -199,7 +201,7 @@ def test_what_does_not_end_in_time_is_interrupted_cleans_up_and_is_pending_again
 ):
     create("gated")
     worker = start("--drain", "0.05")
-    worker.next("began", "gated-0")
+    worker.next("working", "gated-0")
 
     worker.process.send_signal(signal.SIGTERM)
     worker.next("released", "gated-0")
@@ -212,7 +214,7 @@ def test_what_does_not_end_in_time_is_interrupted_cleans_up_and_is_pending_again
 def test_a_second_signal_interrupts_at_once(start, create, stands, tmp_path):
     create("gated")
     worker = start("--drain", "3600")
-    worker.next("began", "gated-0")
+    worker.next("working", "gated-0")
     worker.process.send_signal(signal.SIGTERM)
     worker.announced()
 
@@ -249,7 +251,7 @@ def test_the_task_of_a_killed_worker_is_taken_over_at_once_by_one_that_works_alr
     """At once: a look in a second, where the lease would be waited for for 30."""
     create("gated")
     killed = start()
-    killed.next("began", "gated-0")
+    killed.next("working", "gated-0")
     heir = start()
     killed.process.kill()
     died = datetime.now(UTC)
