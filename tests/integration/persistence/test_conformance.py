@@ -12,6 +12,7 @@ from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
     ScheduleRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -41,6 +42,10 @@ class TestSqlTaskRepository(InAFile, TaskRepositoryConformance):
 
 class TestSqlTaskQueue(InAFile, TaskQueueConformance):
     pass
+
+
+class TestSqlSignalRepository(InAFile, SignalRepositoryConformance):
+    """Signals."""
 
 
 class TestSqlStepRepository(InAFile, StepRepositoryConformance):

@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 
 from vespera.domain.errors import InvalidRequest
 from vespera.infrastructure.timetable import CronTimetable
-from vespera.testing.conformance import TimetableConformance
 
 BERLIN = "Europe/Berlin"
-
-
-class TestCronTimetable(TimetableConformance):
-    def make_timetable(self):
-        return CronTimetable()
 
 
 def local(cron: str, begin: datetime, count: int, zone: str = BERLIN) -> list[str]:

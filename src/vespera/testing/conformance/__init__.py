@@ -22,6 +22,7 @@ _SUITES = (
     "queue",
     "records",
     "schedules",
+    "signals",
     "tasks",
     "unit_of_work",
 )
@@ -44,6 +45,7 @@ from vespera.testing.conformance.schedules import (
     ScheduleRepositoryConformance,
     TimetableConformance,
 )
+from vespera.testing.conformance.signals import SignalRepositoryConformance
 from vespera.testing.conformance.stores import Stores
 from vespera.testing.conformance.tasks import TaskRepositoryConformance
 from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
@@ -61,6 +63,7 @@ __all__ = [
     "OwnersOfOneHostConformance",
     "ReportRepositoryConformance",
     "ScheduleRepositoryConformance",
+    "SignalRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",
     "TaskQueueConformance",

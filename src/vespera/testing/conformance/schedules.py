@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from vespera.application.ports.schedules import Timetable
+from vespera.application.ports.schedules import ScheduleRepository, Timetable
 from vespera.domain.errors import DuplicateRow, InvalidRequest, StaleSchedule
 from vespera.domain.ids import TaskId
 from vespera.domain.schedule import CatchUp, Overlap, TaskSchedule
@@ -22,6 +22,8 @@ SECOND = timedelta(seconds=1)
 
 class ScheduleRepositoryConformance(PersistenceSuite):
     """Give ``make_stores``; the repository of schedules is the one in question."""
+
+    ports = (ScheduleRepository,)
 
     async def test_a_schedule_comes_back_as_it_was_stored(self, stores: Stores) -> None:
         schedule = a_schedule(
@@ -142,6 +144,8 @@ class TimetableConformance(AdapterSuite):
         def make_timetable(self):
             return MyTimetable()
     """
+
+    ports = (Timetable,)
 
     def make_timetable(self) -> Made[Timetable]:
         """The timetable to be tested."""

@@ -9,6 +9,7 @@ import pytest_asyncio
 from vespera.application.ports.persistence import (
     FileOperationRepository,
     ReportRepository,
+    SignalRepository,
     StepRepository,
     TaskQueue,
     TaskRepository,
@@ -30,6 +31,7 @@ class Stores:
     operations: FileOperationRepository
     reports: ReportRepository
     schedules: ScheduleRepository
+    signals: SignalRepository
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -42,6 +44,7 @@ class Stores:
             operations=container.get(FileOperationRepository),
             reports=container.get(ReportRepository),
             schedules=container.get(ScheduleRepository),
+            signals=container.get(SignalRepository),
         )
 
 

@@ -52,6 +52,7 @@ from vespera.testing.conformance import (
     OwnersOfOneHostConformance,
     ReportRepositoryConformance,
     ScheduleRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -814,6 +815,28 @@ class TestMidnight(TimetableConformance):
 class TestGapped(TimetableConformance):
     def make_timetable(self):
         return Gapped()
+
+
+# ------------------------------------------------------------------------------------- signals
+
+
+class Mute:
+    def __init__(self, database):
+        pass
+
+    async def send(self, signal):
+        pass
+
+    async def oldest(self, task_id, name):
+        return None
+
+    async def of_task(self, task_id):
+        return []
+
+
+@caught_by(*rest_of(SignalRepositoryConformance))
+class TestMute(PlantedStores, SignalRepositoryConformance):
+    parts = {"signals": Mute}
 
 
 # ------------------------------------------------------------------------------ blocking calls

@@ -7,6 +7,7 @@ from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
     ScheduleRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -31,6 +32,10 @@ class TestSqlTaskRepository(InMemory, TaskRepositoryConformance):
 
 class TestSqlTaskQueue(InMemory, TaskQueueConformance):
     pass
+
+
+class TestSqlSignalRepository(InMemory, SignalRepositoryConformance):
+    """Signals."""
 
 
 class TestSqlStepRepository(InMemory, StepRepositoryConformance):
