@@ -179,6 +179,8 @@ def _text(value: object, name: str) -> str:
 
 
 def _encodable(value: str) -> bool:
+    if value.isascii():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:
