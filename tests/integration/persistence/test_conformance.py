@@ -11,6 +11,7 @@ from vespera.testing.conformance import (
     DatabaseCareConformance,
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
@@ -56,6 +57,10 @@ class TestSqlFileOperationRepository(InAFile, FileOperationRepositoryConformance
 
 
 class TestSqlReportRepository(InAFile, ReportRepositoryConformance):
+    pass
+
+
+class TestSqlScheduleRepository(InAFile, ScheduleRepositoryConformance):
     pass
 
 

@@ -13,6 +13,7 @@ from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.schedule_book import ScheduleBook
 from vespera.application.runtime.settling import UNDER_WAY, Settling
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
@@ -54,6 +55,7 @@ class Machinery:
     engine: Engine
     worker: Worker
     settling: Settling
+    schedule_book: ScheduleBook
     sign_off: SignOff
     specialists: Specialists
     notices: Notices

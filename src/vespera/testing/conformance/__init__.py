@@ -21,6 +21,7 @@ _SUITES = (
     "owners",
     "queue",
     "records",
+    "schedules",
     "signals",
     "tasks",
     "unit_of_work",
@@ -40,6 +41,10 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.schedules import (
+    ScheduleRepositoryConformance,
+    TimetableConformance,
+)
 from vespera.testing.conformance.signals import SignalRepositoryConformance
 from vespera.testing.conformance.stores import Stores
 from vespera.testing.conformance.tasks import TaskRepositoryConformance
@@ -57,10 +62,12 @@ __all__ = [
     "OwnersConformance",
     "OwnersOfOneHostConformance",
     "ReportRepositoryConformance",
+    "ScheduleRepositoryConformance",
     "SignalRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",
     "TaskQueueConformance",
     "TaskRepositoryConformance",
+    "TimetableConformance",
     "UnitOfWorkConformance",
 ]

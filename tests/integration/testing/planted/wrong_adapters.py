@@ -7,7 +7,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from vespera import Container
@@ -34,10 +34,12 @@ from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.threads import Threads
+from vespera.infrastructure.timetable import CronTimetable
 from vespera.testing import VirtualClock
 from vespera.testing.conformance import (
     BlockingCallsConformance,
@@ -49,14 +51,17 @@ from vespera.testing.conformance import (
     HostConformance,
     OwnersOfOneHostConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
     TaskRepositoryConformance,
+    TimetableConformance,
     UnitOfWorkConformance,
 )
 from vespera.testing.conformance.samples import a_task
+from vespera.testing.conformance.schedules import a_schedule
 
 
 def caught_by(*tests):
@@ -740,6 +745,76 @@ class TestNoneDead(OwnersOfOneHostConformance):
 
     def program(self, directory: Path):
         return PROGRAM
+
+
+# ----------------------------------------------------------------------------------- schedules
+
+
+class ForgetsSchedules(SqlScheduleRepository):
+    async def add(self, schedule):
+        pass
+
+    async def save(self, schedule):
+        pass
+
+    async def remove(self, schedule):
+        pass
+
+    async def get(self, name):
+        return a_schedule("?")
+
+    async def all(self):
+        return []
+
+    async def due(self, now):
+        return []
+
+    async def next_due(self, after):
+        return None
+
+
+@caught_by(*rest_of(ScheduleRepositoryConformance))
+class TestForgetsSchedules(PlantedStores, ScheduleRepositoryConformance):
+    parts = {"schedules": ForgetsSchedules}
+
+
+class Midnight:
+    """Every day has a midnight, and that is all there is."""
+
+    def after(self, cron, time_zone, moment):
+        day = moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+        return iter([day, day, day])
+
+
+class Gapped(CronTimetable):
+    """Leaves out the days on which clocks jump, and looks back in the hour that comes twice."""
+
+    def after(self, cron, time_zone, moment):
+        found = super().after(cron, time_zone, moment)
+        if time_zone == "UTC" or moment.minute:
+            return iter([moment - timedelta(minutes=45)])
+        return (each for each in found if each.day not in {25, 29})
+
+
+@caught_by(
+    "test_moments_come_in_order_in_utc_and_after_the_one_that_was_given",
+    "test_the_text_is_read_in_its_time_zone",
+    "test_what_is_no_cron_text_is_refused_at_once",
+    "test_a_time_zone_that_nobody_knows_is_refused_at_once",
+)
+class TestMidnight(TimetableConformance):
+    def make_timetable(self):
+        return Midnight()
+
+
+@caught_by(
+    "test_a_local_time_that_comes_twice_counts_once",
+    "test_a_moment_between_the_two_is_not_followed_by_one_before_it",
+    "test_a_local_time_that_is_left_out_is_not_forgotten",
+)
+class TestGapped(TimetableConformance):
+    def make_timetable(self):
+        return Gapped()
 
 
 # ------------------------------------------------------------------------------------- signals
