@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         TaskExecutionWorkflow as TaskExecutionWorkflow,
     )
     from vespera.application.workflows.task_result import TaskResult as TaskResult
+    from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
     from vespera.domain.retry import RetryPolicy as RetryPolicy
     from vespera.domain.task import TaskOutcome as TaskOutcome
@@ -63,6 +64,7 @@ else:
         "Provider": "infrastructure.di.base",
         "RetryPolicy": "domain.retry",
         "Service": "infrastructure.di.base",
+        "StepFailed": "domain.errors",
         "TaskContext": "application.runtime.context",
         "TaskExecutionWorkflow": "application.workflows.task_execution_workflow",
         "TaskOrchestrator": "application.orchestrators.task_orchestrator",
@@ -102,6 +104,7 @@ __all__ = (
     "Provider",
     "RetryPolicy",
     "Service",
+    "StepFailed",
     "TaskContext",
     "TaskExecutionWorkflow",
     "TaskOrchestrator",

@@ -107,7 +107,7 @@ class Dependencies:
         return self._done
 
 
-class NoChildren:
+class MissingChildren:
     """In the place of what ``task.spawn`` needs."""
 
     async def spawn(self, name: str, *_: object) -> object:
@@ -118,7 +118,7 @@ class NoChildren:
         )
 
 
-class NoWorkspace:
+class MissingWorkspace:
     """In the place of ``task.files``."""
 
     def __getattr__(self, name: str) -> object:

@@ -33,8 +33,8 @@ from vespera.testing.errors import TestingError
 from vespera.testing.loop_clock import clock_of_this_loop
 from vespera.testing.one_task import (
     Dependencies,
-    NoChildren,
-    NoWorkspace,
+    MissingChildren,
+    MissingWorkspace,
     SignalsOfOneTask,
     StepsOfOneTask,
 )
@@ -102,7 +102,7 @@ class StepEnvironment:
         """
         self._codec: Codec = MsgspecCodec(_PAYLOAD_LIMIT)
         self._outcomes = Outcomes(self._codec)
-        self._files: Any = NoWorkspace() if files is None else files
+        self._files: Any = MissingWorkspace() if files is None else files
         self._dependencies = dict(dependencies or {})
         self.clock = clock or clock_of_this_loop()
         self._task = Task(
@@ -254,7 +254,7 @@ class StepEnvironment:
             ),
             files=cast("TaskFiles", self._files),
             waits=waits,
-            children=cast("Children", NoChildren()),
+            children=cast("Children", MissingChildren()),
             supervision=supervision,
             tasks=tasks,
             outcomes=self._outcomes,

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from vespera import Container
+from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.testing.conformance import (
+    DatabaseCareConformance,
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
@@ -55,3 +58,12 @@ class TestSqlFileOperationRepository(InAFile, FileOperationRepositoryConformance
 
 class TestSqlReportRepository(InAFile, ReportRepositoryConformance):
     pass
+
+
+class TestSqlScheduleRepository(InAFile, ScheduleRepositoryConformance):
+    pass
+
+
+class TestSqliteDatabaseCare(DatabaseCareConformance):
+    def make_care(self, path: Path | None) -> SqliteDatabaseCare:
+        return SqliteDatabaseCare(":memory:" if path is None else path)

@@ -18,7 +18,7 @@ from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed
-from vespera.application.runtime.supervision import interrupted
+from vespera.application.runtime.supervision import interrupted, over
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.step import Fence
@@ -74,7 +74,7 @@ class Engine:
         self.lease, self._poll = lease, poll
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, _Run] = {}
-        self._handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
+        self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._awaiting: set[TaskId] = set()
         self._resting: set[TaskId] = set()
         self._heart: asyncio.Task[None] | None = None
@@ -115,8 +115,11 @@ class Engine:
         return min((moment for moment in moments if moment), default=None)
 
     async def others(self) -> Collection[OwnerId]:
-        """Who else holds running tasks."""
-        return set(await self._queue.owners()) - {self._owner}
+        """Who else holds tasks; this engine too, if it does not know of those that it holds: the
+        answer to a claim was lost.
+        """
+        own = {self._owner} if self._runs else set()
+        return set(await self._queue.owners()) - own
 
     def held(self, task: Task) -> Task:
         """``task`` claimed for this engine, not stored yet."""
@@ -152,14 +155,20 @@ class Engine:
             owner=self.owner, now=now, lease_until=now + self.lease
         )
 
-    async def take_back(self) -> None:
+    async def dead_owners(self) -> Collection[OwnerId]:
+        """Those who hold tasks and are known to be dead."""
+        others = set(await self._queue.owners()) - {self._owner}
+        return self._owners.dead(others) if others else ()
+
+    async def take_back(self) -> Collection[TaskId]:
         """Make the tasks of dead workers, and those whose lease has run out, pending again."""
-        others = await self.others()
-        dead = self._owners.dead(others) if others else ()
-        for task_id in await self._queue.take_back(now=self._clock.now(), dead=dead):
+        dead = await self.dead_owners()
+        taken = await self._queue.take_back(now=self._clock.now(), dead=dead)
+        for task_id in taken:
             run = self._runs.get(task_id)
             if run is not None:
                 self._interrupt(run, Stop.LOST)
+        return taken
 
     async def call_off(self) -> None:
         """Cancel the tasks that are to be cancelled, as far as they are held here or by nobody.
@@ -200,8 +209,8 @@ class Engine:
         if claimed.id in self._runs:  # its lease ran out unnoticed, and now it is ours again
             self._interrupt(self._runs[claimed.id], Stop.LOST)
         self._runs[claimed.id] = self._run_of(claimed, handle, kept=kept)
-        self._handles.add(handle)
-        handle.add_done_callback(self._handles.discard)
+        self.handles.add(handle)
+        handle.add_done_callback(self.handles.discard)
         if self._heart is None:
             self._heart = asyncio.create_task(
                 self._beat(), name="vespera heartbeat", context=Context()
@@ -219,7 +228,7 @@ class Engine:
                 return Signed(await self._tasks.get(task_id))
             if not run.kept and run.callers == 1 and not run.handle.done():
                 self._interrupt(run, Stop.RELEASE)
-                await _over(run.handle)
+                await over(run.handle)
             raise
         finally:
             run.callers -= 1
@@ -238,16 +247,18 @@ class Engine:
             return None
         return run.handle.result()
 
-    async def stop(self) -> None:
-        """Interrupt all attempts, let their handlers clean up, and release the tasks: they are
-        pending again and go on at the next start.
-        """
-        self._notices.close()
+    async def release(self) -> None:
+        """Interrupt all attempts, let their handlers clean up; the tasks are pending again."""
         for run in self._runs.values():
             self._interrupt(run, Stop.RELEASE)
+        for handle in list(self.handles):
+            await over(handle)
+
+    async def stop(self) -> None:
+        """``release`` all attempts, and hold no tasks any more."""
+        self._notices.close()
         try:
-            for handle in list(self._handles):
-                await _over(handle)
+            await self.release()
         finally:  # also if it is cancelled: whoever asks shall not take it for alive
             if self._owner is not None:
                 self._owners.leave(self._owner)
@@ -386,10 +397,3 @@ class Engine:
 
 def _keep(among: set[TaskId], task_id: TaskId, kept: bool) -> None:
     (among.add if kept else among.discard)(task_id)
-
-
-async def _over(handle: "asyncio.Task[object]") -> None:
-    """Wait for the end of a task, whatever it is; one's own cancellation passes."""
-    await asyncio.wait({handle})
-    with contextlib.suppress(asyncio.CancelledError):
-        handle.exception()

@@ -84,15 +84,15 @@ class Heart:
             HeartbeatMissed: there was none for too long.
             Exception: whatever the call raised.
         """
-        this = StepCall(self._key, self)
-        within = _call.set(this)
+        this, outer = StepCall(self._key, self), _call.get()
+        _call.set(this)
         try:
             if self._timeout is None:
                 return await value()
             return await self._watched(value, self._timeout)
         finally:
             this.end()
-            _call.reset(within)
+            _call.set(outer)  # no token: a coroutine may be closed in another context
 
     def beat(self, detail: object) -> None:
         """Hear a heartbeat, from any thread."""

@@ -42,9 +42,13 @@ class Specialists:
         """Whether somebody does tasks of this type."""
         return specialist_type in self._registered or specialist_type in self._catalogue()
 
-    def like(self, specialist_type: str) -> Sequence[str]:
-        """Known types with a similar name."""
-        return get_close_matches(specialist_type, self.names(), n=3)
+    def told_missing(self, specialist_type: str) -> str:
+        """That nobody does tasks of this type, and which types are similar, or known."""
+        near = get_close_matches(specialist_type, self.names(), n=3)
+        known = near or self.names()
+        kind = "similar" if near else "known"
+        hint = f"{kind}: {', '.join(known)}" if known else "none is known"
+        return f"No specialist does {specialist_type!r} ({hint})"
 
     def handler(self, specialist_type: str) -> Handler:
         """What to call with the ``TaskContext``; it gives the outcome, or an awaitable of it.

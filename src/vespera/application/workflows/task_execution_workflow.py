@@ -13,6 +13,7 @@ from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.schedule_book import ScheduleBook
 from vespera.application.runtime.settling import UNDER_WAY, Settling
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
@@ -54,6 +55,7 @@ class Machinery:
     engine: Engine
     worker: Worker
     settling: Settling
+    schedule_book: ScheduleBook
     sign_off: SignOff
     specialists: Specialists
     notices: Notices
@@ -335,12 +337,8 @@ class TaskExecutionWorkflow:
 
     async def _why_not(self, task: Task) -> str:
         if task.status is TaskStatus.ASSIGNED:
-            near = self._m.specialists.like(task.specialist_type)
-            known = near or self._m.specialists.names()
-            kind = "similar" if near else "known"
-            hint = f"{kind}: {', '.join(known)}" if known else "none is known"
             return (
-                f"No specialist does {task.specialist_type!r} ({hint}); task {task.id!r} is"
+                f"{self._m.specialists.told_missing(task.specialist_type)}; task {task.id!r} is"
                 " assigned to an outside worker, who ends it with complete_task."
             )
         if task.error:

@@ -10,6 +10,7 @@ from vespera.infrastructure.persistence.statements import Statement
 
 TABLES = (
     "file_operations",
+    "schedules",
     "tasks",
     "verification_reports",
     "heartbeats",
@@ -22,6 +23,8 @@ SCHEMA = (
     """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_of_task ON file_operations (task_id, id)",
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
+    "CREATE TABLE schedules ( name TEXT NOT NULL, version BIGINT NOT NULL, paused BIGINT NOT NULL, next_due BIGINT, last_due BIGINT, last_task_id TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, cron TEXT, every DOUBLE, time_zone TEXT NOT NULL, catch_up TEXT NOT NULL, most_catch_up BIGINT NOT NULL, overlap TEXT NOT NULL, title TEXT NOT NULL, specialist_type TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
+    "CREATE INDEX schedules_due ON schedules (next_due) WHERE paused = 0 AND next_due IS NOT NULL",
     "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, news BIGINT NOT NULL, spawned BIGINT NOT NULL, undoable BIGINT NOT NULL, on_parent_end TEXT NOT NULL, cancelling TEXT, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX tasks_asleep ON tasks (run_after) WHERE status = 'waiting' AND owner IS NULL",
     "CREATE UNIQUE INDEX tasks_by_key ON tasks (idempotency_key) WHERE idempotency_key IS NOT NULL",
@@ -338,4 +341,56 @@ INSERT_REPORT = Statement(
 
 REPORT_BY_ID = Statement(
     "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings FROM verification_reports WHERE verification_reports.id = ?"
+)
+
+# Schedules.
+
+SCHEDULE_COLUMNS = (
+    "name",
+    "version",
+    "paused",
+    "next_due",
+    "last_due",
+    "last_task_id",
+    "created_at",
+    "updated_at",
+    "cron",
+    "every",
+    "time_zone",
+    "catch_up",
+    "most_catch_up",
+    "overlap",
+    "title",
+    "specialist_type",
+    "request",
+)
+
+INSERT_SCHEDULE = Statement(
+    "INSERT INTO schedules (name, version, paused, next_due, last_due, last_task_id, created_at, updated_at, cron, every, time_zone, catch_up, most_catch_up, overlap, title, specialist_type, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+UPDATE_SCHEDULE = Statement(
+    "UPDATE schedules SET version=?, paused=?, next_due=?, last_due=?, last_task_id=?, updated_at=?, cron=?, every=?, time_zone=?, catch_up=?, most_catch_up=?, overlap=?, title=?, specialist_type=?, request=? WHERE schedules.name = ? AND schedules.version = ?",
+    expects=1,
+)
+
+DELETE_SCHEDULE = Statement(
+    "DELETE FROM schedules WHERE schedules.name = ? AND schedules.version = ?", expects=1
+)
+
+SCHEDULE_BY_NAME = Statement(
+    "SELECT schedules.name, schedules.version, schedules.paused, schedules.next_due, schedules.last_due, schedules.last_task_id, schedules.created_at, schedules.updated_at, schedules.cron, schedules.every, schedules.time_zone, schedules.catch_up, schedules.most_catch_up, schedules.overlap, schedules.title, schedules.specialist_type, schedules.request FROM schedules WHERE schedules.name = ?"
+)
+
+ALL_SCHEDULES = Statement(
+    "SELECT schedules.name, schedules.version, schedules.paused, schedules.next_due, schedules.last_due, schedules.last_task_id, schedules.created_at, schedules.updated_at, schedules.cron, schedules.every, schedules.time_zone, schedules.catch_up, schedules.most_catch_up, schedules.overlap, schedules.title, schedules.specialist_type, schedules.request FROM schedules ORDER BY schedules.name"
+)
+
+DUE_SCHEDULES = Statement(
+    "SELECT schedules.name, schedules.version, schedules.paused, schedules.next_due, schedules.last_due, schedules.last_task_id, schedules.created_at, schedules.updated_at, schedules.cron, schedules.every, schedules.time_zone, schedules.catch_up, schedules.most_catch_up, schedules.overlap, schedules.title, schedules.specialist_type, schedules.request FROM schedules WHERE schedules.paused = 0 AND schedules.next_due IS NOT NULL AND schedules.next_due <= ? ORDER BY schedules.next_due, schedules.name"
+)
+
+NEXT_SCHEDULE_DUE = Statement(
+    "SELECT min(schedules.next_due) AS min_1 FROM schedules WHERE schedules.paused = 0 AND schedules.next_due IS NOT NULL AND schedules.next_due > ?"
 )

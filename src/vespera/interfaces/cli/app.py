@@ -9,17 +9,19 @@ import vespera
 from vespera.domain.task import TaskStatus
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
+from vespera.interfaces.cli.given import json_of
 from vespera.interfaces.cli.options import (
     file_names,
-    json_of,
     output,
     own_container,
     settings_of,
     storage,
     text,
 )
+from vespera.interfaces.cli.schedules import schedule
 from vespera.interfaces.cli.signals import approve, reject, signal
 from vespera.interfaces.cli.system import config, doctor
+from vespera.interfaces.cli.workers import dev, worker
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -164,3 +166,6 @@ task.add_command(reject)
 app.add_command(db)
 app.add_command(doctor)
 app.add_command(config)
+app.add_command(schedule)
+app.add_command(worker)
+app.add_command(dev)

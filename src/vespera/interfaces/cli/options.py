@@ -1,6 +1,5 @@
 """The options that commands share, and what kinds of words they take."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -58,9 +57,9 @@ def own_container(command: Command) -> Command:
     container = click.option(
         "--app",
         "target",
-        metavar="PATH.py[:NAME]",
+        metavar="APP",
         shell_complete=file_names,
-        help="Ask the container of this file (default: Vespera's own).",
+        help="Ask this container, PATH.py[:NAME] or MODULE:NAME (default: Vespera's own).",
     )
     return container(command)
 
@@ -77,30 +76,3 @@ def settings_of(database_url: str | None, workspace: Path) -> dict[str, object]:
     if database_url is None:
         database_url = str(root / ".vespera" / "vespera.db")  # a URL would need escaping
     return {"database_url": database_url, "workspace": str(root)}
-
-
-def json_of(given: str | None, option: str) -> object:
-    """The value of an option that takes JSON, or ``@`` and the name of a file with JSON.
-
-    Raises:
-        click.UsageError: it is neither; the error names the ``option``.
-    """
-    if given is None:
-        return None
-    text = _read(given[1:], option) if given.startswith("@") else given
-    try:
-        text.encode()
-        return json.loads(text)
-    except RecursionError as error:
-        raise click.UsageError(f"{option}: this JSON is nested too deeply") from error
-    except ValueError as error:
-        raise click.UsageError(f"{option}: this is no JSON: {error}") from error
-
-
-def _read(path: str, option: str) -> str:
-    try:
-        with click.open_file(path, encoding="utf-8") as file:
-            text: str = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{option}: {path} cannot be read: {error}") from error
-    return text

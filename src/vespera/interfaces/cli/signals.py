@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from vespera.interfaces.cli.failures import one_line_errors
+from vespera.interfaces.cli.given import json_of
 from vespera.interfaces.cli.options import (
-    json_of,
     output,
     own_container,
     settings_of,

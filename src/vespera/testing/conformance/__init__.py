@@ -13,12 +13,15 @@ import pytest
 
 _SUITES = (
     "blocking_calls",
+    "care",
     "clock",
     "codec",
     "files",
+    "host",
     "owners",
     "queue",
     "records",
+    "schedules",
     "signals",
     "tasks",
     "unit_of_work",
@@ -27,15 +30,21 @@ _SUITES = (
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
 from vespera.testing.conformance.blocking_calls import BlockingCallsConformance
+from vespera.testing.conformance.care import DatabaseCareConformance
 from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
+from vespera.testing.conformance.host import HostConformance
 from vespera.testing.conformance.owners import OwnersConformance, OwnersOfOneHostConformance
 from vespera.testing.conformance.queue import TaskQueueConformance
 from vespera.testing.conformance.records import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
     StepRepositoryConformance,
+)
+from vespera.testing.conformance.schedules import (
+    ScheduleRepositoryConformance,
+    TimetableConformance,
 )
 from vespera.testing.conformance.signals import SignalRepositoryConformance
 from vespera.testing.conformance.stores import Stores
@@ -46,16 +55,20 @@ __all__ = [
     "BlockingCallsConformance",
     "ClockConformance",
     "CodecConformance",
+    "DatabaseCareConformance",
     "DirectoryTreeConformance",
     "FileOperationRepositoryConformance",
     "FileStoreConformance",
+    "HostConformance",
     "OwnersConformance",
     "OwnersOfOneHostConformance",
     "ReportRepositoryConformance",
+    "ScheduleRepositoryConformance",
     "SignalRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",
     "TaskQueueConformance",
     "TaskRepositoryConformance",
+    "TimetableConformance",
     "UnitOfWorkConformance",
 ]

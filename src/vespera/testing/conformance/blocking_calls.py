@@ -19,6 +19,8 @@ _flavour: ContextVar[str] = ContextVar("flavour", default="none")
 class BlockingCallsConformance(AdapterSuite):
     """Give ``make_blocking_calls``; it must be able to make one call at a time at least."""
 
+    ports = (BlockingCalls,)
+
     def make_blocking_calls(self) -> Made[BlockingCalls]:
         """The adapter to be tested."""
         raise self.missing("make_blocking_calls", "a BlockingCalls")

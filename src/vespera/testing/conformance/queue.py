@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from vespera.application.ports.persistence import TaskQueue
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task, TaskStatus
 from vespera.testing.conformance.samples import LATER, NOW, WORKER, a_running_task, a_task
@@ -17,6 +18,8 @@ A, B = TaskId("a"), TaskId("b")
 
 class TaskQueueConformance(WaitingQueueSuite):
     """Give ``make_stores``; the queue is the one in question."""
+
+    ports = (TaskQueue,)
 
     async def test_a_claim_begins_an_attempt_as_the_domain_would(self, stores: Stores) -> None:
         await stores.tasks.add(a_task("a", run_after=NOW))

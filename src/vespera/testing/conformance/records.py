@@ -6,6 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    StepRepository,
+)
 from vespera.domain.errors import DuplicateRow, LeaseLost, OperationNotFound
 from vespera.domain.file_operation import (
     Absent,
@@ -39,6 +44,8 @@ O1 = OperationId("o1")
 
 class StepRepositoryConformance(WaitingStepsSuite):
     """Give ``make_stores``; the step repository is the one in question."""
+
+    ports = (StepRepository,)
 
     async def test_steps_come_back_as_they_were_in_the_order_of_recording(
         self, stores: Stores
@@ -167,6 +174,8 @@ class StepRepositoryConformance(WaitingStepsSuite):
 class FileOperationRepositoryConformance(PersistenceSuite):
     """Give ``make_stores``; the repository of file operations is the one in question."""
 
+    ports = (FileOperationRepository,)
+
     async def test_an_operation_comes_back_as_it_was_recorded(self, stores: Stores) -> None:
         operation = an_operation(
             path="dir/\udcff odd",
@@ -280,6 +289,8 @@ class FileOperationRepositoryConformance(PersistenceSuite):
 
 class ReportRepositoryConformance(PersistenceSuite):
     """Give ``make_stores``; the repository of reports is the one in question."""
+
+    ports = (ReportRepository,)
 
     async def test_a_report_comes_back_as_it_was_stored(self, stores: Stores) -> None:
         await stores.reports.add(a_report())

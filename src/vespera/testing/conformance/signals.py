@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vespera.application.ports.persistence import SignalRepository
 from vespera.domain.errors import DuplicateRow, TaskOver
 from vespera.domain.ids import SignalId, TaskId
 from vespera.domain.signal import Signal
@@ -27,6 +28,8 @@ T1 = TaskId("t1")
 
 class SignalRepositoryConformance(PersistenceSuite):
     """Give ``make_stores``; the signal repository is the one in question."""
+
+    ports = (SignalRepository,)
 
     async def test_signals_come_back_as_they_were_in_the_order_of_storing(
         self, stores: Stores

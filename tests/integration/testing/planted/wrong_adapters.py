@@ -7,10 +7,17 @@ import asyncio
 import json
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from vespera import Container
+from vespera.application.ports.care import (
+    Backup,
+    Compaction,
+    DatabaseFacts,
+    Inspection,
+    Migration,
+)
 from vespera.domain.errors import (
     DuplicateRow,
     LeaseLost,
@@ -19,6 +26,7 @@ from vespera.domain.errors import (
     TaskNotFound,
 )
 from vespera.domain.file_operation import Absent, FileState
+from vespera.domain.health import HostFacts, PlaceFacts
 from vespera.domain.ids import OwnerId
 from vespera.domain.task import TaskStatus
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
@@ -27,28 +35,35 @@ from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.threads import Threads
+from vespera.infrastructure.timetable import CronTimetable
 from vespera.testing import VirtualClock
 from vespera.testing.conformance import (
     BlockingCallsConformance,
     ClockConformance,
     CodecConformance,
+    DatabaseCareConformance,
     DirectoryTreeConformance,
     FileOperationRepositoryConformance,
+    HostConformance,
     OwnersOfOneHostConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
     TaskRepositoryConformance,
+    TimetableConformance,
     UnitOfWorkConformance,
 )
 from vespera.testing.conformance.samples import a_task
+from vespera.testing.conformance.schedules import a_schedule
 
 
 def caught_by(*tests):
@@ -845,6 +860,76 @@ class TestNoneDead(OwnersOfOneHostConformance):
         return PROGRAM
 
 
+# ----------------------------------------------------------------------------------- schedules
+
+
+class ForgetsSchedules(SqlScheduleRepository):
+    async def add(self, schedule):
+        pass
+
+    async def save(self, schedule):
+        pass
+
+    async def remove(self, schedule):
+        pass
+
+    async def get(self, name):
+        return a_schedule("?")
+
+    async def all(self):
+        return []
+
+    async def due(self, now):
+        return []
+
+    async def next_due(self, after):
+        return None
+
+
+@caught_by(*rest_of(ScheduleRepositoryConformance))
+class TestForgetsSchedules(PlantedStores, ScheduleRepositoryConformance):
+    parts = {"schedules": ForgetsSchedules}
+
+
+class Midnight:
+    """Every day has a midnight, and that is all there is."""
+
+    def after(self, cron, time_zone, moment):
+        day = moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+        return iter([day, day, day])
+
+
+class Gapped(CronTimetable):
+    """Leaves out the days on which clocks jump, and looks back in the hour that comes twice."""
+
+    def after(self, cron, time_zone, moment):
+        found = super().after(cron, time_zone, moment)
+        if time_zone == "UTC" or moment.minute:
+            return iter([moment - timedelta(minutes=45)])
+        return (each for each in found if each.day not in {25, 29})
+
+
+@caught_by(
+    "test_moments_come_in_order_in_utc_and_after_the_one_that_was_given",
+    "test_the_text_is_read_in_its_time_zone",
+    "test_what_is_no_cron_text_is_refused_at_once",
+    "test_a_time_zone_that_nobody_knows_is_refused_at_once",
+)
+class TestMidnight(TimetableConformance):
+    def make_timetable(self):
+        return Midnight()
+
+
+@caught_by(
+    "test_a_local_time_that_comes_twice_counts_once",
+    "test_a_moment_between_the_two_is_not_followed_by_one_before_it",
+    "test_a_local_time_that_is_left_out_is_not_forgotten",
+)
+class TestGapped(TimetableConformance):
+    def make_timetable(self):
+        return Gapped()
+
+
 # ------------------------------------------------------------------------------ blocking calls
 
 
@@ -868,3 +953,86 @@ class OnTheLoop:
 class TestOnTheLoop(BlockingCallsConformance):
     def make_blocking_calls(self):
         return OnTheLoop()
+
+
+# ---------------------------------------------------------------------------------------- host
+
+
+class Dreamer:
+    """Sees what is not there, leaves traces, and says something else each time."""
+
+    asked = 0
+
+    def describe(self):
+        self.asked += 1
+        return HostFacts(python=" ", system="", packages={"a": ""}, extras={"b": {"c": self.asked}})
+
+    async def look_at(self, path):
+        self.leave_a_trace(path)
+        return PlaceFacts(
+            path="somewhere",
+            mode=None,
+            is_directory=True,
+            readable=False,
+            writable=False,
+            size=7,
+            modified=datetime(2030, 1, 1),  # noqa: DTZ001 -- planted
+            free=-1,
+            case_matters=Path("/tmp").exists() and Path("/TMP").exists(),
+        )
+
+    async def names_in(self, directory):
+        return ["b", "a"]
+
+    def leave_a_trace(self, path):
+        with suppress(OSError, ValueError):
+            Path(path, "was here").touch()
+
+
+@caught_by(*rest_of(HostConformance))
+class TestDreamer(HostConformance):
+    def make_host(self):
+        return Dreamer()
+
+
+# ---------------------------------------------------------------------------------------- care
+
+
+class Negligent:
+    """Does nothing, leaves a mess, and says that all is well."""
+
+    def __init__(self, path):
+        self.path = path or Path("/nonexistent/vespera.db")
+
+    def facts(self):
+        return DatabaseFacts(
+            path="somewhere", sqlite="3", takes_turns=False, durability="full", newest="1"
+        )
+
+    async def revision(self):
+        self.make_a_mess(self.path)
+        return "0"
+
+    async def migrate(self):
+        self.make_a_mess(self.path)
+        return Migration(path="somewhere", before="0", after="2")
+
+    async def check(self):
+        return Inspection(path="somewhere", revision="0", flaws=[])
+
+    async def back_up(self, copy, *, overwrite=False):
+        self.make_a_mess(Path(copy))
+        return Backup(path="somewhere", copy=str(copy), size=0)
+
+    async def compact(self):
+        return Compaction(path="somewhere", before=1, after=2)
+
+    def make_a_mess(self, path):
+        with suppress(OSError):
+            path.with_name(f"{path.name}.half").touch()
+
+
+@caught_by(*rest_of(DatabaseCareConformance))
+class TestNegligent(DatabaseCareConformance):
+    def make_care(self, path):
+        return Negligent(path)

@@ -6,6 +6,7 @@ from vespera import Container
 from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
@@ -46,4 +47,8 @@ class TestSqlFileOperationRepository(InMemory, FileOperationRepositoryConformanc
 
 
 class TestSqlReportRepository(InMemory, ReportRepositoryConformance):
+    pass
+
+
+class TestSqlScheduleRepository(InMemory, ScheduleRepositoryConformance):
     pass

@@ -8,6 +8,7 @@ from vespera.infrastructure.persistence.queries import (
     file_operations,
     queue,
     reports,
+    schedules,
     schema,
     signals,
     steps,
@@ -15,7 +16,7 @@ from vespera.infrastructure.persistence.queries import (
 )
 from vespera.infrastructure.persistence.statements import Statement
 
-TOPICS = (schema, tasks, queue, fence, steps, signals, file_operations, reports)
+TOPICS = (schema, tasks, queue, fence, steps, signals, file_operations, reports, schedules)
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
 
