@@ -5,6 +5,7 @@
     |   |-- InvalidRequest              a field is missing, unknown, or of the wrong type
     |   |-- TaskNotFound                no task has this id
     |   |-- OperationNotFound           no file operation has this id
+    |   |-- ScheduleNotFound            no schedule has this name
     |   |-- TaskOver                    the task is finished; nothing reaches it any more
     |   |-- KeyReused                   an idempotency key came back with another request
     |   `-- DependencyCycle             tasks would wait for each other for ever
@@ -12,6 +13,7 @@
     |   |-- IllegalTransition           the task is not in a state that allows this
     |   |-- StaleTask                   somebody else changed the task in the meantime
     |   |-- GatedType                   tasks of this type are limited or paused
+    |   |-- StaleSchedule               somebody else changed the schedule in the meantime
     |   |-- LeaseLost                   another worker has taken the task over
     |   |-- StepFailed                  a step raised, after its last retry
     |   |-- NonDeterministicTask        a replay asked for other steps than were recorded
@@ -98,6 +100,14 @@ class OperationNotFound(RequestError):
         self.operation_id = operation_id
 
 
+class ScheduleNotFound(RequestError):
+    """No schedule has this name."""
+
+    def __init__(self, name: str, hint: str = ".") -> None:
+        super().__init__(f"There is no schedule {name!r}{hint}")
+        self.name = name
+
+
 class KeyReused(RequestError):
     """An idempotency key came back with another request."""
 
@@ -139,6 +149,10 @@ class StaleTask(TaskError):
 
 class GatedType(TaskError):
     """Tasks of this type are limited or paused; they are stored pending, and begin by a claim."""
+
+
+class StaleSchedule(TaskError):
+    """Somebody else changed the schedule in the meantime; read it again."""
 
 
 class LeaseLost(TaskError):

@@ -81,6 +81,22 @@ def signal_name_of(value: object, field: str) -> str:
     return _filled_text(value, field)
 
 
+def filled_text_of(value: object, field: str) -> str:
+    """A text that can be stored and says something.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    return _filled_text(value, field)
+
+
+def template_of(request: TaskRequest) -> Mapping[str, object]:
+    """The fields of a parsed request that are not as they are by default."""
+    plain = TaskRequest(title=request.title)
+    said = {name: getattr(request, name) for name in _REQUEST_FIELDS}
+    return {n: v for n, v in said.items() if n == "title" or v != getattr(plain, n)}
+
+
 def text_of(value: object, field: str) -> str:
     """A text, which may be empty.
 
@@ -178,6 +194,8 @@ def _text(value: object, name: str) -> str:
 
 
 def _encodable(value: str) -> bool:
+    if value.isascii():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from vespera.domain.errors import IllegalTransition
 from vespera.domain.ids import OwnerId, ReportId, TaskId
+from vespera.domain.quick import quick
 from vespera.domain.retry import NEVER, RetryPolicy
 
 
@@ -98,7 +99,8 @@ class TaskFailure:
         return f"{self.error_types[0]}: {self.message}" if self.error_types else self.message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick
+@dataclass(frozen=True, kw_only=True)
 class TaskRequest:
     """What a caller asks for. See ``parse_request`` for the plain mapping form.
 
@@ -130,6 +132,7 @@ class TaskRequest:
     on_failed_dependency: OnFailedDependency = OnFailedDependency.BLOCK
 
 
+@quick
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """A task as it is stored.

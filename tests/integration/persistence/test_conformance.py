@@ -12,6 +12,7 @@ from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     GatesConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
@@ -45,7 +46,7 @@ class TestSqlTaskQueue(InAFile, TaskQueueConformance):
 
 
 class TestSqlSignalRepository(InAFile, SignalRepositoryConformance):
-    """Signals."""
+    pass
 
 
 class TestSqlGates(InAFile, GatesConformance):
@@ -61,6 +62,10 @@ class TestSqlFileOperationRepository(InAFile, FileOperationRepositoryConformance
 
 
 class TestSqlReportRepository(InAFile, ReportRepositoryConformance):
+    pass
+
+
+class TestSqlScheduleRepository(InAFile, ScheduleRepositoryConformance):
     pass
 
 

@@ -192,6 +192,13 @@ SHARED = """
         yield container
         await container.cleanup_async_services()
 
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def started():
+        container = Container()
+        container.override(Clock, VirtualClock())
+        yield container
+        await container.cleanup_async_services()
+
     @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
     async def service():
         async def serve():
@@ -205,9 +212,9 @@ SHARED = """
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
 
-    async def test_that_starts_what_others_use_too(shared):
-        await shared.get(TaskOrchestrator).start()
-        await shared.get(TaskExecutionWorkflow).create_task({"title": "x"})
+    async def test_that_starts_what_others_use_too(started):
+        await started.get(TaskOrchestrator).start()
+        await started.get(TaskExecutionWorkflow).create_task({"title": "x"})
 
     async def test_override(shared):
         shared.override(TaskExecutionWorkflow, "mine", check=False)

@@ -172,7 +172,7 @@ class DyingMachine(AsyncRuleMachine):
 
     async def job(self, task: TaskContext) -> None:
         try:
-            await task.step("charge", self.charged.append, task.id)
+            await task.step("charge", self.charged.append, task.id, in_thread=False)
             await task.step("wait", self.wait_at_the_gate)
         finally:
             self.clean_ups.append(task.id)

@@ -1,4 +1,4 @@
-"""The clock, owners without a directory, and threads keep the promises of their ports."""
+"""Clock, timetable, threads, and owners without a directory keep the promises of their ports."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +6,12 @@ from pathlib import Path
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.threads import Threads
+from vespera.infrastructure.timetable import CronTimetable
 from vespera.testing.conformance import (
     BlockingCallsConformance,
     ClockConformance,
     OwnersConformance,
+    TimetableConformance,
 )
 
 
@@ -30,3 +32,8 @@ class TestThreads(BlockingCallsConformance):
         threads = Threads(1)
         yield threads
         threads.close()
+
+
+class TestCronTimetable(TimetableConformance):
+    def make_timetable(self) -> CronTimetable:
+        return CronTimetable()

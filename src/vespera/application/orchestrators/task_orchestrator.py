@@ -2,18 +2,27 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from vespera.application.orchestrators import pausing
 from vespera.application.orchestrators.pausing import TypeResult
+from vespera.application.runtime.schedule_book import ScheduleResult
 from vespera.application.workflows.send_signal import SendSignalUseCase, SignalResult
 from vespera.application.workflows.task_execution_workflow import (
     Machinery,
     TaskExecutionWorkflow,
 )
 from vespera.application.workflows.task_result import TaskResult
-from vespera.domain.errors import EngineStopped, InvalidRequest, RequestError
+from vespera.domain.errors import (
+    EngineStopped,
+    InvalidRequest,
+    PayloadError,
+    RequestError,
+    StaleSchedule,
+)
 from vespera.domain.ids import TaskId
-from vespera.domain.request import parse_request, seconds_of, task_id_of
+from vespera.domain.request import Given, parse_request, seconds_of, task_id_of
+from vespera.domain.schedule import TaskSchedule
 from vespera.domain.task import Completion, Task, TaskRequest
 
 
@@ -28,9 +37,24 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         """Run ready tasks in the background until ``stop``. Safe to repeat."""
         self._m.worker.keep_working()
 
-    async def stop(self) -> None:
-        """Claim no more tasks; what is under way goes on. Safe to repeat."""
-        await self._m.worker.rest()
+    async def stop(self, *, drain: float | None = None) -> None:
+        """Undo ``start``: claim no more tasks. Safe to repeat.
+
+        Args:
+            drain: None: what is under way goes on behind this call. Otherwise all of it, also what
+                ``run`` and ``execute_task`` have begun, may end within so many seconds, and what
+                has not is interrupted then: handlers clean up, and the tasks are pending again,
+                for this or any other worker. A task that only waits for something is let go at
+                once. This returns when nothing is under way any more.
+                Called again meanwhile with 0, it interrupts at once.
+
+        Raises:
+            InvalidRequest: ``drain`` is no number of seconds from 0 to ten years.
+        """
+        if drain is None:
+            await self._m.worker.rest()
+        else:
+            await self._m.worker.drain(seconds_of(drain, "drain"))
 
     async def create_tasks(
         self, requests: Iterable[TaskRequest | Mapping[str, object]]
@@ -188,6 +212,72 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         kept = "is not paused" if what == "resumed" else f"is {stands.status}"
         why = f"Task {task_id!r} {kept}; it cannot be {what}."
         return replace(stands, success=False, error=why)
+
+    async def schedule(
+        self,
+        name: str,
+        request: Given = None,
+        *,
+        cron: str | None = None,
+        every: float | timedelta | None = None,
+        time_zone: str = "UTC",
+        catch_up: str = "one",
+        most_catch_up: int = 100,
+        overlap: str = "allow",
+        **fields: object,
+    ) -> ScheduleResult:
+        """Have a task created again and again, by whichever worker sees that its moment has come.
+
+        Each moment gets one task, however many workers there are, and whenever one of them dies.
+        Its payload has the moment as ``scheduled_at``. The same name again replaces the schedule;
+        if it says the same, nothing changes. A replaced schedule stays paused, if it was.
+
+        Args:
+            name: what the schedule is called; there is one of each name.
+            request: as for ``create_task``; without ``completion`` the tasks complete by
+                themselves.
+            cron: minute hour day month weekday, as ``"0 3 * * mon-fri"``, or ``"@daily"``.
+            every: instead of ``cron``: so many seconds apart, 1 or more; the first after as many.
+            time_zone: in which ``cron`` is read, as ``"Europe/Berlin"``.
+            catch_up: which of the moments that nobody saw come get a task: "one" (the last of
+                them), "all" (the last ``most_catch_up``), or "none".
+            most_catch_up: how many at most.
+            overlap: "allow", or "skip": no task while that of an earlier moment is not finished.
+            fields: the request's fields as keywords.
+        """
+        terms = {
+            "name": name,
+            "cron": cron,
+            "every": every,
+            "time_zone": time_zone,
+            "catch_up": catch_up,
+            "most_catch_up": most_catch_up,
+            "overlap": overlap,
+        }
+        return await self._m.schedule_book.put(terms, request, fields)
+
+    async def unschedule(self, name: str) -> ScheduleResult:
+        """Forget a schedule. The tasks that it has created stay."""
+        return await self._m.schedule_book.remove(name)
+
+    async def schedules(self) -> list[TaskSchedule]:
+        """All schedules, by name."""
+        return list(await self._m.schedule_book.all())
+
+    async def pause_schedule(self, name: str) -> ScheduleResult:
+        """Create no tasks of this schedule until ``resume_schedule``, in no worker."""
+        return await self._m.schedule_book.pause(name)
+
+    async def resume_schedule(self, name: str) -> ScheduleResult:
+        """Go on with the first moment after now; what came in between is not made up for."""
+        return await self._m.schedule_book.resume(name)
+
+    async def trigger(self, name: str) -> TaskResult:
+        """Create a task of the schedule now, also if it is paused or another one is under way."""
+        try:
+            return self._result(await self._m.schedule_book.trigger(name))
+        except (RequestError, PayloadError, StaleSchedule) as error:
+            return TaskResult(success=False, error=str(error))
 
     async def _ended(self, created: TaskResult) -> TaskResult:
         try:

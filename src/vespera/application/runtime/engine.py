@@ -20,7 +20,7 @@ from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.runs import OpenAttempt, Stop
 from vespera.application.runtime.sign_off import Signed
-from vespera.application.runtime.supervision import interrupted
+from vespera.application.runtime.supervision import interrupted, over
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.step import Fence
@@ -55,7 +55,7 @@ class Engine:
         self.lease, self._poll = lease, poll
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, OpenAttempt] = {}
-        self._handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
+        self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._awaiting: set[TaskId] = set()
         self._resting: set[TaskId] = set()
         self._heart: asyncio.Task[None] | None = None
@@ -139,14 +139,20 @@ class Engine:
             owner=self.owner, now=now, lease_until=now + self.lease
         )
 
-    async def take_back(self) -> None:
-        """Make the tasks of dead workers, and those whose lease has run out, pending again."""
+    async def dead_owners(self) -> Collection[OwnerId]:
+        """Those who hold tasks and are known to be dead."""
         others = set(await self._queue.owners()) - {self._owner}
-        dead = self._owners.dead(others) if others else ()
-        for task_id in await self._queue.take_back(now=self._clock.now(), dead=dead):
+        return self._owners.dead(others) if others else ()
+
+    async def take_back(self) -> Collection[TaskId]:
+        """Make the tasks of dead workers, and those whose lease has run out, pending again."""
+        dead = await self.dead_owners()
+        taken = await self._queue.take_back(now=self._clock.now(), dead=dead)
+        for task_id in taken:
             run = self._runs.get(task_id)
             if run is not None:
                 self._interrupt(run, Stop.LOST)
+        return taken
 
     async def call_off(self) -> None:
         """Cancel the tasks that are to be cancelled, as far as they are held here or by nobody.
@@ -187,8 +193,8 @@ class Engine:
         if claimed.id in self._runs:  # its lease ran out unnoticed, and now it is ours again
             self._interrupt(self._runs[claimed.id], Stop.LOST)
         self._runs[claimed.id] = self._run_of(claimed, handle, kept=kept)
-        self._handles.add(handle)
-        handle.add_done_callback(self._handles.discard)
+        self.handles.add(handle)
+        handle.add_done_callback(self.handles.discard)
         if self._heart is None:
             self._heart = asyncio.create_task(
                 self._beat(), name="vespera heartbeat", context=Context()
@@ -206,7 +212,7 @@ class Engine:
                 return Signed(await self._tasks.get(task_id))
             if not run.kept and run.callers == 1 and not run.handle.done():
                 self._interrupt(run, Stop.RELEASE)
-                await _over(run.handle)
+                await over(run.handle)
             raise
         finally:
             run.callers -= 1
@@ -225,16 +231,18 @@ class Engine:
             return None
         return run.handle.result()
 
-    async def stop(self) -> None:
-        """Interrupt all attempts, let their handlers clean up, and release the tasks: they are
-        pending again and go on at the next start.
-        """
-        self._notices.close()
+    async def release(self) -> None:
+        """Interrupt all attempts, let their handlers clean up; the tasks are pending again."""
         for run in self._runs.values():
             self._interrupt(run, Stop.RELEASE)
+        for handle in list(self.handles):
+            await over(handle)
+
+    async def stop(self) -> None:
+        """``release`` all attempts, and hold no tasks any more."""
+        self._notices.close()
         try:
-            for handle in list(self._handles):
-                await _over(handle)
+            await self.release()
         finally:  # also if it is cancelled: whoever asks shall not take it for alive
             if self._owner is not None:
                 self._owners.leave(self._owner)
@@ -377,10 +385,3 @@ class Engine:
 
 def _keep(among: set[TaskId], task_id: TaskId, kept: bool) -> None:
     (among.add if kept else among.discard)(task_id)
-
-
-async def _over(handle: "asyncio.Task[object]") -> None:
-    """Wait for the end of a task, whatever it is; one's own cancellation passes."""
-    await asyncio.wait({handle})
-    with contextlib.suppress(asyncio.CancelledError):
-        handle.exception()

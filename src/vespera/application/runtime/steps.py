@@ -171,7 +171,7 @@ class StepLog:
             task_id=self._task.id, name=key[0], occurrence=key[1], beaten_at=now, detail=detail
         )
         self._extend_at = now + self._lease / 3
-        self.suspended = False
+        self._asleep = False
         await self._fenced(self._steps.beat(beat, self.fence, lease_until=now + self._lease))
 
     async def ended(self, key: Key, value: bytes, received: SignalId | None) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -154,3 +154,10 @@ if sys.version_info >= (3, 14):
     _is_coroutine_function = inspect.iscoroutinefunction
 else:
     _is_coroutine_function = asyncio.iscoroutinefunction
+
+
+async def over(handle: "asyncio.Task[object]") -> None:
+    """Wait for the end of a task, whatever it is; one's own cancellation passes."""
+    await asyncio.wait({handle})
+    with suppress(asyncio.CancelledError):
+        handle.exception()

@@ -13,6 +13,7 @@ from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.schedule_book import ScheduleBook
 from vespera.application.runtime.settling import UNDER_WAY, Settling
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
@@ -50,6 +51,7 @@ class Machinery:
     worker: Worker
     settling: Settling
     flow: Flow
+    schedule_book: ScheduleBook
     sign_off: SignOff
     specialists: Specialists
     notices: Notices

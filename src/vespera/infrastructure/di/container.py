@@ -25,6 +25,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.schedules import ScheduleRepository, Timetable
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.children import ChildWork
 from vespera.application.runtime.crew import Crew
@@ -33,6 +34,8 @@ from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.schedule_book import ScheduleBook
+from vespera.application.runtime.scheduler import Scheduler
 from vespera.application.runtime.settling import Settling
 from vespera.application.runtime.sign_off import SignOff
 from vespera.application.runtime.specialists import Specialists
@@ -64,12 +67,14 @@ from vespera.infrastructure.persistence.file_operation_repository import SqlFile
 from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
 from vespera.infrastructure.threads import Threads
+from vespera.infrastructure.timetable import CronTimetable
 
 POLL = timedelta(seconds=1)
 SHORTEST_LEASE = 0.001  # in seconds
@@ -194,6 +199,7 @@ class Container(BaseContainer):
     )
     owners_directory = providers.Singleton(directory_of_owners, database)
     owners: Provider[Owners] = providers.Singleton(LockFileOwners, owners_directory)
+    timetable: Provider[Timetable] = providers.Singleton(CronTimetable)
     host: Provider[Host] = providers.Singleton(LocalHost, threads)
     care: Provider[DatabaseCare] = providers.Singleton(
         SqliteDatabaseCare, config.database_url, durability=config.durability
@@ -209,6 +215,7 @@ class Container(BaseContainer):
         SqlFileOperationRepository, database
     )
     reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
+    schedules: Provider[ScheduleRepository] = providers.Singleton(SqlScheduleRepository, database)
 
     gates: Provider[Gates] = providers.Singleton(SqlGates, database)
 
@@ -229,6 +236,7 @@ class Container(BaseContainer):
         InspectTasksUseCase,
         tasks=tasks,
         steps=steps,
+        signals=signals,
         tracking=track_file_operations,
         plain=codec.provided.plain,
     )
@@ -315,11 +323,34 @@ class Container(BaseContainer):
         lease=lease,
         poll=poll,
     )
+    scheduler = providers.Singleton(
+        Scheduler,
+        schedules=schedules,
+        tasks=tasks,
+        unit_of_work=unit_of_work,
+        timetable=timetable,
+        codec=codec,
+        clock=clock,
+        intake=intake,
+        poll=poll,
+    )
+    schedule_book = providers.Singleton(
+        ScheduleBook,
+        schedules=schedules,
+        tasks=tasks,
+        unit_of_work=unit_of_work,
+        timetable=timetable,
+        scheduler=scheduler,
+        notices=notices,
+        codec=codec,
+        clock=clock,
+    )
     worker = Service(
         Worker,
         engine=engine,
         queue=queue,
         flow=flow,
+        scheduler=scheduler,
         notices=notices,
         crew=crew,
         clock=clock,
@@ -338,6 +369,7 @@ class Container(BaseContainer):
         worker=worker,
         settling=settling,
         flow=flow,
+        schedule_book=schedule_book,
         sign_off=sign_off,
         specialists=registry,
         notices=notices,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from vespera.domain.schedule import CatchUp, Overlap
 from vespera.domain.task import ALLOWED, Completion
 from vespera.infrastructure.persistence.queries.compiling import compiled
 from vespera.infrastructure.persistence.queries.tasks import settles
@@ -24,6 +25,7 @@ from vespera.infrastructure.persistence.tables import (
     file_operations,
     gates,
     metadata,
+    schedules,
     steps,
     task_dependencies,
     tasks,
@@ -214,6 +216,24 @@ RULES = (
         tasks.c.gated != NONE,
         _UNFINISHED,
         ~_HAS_GATE,
+    ),
+    _rule(
+        "schedule",
+        "schedule {0} has both a cron text and a distance, or neither",
+        sa.select(schedules.c.name)
+        .where(schedules.c.cron.is_(None) == schedules.c.every.is_(None))
+        .order_by(schedules.c.name),
+    ),
+    _rule(
+        "schedule",
+        "schedule {0} has a policy that does not exist",
+        sa.select(schedules.c.name)
+        .where(
+            ~_among(schedules.c.catch_up, [*CatchUp])
+            | ~_among(schedules.c.overlap, [*Overlap])
+            | schedules.c.paused.not_in([NONE, ONE])
+        )
+        .order_by(schedules.c.name),
     ),
     *_broken_json(),
 )

@@ -11,6 +11,7 @@ from vespera.infrastructure.persistence.statements import Statement
 TABLES = (
     "file_operations",
     "gates",
+    "schedules",
     "starts",
     "tasks",
     "verification_reports",
@@ -25,6 +26,8 @@ SCHEMA = (
     "CREATE INDEX file_operations_of_task ON file_operations (task_id, id)",
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
     "CREATE TABLE gates ( specialist_type TEXT NOT NULL, paused_at BIGINT, max_concurrent BIGINT, max_concurrent_per_key BIGINT, rate_count BIGINT, rate_per BIGINT, key_rate_count BIGINT, key_rate_per BIGINT, PRIMARY KEY (specialist_type) ) WITHOUT ROWID",
+    "CREATE TABLE schedules ( name TEXT NOT NULL, version BIGINT NOT NULL, paused BIGINT NOT NULL, next_due BIGINT, last_due BIGINT, last_task_id TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, cron TEXT, every DOUBLE, time_zone TEXT NOT NULL, catch_up TEXT NOT NULL, most_catch_up BIGINT NOT NULL, overlap TEXT NOT NULL, title TEXT NOT NULL, specialist_type TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
+    "CREATE INDEX schedules_due ON schedules (next_due) WHERE paused = 0 AND next_due IS NOT NULL",
     "CREATE TABLE starts ( number BIGINT NOT NULL, task_id TEXT NOT NULL, attempt BIGINT NOT NULL, specialist_type TEXT NOT NULL, concurrency_key TEXT, began_at BIGINT NOT NULL, kept_until BIGINT NOT NULL, PRIMARY KEY (number) ) WITHOUT ROWID",
     "CREATE INDEX starts_kept ON starts (kept_until)",
     "CREATE INDEX starts_of_key ON starts (specialist_type, concurrency_key, began_at) WHERE concurrency_key IS NOT NULL",
@@ -480,4 +483,56 @@ INSERT_REPORT = Statement(
 
 REPORT_BY_ID = Statement(
     "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings FROM verification_reports WHERE verification_reports.id = ?"
+)
+
+# Schedules.
+
+SCHEDULE_COLUMNS = (
+    "name",
+    "version",
+    "paused",
+    "next_due",
+    "last_due",
+    "last_task_id",
+    "created_at",
+    "updated_at",
+    "cron",
+    "every",
+    "time_zone",
+    "catch_up",
+    "most_catch_up",
+    "overlap",
+    "title",
+    "specialist_type",
+    "request",
+)
+
+INSERT_SCHEDULE = Statement(
+    "INSERT INTO schedules (name, version, paused, next_due, last_due, last_task_id, created_at, updated_at, cron, every, time_zone, catch_up, most_catch_up, overlap, title, specialist_type, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+UPDATE_SCHEDULE = Statement(
+    "UPDATE schedules SET version=?, paused=?, next_due=?, last_due=?, last_task_id=?, updated_at=?, cron=?, every=?, time_zone=?, catch_up=?, most_catch_up=?, overlap=?, title=?, specialist_type=?, request=? WHERE schedules.name = ? AND schedules.version = ?",
+    expects=1,
+)
+
+DELETE_SCHEDULE = Statement(
+    "DELETE FROM schedules WHERE schedules.name = ? AND schedules.version = ?", expects=1
+)
+
+SCHEDULE_BY_NAME = Statement(
+    "SELECT schedules.name, schedules.version, schedules.paused, schedules.next_due, schedules.last_due, schedules.last_task_id, schedules.created_at, schedules.updated_at, schedules.cron, schedules.every, schedules.time_zone, schedules.catch_up, schedules.most_catch_up, schedules.overlap, schedules.title, schedules.specialist_type, schedules.request FROM schedules WHERE schedules.name = ?"
+)
+
+ALL_SCHEDULES = Statement(
+    "SELECT schedules.name, schedules.version, schedules.paused, schedules.next_due, schedules.last_due, schedules.last_task_id, schedules.created_at, schedules.updated_at, schedules.cron, schedules.every, schedules.time_zone, schedules.catch_up, schedules.most_catch_up, schedules.overlap, schedules.title, schedules.specialist_type, schedules.request FROM schedules ORDER BY schedules.name"
+)
+
+DUE_SCHEDULES = Statement(
+    "SELECT schedules.name, schedules.version, schedules.paused, schedules.next_due, schedules.last_due, schedules.last_task_id, schedules.created_at, schedules.updated_at, schedules.cron, schedules.every, schedules.time_zone, schedules.catch_up, schedules.most_catch_up, schedules.overlap, schedules.title, schedules.specialist_type, schedules.request FROM schedules WHERE schedules.paused = 0 AND schedules.next_due IS NOT NULL AND schedules.next_due <= ? ORDER BY schedules.next_due, schedules.name"
+)
+
+NEXT_SCHEDULE_DUE = Statement(
+    "SELECT min(schedules.next_due) AS min_1 FROM schedules WHERE schedules.paused = 0 AND schedules.next_due IS NOT NULL AND schedules.next_due > ?"
 )

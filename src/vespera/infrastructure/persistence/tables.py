@@ -184,6 +184,34 @@ verification_reports = sa.Table(
     sqlite_with_rowid=False,
 )
 
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("paused", sa.BigInteger, nullable=False),
+    sa.Column("next_due", sa.BigInteger),
+    sa.Column("last_due", sa.BigInteger),
+    sa.Column("last_task_id", sa.Text),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("cron", sa.Text),
+    sa.Column("every", sa.Double),
+    sa.Column("time_zone", sa.Text, nullable=False),
+    sa.Column("catch_up", sa.Text, nullable=False),
+    sa.Column("most_catch_up", sa.BigInteger, nullable=False),
+    sa.Column("overlap", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("specialist_type", sa.Text, nullable=False),
+    sa.Column("request", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index(
+    "schedules_due",
+    schedules.c.next_due,
+    sqlite_where=(schedules.c.paused == NONE) & schedules.c.next_due.is_not(None),
+)
+
 heartbeats = sa.Table(
     "heartbeats",
     metadata,

@@ -22,9 +22,11 @@ _SUITES = (
     "owners",
     "queue",
     "records",
+    "schedules",
     "signals",
     "tasks",
     "unit_of_work",
+    "waits",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
@@ -41,6 +43,10 @@ from vespera.testing.conformance.records import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
     StepRepositoryConformance,
+)
+from vespera.testing.conformance.schedules import (
+    ScheduleRepositoryConformance,
+    TimetableConformance,
 )
 from vespera.testing.conformance.signals import SignalRepositoryConformance
 from vespera.testing.conformance.stores import Stores
@@ -60,10 +66,12 @@ __all__ = [
     "OwnersConformance",
     "OwnersOfOneHostConformance",
     "ReportRepositoryConformance",
+    "ScheduleRepositoryConformance",
     "SignalRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",
     "TaskQueueConformance",
     "TaskRepositoryConformance",
+    "TimetableConformance",
     "UnitOfWorkConformance",
 ]

@@ -10,12 +10,13 @@ from vespera.application.ports.persistence import TaskQueue
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task, TaskStatus
 from vespera.testing.conformance.samples import LATER, NOW, WORKER, a_running_task, a_task
-from vespera.testing.conformance.stores import PersistenceSuite, Stores
+from vespera.testing.conformance.stores import Stores
+from vespera.testing.conformance.waits import WaitingQueueSuite
 
 A, B = TaskId("a"), TaskId("b")
 
 
-class TaskQueueConformance(PersistenceSuite):
+class TaskQueueConformance(WaitingQueueSuite):
     """Give ``make_stores``; the queue is the one in question."""
 
     ports = (TaskQueue,)

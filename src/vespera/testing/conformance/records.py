@@ -31,6 +31,7 @@ from vespera.testing.conformance.samples import (
     an_operation,
 )
 from vespera.testing.conformance.stores import PersistenceSuite, Stores
+from vespera.testing.conformance.waits import WaitingStepsSuite
 
 T1 = TaskId("t1")
 LOST = (
@@ -41,7 +42,7 @@ LOST = (
 O1 = OperationId("o1")
 
 
-class StepRepositoryConformance(PersistenceSuite):
+class StepRepositoryConformance(WaitingStepsSuite):
     """Give ``make_stores``; the step repository is the one in question."""
 
     ports = (StepRepository,)

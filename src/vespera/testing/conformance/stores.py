@@ -16,6 +16,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.schedules import ScheduleRepository
 from vespera.infrastructure.di.base import BaseContainer
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 
@@ -31,6 +32,7 @@ class Stores:
     steps: StepRepository
     operations: FileOperationRepository
     reports: ReportRepository
+    schedules: ScheduleRepository
     signals: SignalRepository
 
     @classmethod
@@ -44,6 +46,7 @@ class Stores:
             steps=container.get(StepRepository),
             operations=container.get(FileOperationRepository),
             reports=container.get(ReportRepository),
+            schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
         )
 

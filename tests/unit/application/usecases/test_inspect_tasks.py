@@ -11,6 +11,7 @@ from vespera.application.ports.files import FileStore
 from vespera.application.ports.persistence import (
     FileOperationRepository,
     ReportRepository,
+    SignalRepository,
     StepRepository,
     TaskRepository,
 )
@@ -100,18 +101,27 @@ def files():
 
 
 @pytest.fixture
+def signals():
+    repository = AsyncMock(spec=SignalRepository)
+    repository.of_task.return_value = []
+    return repository
+
+
+@pytest.fixture
 def reports():
     return AsyncMock(spec=ReportRepository)
 
 
 @pytest.fixture
-def inspect(tasks, steps, operations, files, reports):
+def inspect(tasks, steps, signals, operations, files, reports):
     clock = Mock(spec=Clock)
     clock.now.return_value = NOW
     tracking = TrackFileOperationsUseCase(
         operations=operations, reports=reports, files=files, clock=clock, new_id=lambda: "r1"
     )
-    return InspectTasksUseCase(tasks=tasks, steps=steps, tracking=tracking, plain=json.loads)
+    return InspectTasksUseCase(
+        tasks=tasks, steps=steps, signals=signals, tracking=tracking, plain=json.loads
+    )
 
 
 async def test_a_page_holds_as_many_tasks_as_asked_for_and_says_that_others_follow(inspect, tasks):

@@ -7,6 +7,7 @@ from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     GatesConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
@@ -35,7 +36,7 @@ class TestSqlTaskQueue(InMemory, TaskQueueConformance):
 
 
 class TestSqlSignalRepository(InMemory, SignalRepositoryConformance):
-    """Signals."""
+    pass
 
 
 class TestSqlGates(InMemory, GatesConformance):
@@ -51,4 +52,8 @@ class TestSqlFileOperationRepository(InMemory, FileOperationRepositoryConformanc
 
 
 class TestSqlReportRepository(InMemory, ReportRepositoryConformance):
+    pass
+
+
+class TestSqlScheduleRepository(InMemory, ScheduleRepositoryConformance):
     pass

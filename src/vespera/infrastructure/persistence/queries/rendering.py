@@ -9,6 +9,7 @@ from vespera.infrastructure.persistence.queries import (
     gates,
     queue,
     reports,
+    schedules,
     schema,
     signals,
     steps,
@@ -17,7 +18,10 @@ from vespera.infrastructure.persistence.queries import (
 )
 from vespera.infrastructure.persistence.statements import Statement
 
-TOPICS = (schema, tasks, queue, gates, traffic, fence, steps, signals, file_operations, reports)
+TOPICS = (
+    *(schema, tasks, queue, gates, traffic, fence, steps, signals),
+    *(file_operations, reports, schedules),
+)
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
 

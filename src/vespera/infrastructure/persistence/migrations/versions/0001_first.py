@@ -15,6 +15,7 @@ def upgrade() -> None:
     _create_signals()
     _create_file_operations()
     _create_verification_reports()
+    _create_schedules()
     _create_heartbeats()
     _create_gates()
     _create_starts()
@@ -191,6 +192,36 @@ def _create_verification_reports() -> None:
         sa.Column("verified_at", sa.BigInteger, nullable=False),
         sa.Column("findings", sa.Text, nullable=False),
         sqlite_with_rowid=False,
+    )
+
+
+def _create_schedules() -> None:
+    op.create_table(
+        "schedules",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("paused", sa.BigInteger, nullable=False),
+        sa.Column("next_due", sa.BigInteger),
+        sa.Column("last_due", sa.BigInteger),
+        sa.Column("last_task_id", sa.Text),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.Column("cron", sa.Text),
+        sa.Column("every", sa.Double),
+        sa.Column("time_zone", sa.Text, nullable=False),
+        sa.Column("catch_up", sa.Text, nullable=False),
+        sa.Column("most_catch_up", sa.BigInteger, nullable=False),
+        sa.Column("overlap", sa.Text, nullable=False),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("specialist_type", sa.Text, nullable=False),
+        sa.Column("request", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "schedules_due",
+        "schedules",
+        ["next_due"],
+        sqlite_where=sa.text("paused = 0 AND next_due IS NOT NULL"),
     )
 
 
