@@ -4,7 +4,7 @@ INSTALLED := .venv/.installed
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration chaos check lint types imports cov bench sql format clean
+.PHONY: help install demo test test-unit test-integration chaos check lint types imports cov bench bench-peers sql format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ cov: $(INSTALLED) ## Branch coverage: 95 % of all, 100 % of domain and applicati
 
 bench: $(INSTALLED) ## Ratios against a baseline that runs beside
 	@for script in benchmarks/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
+
+bench-peers: $(INSTALLED) ## The same work by DBOS, Huey, LangGraph, Prefect: each installed into build/peers
+	PYTHONPATH=benchmarks $(BIN)/python -m peers --json build/peers/figures.json
 
 SQL := src/vespera/infrastructure/persistence/sql.py
 sql: $(INSTALLED) ## Write the SQL texts anew, after a change to the tables or the queries

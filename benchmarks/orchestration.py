@@ -12,7 +12,6 @@ baseline pays for each.
 import argparse
 import asyncio
 import contextlib
-import os
 import sqlite3
 import statistics
 import subprocess
@@ -21,6 +20,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from machine import flush_cost
 
 from vespera import Container, TaskContext, TaskExecutionWorkflow, providers
 
@@ -83,20 +84,8 @@ def median_of(rounds: int, *measures: Callable[[], float]) -> list[float]:
     return [statistics.median(column) for column in zip(*taken, strict=True)]
 
 
-def flush_cost() -> float:
-    """Microseconds that the disk takes to keep 4 KB for good."""
-    taken = []
-    with fresh_file() as path, path.open("ab", buffering=0) as file:
-        for _ in range(200):
-            file.write(bytes(4096))
-            started = time.perf_counter()
-            os.fdatasync(file.fileno())
-            taken.append(1e6 * (time.perf_counter() - started))
-    return statistics.median(taken)
-
-
 def throughput(tasks: int, rounds: int) -> None:
-    print(f"{'a flush of the disk':28} {flush_cost():7.0f} us")
+    print(f"{'a flush of the disk':28} {flush_cost(Path.cwd()):7.0f} us")
     print("durability  callers   vespera/s    stdlib/s   ratio")
     for durability in DURABILITIES:
         for concurrency in CONCURRENCIES:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from vespera.domain.ids import TaskId
 from vespera.domain.task import Task
+from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
-from vespera.infrastructure.persistence.task_repository import _INSERT, SqlTaskRepository, _to_row
+from vespera.infrastructure.persistence.task_repository import SqlTaskRepository, _to_row
 
 ROUNDS = 3
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -66,7 +67,7 @@ def _baseline(path: Path, durability: str, count: int) -> float:
     connection.execute(f"PRAGMA synchronous={durability}")
     start = time.perf_counter()
     for number in range(count):
-        connection.execute(_INSERT.sql, _to_row(_task(number)))
+        connection.execute(sql.INSERT_TASK.sql, _to_row(_task(number)))
     seconds = time.perf_counter() - start
     connection.close()
     return count / seconds

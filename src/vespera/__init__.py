@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vespera.application.ports.persistence import TaskRepository as TaskRepository
     from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.heartbeats import current_call as current_call
     from vespera.application.usecases.track_file_operations import (
         TrackFileOperationsUseCase as TrackFileOperationsUseCase,
     )
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
         TaskExecutionWorkflow as TaskExecutionWorkflow,
     )
     from vespera.application.workflows.task_result import TaskResult as TaskResult
+    from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
+    from vespera.domain.flow import Limits as Limits
+    from vespera.domain.flow import Rate as Rate
     from vespera.domain.retry import RetryPolicy as RetryPolicy
     from vespera.domain.task import TaskOutcome as TaskOutcome
     from vespera.domain.task import TaskRequest as TaskRequest
@@ -59,9 +63,12 @@ else:
         "Container": "infrastructure.di.container",
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
         "FileStore": "application.ports.files",
+        "Limits": "domain.flow",
         "Provider": "infrastructure.di.base",
+        "Rate": "domain.flow",
         "RetryPolicy": "domain.retry",
         "Service": "infrastructure.di.base",
+        "StepFailed": "domain.errors",
         "TaskContext": "application.runtime.context",
         "TaskExecutionWorkflow": "application.workflows.task_execution_workflow",
         "TaskOrchestrator": "application.orchestrators.task_orchestrator",
@@ -74,6 +81,7 @@ else:
         "UnitOfWork": "application.ports.persistence",
         "Verdict": "domain.verification",
         "VesperaError": "domain.errors",
+        "current_call": "application.runtime.heartbeats",
         "providers": "infrastructure.di.base",
     }
 
@@ -97,9 +105,12 @@ __all__ = (
     "Container",
     "EncryptedCodec",
     "FileStore",
+    "Limits",
     "Provider",
+    "Rate",
     "RetryPolicy",
     "Service",
+    "StepFailed",
     "TaskContext",
     "TaskExecutionWorkflow",
     "TaskOrchestrator",
@@ -113,5 +124,6 @@ __all__ = (
     "Verdict",
     "VesperaError",
     "__version__",
+    "current_call",
     "providers",
 )

@@ -21,7 +21,7 @@ from vespera.infrastructure.di.base import Service
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 
 TURNS = 100
-PATIENCE = 3
+PATIENCE = 30
 ENDED = {"completed", "cancelled", "executed", "assigned"}
 
 

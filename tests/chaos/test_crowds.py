@@ -8,7 +8,7 @@ def test_a_crowd_of_stale_tasks_does_not_hold_up_the_start(sweep):
 
     assert found["still_running"] == 0
     assert found["extra_mb"] < 30
-    assert found["ready"] < 5
+    assert found["ready_of_processor"] < 5  # 0.2 s on an idle machine
 
 
 @pytest.mark.chaos
@@ -18,7 +18,7 @@ def test_a_hundred_thousand_stale_tasks_cost_little_time_and_memory(sweep):
 
     assert found["still_running"] == 0
     assert found["extra_mb"] < 30
-    assert found["ready"] < 10, "2 s on an idle machine; others may be at work on this one"
+    assert found["ready_of_processor"] < 20  # 2 s on an idle machine; on a slow one more
 
 
 @pytest.mark.chaos

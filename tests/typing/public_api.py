@@ -10,7 +10,9 @@ from vespera import (
     Codec,
     Container,
     FileStore,
+    Limits,
     Provider,
+    Rate,
     TaskContext,
     TaskExecutionWorkflow,
     TaskOrchestrator,
@@ -162,3 +164,12 @@ async def looks_for_tasks(orchestrator: TaskOrchestrator, task: TaskContext) -> 
         assert_type(event.id, int)
     assert_type((await orchestrator.purge(3600)).tasks, int)
     assert_type(task.progress(1, 2, "half"), None)
+
+
+async def flow_is_controlled(orchestrator: TaskOrchestrator) -> None:
+    limits = Limits(max_concurrent=4, rate=Rate(10, per=60.0))
+    assert_type(limits.rate, Rate | None)
+    assert_type((await orchestrator.pause_type("analyst")).paused, bool)
+    assert_type(await orchestrator.paused_types(), list[str])
+    assert_type(await orchestrator.pause_task("a"), TaskResult)
+    assert_type((await orchestrator.get_task_status("a")).waits_for, str)

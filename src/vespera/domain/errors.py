@@ -5,18 +5,22 @@
     |   |-- InvalidRequest              a field is missing, unknown, or of the wrong type
     |   |-- TaskNotFound                no task has this id
     |   |-- OperationNotFound           no file operation has this id
+    |   |-- ScheduleNotFound            no schedule has this name
     |   |-- TaskOver                    the task is finished; nothing reaches it any more
     |   |-- KeyReused                   an idempotency key came back with another request
     |   `-- DependencyCycle             tasks would wait for each other for ever
     |-- TaskError                       a task cannot go on
     |   |-- IllegalTransition           the task is not in a state that allows this
     |   |-- StaleTask                   somebody else changed the task in the meantime
+    |   |-- GatedType                   tasks of this type are limited or paused
+    |   |-- StaleSchedule               somebody else changed the schedule in the meantime
     |   |-- LeaseLost                   another worker has taken the task over
     |   |-- StepFailed                  a step raised, after its last retry
     |   |-- NonDeterministicTask        a replay asked for other steps than were recorded
     |   |-- UnprovenCompletion          what the task says of files is not what the disk says
     |   |-- CrashLimitReached           the task's worker died in the middle of it, again and again
     |   |-- TaskTimedOut                the task or one of its steps took too long
+    |   |-- HeartbeatMissed             a step gave no sign of life for too long
     |   |-- WaitTimedOut                what the task waited for did not come in time
     |   |-- UnexpectedSignal            a signal brought something else than was waited for
     |   |-- ChildFailed                 a task that this one has spawned failed, or was cancelled
@@ -96,6 +100,14 @@ class OperationNotFound(RequestError):
         self.operation_id = operation_id
 
 
+class ScheduleNotFound(RequestError):
+    """No schedule has this name."""
+
+    def __init__(self, name: str, hint: str = ".") -> None:
+        super().__init__(f"There is no schedule {name!r}{hint}")
+        self.name = name
+
+
 class KeyReused(RequestError):
     """An idempotency key came back with another request."""
 
@@ -135,6 +147,14 @@ class StaleTask(TaskError):
     """Somebody else changed the task in the meantime; read it again."""
 
 
+class GatedType(TaskError):
+    """Tasks of this type are limited or paused; they are stored pending, and begin by a claim."""
+
+
+class StaleSchedule(TaskError):
+    """Somebody else changed the schedule in the meantime; read it again."""
+
+
 class LeaseLost(TaskError):
     """Another worker has taken the task over; what this one did since is not recorded."""
 
@@ -166,6 +186,10 @@ class CrashLimitReached(TaskError):
 
 class TaskTimedOut(TaskError, TimeoutError):
     """The task, or one of its steps, took too long."""
+
+
+class HeartbeatMissed(TaskError, TimeoutError):
+    """A step gave no sign of life for too long."""
 
 
 class WaitTimedOut(TaskError, TimeoutError):

@@ -191,6 +191,15 @@ def _on_others(file: PlaceFacts, directory: PlaceFacts) -> Iterator[Remark]:
         yield Remark(Level.WARNING, "permissions", told, f"chmod 700 {directory.path}")
 
 
+def on_workers(alive: Collection[str]) -> Remark:
+    """A remark on the workers that are alive on this machine."""
+    if not alive:
+        told = "none is alive on this machine"
+        return Remark(Level.NOTE, "workers", told, "if tasks wait for one: vespera worker APP")
+    count = f"{len(alive)} alive on this machine"
+    return Remark(Level.OK, "workers", f"{count}: {', '.join(sorted(alive))}")
+
+
 def on_leftovers(
     directory: str, dead: Collection[str], unknown: Collection[str]
 ) -> Iterator[Remark]:

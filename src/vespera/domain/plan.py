@@ -15,6 +15,8 @@ def in_order(requests: Sequence[TaskRequest]) -> list[int]:
             key, the same.
         DependencyCycle: they wait for each other, or one for itself; names the ids along the way.
     """
+    if len(requests) == 1 and not requests[0].depends_on:
+        return [0]
     position = _positions(requests)
     if position.keys().isdisjoint(d for r in requests for d in r.depends_on):
         return list(range(len(requests)))

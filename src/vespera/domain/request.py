@@ -3,13 +3,19 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.ids import TaskId
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, RetryPolicy, number_of, whole_number_of
-from vespera.domain.task import Completion, ParentEnd, TaskOutcome, TaskRequest
+from vespera.domain.task import (
+    Completion,
+    OnFailedDependency,
+    ParentEnd,
+    TaskOutcome,
+    TaskRequest,
+)
 
 LONGEST_TEXT = 10_000
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # leaves room for the delays of ten years that may be added
@@ -75,6 +81,31 @@ def signal_name_of(value: object, field: str) -> str:
     return _filled_text(value, field)
 
 
+def filled_text_of(value: object, field: str) -> str:
+    """A text that can be stored and says something.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    return _filled_text(value, field)
+
+
+def template_of(request: TaskRequest) -> Mapping[str, object]:
+    """The fields of a parsed request that are not as they are by default."""
+    plain = TaskRequest(title=request.title)
+    said = {name: getattr(request, name) for name in _REQUEST_FIELDS}
+    return {n: v for n, v in said.items() if n == "title" or v != getattr(plain, n)}
+
+
+def specialist_type_of(value: object) -> str:
+    """The name of a type of tasks, as given by a caller.
+
+    Raises:
+        InvalidRequest: it is no text, or one that no type can have as its name.
+    """
+    return _filled_text(value, "specialist_type")
+
+
 def seconds_of(value: object, field: str) -> float | None:
     """A time in seconds, from 0 to ten years; None stays None.
 
@@ -120,6 +151,19 @@ def known_only(values: Mapping[str, object], known: Sequence[str]) -> None:
         InvalidRequest: there is one; the error names it, and the one that may be meant.
     """
     _known_only(values, known)
+
+
+def span_of(value: object, field: str) -> timedelta:
+    """A span of time, from 0 to ten years, given in seconds or as a ``timedelta``.
+
+    Raises:
+        InvalidRequest: it is neither, or out of range; the error names ``field``.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    most = TEN_YEARS
+    return timedelta(
+        seconds=number_of(seconds, field, least=0, most=most, what="a number of seconds")
+    )
 
 
 def moment_of(value: object, field: str) -> datetime:
@@ -177,6 +221,8 @@ def _text(value: object, name: str) -> str:
 
 
 def _encodable(value: str) -> bool:
+    if value.isascii():
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -263,6 +309,14 @@ def _parent_end(value: object, name: str) -> ParentEnd:
         raise InvalidRequest(f"must be one of {known}, got {value!r}", field=name) from None
 
 
+def _on_failed_dependency(value: object, name: str) -> OnFailedDependency:
+    try:
+        return OnFailedDependency(value)  # type: ignore[arg-type]
+    except ValueError:
+        known = ", ".join(OnFailedDependency)
+        raise InvalidRequest(f"must be one of {known}, got {value!r}", field=name) from None
+
+
 def _anything(value: object, _name: str) -> object:
     return value
 
@@ -286,6 +340,8 @@ _CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "run_after": _moment,
     "task_id": _optional_text,
     "completion": _completion,
+    "concurrency_key": _optional_text,
+    "on_failed_dependency": _on_failed_dependency,
 }
 _OUTCOME_CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "summary": _text,

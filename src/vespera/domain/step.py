@@ -45,3 +45,14 @@ class StepRecord:
     def open(self) -> bool:
         """Whether it is a wait that has not ended."""
         return self.awaits is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """The last sign of life of a step that has kept how far it is: ``detail``, encoded."""
+
+    task_id: TaskId
+    name: str
+    occurrence: int
+    beaten_at: datetime
+    detail: bytes

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from vespera.domain.errors import IllegalTransition
 from vespera.domain.ids import OwnerId, ReportId, TaskId
+from vespera.domain.quick import quick
 from vespera.domain.retry import NEVER, RetryPolicy
 
 
@@ -44,6 +45,14 @@ class ParentEnd(StrEnum):
 
     LEAVE = "leave"
     CANCEL = "cancel"
+
+
+class OnFailedDependency(StrEnum):
+    """What becomes of a task when one that it waits for fails or is cancelled."""
+
+    BLOCK = "block"
+    CANCEL = "cancel"
+    RUN = "run"
 
 
 S = TaskStatus
@@ -93,7 +102,8 @@ class TaskFailure:
         return f"{self.error_types[0]}: {self.message}" if self.error_types else self.message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick
+@dataclass(frozen=True, kw_only=True)
 class TaskRequest:
     """What a caller asks for. See ``parse_request`` for the plain mapping form.
 
@@ -101,7 +111,10 @@ class TaskRequest:
     attempt. ``priority``: higher runs first. ``run_after``: not before this moment, which has a
     time zone and is kept in UTC. ``task_id`` may be chosen by the caller. The same
     ``idempotency_key`` gives the same task, never a second one. ``on_parent_end``: by
-    ``"cancel"`` the task is called off when its parent ends before it.
+    ``"cancel"`` the task is called off when its parent ends before it. Tasks with the same
+    ``concurrency_key`` (a customer, say) share the limits by key of their type; see ``Limits``.
+    ``on_failed_dependency``: when a task of ``depends_on`` fails or is cancelled, this one waits
+    for ever ("block"), is cancelled too ("cancel"), or does not wait for it any more ("run").
     """
 
     title: str
@@ -118,8 +131,11 @@ class TaskRequest:
     run_after: datetime | None = None
     task_id: str | None = None
     completion: Completion = Completion.MANUAL
+    concurrency_key: str | None = None
+    on_failed_dependency: OnFailedDependency = OnFailedDependency.BLOCK
 
 
+@quick
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """A task as it is stored.
@@ -128,10 +144,12 @@ class Task:
     task, ``attempt`` with every claim (it is the fence), ``failures`` with every failed attempt
     (it is the retry budget and the steps' epoch; a crash is not a failure), ``crashes`` with every
     attempt whose worker died or fell silent, until a step is recorded. ``blockers`` counts the
-    dependencies that are not completed yet. ``error`` is the last failure or refusal. ``news``
-    counts what has come for the task: signals, and ends of its children. While the task is
-    ``waiting``, ``run_after`` is when it goes on by itself. It has ``spawned`` children, or
-    done something that is ``undoable``; it is to be called off if ``cancelling`` says why.
+    dependencies that are still to settle: to complete or, if the task runs all the same, to fail
+    or be cancelled. ``error`` is the last failure or refusal. ``news`` counts what has come for the
+    task: signals, and ends of its children. While the task is ``waiting``, ``run_after`` is when it
+    goes on by itself. It has ``spawned`` children, or done something that is ``undoable``; it is to
+    be called off if ``cancelling`` says why. The database sets ``paused_at``, and ``gated`` for a
+    type that has limits or is paused.
     """
 
     id: TaskId
@@ -165,6 +183,15 @@ class Task:
     outcome: bytes | None = None
     error: TaskFailure | None = None
     report_id: ReportId | None = None
+    concurrency_key: str | None = None
+    paused_at: datetime | None = None
+    gated: bool = False
+    on_failed_dependency: OnFailedDependency = OnFailedDependency.BLOCK
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is kept from going on; see ``paused_at``."""
+        return self.paused_at is not None and not self.finished
 
     @property
     def finished(self) -> bool:

@@ -150,5 +150,5 @@ def _case_matters(directory: Path) -> bool | None:
 def _names_in(directory: Path) -> Sequence[str]:
     try:
         return sorted(path.name for path in directory.iterdir())
-    except OSError:
+    except (OSError, ValueError):  # as above, for a path that no system has
         return []

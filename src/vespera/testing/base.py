@@ -220,6 +220,9 @@ class AsyncTestBase:
             return AssertionError(result.error)
         task = await self.container.get(TaskRepository).get(result.task_id)
         reason = result.error or "it waits for somebody to complete it"
+        if task.status is TaskStatus.ASSIGNED:
+            missing = self.container.get(Specialists).told_missing(task.specialist_type)
+            reason = f"{missing}; {reason}, and nobody did"
         error = AssertionError(f"Task {task.id!r} ({task.title}) is {task.status}: {reason}")
         if task.error and task.error.traceback:
             error.add_note(task.error.traceback)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 
+from vespera.testing.anyio_threads import calls_in_anyio_threads
 from vespera.testing.turns import let_threads_work, one_turn
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -229,7 +230,11 @@ def _expire(timeout: asyncio.Timeout) -> None:
 
 
 def _threads_at_work(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether ``asyncio.to_thread`` has work queued or under way, as far as can be seen."""
+    """Whether ``to_thread`` of asyncio or anyio has work queued or under way, as far as can be
+    seen.
+    """
+    if calls_in_anyio_threads(loop):
+        return True
     executor = getattr(loop, "_default_executor", None)
     queue = getattr(executor, "_work_queue", None)
     if queue is not None and queue.qsize():

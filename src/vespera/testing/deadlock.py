@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from vespera.testing.anyio_threads import calls_in_anyio_threads
 from vespera.testing.errors import Deadlock
 from vespera.testing.origins import is_library
 
@@ -31,6 +32,8 @@ def all_wait(loop: asyncio.AbstractEventLoop) -> Deadlock:
 def time_cannot_move(loop: Any, seconds: float) -> Deadlock:
     """The error that says what has held virtual time up for so many real seconds."""
     calls = "".join(f"\n  {told}" for token in loop.lent if (told := _described(token)))
+    if number := calls_in_anyio_threads(loop):
+        calls += f"\n  {number} in anyio's worker threads"
     probes = "".join(f"\n  {probe!r} says {probe()}" for probe in loop.probes if probe())
     return Deadlock(
         f"Time could not move for {seconds:g} s of real time, because something is under way"

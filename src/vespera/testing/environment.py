@@ -7,8 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue
+from vespera.domain.ids import OwnerId
 from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.di.container import Container
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
@@ -36,9 +38,11 @@ class Environment:
         self._class, self._settings = container_class, {"workspace": str(workspace), **settings}
         self.clock = clock
         self._grave = Grave()
+        self._dead: set[OwnerId] = set()
         self.container = self._new(self._settings)
         clock.watch(lambda: _in_flight(self.container.get(AsyncDatabaseManager)))
         clock.watch(lambda: _in_flight(self.container.get(Threads)))
+        clock.watch(lambda: _in_flight(self.container.get(BlockingCalls)))
 
     async def clean_up(self) -> None:
         """Stop the container; what needs time for that has it.
@@ -46,9 +50,11 @@ class Environment:
         Raises:
             AssertionError: tasks are held still by somebody who has stopped.
         """
-        async with self.clock.running(), self._leases_watched():
-            await self.container.cleanup_async_services()
-        self._grave.bury()
+        try:
+            async with self.clock.running(), self._leases_watched():
+                await self.container.cleanup_async_services()
+        finally:
+            self._grave.bury()
 
     async def die(self, tasks: Iterable[asyncio.Task[Any]]) -> Container:
         """Let the container and these tasks die as in a crash; the new container takes over.
@@ -64,8 +70,8 @@ class Environment:
         self.container = new
         old.abandon()
         let_go_of_locks(old.get(Owners))
-        dead = await new.get(TaskQueue).owners()
-        new.override(Owners, OwnersAfterDeath(new.get(Owners), dead))
+        self._dead |= set(await new.get(TaskQueue).owners())
+        new.override(Owners, OwnersAfterDeath(new.get(Owners), self._dead))
         return new
 
     def _new(self, settings: Mapping[str, object]) -> Container:
@@ -76,7 +82,9 @@ class Environment:
 
     @asynccontextmanager
     async def _leases_watched(self) -> AsyncIterator[None]:
-        """What holds tasks when the block begins must have let go of them when it ends."""
+        """What holds tasks when the block begins must have let go of them when it ends; the dead,
+        whom nobody has followed yet, cannot.
+        """
         database = self.container.get(AsyncDatabaseManager)
         is_in_use = getattr(database, "started", None) is True  # a mock may stand there
         if not is_in_use or not await self.container.get(TaskQueue).owners():
@@ -89,8 +97,9 @@ class Environment:
             rows = await after.read("SELECT id, title, owner FROM tasks WHERE owner IS NOT NULL")
         finally:
             await after.stop()
-        if rows:
-            lines = "".join(f"\n  {title} ({task}), held by {owner}" for task, title, owner in rows)
+        left = [row for row in rows if row[2] not in self._dead]
+        if left:
+            lines = "".join(f"\n  {title} ({task}), held by {owner}" for task, title, owner in left)
             raise AssertionError(f"Leases are still held, though all workers have stopped:{lines}")
 
 

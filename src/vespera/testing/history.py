@@ -24,6 +24,8 @@ async def history_of(container: Container, task_id: TaskId) -> str:
 
 def _step(step: StepDetails) -> str:
     name = step.name if step.occurrence == 1 else f"{step.name} (no. {step.occurrence})"
+    if step.awaits is not None:
+        return f"{name} still waits: {step.awaits}"
     verb = "failed" if step.failed else "gave"
     shown = _error(step.value) if step.failed else repr(step.value)
     return f"{name} {verb} {shown if len(shown) <= _LONGEST else shown[:_LONGEST] + '...'}"

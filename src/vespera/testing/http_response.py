@@ -34,9 +34,12 @@ class MockResponse:
     ==================  ===================================  =====================================
 
     ``json`` and ``raise_for_status`` are mocks, to be told otherwise
-    (``response.json.return_value = ...``). The ``json()`` that is not awaited equals what it
-    stands for, but is a subclass of its type, which the engine does not store; parts of it are
-    plain. (null, true and false, of which there are no subclasses, come awaited only.)
+    (``response.json.return_value = ...``); ``text`` and ``content`` can be set, and
+    ``text.return_value`` and ``text.side_effect``.
+
+    The ``json()`` that is not awaited equals what it stands for, but is a subclass of its type,
+    which the engine does not store; parts of it are plain. (null, true and false, of which there
+    are no subclasses, come awaited only.)
 
     ``raise_for_status()`` is no coroutine, here as there. From 400 on it raises an error that is
     an ``aiohttp.ClientResponseError`` and an ``httpx.HTTPStatusError``, of those of the two that
@@ -48,11 +51,34 @@ class MockResponse:
     ) -> None:
         self.status = status
         self.headers = Headers(headers)
-        self.content = _content(chunks)
-        self.text = _text(self.content)
+        self._content = _content(chunks)
+        self._told_text: object = NOT_GIVEN
         self.json = MagicMock(return_value=NOT_GIVEN, side_effect=self._read_json)
         self.raise_for_status = MagicMock(side_effect=self._raise_for_status)
         self.url = ""
+
+    @property
+    def content(self) -> Any:
+        """The body: bytes, and a stream; bytes may be set."""
+        return self._content
+
+    @content.setter
+    def content(self, body: bytes) -> None:
+        self._content, self._told_text = _content((bytes(body),)), NOT_GIVEN
+
+    @property
+    def text(self) -> Any:
+        """The body as text: as it is, called and awaited. A text may be set, which then is the
+        body; or a mock, to be called in its place.
+        """
+        return _text(self) if self._told_text is NOT_GIVEN else self._told_text
+
+    @text.setter
+    def text(self, told: object) -> None:
+        if isinstance(told, str):
+            self.content = told.encode()
+        else:
+            self._told_text = told
 
     @property
     def status_code(self) -> int:
@@ -93,7 +119,7 @@ class MockResponse:
 
     async def aread(self) -> bytes:
         """The body."""
-        return self.content.whole()
+        return self._content.whole()
 
     async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """The body in the pieces it came in, or in pieces of ``chunk_size`` bytes."""
@@ -186,13 +212,23 @@ class _Content(bytes):
 
 
 class _Text(str):
-    """A text: as it is for httpx, called and awaited for aiohttp."""
+    """A text: as it is for httpx, called and awaited for aiohttp; and to be told otherwise, as a
+    mock's method is.
+    """
 
-    __slots__ = ("content",)
-    content: _Content
+    __slots__ = ("response",)
+    response: MockResponse
 
     def __call__(self, *_args: object, **_kwargs: object) -> Any:
-        return awaitable(self.content.whole().decode(errors="replace"))
+        return awaitable(self.response.content.whole().decode(errors="replace"))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "return_value":
+            self.response.text = value
+        elif name == "side_effect":
+            self.response.text = MagicMock(side_effect=value)
+        else:
+            super().__setattr__(name, value)
 
 
 def _content(chunks: Sequence[bytes | BaseException]) -> _Content:
@@ -201,9 +237,9 @@ def _content(chunks: Sequence[bytes | BaseException]) -> _Content:
     return content
 
 
-def _text(content: _Content) -> _Text:
-    text = _Text(content.decode(errors="replace"))
-    text.content = content
+def _text(response: MockResponse) -> _Text:
+    text = _Text(response.content.decode(errors="replace"))
+    text.response = response
     return text
 
 

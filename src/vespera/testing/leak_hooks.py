@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from typing import Any
 
@@ -12,15 +12,19 @@ from vespera.testing.leaks import (
     Belongings,
     Leak,
     left_on_loop,
+    left_on_shared_loop,
     left_since,
     told,
 )
+from vespera.testing.origins import last_run
 from vespera.testing.tracing import Tracer
 from vespera.testing.turns import some_turns
 
 _TESTS = ("async", "all", "none")
 _tracer = pytest.StashKey[Tracer]()
 _watched = pytest.StashKey["_Watch"]()
+_shared_runners = pytest.StashKey[list[Any]]()
+_told_runs = pytest.StashKey[set[int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if setting not in _TESTS:
         raise pytest.UsageError(f"vespera_leaks = {setting}: it is one of {', '.join(_TESTS)}.")
     config.stash[_tracer] = Tracer(active=config.getoption("--vespera-trace"))
+    config.stash[_shared_runners], config.stash[_told_runs] = [], set()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -51,6 +56,8 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     try:
         result = yield
     finally:
+        for runner in item.config.stash[_shared_runners]:
+            item.config.stash[_told_runs] |= watch.look_at_shared(runner)
         leaks = watch.end(item.config.stash[_tracer].place_of)
     leaks = [leak for leak in leaks if not _is_allowed(item, leak)]
     if leaks:
@@ -66,11 +73,14 @@ def pytest_fixture_setup(
     watch = request.config.stash.get(_watched, None)
     if watch is None or not watch.active:
         return (yield)
-    before = None if request.scope == "function" else Belongings.now()
+    is_shared = request.scope != "function"
+    before, began = Belongings.now() if is_shared else None, last_run()
     result = yield
     if before is not None:
-        watch.before.adopt(Belongings.now().without(before))
+        watch.adopt(Belongings.now().without(before), range(began + 1, last_run() + 1))
     if fixturedef.argname.endswith("_scoped_runner"):
+        if is_shared:
+            request.config.stash[_shared_runners].append(result)
         fixturedef.addfinalizer(partial(_look_at_loop, request.config, result))
     return result
 
@@ -83,9 +93,24 @@ class _Watch:
         self.found: list[Leak] = []
         if active:
             self.before = Belongings.now()
+            self._began = last_run()
+            self._of_others: set[int] = set()
             self._show, warnings.showwarning = warnings.showwarning, self._shown
             self._depth = sys.get_coroutine_origin_tracking_depth()
             sys.set_coroutine_origin_tracking_depth(max(self._depth, 1))
+
+    def adopt(self, things: Belongings, runs: Iterable[int]) -> None:
+        """What came with a fixture of many tests, in these runs of its loop, is no leak."""
+        self.before.adopt(things)
+        self._of_others.update(runs)
+
+    def look_at_shared(self, runner: Any) -> set[int]:
+        """Note what the test has left on a loop that other tests use too; gives its own runs."""
+        if not self.active or runner.get_loop().is_closed():
+            return set()
+        own = set(range(self._began + 1, last_run() + 1)) - self._of_others
+        self.found += _still_there(runner, partial(left_on_shared_loop, runs=own))
+        return own
 
     def end(self, made: Callable[[object], str]) -> list[Leak]:
         """What the test has left behind."""
@@ -104,12 +129,20 @@ class _Watch:
 
 
 def _look_at_loop(config: pytest.Config, runner: Any) -> None:
-    watch, loop = config.stash[_watched], runner.get_loop()
-    if not watch.active or loop.is_closed():
-        return
-    if left_on_loop(loop):  # some may only need to be told that they were cancelled
+    watch, shared = config.stash[_watched], config.stash[_shared_runners]
+    if runner in shared:
+        shared.remove(runner)
+    if watch.active and not runner.get_loop().is_closed():
+        told_before = config.stash[_told_runs]
+        watch.found += _still_there(runner, partial(left_on_loop, but=told_before))
+
+
+def _still_there(runner: Any, left: Callable[[Any], list[Leak]]) -> list[Leak]:
+    """What is left on a loop when those who were cancelled have been told so."""
+    loop = runner.get_loop()
+    if left(loop):
         runner.run(some_turns())
-    watch.found += left_on_loop(loop)
+    return left(loop)
 
 
 def _is_checked(item: Any) -> bool:

@@ -6,12 +6,21 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeAlias
+from weakref import ReferenceType, ref
 
+from vespera.domain.errors import VesperaError
 from vespera.testing.deadlock import waiting_line
-from vespera.testing.origins import definition_of, origin_of
+from vespera.testing.origins import (
+    definition_of,
+    is_library,
+    is_made_by_library,
+    origin_of,
+    run_of,
+)
 from vespera.testing.tracing import memory_key
 
 _FDS = "/proc/self/fd"
@@ -20,9 +29,15 @@ _OURS = {
     "vespera-writer": "a database that was not stopped",
     "vespera-reader": "a database that was not stopped",
     "vespera-worker": "a container's threads, which were not stopped",
+    "vespera-step": "a container's thread for functions that are not async",
     "_connection_worker_thread": "an aiosqlite connection that was not closed",
+    "AnyIO worker thread": "a call of anyio.to_thread that does not come back",
 }
+_OURS_IN_CONTAINERS = ("vespera-writer", "vespera-reader", "vespera-worker")
 _TOOLS = ("pytest_timeout", "execnet", "pydevd", "coverage")
+Replaced: TypeAlias = tuple[ReferenceType[Any], str, int]
+"""A container, the name of its part, and which provider stands there in its place."""
+
 _NO_MATTER = ("/dev/", "/proc/", "anon_inode:[eventpoll]")
 
 
@@ -42,15 +57,20 @@ class Belongings:
     files: set[tuple[str, str]] = field(default_factory=set)
     databases: set[int] = field(default_factory=set)
     overrides: set[str] = field(default_factory=set)
+    replaced: "set[Replaced]" = field(default_factory=set)
+    containers: set[ReferenceType[Any]] = field(default_factory=set)
 
     @classmethod
-    def now(cls) -> "Belongings":
-        """Those of this moment."""
+    def now(cls, known: "Iterable[ReferenceType[Any]] | None" = None) -> "Belongings":
+        """Those of this moment; overrides in all containers, or in those that are known."""
+        places = set(map(ref, _containers()) if known is None else known)
         return cls(
             set(threading.enumerate()),
             _open_files(),
             set(map(id, _databases())),
             {name for name, _provider in _class_overrides()},
+            set(_replaced_parts(places)),
+            places,
         )
 
     def adopt(self, others: "Belongings") -> None:
@@ -59,9 +79,15 @@ class Belongings:
             mine.update(theirs)
 
     def is_within(self, others: "Belongings") -> bool:
-        """Whether there is nothing that is not among ``others``."""
-        pairs = zip(self.kinds, others.kinds, strict=True)
-        return all(mine <= theirs for mine, theirs in pairs)
+        """Whether there is nothing that is not among ``others``; but containers may be new, as
+        long as nobody has left them open, and may be overridden.
+        """
+        pairs = zip(self.kinds[:-2], others.kinds[:-2], strict=True)
+        return all(mine <= theirs for mine, theirs in pairs) and not self.replaced_in(others)
+
+    def replaced_in(self, others: "Belongings") -> "set[Replaced]":
+        """What was put into the containers that are among ``others``."""
+        return {each for each in self.replaced - others.replaced if each[0] in others.containers}
 
     def without(self, others: "Belongings") -> "Belongings":
         """What is new since ``others``."""
@@ -71,7 +97,14 @@ class Belongings:
     @property
     def kinds(self) -> tuple[set[Any], ...]:
         """All of them, kind by kind."""
-        return self.threads, self.files, self.databases, self.overrides
+        return (
+            self.threads,
+            self.files,
+            self.databases,
+            self.overrides,
+            self.replaced,
+            self.containers,
+        )
 
 
 def left_since(before: Belongings, made: Callable[[object], str]) -> list[Leak]:
@@ -79,25 +112,55 @@ def left_since(before: Belongings, made: Callable[[object], str]) -> list[Leak]:
 
     ``made`` says where a file or connection was made, as ``"made at ..."``, or what to do to know.
     """
-    if Belongings.now().is_within(before):
+    if Belongings.now(before.containers).is_within(before):
         return []
     gc.collect()
     for thread in threading.enumerate():
         if thread not in before.threads and not _is_a_tool(thread):
             thread.join(_LONGEST_GOODBYE)
-    left = Belongings.now().without(before)
+    now = Belongings.now(before.containers)
+    left = now.without(_with_what_they_started(before))
     return [
         *(_thread_leak(thread, made) for thread in left.threads if not _is_a_tool(thread)),
         *_file_leaks(left.files, made),
         *(_database_leak(d, made) for d in _databases() if id(d) in left.databases),
         *(_override_leak(*found) for found in _class_overrides() if found[0] in left.overrides),
+        *map(_replaced_leak, sorted(now.replaced_in(before), key=itemgetter(1))),
     ]
 
 
-def left_on_loop(loop: Any) -> list[Leak]:
-    """Tasks that nobody ended, and timers that nobody cancelled."""
-    tasks = [task for task in asyncio.all_tasks(loop) if not task.done()]
-    return [*map(_task_leak, tasks), *_timer_leaks(getattr(loop, "_scheduled", ()))]
+def left_on_loop(loop: Any, but: Container[int] = ()) -> list[Leak]:
+    """Tasks that nobody ended, and timers that nobody cancelled; ``but``: what the user made in
+    these runs of the loop was told before.
+    """
+    return [
+        *(_task_leak(t) for t in _pending(loop) if is_made_by_library(t) or run_of(t) not in but),
+        *_timer_leaks(t for t in _timers(loop) if _is_library_s(t) or run_of(t) not in but),
+    ]
+
+
+def left_on_shared_loop(loop: Any, runs: Container[int]) -> list[Leak]:
+    """The same of a loop that other tests use too: what the user's own code made in these runs. A
+    library's tasks may be those of a client or a container that the tests share.
+    """
+    return [
+        *(_task_leak(t) for t in _pending(loop) if not is_made_by_library(t) and run_of(t) in runs),
+        *_timer_leaks(t for t in _timers(loop) if not _is_library_s(t) and run_of(t) in runs),
+    ]
+
+
+def _pending(loop: Any) -> "list[asyncio.Task[Any]]":
+    return [task for task in asyncio.all_tasks(loop) if not task.done()]
+
+
+def _timers(loop: Any) -> Iterable[Any]:
+    return getattr(loop, "_scheduled", ())
+
+
+def _is_library_s(timer: Any) -> bool:
+    function = getattr(timer._callback, "__func__", timer._callback)  # noqa: SLF001
+    code = getattr(function, "__code__", None)
+    return code is not None and is_library(code.co_filename)
 
 
 def told(leaks: Iterable[Leak]) -> str:
@@ -129,7 +192,7 @@ def _set_at(timer: Any) -> str:
 def _thread_leak(thread: threading.Thread, made: Callable[[object], str]) -> Leak:
     target = getattr(thread, "_target", None)
     target_name = getattr(target, "__name__", "")
-    what = _OURS.get(thread.name) or _OURS.get(target_name)
+    what = _OURS.get(thread.name.partition(":")[0]) or _OURS.get(target_name)
     kind = "connections" if what and "thread" not in what else "threads"
     place = f", which runs {definition_of(target)}" if target is not None and not what else ""
     described = f"{what} (thread {thread.name})" if what else f"the thread {thread.name}{place}"
@@ -158,6 +221,49 @@ def _override_leak(name: str, provider: Any) -> Leak:
     """It would reach every container to come, so it is taken back now."""
     provider.reset_override()
     return Leak("overrides", f"an override of {name}, in the class itself (it was taken back now)")
+
+
+def _with_what_they_started(before: Belongings) -> Belongings:
+    """With the databases and threads of containers that were there before, though they were
+    started in the test: they are for other tests as well.
+    """
+    running = [c for place in before.containers if (c := place()) and c._lifecycle.open]  # noqa: SLF001
+    if running:
+        before.databases.update(filter(None, map(_database_of, running)))
+        ours = (thread for thread in threading.enumerate() if thread.name in _OURS_IN_CONTAINERS)
+        before.threads.update(ours)  # a database that they do not belong to is told itself
+    return before
+
+
+def _database_of(container: Any) -> int | None:
+    module = sys.modules.get("vespera.infrastructure.persistence.database")
+    with contextlib.suppress(VesperaError):
+        return id(container.get(module.AsyncDatabaseManager)) if module is not None else None
+    return None
+
+
+def _replaced_leak(found: "Replaced") -> Leak:
+    container, name, _given = found
+    where = f"{type(container()).__name__}.{name}"
+    return Leak(
+        "overrides",
+        f"an override of {where}, in a container that other tests use too: undo it, by"
+        " `with container.override(...)`",
+    )
+
+
+def _replaced_parts(places: Iterable[ReferenceType[Any]]) -> "Iterator[Replaced]":
+    """The overrides that stand in these containers: where, of what, and which."""
+    for place in places:
+        container = place()
+        for name, provider in container.providers.items() if container is not None else ():
+            for given in provider.overridden:
+                yield place, name, id(given)
+
+
+def _containers() -> list[Any]:
+    base = sys.modules.get("vespera.infrastructure.di.base")
+    return list(base.living) if base is not None else []
 
 
 def _class_overrides() -> list[tuple[str, Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, TypeVarTuple
 
+from vespera.testing.anyio_threads import calls_in_anyio_threads
 from vespera.testing.deadlock import all_wait, time_cannot_move, time_passes_in_vain
 from vespera.testing.errors import Deadlock
 from vespera.testing.origins import caller, definition_of, remember_origins
@@ -45,10 +46,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     nothing at all to wait for, the task that the loop runs is cancelled, and ``Deadlock`` tells
     who waited for what.
 
-    Under way outside are: calls in executors and threads (``run_in_executor``, ``to_thread``),
-    aiosqlite's and Vespera's database work, and what ``watch`` was told of. They take no virtual
-    time, however long they take. For child processes, and for sockets whose other end is not on
-    this loop, it waits really for a little while before it jumps (``patience``, ``grace``).
+    Under way outside are: calls in executors and threads (``run_in_executor``, ``to_thread`` of
+    asyncio and anyio), aiosqlite's and Vespera's database work, and what ``watch`` was told of.
+    They take no virtual time, however long they take. For child processes, and for sockets whose
+    other end is not on this loop, it waits really for a little while before it jumps
+    (``patience``, ``grace``).
 
     Attributes:
         grace: real seconds without news from a foreign socket after which time may jump.
@@ -111,7 +113,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     @property
     def in_flight(self) -> int:
         """How many things are under way outside the loop."""
-        return len(self.lent) + sum(probe() for probe in self.probes)
+        others = calls_in_anyio_threads(self) + sum(probe() for probe in self.probes)
+        return len(self.lent) + others
 
     # ---- for loops that decide otherwise
 

@@ -16,6 +16,9 @@ _LIBRARIES = (
     str(Path(__file__).parents[1]),
     "<frozen",
 )
+_ASYNCIO = str(Path(asyncio.__file__).parent)
+_run: contextvars.ContextVar[int] = contextvars.ContextVar("vespera_run", default=0)
+_last_run = 0
 
 
 def caller() -> str:
@@ -37,8 +40,27 @@ def is_library(file: str) -> bool:
 
 
 def remember_origins(loop: asyncio.AbstractEventLoop) -> None:
-    """Let every task of the loop know who made it."""
+    """Let every task of the loop know who made it, and in which run of the loop."""
     loop.set_task_factory(_task_that_knows)
+
+
+def last_run() -> int:
+    """The number of the last run of a loop that began: of a test, say, or of a fixture. What is
+    made in a run, by whatever task or callback that comes of it, is of that run.
+    """
+    return _last_run
+
+
+def run_of(thing: Any) -> int:
+    """The number of the run in which a task or timer was made; 0 if nobody noted it."""
+    if isinstance(thing, asyncio.Handle):
+        return int(thing._context.get(_run, 0))  # type: ignore[attr-defined]  # noqa: SLF001
+    return getattr(thing, "run", 0)
+
+
+def is_made_by_library(task: "asyncio.Task[Any]") -> bool:
+    """Whether a library made the task, for purposes of its own."""
+    return getattr(task, "by_library", True)
 
 
 def origin_of(task: "asyncio.Task[Any]") -> str:
@@ -62,9 +84,27 @@ def definition_of(thing: Any) -> str:
 def _task_that_knows(
     loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any
 ) -> "asyncio.Task[Any]":
+    if not loop.is_running():
+        _begin_run(kwargs.setdefault("context", contextvars.copy_context()))
     task: Any = asyncio.Task(coro, loop=loop, **kwargs)
-    task.made_at = caller()
+    task.made_at, task.by_library = caller(), _is_library_at_work()
+    context = kwargs.get("context")
+    task.run = _run.get() if context is None else context.get(_run, 0)
     return task  # type: ignore[no-any-return]
+
+
+def _begin_run(context: contextvars.Context) -> None:
+    global _last_run  # noqa: PLW0603  # a count of what happens in the process
+    _last_run += 1
+    context.run(_run.set, _last_run)
+
+
+def _is_library_at_work() -> bool:
+    """Whether a library has called asyncio, rather than the user."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001
+    while frame is not None and frame.f_code.co_filename.startswith(_ASYNCIO):
+        frame = frame.f_back
+    return frame is None or is_library(frame.f_code.co_filename)
 
 
 def _origin_of_this_task() -> str | None:

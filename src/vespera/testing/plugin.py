@@ -89,6 +89,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         virtual_time().give_own_loop(item)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """See that a test runs on the event loop of its fixtures."""
+    if hasattr(item, "_loop_scope"):
+        import_module("vespera.testing.loop_scopes").check_loop_scope(item)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """See that a test that asks for virtual time has it."""

@@ -2,22 +2,22 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import wraps
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, TypeVar, overload
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
-from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.workflows.task_execution_workflow import TaskExecutionWorkflow
 from vespera.domain.task import TaskStatus
 from vespera.infrastructure.di.container import Container
-from vespera.infrastructure.persistence.database import AsyncDatabaseManager
-from vespera.infrastructure.threads import Threads
 from vespera.testing.clock import VirtualClock
+from vespera.testing.environment import Environment
+from vespera.testing.errors import TestingError
 
 try:
     from hypothesis import stateful
@@ -33,17 +33,29 @@ class MachineEnvironment:
     """What one example runs in, and no other example: nothing of it is left afterwards.
 
     Attributes:
-        container: with a database in memory, and an empty directory as its workspace.
         clock: the container's ``Clock``; time passes in ``run_until_idle`` and ``advance`` only.
     """
 
-    def __init__(self, container_class: type[Container], settings: Mapping[str, object]) -> None:
-        self._directory = TemporaryDirectory(prefix="vespera-machine-")
+    def __init__(
+        self,
+        container_class: type[Container],
+        settings: Mapping[str, object],
+        begin_life: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._begin_life = begin_life
         self.clock = VirtualClock()
-        self.container = container_class({"workspace": self._directory.name, **settings})
-        self.container.override(Clock, self.clock)
-        self.clock.watch(lambda: self.container.get(AsyncDatabaseManager).in_flight)
-        self.clock.watch(lambda: self.container.get(Threads).in_flight)
+        self._directory = TemporaryDirectory(prefix="vespera-machine-")
+        workspace = Path(self._directory.name)
+        try:
+            self._environment = Environment(container_class, workspace, self.clock, settings)
+        except BaseException:
+            self._directory.cleanup()
+            raise
+
+    @property
+    def container(self) -> Container:
+        """With a database in memory, and an empty directory as its workspace."""
+        return self._environment.container
 
     @property
     def orchestrator(self) -> TaskOrchestrator:
@@ -90,11 +102,30 @@ class MachineEnvironment:
             after = page[-1].id
         return found
 
+    async def kill_and_recover(self) -> Container:
+        """Let the process die here, and a new one take over its database, in memory too.
+
+        Nothing that runs at this moment ever goes on, no ``except`` and no ``finally``; of the
+        example's asyncio tasks, only the rule that asks for this does. (A call that a thread had
+        begun is finished there.) ``container``, which is a new one from now on, finds what was
+        committed; its worker takes the tasks of the dead one back when next it runs, in
+        ``run_until_idle``.
+
+        Overrides and registered specialists were of the process that died: ``begin_life`` makes
+        them again.
+        """
+        await self._environment.die(asyncio.all_tasks() - {asyncio.current_task()})
+        await self._begin_life()
+        return self.container
+
     async def close(self) -> None:
-        """Stop the container, and remove its workspace."""
+        """Stop the container, and remove its workspace.
+
+        Raises:
+            AssertionError: tasks are held still by somebody who has stopped.
+        """
         try:
-            async with self.clock.running():
-                await self.container.cleanup_async_services()
+            await self._environment.clean_up()
         finally:
             self._directory.cleanup()
 
@@ -105,9 +136,17 @@ class AsyncRuleMachine(stateful.RuleBasedStateMachine):
         class Orders(AsyncRuleMachine):
             container_class = ShopContainer
 
-            @rule(amount=st.integers(1, 9))
-            async def order(self, amount):
+            async def begin(self):
+                self.orders = 0
+
+            @rule()
+            async def order(self):
                 await self.env.orchestrator.create_task({"title": "order", ...})
+                self.orders += 1
+
+            @rule()
+            async def crash(self):
+                await self.env.kill_and_recover()
 
             @invariant()
             async def nothing_is_lost(self):
@@ -127,7 +166,13 @@ class AsyncRuleMachine(stateful.RuleBasedStateMachine):
     env: MachineEnvironment
 
     def __init__(self) -> None:
+        """Begin an example.
+
+        Raises:
+            TestingError: an event loop runs here already, as in an async test.
+        """
         super().__init__()
+        _refuse_running_loop(type(self))
         self._runner = asyncio.Runner()
         try:
             self.env = self._run(self._begin())
@@ -139,8 +184,13 @@ class AsyncRuleMachine(stateful.RuleBasedStateMachine):
         """Settings for the example's container, for a subclass to give; by default none."""
         return {}
 
+    async def begin_life(self) -> None:
+        """Make each life of the process ready: override parts, register specialists. It comes
+        before ``begin``, and again after each ``env.kill_and_recover()``. For a subclass to give.
+        """
+
     async def begin(self) -> None:
-        """Make each example ready: override parts, register specialists. For a subclass to give."""
+        """Make each example ready, once: its rows, its model. For a subclass to give."""
 
     async def end(self) -> None:
         """What each example ends with, also one that failed, before its container is stopped."""
@@ -162,15 +212,13 @@ class AsyncRuleMachine(stateful.RuleBasedStateMachine):
                     setattr(member, marker, replace(marked, function=_awaited(marked.function)))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        try:
-            return self._runner.run(work)
-        except RuntimeError:
-            work.close()  # it was never begun where another loop runs
-            raise
+        return self._runner.run(work)
 
     async def _begin(self) -> MachineEnvironment:
-        self.env = MachineEnvironment(self.container_class, self.container_settings())
+        settings = self.container_settings()
+        self.env = MachineEnvironment(self.container_class, settings, self.begin_life)
         try:
+            await self.begin_life()
             await self.begin()
         except BaseException:
             await self.env.close()
@@ -182,6 +230,16 @@ class AsyncRuleMachine(stateful.RuleBasedStateMachine):
             await self.end()
         finally:
             await self.env.close()
+
+
+def _refuse_running_loop(machine: type) -> None:
+    if asyncio._get_running_loop() is None:  # noqa: SLF001 -- documented, and gives None
+        return
+    raise TestingError(
+        f"{machine.__name__} runs each example in an event loop of its own, and here one is running"
+        f" already: let pytest collect {machine.__name__}.TestCase, or call"
+        " run_state_machine_as_test from a test that is not async ('def', not 'async def')."
+    )
 
 
 def _awaited(function: Callable[..., Coroutine[Any, Any, object]]) -> Callable[..., object]:

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 from vespera.application.ports.codec import Codec
@@ -16,21 +17,30 @@ from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.specialists import Specialists
+from vespera.application.runtime.step_calls import StepCalls
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.application.runtime.waits import Waits, WaitWork
-from vespera.domain.errors import LeaseLost
 from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.progress import Progress
 from vespera.domain.retry import RetryPolicy
 from vespera.domain.signal import Signal
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import StepRecord
 from vespera.domain.task import Task, TaskOutcome, TaskStatus
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
+from vespera.infrastructure.threads import Threads
 from vespera.testing.clock import VirtualClock
 from vespera.testing.errors import TestingError
 from vespera.testing.loop_clock import clock_of_this_loop
+from vespera.testing.one_task import (
+    Dependencies,
+    MissingChildren,
+    MissingWorkspace,
+    ProgressOfOneTask,
+    SignalsOfOneTask,
+    StepsOfOneTask,
+)
 
 _OWNER = OwnerId("the test")
 _LEASE = timedelta(days=3650)
@@ -95,7 +105,7 @@ class StepEnvironment:
         """
         self._codec: Codec = MsgspecCodec(_PAYLOAD_LIMIT)
         self._outcomes = Outcomes(self._codec)
-        self._files: Any = _NoWorkspace() if files is None else files
+        self._files: Any = MissingWorkspace() if files is None else files
         self._dependencies = dict(dependencies or {})
         self.clock = clock or clock_of_this_loop()
         self._task = Task(
@@ -110,12 +120,14 @@ class StepEnvironment:
             owner=_OWNER,
         )
         self._notices = Notices()
-        self._signals = _SignalsOfOneTask()
-        self._steps = _StepsOfOneTask(self._signals)
-        self._said = _ProgressOfOneTask()
+        self._signals = SignalsOfOneTask()
+        self._steps = StepsOfOneTask(self._signals)
+        self._said = ProgressOfOneTask()
         for name, value in (recorded or {}).items():
             self._steps.put(self._record_of(name, value))
         self._under_way: asyncio.Task[object] | None = None
+        self._threads = Threads(name="vespera-step")
+        self.clock.watch(lambda: self._threads.in_flight)
 
     @property
     def attempt(self) -> int:
@@ -163,6 +175,8 @@ class StepEnvironment:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        heartbeat_timeout: float | None = None,
+        in_thread: bool = True,
         **kwargs: object,
     ) -> object:
         """One step alone: call the function as ``task.step`` does, and give what is recorded.
@@ -173,8 +187,14 @@ class StepEnvironment:
         name = getattr(function, "__name__", "step")
 
         async def only_this(task: TaskContext) -> object:
+            call = partial(function, *args, **kwargs)
             return await task.step(
-                name, function, *args, retry=retry, timeout=timeout, undo=None, **kwargs
+                name,
+                call,
+                retry=retry,
+                timeout=timeout,
+                heartbeat_timeout=heartbeat_timeout,
+                in_thread=in_thread,
             )
 
         return (await self._attempt(only_this)).result
@@ -223,13 +243,12 @@ class StepEnvironment:
         finally:
             self._under_way.cancel()
             self._under_way = None
+            await self._threads.stop()
 
     async def _carry_out(self, handler: Callable[[TaskContext], Any], log: StepLog) -> object:
-        supervision = Supervision(clock=self.clock, chance=lambda: 0.5)
+        supervision = Supervision(clock=self.clock, chance=lambda: 0.5, threads=self._threads)
         report = ProgressReport(log.fence, progress=self._said, clock=self.clock)
-        tasks = cast(
-            "TaskRepository", _Dependencies(self._task, self._dependencies, self._outcomes)
-        )
+        tasks = cast("TaskRepository", Dependencies(self._task, self._dependencies, self._outcomes))
         presence = Presence(self.clock)
         waits = Waits(
             task_id=self._task.id, log=log, presence=presence, work=self._wait_work(tasks)
@@ -237,12 +256,15 @@ class StepEnvironment:
         context = TaskContext(
             task=self._task,
             payload=cast("Mapping[str, object]", self._codec.decode(self._task.payload)),
-            log=log,
+            steps=StepCalls(
+                log=log,
+                supervision=supervision,
+                presence=presence,
+                compensation=Compensation(log=log, codec=self._codec, supervision=supervision),
+            ),
             files=cast("TaskFiles", self._files),
             waits=waits,
-            presence=presence,
-            compensation=Compensation(log=log, codec=self._codec, supervision=supervision),
-            children=cast("Children", _NoChildren()),
+            children=cast("Children", MissingChildren()),
             supervision=supervision,
             tasks=tasks,
             outcomes=self._outcomes,
@@ -269,6 +291,7 @@ class StepEnvironment:
             task=self._task,
             owner=_OWNER,
             records=self._steps.records,
+            beats=self._steps.beats,
             steps=self._steps,
             codec=self._codec,
             clock=self.clock,
@@ -293,108 +316,3 @@ class StepEnvironment:
             return RecordedStep(record.name, record.occurrence, error=message)
         value = self._codec.decode(record.value or b"null")
         return RecordedStep(record.name, record.occurrence, value)
-
-
-class _SignalsOfOneTask:
-    """As much of a ``SignalRepository`` as a wait asks for."""
-
-    def __init__(self) -> None:
-        self.sent: list[Signal] = []
-        self.received: set[SignalId] = set()
-
-    async def oldest(self, task_id: TaskId, name: str) -> Signal | None:
-        waiting = (s for s in self.sent if s.name == name and s.id not in self.received)
-        return next(waiting, None)
-
-
-class _StepsOfOneTask:
-    """A ``StepRepository`` of one task, which somebody holds all the time."""
-
-    def __init__(self, signals: _SignalsOfOneTask) -> None:
-        self._signals = signals
-        self._records: dict[int, StepRecord] = {}
-        self._attempt = 0
-
-    @property
-    def records(self) -> Sequence[StepRecord]:
-        return [self._records[seq] for seq in sorted(self._records)]
-
-    def put(self, step: StepRecord) -> None:
-        self._records[step.seq] = step
-
-    async def of_task(self, task_id: TaskId) -> Sequence[StepRecord]:
-        return self.records
-
-    async def record(
-        self,
-        step: StepRecord,
-        fence: Fence,
-        *,
-        lease_until: datetime | None = None,
-        received: SignalId | None = None,
-        child: Task | None = None,
-        depends_on: Sequence[TaskId] = (),
-        undoable: bool = False,
-    ) -> None:
-        if fence.attempt < self._attempt:
-            raise LeaseLost
-        self._attempt = fence.attempt
-        self.put(step)
-        if received is not None:
-            self._signals.received.add(received)
-
-    async def suspend(
-        self, wait: StepRecord | None, fence: Fence, *, wake_at: datetime | None, now: datetime
-    ) -> None:
-        if wait is not None:
-            await self.record(wait, fence)
-
-
-class _ProgressOfOneTask:
-    """A ``ProgressRepository`` of one task."""
-
-    def __init__(self) -> None:
-        self.newest: Progress | None = None
-
-    async def record(self, progress: Progress, fence: Fence) -> None:
-        self.newest = progress
-
-    async def of_task(self, task_id: TaskId) -> Progress | None:
-        return self.newest
-
-
-class _Dependencies:
-    """As much of a ``TaskRepository`` as a ``TaskContext`` asks for."""
-
-    def __init__(self, task: Task, outcomes: Mapping[str, TaskOutcome], stored: Outcomes) -> None:
-        self._task = task
-        self._done = [
-            replace(task, id=TaskId(name), outcome=stored.encode(outcome))
-            for name, outcome in outcomes.items()
-        ]
-
-    async def get(self, task_id: TaskId) -> Task:
-        return self._task
-
-    async def dependencies_of(self, task_id: TaskId) -> Sequence[Task]:
-        return self._done
-
-
-class _NoChildren:
-    """In the place of what ``task.spawn`` needs."""
-
-    async def spawn(self, name: str, *_: object) -> object:
-        raise TestingError(
-            f"task.spawn({name!r}): a StepEnvironment has no worker that would run a child. Test"
-            " this with AsyncTestBase."
-        )
-
-
-class _NoWorkspace:
-    """In the place of ``task.files``."""
-
-    def __getattr__(self, name: str) -> object:
-        raise TestingError(
-            f"task.files.{name}: a StepEnvironment has no workspace. Give"
-            " files=AsyncMock(spec=TaskFiles), or test this with AsyncTestBase."
-        )

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-LONGEST = 60
+LONGEST = 120
 
 
 def begin(work: Callable[[], object], *, seconds: int = LONGEST) -> int:

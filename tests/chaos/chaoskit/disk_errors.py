@@ -24,7 +24,7 @@ KINDS = {"error": 1, "full": float("inf"), "short": float("inf")}
 """Each kind of trouble, and for how many operations it lasts unless the disk gets well."""
 MOST_IN_STAGE = 20
 AT_A_TIME = 5
-LONGEST = 30
+LONGEST = 120
 UNTIL_WELL = 0.25
 """Seconds for which a full disk is waited out, if nothing was raised before."""
 
@@ -130,6 +130,8 @@ class _Ordeal:
         container = container_at(place, self._engine)
         hands = Hands(place, container)
         life = asyncio.create_task(self._stage_once(container, hands))
+        while not (trouble.hits or life.done()):  # however slow the machine is
+            await asyncio.wait([life], timeout=0.01)
         await asyncio.wait([life], timeout=UNTIL_WELL)
         errors: list[BaseException] = await self._reading(container) if trouble.hits else []
         trouble.heal()

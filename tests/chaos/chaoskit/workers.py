@@ -142,7 +142,7 @@ def stalled(directory: str, *, engine: str = "right") -> dict[str, Any]:
     }
 
 
-def _wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+def _wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it does not come"

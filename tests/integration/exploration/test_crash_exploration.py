@@ -51,6 +51,11 @@ def sent_once(app, world):
     assert world.log().count("send") == 1
 
 
+def of_one_death(report):
+    """With ``--vespera-depth=2`` there are those of two deaths as well."""
+    return [failure for failure in report.failures if "." not in failure.code]
+
+
 async def test_dying_is_explored_inside_a_running_event_loop(shop, world, place, ordered):
     report = explore_crashes(shop, place(ordered("pay")), world=world)
 
@@ -71,7 +76,7 @@ def test_points_are_counted_by_kind(shop, world, place, ordered):
 def test_a_violation_tells_both_lives_and_how_to_see_it_again(shop, world, place, ordered):
     report = explore_crashes(shop, place(ordered("ship")), [sent_once], world=world, at="effect")
 
-    (failure,) = report.failures
+    (failure,) = of_one_death(report)
     text = str(failure)
     assert failure.code == "e2a"
     assert "crash after effect 2 (Post.send('order-7', 1))" in text
@@ -84,7 +89,7 @@ def test_a_violation_tells_both_lives_and_how_to_see_it_again(shop, world, place
     assert "in sent_once: assert" in text
     assert "replay: pytest " in text
     assert text.endswith("--vespera-replay=e2a")
-    with pytest.raises(ExplorationFailed, match="1 violations"):
+    with pytest.raises(ExplorationFailed, match=r"\d+ violations"):
         report.raise_for_failures()
 
 
@@ -141,7 +146,7 @@ def test_recovery_may_be_one_s_own(shop, world, place, ordered):
     report = explore_crashes(shop, place(ordered("pay")), world=world, at="commit", recover=recover)
 
     assert report.failures == []
-    assert set(recovered) == {2}
+    assert min(recovered) == 2
 
 
 def test_a_sync_build_scenario_and_invariant_may_take_the_world(world):
@@ -192,7 +197,9 @@ def test_a_write_that_is_cut_off_leaves_half_of_the_temporary_file_at_most(world
     left = []
 
     async def look_first(app):
-        left.append({path.name: path.read_text() for path in app.world.workspace.iterdir()})
+        found = {path.name: path.read_text() for path in app.world.workspace.iterdir()}
+        if app.life == 2 and found not in left:
+            left.append(found)
         await app.run_until_idle()
         await one_task(app)
 
@@ -233,7 +240,7 @@ def test_a_plain_write_in_a_thread_is_torn_too(world):
         build_of(work), one_task, [whole], world=world, at="file", recover=trust
     )
 
-    assert [failure.code for failure in report.failures] == ["f1t"]
+    assert [failure.code for failure in of_one_death(report)] == ["f1t"]
 
 
 # ---- sessions and other threads
@@ -257,7 +264,7 @@ def test_what_a_service_keeps_without_a_word_in_the_log_outlives_a_death(world):
 
     report = explore_crashes(build_of(pay), one_task, debited_once, world=world, at="effect")
 
-    assert [failure.code for failure in report.failures] == ["e1a"]
+    assert [failure.code for failure in of_one_death(report)] == ["e1a"]
 
 
 def test_the_process_dies_after_a_file_was_written_on_the_event_loop(world):
@@ -277,7 +284,7 @@ def test_the_process_dies_after_a_file_was_written_on_the_event_loop(world):
         build_of(write), one_task, written_once, world=world, at="file", every="event"
     )
 
-    assert [failure.code[0] for failure in report.failures] == ["v"]
+    assert [failure.code[0] for failure in of_one_death(report)] == ["v"]
 
 
 def test_a_session_s_commit_is_a_point(world):
@@ -461,7 +468,8 @@ def test_processes_that_are_really_killed_give_the_same_verdicts(shop, world, pl
     )
 
     assert forked.kinds == inline.kinds
-    assert {f.code for f in forked.failures} == {f.code for f in inline.failures} == {"e2a"}
+    assert {f.code for f in forked.failures} == {f.code for f in inline.failures}
+    assert [f.code for f in of_one_death(forked)] == ["e2a"]
     assert "killed after effect 2" in str(forked)
 
 

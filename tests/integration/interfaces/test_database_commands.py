@@ -145,7 +145,7 @@ def test_more_findings_than_are_listed_are_counted(vespera, worked):
     execute(
         worked,
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 105)"
-        " INSERT INTO steps SELECT 'one', 's' || i, 1, i, 0, 0, NULL, NULL FROM n",
+        " INSERT INTO steps SELECT 'one', 's' || i, 1, i, 0, 0, NULL, NULL, NULL, NULL FROM n",
     )
 
     ran = vespera("db", "check")

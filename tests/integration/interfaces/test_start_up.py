@@ -28,6 +28,9 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
         ["db", "backup", "--help"],
         ["doctor", "--help"],
         ["config", "show", "--help"],
+        ["worker", "--help"],
+        ["dev", "--help"],
+        ["schedule", "add", "--help"],
         ["--version"],
     ],
 )

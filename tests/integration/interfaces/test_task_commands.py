@@ -246,7 +246,15 @@ def test_a_task_as_json_can_be_read_by_programs(vespera, done):
     shown = json.loads(vespera("task", "show", task_id, "--json").stdout)
 
     assert shown["payload"] == {"title": "poem"}
-    assert shown["steps"] == [{"name": "title", "occurrence": 1, "failed": False, "value": "poem"}]
+    (step,) = shown["steps"]
+    assert step == {
+        "name": "title",
+        "occurrence": 1,
+        "failed": False,
+        "value": "poem",
+        "awaits": None,
+        "wake_at": None,
+    }
     (finding,) = shown["files"]
     assert (finding["path"], finding["verdict"]) == ("poem.txt", "verified")
     assert finding["before"] == {"state": "Absent"}

@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 from vespera import Container
+from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.testing.conformance import (
+    DatabaseCareConformance,
     FileOperationRepositoryConformance,
+    GatesConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskQueueConformance,
@@ -40,6 +45,14 @@ class TestSqlTaskQueue(InAFile, TaskQueueConformance):
     pass
 
 
+class TestSqlSignalRepository(InAFile, SignalRepositoryConformance):
+    pass
+
+
+class TestSqlGates(InAFile, GatesConformance):
+    pass
+
+
 class TestSqlStepRepository(InAFile, StepRepositoryConformance):
     pass
 
@@ -50,3 +63,12 @@ class TestSqlFileOperationRepository(InAFile, FileOperationRepositoryConformance
 
 class TestSqlReportRepository(InAFile, ReportRepositoryConformance):
     pass
+
+
+class TestSqlScheduleRepository(InAFile, ScheduleRepositoryConformance):
+    pass
+
+
+class TestSqliteDatabaseCare(DatabaseCareConformance):
+    def make_care(self, path: Path | None) -> SqliteDatabaseCare:
+        return SqliteDatabaseCare(":memory:" if path is None else path)

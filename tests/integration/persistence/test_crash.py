@@ -11,6 +11,9 @@ import pytest
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 
+SOON = 10.0
+"""Seconds: many for a slow machine, and few beside the 20 that the database would be waited for."""
+
 WORK = """
 import asyncio, itertools, os, sys
 from dataclasses import replace
@@ -153,13 +156,13 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("place", ["memory", "file"])
-def test_a_program_that_forgets_to_stop_its_database_ends_within_a_second(path, program, place):
+def test_a_program_that_forgets_to_stop_its_database_ends_at_once(path, program, place):
     forgetful = program(FORGETFUL, ":memory:" if place == "memory" else path)
     finished = float(read_lines(forgetful, 1))
     forgetful.wait(timeout=60)
 
     assert forgetful.returncode == 0
-    assert time.monotonic() - finished < 1
+    assert time.monotonic() - finished < SOON
 
 
 PENDING = """
@@ -209,9 +212,7 @@ print(*told, flush=True)
 @pytest.mark.parametrize(
     ("pending", "told"), [("unit", "rolled back"), ("session", ""), ("opening", "")]
 )
-def test_a_program_ends_within_a_second_though_somebody_holds_the_file(
-    path, program, pending, told
-):
+def test_a_program_ends_at_once_though_somebody_holds_the_file(path, program, pending, told):
     forgetful = program(PENDING, path, pending)
     said, complaint = forgetful.communicate(timeout=60)
     ended = time.monotonic()
@@ -219,7 +220,7 @@ def test_a_program_ends_within_a_second_though_somebody_holds_the_file(
     finished, outcome = said.splitlines()
 
     assert outcome == told
-    assert ended - float(finished) < 1
+    assert ended - float(finished) < SOON
 
 
 def test_a_program_that_forgets_to_stop_its_database_is_warned(path, program):

@@ -55,6 +55,7 @@ async def worked_with(path, tmp_path):
                 {"title": "f", "specialist_type": "nobody", "task_id": "f", "parent_id": "a"},
             ]
         )
+        await container.get(TaskOrchestrator).schedule("nightly", title="g", cron="@daily")
     return path
 
 
@@ -99,6 +100,16 @@ COUNTERS = (
     " nothing"
 )
 FAULTS = [
+    (
+        "schedule",
+        "schedule 'nightly' has both a cron text and a distance, or neither",
+        "UPDATE schedules SET every = 5.0",
+    ),
+    (
+        "schedule",
+        "schedule 'nightly' has a policy that does not exist",
+        "UPDATE schedules SET overlap = 'perhaps'",
+    ),
     ("orphan", "steps name 'first' occurrence 1: task_id 'a' is not in tasks", "DELETE FROM tasks"),
     (
         "orphan",
@@ -242,6 +253,16 @@ FAULTS = [
         "cycle",
         "tasks wait for each other: 'd' -> 'c' -> 'd'",
         "INSERT INTO task_dependencies VALUES ('c', 'd', 9)",
+    ),
+    (
+        "gate",
+        "task 'd' has a type that is limited or paused, but would not pass its gate",
+        "INSERT INTO gates (specialist_type, max_concurrent) VALUES ('good', 1)",
+    ),
+    (
+        "gate",
+        "task 'd' waits at a gate that is not there; it will never begin",
+        "UPDATE tasks SET gated = 1 WHERE id = 'd'",
     ),
     ("schema", "the index tasks_by_key is missing", "DROP INDEX tasks_by_key"),
     (

@@ -199,7 +199,14 @@ class TestWhatDoesNotComplete(AsyncTestBase):
 
     async def test_a_task_handed_to_an_outside_worker_fails_the_test(self):
         task = await self.create_test_task(specialist_type="nobody")
-        with pytest.raises(AssertionError, match="is assigned: it waits for somebody to complete"):
+        why = r"is assigned: No specialist does 'nobody' \(known: .*\); it waits for somebody"
+        with pytest.raises(AssertionError, match=why):
+            await self.wait_for_completion(task.task_id)
+
+    async def test_a_type_that_is_misspelt_is_told_with_those_that_are_similar(self):
+        self.register("checkout", AsyncMock())
+        task = await self.create_test_task(specialist_type="chekcout")
+        with pytest.raises(AssertionError, match=r"'chekcout' \(similar: checkout\)"):
             await self.wait_for_completion(task.task_id)
 
     async def test_a_task_that_nobody_signs_off_fails_the_test(self):

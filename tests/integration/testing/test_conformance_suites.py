@@ -1,6 +1,8 @@
 """The conformance suites can fail: every test of theirs is failed by an adapter that is wrong."""
 
+import ast
 import importlib.util
+import pkgutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -9,9 +11,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from vespera.application import ports as ports_package
 from vespera.testing import conformance
 from vespera.testing.conformance.suite import AdapterSuite
 
+ROOT = Path(__file__).parents[3]
 PLANTED = Path(__file__).parent / "planted" / "wrong_adapters.py"
 SUITES = [
     suite
@@ -67,6 +71,47 @@ def test_every_wrong_adapter_is_caught_by_the_tests_that_should(plants, tmp_path
         if "failure" not in results[plant.__name__, test]
     ]
     assert missed == [], output
+
+
+def ports() -> set[type]:
+    """All that ``application/ports`` declares."""
+    names = [module.name for module in pkgutil.iter_modules(ports_package.__path__)]
+    modules = [importlib.import_module(f"{ports_package.__name__}.{name}") for name in names]
+    return {
+        each
+        for module in modules
+        for each in vars(module).values()
+        if getattr(each, "_is_protocol", False) and each.__module__ == module.__name__
+    }
+
+
+def test_every_port_has_a_suite():
+    assert len(ports()) > 10
+    assert {port for suite in SUITES for port in suite.ports} == ports()
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
+def test_every_suite_is_run_over_an_adapter_of_our_own(suite):
+    adapters = [
+        base.id
+        for path in ROOT.joinpath("tests").rglob("test_*conformance.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test")
+        for base in node.bases
+    ]
+    also = {each.__name__ for each in SUITES if issubclass(each, suite)}
+
+    assert also & set(adapters)
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)
+def test_every_suite_is_in_the_guide(suite):
+    guide = (ROOT / "docs" / "guides" / "testing-adapters.md").read_text(encoding="utf-8")
+
+    assert f"`{suite.__name__}`" in guide
+    factories = [name for name in dir(suite) if name.startswith("make_")]
+    assert factories
+    assert all(f"`{name}(" in guide for name in factories)
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.__name__)

@@ -104,6 +104,10 @@ class TestInMemory(DyingProcess):
         await self.wait_for_completion(created.task_id)
         assert not waiting.done()
 
+    async def test_nobody_need_follow_the_dead(self):
+        await self.under_way()
+        await self.kill_and_recover()
+
     async def test_tasks_that_were_finished_are_finished(self):
         self.gate.set()
         task = await self.under_way()

@@ -168,3 +168,139 @@ def test_the_check_may_be_for_all_tests_or_for_none(leaky):
     assert "The test left behind" not in outcome.text
     outcome = leaky.run("-o", "vespera_leaks=some")
     outcome.assert_says("vespera_leaks = some: it is one of async, all, none.")
+
+
+SHARED = """
+    import asyncio
+    import threading
+    import anyio
+    import pytest
+    import pytest_asyncio
+    from anyio import to_thread
+    from vespera import Clock, Container, TaskExecutionWorkflow, TaskOrchestrator
+    from vespera.testing import VirtualClock
+
+    pytestmark = pytest.mark.asyncio(loop_scope="module")
+    kept = []
+    gate = threading.Event()
+    module_level = Container()
+
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def shared():
+        container = Container()
+        container.override(Clock, VirtualClock())
+        yield container
+        await container.cleanup_async_services()
+
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def started():
+        container = Container()
+        container.override(Clock, VirtualClock())
+        yield container
+        await container.cleanup_async_services()
+
+    @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+    async def service():
+        async def serve():
+            while True:
+                asyncio.create_task(asyncio.sleep(3600))  # handled by whoever asks
+                await asked.wait()
+                asked.clear()
+        asked = asyncio.Event()
+        serving = asyncio.create_task(serve())
+        yield asked
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    async def test_that_starts_what_others_use_too(started):
+        await started.get(TaskOrchestrator).start()
+        await started.get(TaskExecutionWorkflow).create_task({"title": "x"})
+
+    async def test_override(shared):
+        shared.override(TaskExecutionWorkflow, "mine", check=False)
+
+    async def test_native_override(shared):
+        shared.codec.override(VirtualClock())
+
+    async def test_override_in_a_module_s_container():
+        kept.append(module_level.override(Clock, VirtualClock()))
+
+    async def test_override_that_is_undone(shared):
+        with module_level.override(Clock, VirtualClock()):
+            pass
+
+    async def test_own_container():
+        container = Container()
+        container.override(Clock, VirtualClock())
+        kept.append(container)
+
+    async def test_task():
+        kept.append(asyncio.create_task(asyncio.Event().wait(), name="left-over"))
+
+    async def test_timer():
+        def ring():
+            pass
+        asyncio.get_running_loop().call_later(3600, ring)
+
+    async def test_that_asks_the_service(service):
+        service.set()
+        await asyncio.sleep(0)
+
+    async def test_that_cancels_without_waiting():
+        asyncio.create_task(asyncio.Event().wait()).cancel()
+
+    async def test_task_of_a_callback():
+        loop = asyncio.get_running_loop()
+        def call_back():
+            kept.append(loop.create_task(asyncio.sleep(3600), name="by a callback"))
+        loop.call_soon(call_back)
+        await asyncio.sleep(0)
+
+    @pytest.mark.asyncio(loop_scope="function")
+    async def test_on_a_loop_of_its_own():
+        kept.append(asyncio.create_task(asyncio.Event().wait(), name="on its own"))
+
+    async def test_anyio_thread():
+        reached = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        def work():
+            loop.call_soon_threadsafe(reached.set)
+            gate.wait()
+        async with anyio.create_task_group() as group:
+            async def call():
+                await to_thread.run_sync(work, abandon_on_cancel=True)
+            group.start_soon(call)
+            await reached.wait()
+            group.cancel_scope.cancel()
+
+    @pytest.fixture(autouse=True, scope="session")
+    def the_end():
+        yield
+        gate.set()
+"""
+LEFT_WHERE_OTHERS_ARE = {
+    "test_override": [r"an override of Container\.workflow, in a container that other tests use"],
+    "test_native_override": [r"an override of Container\.codec, in a container"],
+    "test_override_in_a_module_s_container": [r"an override of Container\.clock, in a container"],
+    "test_task": [
+        r"the task left-over \(Event.wait\) at",
+        r"made at .*test_shared.py:\d+, in test_t",
+    ],
+    "test_timer": [r"a timer for .*test_shared.py:\d+, in test_timer.<locals>.ring"],
+    "test_task_of_a_callback": [r"the task by a callback \(sleep\) at"],
+    "test_on_a_loop_of_its_own": [r"the task on its own \(Event.wait\) at"],
+    "test_anyio_thread": [r"a call of anyio.to_thread that does not come back"],
+}
+
+
+@pytest.mark.parametrize("order", ["-pno:randomly", "--randomly-seed=1", "--randomly-seed=2"])
+def test_what_is_left_where_other_tests_are_is_the_error_of_the_test_that_left_it(project, order):
+    project.write(test_shared=SHARED)
+    outcome = project.run(order, "-W", "ignore")
+    told = sections(outcome.text)
+    assert set(told) >= set(LEFT_WHERE_OTHERS_ARE), outcome.text
+    for test, patterns in LEFT_WHERE_OTHERS_ARE.items():
+        for pattern in patterns:
+            assert re.search(pattern, told[test]), f"{test}: {pattern}\n{outcome.text}"
+    assert set(told) == set(LEFT_WHERE_OTHERS_ARE), outcome.text
+    assert outcome.text.count("left-over") == 1, outcome.text  # and not again when the loop ends

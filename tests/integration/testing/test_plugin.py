@@ -399,3 +399,60 @@ def test_static_methods_and_single_parameters_may_be_marked(project, mode):
         """
     )
     project.run("-o", f"asyncio_mode={mode}").assert_counts(passed=9)
+
+
+SCOPED = """
+    import asyncio
+    import pytest
+    import pytest_asyncio
+    from vespera import Container, TaskExecutionWorkflow
+    from vespera.testing import AsyncTestBase
+
+    pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+    class TestBase(AsyncTestBase):
+        @pytest.mark.asyncio(loop_scope="module")
+        async def test_works(self):
+            task = await self.create_test_task()
+            assert (await self.wait_for_completion(task.task_id)).completed
+
+    @pytest.mark.virtual_time
+    async def test_clock(clock):
+        await clock.advance(hours=1)
+        assert asyncio.get_running_loop().time() >= 3600
+
+    async def test_container(container):
+        created = await container.get(TaskExecutionWorkflow).create_task({"title": "x"})
+        assert created.success
+
+    @pytest_asyncio.fixture(scope="module", loop_scope="module")
+    async def shared():
+        async with Container() as container:
+            yield container
+
+    async def test_shared(shared):
+        assert (await shared.get(TaskExecutionWorkflow).create_task({"title": "x"})).success
+
+    async def test_shared_again(shared, workspace):
+        assert (await shared.get(TaskExecutionWorkflow).create_task({"title": "x"})).success
+"""
+
+
+def test_a_test_on_another_loop_than_its_fixtures_is_told_so(project):
+    project.write(test_scoped=SCOPED)
+    outcome = project.run()
+
+    outcome.assert_counts(passed=2, error=3)
+    outcome.assert_says(
+        "test_clock runs on the event loop of its module (loop_scope), but what it uses of"
+        " vespera.testing, clock, on that of its function.",
+        "vespera.testing, AsyncTestBase, on that",
+        "set asyncio_default_fixture_loop_scope = module, or mark the test",
+    )
+
+
+def test_on_the_loop_of_its_fixtures_it_works_whatever_loop_that_is(project):
+    project.ini("asyncio_default_fixture_loop_scope = module", "filterwarnings = error")
+    project.write(test_scoped=SCOPED)
+
+    project.run().assert_counts(passed=5)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +19,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from vespera import TaskContext
-from vespera.application.ports.persistence import TaskRepository
+from vespera import Container, TaskContext
+from vespera.application.ports.persistence import StepRepository, TaskRepository
+from vespera.domain.errors import InvalidRequest
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
+from vespera.testing.errors import TestingError
 from vespera.testing.stateful import AsyncRuleMachine
 
 FEW = settings(
@@ -45,7 +49,9 @@ async def bad(task: TaskContext) -> str:
 
 
 class EngineMachine(AsyncRuleMachine):
-    """Tasks with dependencies are created, run, called off and completed from outside."""
+    """Tasks with dependencies are created, run, called off and completed from outside; and the
+    process dies between any two of these.
+    """
 
     tasks = Bundle("tasks")
 
@@ -55,7 +61,7 @@ class EngineMachine(AsyncRuleMachine):
         self.kinds: dict[str, str] = {}
         self.waits_for: dict[str, set[str]] = {}
 
-    async def begin(self) -> None:
+    async def begin_life(self) -> None:
         self.env.register("good", good)
         self.env.register("bad", bad)
 
@@ -104,6 +110,10 @@ class EngineMachine(AsyncRuleMachine):
     async def wait(self, hours):
         await self.env.advance(hours=hours)
 
+    @rule()
+    async def die(self):
+        await self.env.kill_and_recover()
+
     @invariant()
     async def every_task_stands_where_the_model_says(self):
         assert await self.env.statuses() == self.model
@@ -131,8 +141,8 @@ class ForgetfulRepository(SqlTaskRepository):
 
 
 class BrokenEngineMachine(EngineMachine):
-    async def begin(self) -> None:
-        await super().begin()
+    async def begin_life(self) -> None:
+        await super().begin_life()
         database = self.env.get(AsyncDatabaseManager)
         self.env.override(TaskRepository, ForgetfulRepository(database))
 
@@ -142,11 +152,109 @@ def test_a_planted_bug_is_found():
         run_state_machine_as_test(BrokenEngineMachine, settings=UNTIL_FOUND)
 
 
+class DyingMachine(AsyncRuleMachine):
+    """Processes die with a task half done: its first step recorded, its second one under way."""
+
+    steps_class = SqlStepRepository
+
+    def __init__(self) -> None:
+        self.charged: list[str] = []
+        self.clean_ups: list[str] = []
+        self.lives: list[Container] = []
+        self.asked = self.deaths = 0
+        super().__init__()
+
+    async def begin_life(self) -> None:
+        self.lives.append(self.env.container)
+        self.at_the_gate, self.gate = asyncio.Event(), asyncio.Event()
+        self.env.override(StepRepository, self.steps_class(self.env.get(AsyncDatabaseManager)))
+        self.env.register("job", self.job)
+
+    async def job(self, task: TaskContext) -> None:
+        try:
+            await task.step("charge", self.charged.append, task.id, in_thread=False)
+            await task.step("wait", self.wait_at_the_gate)
+        finally:
+            self.clean_ups.append(task.id)
+
+    async def wait_at_the_gate(self) -> None:
+        self.at_the_gate.set()
+        await self.gate.wait()
+
+    @precondition(lambda self: self.deaths < 5)  # a task that is never finished fails at last
+    @rule()
+    async def die_half_way(self):
+        self.deaths += 1
+        await self.env.orchestrator.create_task(
+            {"title": "a job", "specialist_type": "job", "completion": "auto"}
+        )
+        self.asked += 1
+        await self.env.orchestrator.start()
+        async with self.env.clock.running():
+            await self.at_the_gate.wait()
+        before, clean_ups, now = self.env.container, len(self.clean_ups), self.env.clock.now()
+        after = await self.env.kill_and_recover()
+        assert after is self.env.container is self.lives[-1]
+        assert after is not before
+        assert len(self.clean_ups) == clean_ups
+        assert self.env.clock.now() == now
+
+    async def end(self) -> None:
+        clean_ups = len(self.clean_ups)
+        gc.collect()  # would end what nobody holds
+        assert len(self.clean_ups) == clean_ups
+
+    @rule()
+    async def finish(self):
+        self.gate.set()
+        await self.env.run_until_idle()
+        self.deaths = 0
+        statuses = await self.env.statuses()
+        assert list(statuses.values()) == ["completed"] * self.asked
+        assert len(self.clean_ups) == len(self.charged) == self.asked
+
+    @invariant()
+    async def nobody_is_charged_twice(self):
+        assert len(set(self.charged)) == len(self.charged)
+
+
+class TestDying(DyingMachine.TestCase):
+    settings = settings(FEW, max_examples=10)
+
+
+class TestDyingInAFile:
+    def test_it_dies_as_well(self, tmp_path):
+        class InAFile(DyingMachine):
+            def container_settings(self):
+                return {"database_url": f"sqlite+aiosqlite:///{tmp_path}/{next(numbers)}.db"}
+
+        numbers = itertools.count()
+        run_state_machine_as_test(InAFile, settings=settings(FEW, max_examples=5))
+
+
+class ForgetfulSteps(SqlStepRepository):
+    """Planted: what a step gave is not recorded, as only another life can tell."""
+
+    async def record(self, *_, **__):
+        pass
+
+
+def test_a_planted_bug_that_only_a_death_shows_is_found():
+    class Forgetful(DyingMachine):
+        steps_class = ForgetfulSteps
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Forgetful, settings=UNTIL_FOUND)
+
+
 class Recorded(AsyncRuleMachine):
     """Notes what hypothesis and the environment do."""
 
     log: list[object]
     seen = Bundle("seen")
+
+    async def begin_life(self) -> None:
+        type(self).log.append(("life", asyncio.get_running_loop(), self.env))
 
     async def begin(self) -> None:
         type(self).log.append(("begin", asyncio.get_running_loop(), self.env))
@@ -189,16 +297,21 @@ def test_each_example_has_an_environment_and_a_loop_of_its_own():
     begun = [(loop, env) for event, loop, env in Machine.log if event == "begin"]
     ended = [(loop, env) for event, loop, env in Machine.log if event == "end"]
     assert begun == ended
+    assert begun == [(loop, env) for event, loop, env in Machine.log if event == "life"]
     assert len({env for _, env in begun}) == len(begun) > 1
     assert {(loop, env) for event, loop, env in Machine.log if event == "rule"} <= set(begun)
     assert all(loop.is_closed() for loop, _ in begun)
     assert not any(Path(env.container.config.workspace()).exists() for _, env in begun)
 
 
-@pytest.mark.parametrize("where", ["begin", "rule", "end"])
+@pytest.mark.parametrize("where", ["life", "begin", "rule", "end"])
 def test_what_fails_is_cleaned_up_all_the_same(where):
     class Machine(Recorded):
         log = []
+
+        async def begin_life(self) -> None:
+            await super().begin_life()
+            assert where != "life", "planted"
 
         async def begin(self) -> None:
             await super().begin()
@@ -220,15 +333,30 @@ def test_what_fails_is_cleaned_up_all_the_same(where):
     with pytest.raises(AssertionError, match="planted"):
         run_state_machine_as_test(Machine, settings=UNTIL_FOUND)
 
-    environments = [env for event, _, env in Machine.log if event == "begin"]
+    environments = [env for event, _, env in Machine.log if event == "life"]
+    assert environments
     assert not any(Path(env.container.config.workspace()).exists() for env in environments)
     assert not any(env.get(AsyncDatabaseManager).started for env in environments)
     gc.collect()  # would warn of what was left open
 
 
-async def test_within_a_running_loop_it_says_so():
-    with pytest.raises(RuntimeError, match="running event loop"):
+async def test_within_a_running_loop_it_says_what_to_do():
+    with pytest.raises(TestingError, match=r"EngineMachine.*\n?.*collect EngineMachine\.TestCase"):
         run_state_machine_as_test(EngineMachine, settings=FEW)
+
+
+def test_a_container_that_cannot_be_made_leaves_nothing_behind():
+    class Misconfigured(AsyncRuleMachine):
+        def container_settings(self):
+            return {"durability": "eventually"}
+
+        @rule()
+        async def nothing(self):
+            pass
+
+    with pytest.raises(InvalidRequest, match="durability"):
+        run_state_machine_as_test(Misconfigured, settings=FEW)
+    gc.collect()  # would warn of a directory that was left
 
 
 def test_without_hypothesis_the_import_says_what_is_missing():

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from vespera import Container
+from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.specialists import Specialists
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
@@ -23,6 +24,7 @@ async def container(clock: VirtualClock) -> AsyncIterator[Container]:
     container = Container(workspace="/nonexistent/vespera", concurrency=4)
     container.override(Clock, clock)
     clock.watch(lambda: container.get(AsyncDatabaseManager).in_flight)
+    clock.watch(lambda: container.get(BlockingCalls).in_flight)
     async with container:
         yield container
 

@@ -272,3 +272,16 @@ def test_a_workspace_with_a_trap_is_warned_of(changes, words):
 
 def test_a_case_that_cannot_be_told_is_no_warning():
     assert of_workspace(case_matters=None) == []
+
+
+def test_workers_that_are_alive_are_named():
+    remark = health.on_workers({"b", "a"})
+
+    assert (remark.level, remark.text) == (Level.OK, "2 alive on this machine: a, b")
+
+
+def test_where_nobody_works_is_told_how_to():
+    remark = health.on_workers([])
+
+    assert (remark.level, remark.about) == (Level.NOTE, "workers")
+    assert "vespera worker" in remark.remedy

@@ -7,11 +7,15 @@ import pytest
 
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.request import (
+    moment_of,
     parse_outcome,
     parse_request,
     request_digest,
     seconds_of,
+    signal_name_of,
+    span_of,
     task_id_of,
+    text_of,
 )
 from vespera.domain.retry import RetryPolicy
 from vespera.domain.task import Completion, TaskOutcome, TaskRequest
@@ -327,3 +331,59 @@ def test_another_request_has_another_digest(fields: dict[str, object]) -> None:
 
 def test_the_digest_tells_nothing_of_the_payload() -> None:
     assert digest({"title": "A", "payload": {"pin": 1234}}) == digest({"title": "A"})
+
+
+@pytest.mark.parametrize(
+    ("value", "span"),
+    [
+        (0, timedelta()),
+        (1.5, timedelta(seconds=1.5)),
+        (timedelta(days=2), timedelta(days=2)),
+    ],
+)
+def test_a_span_is_given_in_seconds_or_as_a_timedelta(value, span):
+    assert span_of(value, "seconds") == span
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, "1", True, -1, float("nan"), float("inf"), timedelta(seconds=-1), timedelta(days=9999)],
+)
+def test_what_is_no_span_is_refused(value):
+    with pytest.raises(InvalidRequest) as refused:
+        span_of(value, "seconds")
+
+    assert refused.value.field == "seconds"
+
+
+def test_a_moment_is_given_in_any_zone_and_kept_in_utc():
+    noon = datetime(2030, 1, 1, 12, tzinfo=timezone(timedelta(hours=9)))
+
+    assert moment_of(noon, "moment") == noon
+    assert moment_of(noon, "moment").tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, 5, "2030-01-01", datetime(2030, 1, 1), datetime(1, 1, 1, tzinfo=UTC)],  # noqa: DTZ001 - a naive one is the case
+)
+def test_what_is_no_moment_is_refused(value):
+    with pytest.raises(InvalidRequest) as refused:
+        moment_of(value, "moment")
+
+    assert refused.value.field == "moment"
+
+
+def test_a_signal_has_a_filled_name():
+    assert signal_name_of("go", "name") == "go"
+    for value in ("", " ", None, 7, "\x00", "x" * 20_000):
+        with pytest.raises(InvalidRequest) as refused:
+            signal_name_of(value, "signal_id")
+        assert refused.value.field == "signal_id"
+
+
+def test_a_text_may_be_empty_but_must_be_one():
+    assert text_of("", "by") == ""
+    for value in (None, 7, "\ud800"):
+        with pytest.raises(InvalidRequest):
+            text_of(value, "by")

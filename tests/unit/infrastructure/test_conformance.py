@@ -1,10 +1,18 @@
-"""The clock, and owners without a directory, keep the promises of their ports."""
+"""Clock, timetable, threads, and owners without a directory keep the promises of their ports."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.owners import LockFileOwners
-from vespera.testing.conformance import ClockConformance, OwnersConformance
+from vespera.infrastructure.threads import Threads
+from vespera.infrastructure.timetable import CronTimetable
+from vespera.testing.conformance import (
+    BlockingCallsConformance,
+    ClockConformance,
+    OwnersConformance,
+    TimetableConformance,
+)
 
 
 class TestSystemClock(ClockConformance):
@@ -17,3 +25,15 @@ class TestSystemClock(ClockConformance):
 class TestOwnersOfOneProcess(OwnersConformance):
     def make_owners(self, directory: Path) -> LockFileOwners:
         return LockFileOwners(None)
+
+
+class TestThreads(BlockingCallsConformance):
+    def make_blocking_calls(self) -> Iterator[Threads]:
+        threads = Threads(1)
+        yield threads
+        threads.close()
+
+
+class TestCronTimetable(TimetableConformance):
+    def make_timetable(self) -> CronTimetable:
+        return CronTimetable()

@@ -324,6 +324,35 @@ class TestAResponse:
         with pytest.raises(json.JSONDecodeError):
             response.json()
 
+    @pytest.mark.parametrize("way", ["set", "return_value", "mock"])
+    async def test_text_can_be_told_otherwise(self, way):
+        response = mock_response(json={"a": 1})
+        if way == "set":
+            response.text = "hé"
+        elif way == "return_value":
+            response.text.return_value = "hé"
+        else:
+            response.text = AsyncMock(return_value="hé")
+
+        assert await response.text() == "hé"
+        if way != "mock":
+            assert response.text == "hé"
+            assert response.content == await response.read() == "hé".encode()
+
+    async def test_reading_the_text_can_be_told_to_fail(self):
+        response = mock_response(text="a")
+        response.text.side_effect = TimeoutError("too slow")
+
+        with pytest.raises(TimeoutError, match="too slow"):
+            await response.text()
+
+    async def test_the_body_can_be_told_otherwise(self):
+        response = mock_response(text="a")
+        response.content = b"b"
+
+        assert response.text == await response.text() == "b"
+        assert await response.content.read() == response.read() == b"b"
+
     async def test_json_can_be_told_otherwise_and_is_recorded(self):
         response = mock_response()
         response.json.return_value = {"id": 1}

@@ -3,6 +3,7 @@ import hashlib
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
+import anyio.to_thread
 import pytest
 
 from vespera.testing import VirtualClock
@@ -303,12 +304,13 @@ async def test_it_does_not_move_while_something_it_watches_is_under_way(spawn):
     assert seconds_since_start(clock) == 1
 
 
-async def test_it_does_not_move_while_a_thread_of_asyncio_is_at_work(clock):
+@pytest.mark.parametrize("to_thread", [asyncio.to_thread, anyio.to_thread.run_sync])
+async def test_it_does_not_move_while_a_thread_of_asyncio_or_anyio_is_at_work(clock, to_thread):
     release = threading.Event()
     many = 3 * 40  # more than there are threads
 
     async def work():
-        await asyncio.to_thread(release.wait)
+        await to_thread(release.wait)
         return clock.now()
 
     async def let_go():

@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import threading
 
+import anyio.to_thread
 import pytest
 
 from vespera.testing import Deadlock, VirtualLoop
@@ -126,6 +127,44 @@ async def test_time_stands_still_until_the_result_of_a_thread_has_arrived():
         async with asyncio.timeout(5):
             assert await asyncio.to_thread(sum, range(100)) == 4950
     assert now() == 0
+
+
+async def test_time_stands_still_while_a_thread_of_anyio_is_at_work():
+    release = threading.Event()
+
+    async def let_go():
+        for _ in range(200):
+            await asyncio.sleep(0)
+        release.set()
+
+    async with asyncio.timeout(4):
+        await asyncio.gather(anyio.to_thread.run_sync(release.wait), let_go())
+    assert now() == 0
+
+
+async def test_time_stands_still_until_the_result_of_a_thread_of_anyio_has_arrived():
+    for _ in range(200):
+        async with asyncio.timeout(5):
+            assert await anyio.to_thread.run_sync(sum, range(100)) == 4950
+    assert now() == 0
+
+
+async def test_time_passes_when_threads_of_anyio_rest():
+    await anyio.to_thread.run_sync(len, "")
+    await asyncio.sleep(7)
+    assert now() == 7
+
+
+def test_a_thread_of_anyio_that_waits_for_virtual_time_is_told():
+    release = threading.Event()
+
+    async def wait():
+        asyncio.get_running_loop().call_later(60, release.set)
+        await anyio.to_thread.run_sync(release.wait, abandon_on_cancel=True)
+
+    with pytest.raises(Deadlock, match="1 in anyio's worker threads"):
+        run(wait, patience=0.01)
+    release.set()
 
 
 async def test_a_thread_whose_caller_was_cancelled_is_waited_for():

@@ -1,11 +1,14 @@
 """Many tasks: created together, run side by side, waited for."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Unpack
 
+from vespera.application.orchestrators import pausing
+from vespera.application.orchestrators.pausing import TypeResult
 from vespera.application.runtime.event_feed import EventFeed
+from vespera.application.runtime.schedule_book import ScheduleResult
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, TaskFilter, TaskPage
 from vespera.application.usecases.purge_tasks import PurgeTasksResult, PurgeTasksUseCase
 from vespera.application.workflows.send_signal import SendSignalUseCase, SignalResult
@@ -14,11 +17,18 @@ from vespera.application.workflows.task_execution_workflow import (
     TaskExecutionWorkflow,
 )
 from vespera.application.workflows.task_result import TaskResult
-from vespera.domain.errors import EngineStopped, InvalidRequest, RequestError
+from vespera.domain.errors import (
+    EngineStopped,
+    InvalidRequest,
+    PayloadError,
+    RequestError,
+    StaleSchedule,
+)
 from vespera.domain.event import LARGEST_ID, TaskEvent, event_types_of
 from vespera.domain.ids import TaskId
-from vespera.domain.request import parse_request, seconds_of, task_id_of
+from vespera.domain.request import Given, parse_request, seconds_of, task_id_of
 from vespera.domain.retry import whole_number_of
+from vespera.domain.schedule import TaskSchedule
 from vespera.domain.task import Completion, Task, TaskRequest, TaskStatus
 
 
@@ -42,9 +52,24 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         """Run ready tasks in the background until ``stop``. Safe to repeat."""
         self._m.worker.keep_working()
 
-    async def stop(self) -> None:
-        """Claim no more tasks; what is under way goes on. Safe to repeat."""
-        await self._m.worker.rest()
+    async def stop(self, *, drain: float | None = None) -> None:
+        """Undo ``start``: claim no more tasks. Safe to repeat.
+
+        Args:
+            drain: None: what is under way goes on behind this call. Otherwise all of it, also what
+                ``run`` and ``execute_task`` have begun, may end within so many seconds, and what
+                has not is interrupted then: handlers clean up, and the tasks are pending again,
+                for this or any other worker. A task that only waits for something is let go at
+                once. This returns when nothing is under way any more.
+                Called again meanwhile with 0, it interrupts at once.
+
+        Raises:
+            InvalidRequest: ``drain`` is no number of seconds from 0 to ten years.
+        """
+        if drain is None:
+            await self._m.worker.rest()
+        else:
+            await self._m.worker.drain(seconds_of(drain, "drain"))
 
     async def create_tasks(
         self, requests: Iterable[TaskRequest | Mapping[str, object]]
@@ -86,8 +111,9 @@ class TaskOrchestrator(TaskExecutionWorkflow):
             return TaskResult(success=False, error=str(error), task_id=TaskId(task_id))
         except TimeoutError as error:
             stands = await self.get_task_status(task_id)
+            why = f": {stands.waits_for}" if stands.waits_for else ""
             raise TimeoutError(
-                f"Task {task_id!r} ({stands.title}) is {stands.status} after {timeout:g} s."
+                f"Task {task_id!r} ({stands.title}) is {stands.status} after {timeout:g} s{why}."
             ) from error
         return await self._as_it_stands(task)
 
@@ -152,9 +178,11 @@ class TaskOrchestrator(TaskExecutionWorkflow):
                 for done, created in enumerate(results):
                     results[done] = await self._ended(created)
         except TimeoutError as error:
+            first = await self.get_task_status(str(results[done].task_id))
+            why = f" ({first.waits_for})" if first.waits_for else ""
             raise TimeoutError(
                 f"{len(results) - done} of {len(results)} tasks are not finished after"
-                f" {timeout:g} s; the first of them is {results[done].task_id!r}."
+                f" {timeout:g} s; the first of them is {first.task_id!r}{why}."
             ) from error
         return results
 
@@ -225,9 +253,117 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         """
         return await self._purging.purge(older_than, statuses, dry_run=dry_run)
 
+    async def pause_type(self, specialist_type: str) -> TypeResult:
+        """Let no task of this type begin, in any process, until ``resume_type``; durable.
+
+        What runs goes on to its end. Safe to repeat.
+        """
+        return await pausing.pause_type(self._m.flow, specialist_type)
+
+    async def resume_type(self, specialist_type: str) -> TypeResult:
+        """Undo ``pause_type``; ``success`` is False if the type was not paused."""
+        return await pausing.resume_type(self._m.flow, specialist_type)
+
+    async def paused_types(self) -> list[str]:
+        """The types that are paused, sorted."""
+        gates = await self._m.flow.all_gates()
+        return sorted(kind for kind, gate in gates.items() if gate.paused_at is not None)
+
+    async def pause_task(self, task_id: str) -> TaskResult:
+        """Let the task not begin, or stop it at the end of its next step, until ``resume_task``.
+
+        Durable, and for all processes. What its steps have recorded is kept; a handler without
+        steps runs to its end. ``success`` is False if nothing would happen to the task anyway.
+        """
+        return await self._told_of(task_id, self._m.flow.pause_task, "paused")
+
+    async def resume_task(self, task_id: str) -> TaskResult:
+        """Undo ``pause_task``; ``success`` is False if the task was not paused."""
+        return await self._told_of(task_id, self._m.flow.resume_task, "resumed")
+
+    async def _told_of(
+        self, task_id: str, change: Callable[[TaskId], Awaitable[bool]], what: str
+    ) -> TaskResult:
+        try:
+            changed = await change(task_id_of(task_id))
+        except RequestError as error:
+            return TaskResult(success=False, error=str(error))
+        stands = await self.get_task_status(task_id)
+        if changed or not stands.success:
+            return stands
+        kept = "is not paused" if what == "resumed" else f"is {stands.status}"
+        why = f"Task {task_id!r} {kept}; it cannot be {what}."
+        return replace(stands, success=False, error=why)
+
+    async def schedule(
+        self,
+        name: str,
+        request: Given = None,
+        *,
+        cron: str | None = None,
+        every: float | timedelta | None = None,
+        time_zone: str = "UTC",
+        catch_up: str = "one",
+        most_catch_up: int = 100,
+        overlap: str = "allow",
+        **fields: object,
+    ) -> ScheduleResult:
+        """Have a task created again and again, by whichever worker sees that its moment has come.
+
+        Each moment gets one task, however many workers there are, and whenever one of them dies.
+        Its payload has the moment as ``scheduled_at``. The same name again replaces the schedule;
+        if it says the same, nothing changes. A replaced schedule stays paused, if it was.
+
+        Args:
+            name: what the schedule is called; there is one of each name.
+            request: as for ``create_task``; without ``completion`` the tasks complete by
+                themselves.
+            cron: minute hour day month weekday, as ``"0 3 * * mon-fri"``, or ``"@daily"``.
+            every: instead of ``cron``: so many seconds apart, 1 or more; the first after as many.
+            time_zone: in which ``cron`` is read, as ``"Europe/Berlin"``.
+            catch_up: which of the moments that nobody saw come get a task: "one" (the last of
+                them), "all" (the last ``most_catch_up``), or "none".
+            most_catch_up: how many at most.
+            overlap: "allow", or "skip": no task while that of an earlier moment is not finished.
+            fields: the request's fields as keywords.
+        """
+        terms = {
+            "name": name,
+            "cron": cron,
+            "every": every,
+            "time_zone": time_zone,
+            "catch_up": catch_up,
+            "most_catch_up": most_catch_up,
+            "overlap": overlap,
+        }
+        return await self._m.schedule_book.put(terms, request, fields)
+
+    async def unschedule(self, name: str) -> ScheduleResult:
+        """Forget a schedule. The tasks that it has created stay."""
+        return await self._m.schedule_book.remove(name)
+
+    async def schedules(self) -> list[TaskSchedule]:
+        """All schedules, by name."""
+        return list(await self._m.schedule_book.all())
+
+    async def pause_schedule(self, name: str) -> ScheduleResult:
+        """Create no tasks of this schedule until ``resume_schedule``, in no worker."""
+        return await self._m.schedule_book.pause(name)
+
+    async def resume_schedule(self, name: str) -> ScheduleResult:
+        """Go on with the first moment after now; what came in between is not made up for."""
+        return await self._m.schedule_book.resume(name)
+
+    async def trigger(self, name: str) -> TaskResult:
+        """Create a task of the schedule now, also if it is paused or another one is under way."""
+        try:
+            return self._result(await self._m.schedule_book.trigger(name))
+        except (RequestError, PayloadError, StaleSchedule) as error:
+            return TaskResult(success=False, error=str(error))
+
     async def _ended(self, created: TaskResult) -> TaskResult:
         try:
-            task = await self._m.settling.settled(TaskId(str(created.task_id)), handed_over=True)
+            task = await self._m.settling.settled(TaskId(str(created.task_id)), by_itself=True)
         except EngineStopped as error:
             return replace(created, success=False, error=str(error))
         return await self._as_it_stands(task)

@@ -14,7 +14,7 @@ from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OperationId, OwnerId, ReportId, SignalId, TaskId
 from vespera.domain.search import TaskSearch
 from vespera.domain.signal import Signal
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Report
 
@@ -38,17 +38,21 @@ class TaskRepository(Protocol):
     """Tasks and their dependencies."""
 
     async def add(self, task: Task, depends_on: Sequence[TaskId] = ()) -> None:
-        """Store a new task; its blockers are counted in the same transaction.
+        """Store a new task; its blockers are counted in the same transaction, and it is cancelled
+        at once if it asks for that and a dependency has failed or is cancelled.
 
         Raises:
             DuplicateRow: the id or the idempotency key exists already.
             TaskNotFound: a dependency does not exist.
+            GatedType: the task is running, but its type is limited or paused; see ``Gates``.
         """
         ...
 
     async def save(self, task: Task) -> None:
         """Store a task that one transition has changed, in place of the version before it. The end
-        of a task is news for its parent; its own children are called off that are to be.
+        of a task is news for its parent; its own children are called off that are to be. With one
+        that has failed or is cancelled, those that wait for it are cancelled (also through others)
+        or freed in the same transaction, as their ``on_failed_dependency`` says.
 
         Raises:
             StaleTask: the stored version is another.
@@ -125,7 +129,10 @@ class TaskRepository(Protocol):
 
 
 class TaskQueue(Protocol):
-    """Who works on what. Each call is one transaction of its own, also inside a unit of work."""
+    """Who works on what. Each call is one transaction of its own, also inside a unit of work.
+
+    No claim takes a paused task, or one whose type passes a gate; those are left to ``Gates``.
+    """
 
     async def claim_ready(
         self, *, owner: OwnerId, now: datetime, lease_until: datetime, limit: int
@@ -150,7 +157,8 @@ class TaskQueue(Protocol):
         self, task_id: TaskId, *, owner: OwnerId, now: datetime, lease_until: datetime
     ) -> Task | None:
         """Begin an attempt of this pending, assigned or waiting task, due or not; None if it cannot
-        be claimed: held by somebody, finished, executed, or blocked.
+        be claimed: held by somebody, finished, executed, blocked, paused, or with a gate; see
+        ``Gates``.
         """
         ...
 
@@ -171,7 +179,7 @@ class TaskQueue(Protocol):
         ...
 
     async def news(self, owner: OwnerId) -> Mapping[TaskId, int]:
-        """The number of news for each waiting task that ``owner`` holds."""
+        """The number of news for each task that ``owner`` holds."""
         ...
 
     async def take_back(self, *, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
@@ -204,17 +212,30 @@ class StepRepository(Protocol):
         child: Task | None = None,
         depends_on: Sequence[TaskId] = (),
         undoable: bool = False,
-    ) -> None:
+    ) -> bool:
         """Remember a step (in place of the failure of an earlier epoch, or of the open wait, if
         there is one). If ``lease_until`` is given, the lease is extended, the task is running (if
         it was waiting), and its ``crashes`` are set back. The signal ``received`` is not waited for
         again; the ``child`` is stored; an ``undoable`` task is marked as such. A transaction of its
-        own, also inside a unit.
+        own, also inside a unit. Gives whether the task is to pause.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
             DuplicateRow, TaskNotFound: as for adding the child.
         """
+        ...
+
+    async def beat(self, beat: Heartbeat, fence: Fence, *, lease_until: datetime) -> None:
+        """Keep a heartbeat in place of the step's one before, and extend the lease as ``record``
+        does. A transaction of its own, also inside a unit.
+
+        Raises:
+            LeaseLost: the task is not held by this fence any more; nothing was written.
+        """
+        ...
+
+    async def beats_of(self, task_id: TaskId) -> Sequence[Heartbeat]:
+        """The last heartbeat of each step of the task that has beaten, by name and occurrence."""
         ...
 
     async def suspend(
@@ -242,11 +263,11 @@ class SignalRepository(Protocol):
         ...
 
     async def oldest(self, task_id: TaskId, name: str) -> Signal | None:
-        """The first of this name that the task has not received."""
+        """The first that was stored under this name, of those that the task has not received."""
         ...
 
     async def of_task(self, task_id: TaskId) -> Sequence[Signal]:
-        """All that was sent to the task, in the order of sending."""
+        """All that was sent to the task, in the order in which it was stored."""
         ...
 
 

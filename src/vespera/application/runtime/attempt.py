@@ -20,6 +20,7 @@ from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
+from vespera.application.runtime.step_calls import StepCalls
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision, interrupted
 from vespera.application.runtime.tracked_files import FileWork, TaskFiles
@@ -33,7 +34,7 @@ from vespera.domain.errors import (
 )
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OwnerId
-from vespera.domain.step import StepRecord
+from vespera.domain.step import Heartbeat, StepRecord
 from vespera.domain.task import Completion, Task, TaskStatus
 
 logger = logging.getLogger("vespera")
@@ -85,7 +86,8 @@ class AttemptRunner:
         Args:
             task: claimed.
             owner: who holds it.
-            presence: is told while the handler only waits.
+            presence: is told while the handler only waits; and at a step's end, if the task is
+                to pause, to break it off.
 
         Returns:
             The task as it is stored now: completed, executed, failed, cancelled, pending (to be
@@ -131,7 +133,7 @@ class AttemptRunner:
         return Signed(await self._save(task.execute(outcome, self._now())))
 
     async def _prepared(self, task: Task, owner: OwnerId, presence: Presence) -> _Attempt:
-        records, operations = await self._history(task)
+        records, operations, beats = await self._history(task)
         log = StepLog(
             task=task,
             owner=owner,
@@ -140,6 +142,8 @@ class AttemptRunner:
             codec=self.codec,
             clock=self.supervision.clock,
             lease=self.lease,
+            beats=beats,
+            pause=presence.pause,
         )
         report = ProgressReport(log.fence, progress=self.progress, clock=self.supervision.clock)
         files = TaskFiles(fence=log.fence, recorded=operations, work=self.files)
@@ -150,11 +154,14 @@ class AttemptRunner:
         context = TaskContext(
             task=task,
             payload=cast("Mapping[str, object]", self.codec.decode(task.payload)),
-            log=log,
+            steps=StepCalls(
+                log=log,
+                supervision=self.supervision,
+                presence=presence,
+                compensation=compensation,
+            ),
             files=files,
             waits=waits,
-            presence=presence,
-            compensation=compensation,
             children=Children(task=task, log=log, waits=waits, work=self.children),
             supervision=self.supervision,
             tasks=self.tasks,
@@ -182,17 +189,21 @@ class AttemptRunner:
                 rested=lambda: presence.rested,
             )
         finally:
+            presence.over()
             await attempt.report.close()
         if attempt.log.lost:
             raise LeaseLost
         attempt.log.check()
         return returned
 
-    async def _history(self, task: Task) -> tuple[Sequence[StepRecord], Sequence[FileOperation]]:
+    async def _history(
+        self, task: Task
+    ) -> tuple[Sequence[StepRecord], Sequence[FileOperation], Sequence[Heartbeat]]:
         if task.attempt == 1:
-            return (), ()
+            return (), (), ()
         records = await self.steps.of_task(task.id)
-        return records, await self.files.operations.of_task(task.id)
+        operations = await self.files.operations.of_task(task.id)
+        return records, operations, await self.steps.beats_of(task.id)
 
     async def _given_up(self, task: Task) -> Task:
         """A task that kills whoever works on it fails, so that all others can be worked on."""

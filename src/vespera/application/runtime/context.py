@@ -1,30 +1,30 @@
 """What a specialist holds in hand while it works on a task."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import partial
+from random import Random
 from typing import Any, TypeVar, overload
 
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.children import Child, Children
-from vespera.application.runtime.compensation import Compensation
+from vespera.application.runtime.derived import Derived
+from vespera.application.runtime.heartbeats import current_call
 from vespera.application.runtime.outcomes import Outcomes
-from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.reporting import ProgressReport
-from vespera.application.runtime.steps import Key, StepLog
+from vespera.application.runtime.step_calls import StepCalls, check_step_name
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.application.runtime.waits import Waits
-from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError, UnexpectedSignal
+from vespera.domain.errors import UnexpectedSignal
 from vespera.domain.ids import TaskId
-from vespera.domain.request import Given, moment_of, seconds_of
+from vespera.domain.request import Given, moment_of, seconds_of, span_of
 from vespera.domain.retry import NEVER, RetryPolicy
 from vespera.domain.signal import APPROVAL, Approval
-from vespera.domain.task import Task, TaskOutcome, TaskRequest
+from vespera.domain.task import Task, TaskFailure, TaskOutcome, TaskRequest, TaskStatus
 
 T = TypeVar("T")
-_step: ContextVar[str | None] = ContextVar("step", default=None)
+ENDED_BADLY = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 
 
 class TaskContext:
@@ -42,11 +42,9 @@ class TaskContext:
         *,
         task: Task,
         payload: Mapping[str, object],
-        log: StepLog,
         files: TaskFiles,
+        steps: StepCalls,
         waits: Waits,
-        presence: Presence,
-        compensation: Compensation,
         children: Children,
         supervision: Supervision,
         tasks: TaskRepository,
@@ -58,9 +56,9 @@ class TaskContext:
         self.specialist_type, self.attempt = task.specialist_type, task.attempt
         self.payload = payload
         self.files = files
-        self._log, self._supervision = log, supervision
-        self._waits, self._presence = waits, presence
-        self._compensation, self._children = compensation, children
+        self._steps, self._supervision = steps, supervision
+        self._derived = Derived(task)
+        self._waits, self._children = waits, children
         self._tasks, self._outcomes, self._report = tasks, outcomes, report
 
     @overload
@@ -72,6 +70,8 @@ class TaskContext:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        heartbeat_timeout: float | None = None,
+        in_thread: bool = True,
         undo: Callable[[T], object] | None = None,
         **kwargs: object,
     ) -> T: ...
@@ -84,6 +84,8 @@ class TaskContext:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        heartbeat_timeout: float | None = None,
+        in_thread: bool = True,
         undo: Callable[[T], object] | None = None,
         **kwargs: object,
     ) -> T: ...
@@ -95,6 +97,8 @@ class TaskContext:
         *args: object,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        heartbeat_timeout: float | None = None,
+        in_thread: bool = True,
         undo: Callable[[Any], object] | None = None,
         **kwargs: object,
     ) -> object:
@@ -104,14 +108,24 @@ class TaskContext:
         apart by ``name`` and by how often the name was asked for. There is at most one recorded
         result; but if the process dies after ``function`` took effect and before the result was
         on disk, the next attempt calls it again: give an outside service an idempotency key where
-        that matters. A function that is not async is called on the event loop.
+        that matters.
+
+        A function that is not async runs in a thread, where ``contextvars`` are as here; an
+        awaitable that it returns is awaited on the event loop. A thread cannot be stopped: when
+        the time is over or the attempt is called off, what runs there goes on alone, nothing of
+        it is recorded, and the clean-up of the container waits for its end. Tries of one step can
+        thus overlap.
 
         Args:
             name: what the step is called in the task's history.
             function: sync or async.
             args: passed on.
             retry: how often and after how long to call again when it raises; by default never.
-            timeout: seconds for each call.
+            timeout: seconds for each call, from when it is asked for.
+            heartbeat_timeout: seconds without a ``heartbeat`` after which a call has failed, by
+                ``HeartbeatMissed``; None: it need give none.
+            in_thread: False keeps a function that is not async on the event loop, which stands
+                still meanwhile: for tiny functions, and those that need the loop.
             undo: sync or async; called with what the step gave, if the task fails in the end or is
                 cancelled: once for each step that succeeded, the last first, retried as the step.
             kwargs: passed on.
@@ -120,43 +134,20 @@ class TaskContext:
             What was stored, decoded: the same on the first run as on a replay.
 
         Raises:
-            InvalidRequest: the name is no text, or the step is asked for inside another step.
+            InvalidRequest: the name is no text, a time is no number of seconds, or the step is
+                asked for inside another step.
             StepFailed: the last call raised or took too long, or its value cannot be stored.
             LeaseLost: another worker has the task; what the function gave is not recorded.
         """
-        _check(name)
-        key, record = self._log.ask(name)
-        if record is not None:
-            value = self._log.replay(record)
-            self._remember(key, undo, value, retry)
-            return value
-        call = partial(function, *args, **kwargs)
-        await self._presence.begin_work()
-        within = _step.set(name)
-        try:
-            value = await self._supervision.call(
-                f"Step {name!r}", call, retry=retry or NEVER, timeout=timeout
-            )
-            stored = await self._log.succeeded(key, value, undoable=undo is not None)
-        except (LeaseLost, StorageError):
-            raise
-        except Exception as error:  # the boundary to the step's function; recorded whole
-            raise await self._log.failed(key, error) from error
-        finally:
-            _step.reset(within)
-            self._presence.end_work()
-        self._remember(key, undo, stored, retry)
-        return stored
-
-    def _remember(
-        self,
-        key: Key,
-        undo: Callable[[Any], object] | None,
-        value: object,
-        retry: RetryPolicy | None,
-    ) -> None:
-        if undo is not None:
-            self._compensation.add(key, undo, value, retry or NEVER)
+        return await self._steps.value(
+            name,
+            partial(function, *args, **kwargs),
+            retry=retry or NEVER,
+            timeout=timeout,
+            heartbeat_timeout=heartbeat_timeout,
+            in_thread=in_thread,
+            undo=undo,
+        )
 
     async def sleep(self, seconds: float | timedelta, *, name: str = "sleep") -> None:
         """Go on after so many seconds, however often the process dies meanwhile.
@@ -169,15 +160,12 @@ class TaskContext:
             InvalidRequest: it is no number of seconds, or the wait is inside a step.
             LeaseLost: another worker has the task.
         """
-        _check(name)
-        if isinstance(seconds, timedelta):
-            seconds = seconds.total_seconds()
-        span = timedelta(seconds=seconds_of(seconds, "seconds") or 0.0)
-        await self._waits.moment(name, self._supervision.clock.now() + span)
+        check_step_name(name)
+        await self._waits.moment(name, self._supervision.clock.now() + span_of(seconds, "seconds"))
 
     async def sleep_until(self, moment: datetime, *, name: str = "sleep") -> None:
         """Go on at this moment, which has a time zone. Otherwise as ``sleep``."""
-        _check(name)
+        check_step_name(name)
         await self._waits.moment(name, moment_of(moment, "moment"))
 
     @overload
@@ -205,7 +193,7 @@ class TaskContext:
             InvalidRequest: the name or the timeout is none, or the wait is inside a step.
             LeaseLost: another worker has the task.
         """
-        _check(name)
+        check_step_name(name)
         payload = await self._waits.signal(name, self._after(timeout))
         return _of_type(payload, returns, f"signal {name!r}")
 
@@ -219,7 +207,9 @@ class TaskContext:
             name: tells several questions of one task apart.
             timeout: as for ``wait_for_signal``, which raises the same.
         """
-        _check(question)
+        check_step_name(question, "question")
+        if name:
+            check_step_name(name)
         signal = f"{APPROVAL}:{name}" if name else APPROVAL
         said = await self._waits.signal(signal, self._after(timeout), awaits=question)
         return _of_type(said, Approval, f"approval {question!r}")
@@ -257,7 +247,7 @@ class TaskContext:
             LeaseLost: another worker has the task; no child was created.
         """
         named = name or str(fields.get("title", "") or _title_of(request))
-        _check(named)
+        check_step_name(named)
         return await self._children.spawn(named, request, fields, returns)
 
     async def gather(self, *children: Child[T]) -> list[T]:
@@ -272,6 +262,58 @@ class TaskContext:
         seconds = seconds_of(timeout, "timeout")
         now = self._supervision.clock.now()
         return None if seconds is None else now + timedelta(seconds=seconds)
+
+    async def heartbeat(self, detail: object = None) -> None:
+        """Say, inside a step's function, that it is alive; ``current_call().heartbeat`` does the
+        same in a thread.
+
+        It sets the step's ``heartbeat_timeout`` back. A ``detail``, any storable value, says how
+        far the function has come: the next call finds it as ``last_heartbeat``, in this attempt or
+        a later one. It is stored at once, which extends the lease too, or a second after the one
+        before; so a crash may lose the last second of details. The worker extends the lease by
+        itself as well.
+
+        Raises:
+            InvalidRequest: no step's function is being called.
+            UnstorableValue, PayloadTooLarge: the detail cannot be stored.
+        """
+        current_call().heartbeat(detail)
+        await self._supervision.clock.sleep(0)
+
+    @property
+    def last_heartbeat(self) -> object:
+        """The detail of the last heartbeat of the step whose function is being called, also of an
+        earlier call or attempt; None if there is none.
+
+        Raises:
+            InvalidRequest: no step's function is being called.
+        """
+        return current_call().last_heartbeat
+
+    async def now(self) -> datetime:
+        """The current moment, in UTC; recorded as a step, so that a replay gives the same one.
+
+        Raises:
+            InvalidRequest: it is asked for inside a step.
+            LeaseLost: another worker has the task.
+        """
+        clock = self._supervision.clock
+        return await self.step("task.now", clock.now, in_thread=False)
+
+    def uuid(self, name: str = "") -> str:
+        """A new id, as the text of a UUID, the same in each attempt: fit for the idempotency key
+        of an outside service.
+
+        It is derived from the task and from how often ``name`` was asked for before; what asks in
+        branches side by side should give names of its own.
+        """
+        return self._derived.uuid(name)
+
+    def random(self, name: str = "") -> Random:
+        """A new generator of random numbers, which gives the same ones in each attempt; not for
+        secrets. ``name``: as for ``uuid``.
+        """
+        return self._derived.random(name)
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Say how far the work has come, for `status.progress`, `vespera task show` and events.
@@ -294,12 +336,18 @@ class TaskContext:
         """What came of the tasks that this one waited for, by id, in the order they were given."""
         done = await self._tasks.dependencies_of(self.id)
         decode = self._outcomes.decode
-        return {task.id: decode(task.outcome) for task in done if task.outcome is not None}
+        return {
+            task.id: decode(task.outcome)
+            for task in done
+            if task.outcome is not None and task.status not in ENDED_BADLY
+        }
 
-
-def current_step() -> str | None:
-    """The name of the step whose function is being called, if one is."""
-    return _step.get()
+    async def failed_dependencies(self) -> Mapping[TaskId, TaskFailure]:
+        """Why those tasks that this one waited for have failed, or were cancelled; by id, in the
+        order they were given. There are some only with ``on_failed_dependency="run"``.
+        """
+        found = await self._tasks.dependencies_of(self.id)
+        return {t.id: t.error for t in found if t.error is not None and t.status in ENDED_BADLY}
 
 
 def _title_of(request: Given) -> str:
@@ -314,15 +362,3 @@ def _of_type(value: object, kind: type[T], what: str) -> T:
             f"{what} was to bring {kind.__name__}, but brought {type(value).__name__}: {value!r}"
         )
     return value
-
-
-def _check(name: object) -> None:
-    if not isinstance(name, str) or not name:
-        raise InvalidRequest(f"a step's name must be text, not {name!r}", field="name")
-    outer = _step.get()
-    if outer is not None:
-        raise InvalidRequest(
-            f"step {name!r} is asked for inside step {outer!r}, which a replay does not call"
-            " again; ask for it in the handler",
-            field="name",
-        )

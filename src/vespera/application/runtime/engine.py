@@ -5,49 +5,28 @@ import contextlib
 import logging
 from collections.abc import Collection, Mapping
 from contextvars import Context
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.gates import Gates
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue, TaskRepository
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.failures import called_off
+from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
+from vespera.application.runtime.runs import OpenAttempt, Stop
 from vespera.application.runtime.sign_off import Signed
-from vespera.application.runtime.supervision import interrupted
+from vespera.application.runtime.supervision import interrupted, over
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.step import Fence
-from vespera.domain.task import Task
+from vespera.domain.task import Task, TaskStatus
 
 logger = logging.getLogger("vespera")
-
-
-class Stop(StrEnum):
-    """Why an attempt is interrupted from outside."""
-
-    CANCEL = "cancel"
-    RELEASE = "release"
-    LOST = "lost"
-    PARKED = "parked"
-
-
-@dataclass(slots=True)
-class _Run:
-    """An attempt under way. ``callers`` wait for it; without ``kept`` it ends with the last one."""
-
-    task: Task
-    handle: "asyncio.Task[Signed]"
-    kept: bool
-    presence: Presence
-    begun: bool = False
-    callers: int = 0
-    stop: Stop | None = None
-    reason: str = field(default="")
 
 
 class Engine:
@@ -62,6 +41,7 @@ class Engine:
         *,
         tasks: TaskRepository,
         queue: TaskQueue,
+        flow: Flow,
         attempts: AttemptRunner,
         owners: Owners,
         notices: Notices,
@@ -70,11 +50,13 @@ class Engine:
         poll: timedelta | None,
     ) -> None:
         self._tasks, self._queue, self._attempts = tasks, queue, attempts
+        self._flow = flow
         self._owners, self._notices, self._clock = owners, notices, clock
         self.lease, self._poll = lease, poll
         self._owner: OwnerId | None = None
-        self._runs: dict[TaskId, _Run] = {}
-        self._handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
+        self._runs: dict[TaskId, OpenAttempt] = {}
+        self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
+        self._awaiting: set[TaskId] = set()
         self._resting: set[TaskId] = set()
         self._heart: asyncio.Task[None] | None = None
         self._ear: asyncio.Task[None] | None = None
@@ -114,8 +96,15 @@ class Engine:
         return min((moment for moment in moments if moment), default=None)
 
     async def others(self) -> Collection[OwnerId]:
-        """Who else holds running tasks."""
-        return set(await self._queue.owners()) - {self._owner}
+        """Who else holds tasks; this engine too, if it does not know of those that it holds: the
+        answer to a claim was lost.
+        """
+        own = {self._owner} if self._runs else set()
+        return set(await self._queue.owners()) - own
+
+    @property
+    def _line(self) -> TaskQueue | Gates:
+        return self._flow.gates or self._queue
 
     def held(self, task: Task) -> Task:
         """``task`` claimed for this engine, not stored yet."""
@@ -126,9 +115,8 @@ class Engine:
         """Claim a pending or assigned task that is not blocked; None if that cannot be."""
         now = self._clock.now()
         try:
-            return await self._queue.claim(
-                task_id, owner=self.owner, now=now, lease_until=now + self.lease
-            )
+            until, claim = now + self.lease, self._flow.claim
+            return await claim(self._queue, task_id, owner=self.owner, now=now, lease_until=until)
         except asyncio.CancelledError as error:
             await self.disown(task_id, error)
             raise
@@ -136,29 +124,35 @@ class Engine:
     async def claim_ready(self, limit: int) -> Collection[Task]:
         """Claim up to ``limit`` tasks that are ready and due."""
         now = self._clock.now()
-        return await self._queue.claim_ready(
+        return await self._line.claim_ready(
             owner=self.owner, now=now, lease_until=now + self.lease, limit=limit
         )
 
     async def has_suspects(self) -> bool:
         """Whether a task is due that has to be run alone."""
-        return await self._queue.has_suspects(now=self._clock.now())
+        return await self._line.has_suspects(now=self._clock.now())
 
     async def claim_suspect(self) -> Task | None:
         """Claim the oldest task that has to be run alone."""
         now = self._clock.now()
-        return await self._queue.claim_suspect(
+        return await self._line.claim_suspect(
             owner=self.owner, now=now, lease_until=now + self.lease
         )
 
-    async def take_back(self) -> None:
+    async def dead_owners(self) -> Collection[OwnerId]:
+        """Those who hold tasks and are known to be dead."""
+        others = set(await self._queue.owners()) - {self._owner}
+        return self._owners.dead(others) if others else ()
+
+    async def take_back(self) -> Collection[TaskId]:
         """Make the tasks of dead workers, and those whose lease has run out, pending again."""
-        others = await self.others()
-        dead = self._owners.dead(others) if others else ()
-        for task_id in await self._queue.take_back(now=self._clock.now(), dead=dead):
+        dead = await self.dead_owners()
+        taken = await self._queue.take_back(now=self._clock.now(), dead=dead)
+        for task_id in taken:
             run = self._runs.get(task_id)
             if run is not None:
                 self._interrupt(run, Stop.LOST)
+        return taken
 
     async def call_off(self) -> None:
         """Cancel the tasks that are to be cancelled, as far as they are held here or by nobody.
@@ -199,8 +193,8 @@ class Engine:
         if claimed.id in self._runs:  # its lease ran out unnoticed, and now it is ours again
             self._interrupt(self._runs[claimed.id], Stop.LOST)
         self._runs[claimed.id] = self._run_of(claimed, handle, kept=kept)
-        self._handles.add(handle)
-        handle.add_done_callback(self._handles.discard)
+        self.handles.add(handle)
+        handle.add_done_callback(self.handles.discard)
         if self._heart is None:
             self._heart = asyncio.create_task(
                 self._beat(), name="vespera heartbeat", context=Context()
@@ -218,55 +212,60 @@ class Engine:
                 return Signed(await self._tasks.get(task_id))
             if not run.kept and run.callers == 1 and not run.handle.done():
                 self._interrupt(run, Stop.RELEASE)
-                await _over(run.handle)
+                await over(run.handle)
             raise
         finally:
             run.callers -= 1
 
     async def cancel(self, task_id: TaskId, reason: str) -> Signed | None:
         """Call an attempt off that is under way here, and wait until its handler has cleaned up;
-        None if there is none, or if it broke off. A handler that finishes all the same has its way.
+        None if there is none, if it broke off, or was just being let go of. A handler that finishes
+        all the same has its way.
         """
         run = self._runs.get(task_id)
         if run is None:
             return None
         self._interrupt(run, Stop.CANCEL, reason)
         await asyncio.wait({run.handle})
-        return None if run.handle.cancelled() else run.handle.result()
+        if run.handle.cancelled() or run.handle.result().task.status is TaskStatus.WAITING:
+            return None
+        return run.handle.result()
 
-    async def stop(self) -> None:
-        """Interrupt all attempts, let their handlers clean up, and release the tasks: they are
-        pending again and go on at the next start.
-        """
-        self._notices.close()
+    async def release(self) -> None:
+        """Interrupt all attempts, let their handlers clean up; the tasks are pending again."""
         for run in self._runs.values():
             self._interrupt(run, Stop.RELEASE)
+        for handle in list(self.handles):
+            await over(handle)
+
+    async def stop(self) -> None:
+        """``release`` all attempts, and hold no tasks any more."""
+        self._notices.close()
         try:
-            for handle in list(self._handles):
-                await _over(handle)
+            await self.release()
         finally:  # also if it is cancelled: whoever asks shall not take it for alive
             if self._owner is not None:
                 self._owners.leave(self._owner)
                 self._owner = None
 
-    def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> _Run:
-        told, park = partial(self._hear_of_rest, claimed), partial(self._park, claimed)
+    def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
+        told, park = partial(self._hear_of, claimed), partial(self._park, claimed)
         presence = Presence(self._clock, told=told, park=park if kept else None)
-        return _Run(claimed, handle, kept, presence)
+        run = OpenAttempt(claimed, handle, kept, presence)
+        presence.pause = partial(self._interrupt, run, Stop.PAUSE)
+        return run
 
-    def _hear_of_rest(self, claimed: Task, presence: Presence) -> None:
+    def _hear_of(self, claimed: Task, presence: Presence) -> None:
         run = self._runs.get(claimed.id)
         if run is None or run.presence is not presence:
             return
-        if presence.rests:
-            self._resting.add(claimed.id)
-        else:
-            self._resting.discard(claimed.id)
-        if self._poll is not None and self._resting and self._ear is None:
+        _keep(self._awaiting, claimed.id, presence.awaits)
+        _keep(self._resting, claimed.id, presence.rests)
+        if self._poll is not None and self._awaiting and self._ear is None:
             self._ear = asyncio.create_task(
                 self._listen(self._poll), name="vespera news", context=Context()
             )
-        self._notices.work()
+        self._notices.news(claimed.id)  # the waits see to it that the database knows of a rest
 
     async def _park(self, claimed: Task, fence: Fence, news: int) -> bool:
         """Let go of a task that waits, and of its attempt with it."""
@@ -310,18 +309,19 @@ class Engine:
         with contextlib.suppress(StorageError, StaleTask):
             await self._tasks.save(claimed.release(self._clock.now()))
 
-    def _forget(self, run: _Run) -> None:
+    def _forget(self, run: OpenAttempt) -> None:
         if self._runs.get(run.task.id) is run:
             del self._runs[run.task.id]
             self._resting.discard(run.task.id)
+            self._awaiting.discard(run.task.id)
         if not self._runs and self._heart is not None:
             self._heart.cancel()
             self._heart = None
-        if not self._resting and self._ear is not None:
+        if not self._awaiting and self._ear is not None:
             self._ear.cancel()
             self._ear = None
 
-    async def _interrupted(self, run: _Run, error: BaseException) -> Signed:
+    async def _interrupted(self, run: OpenAttempt, error: BaseException) -> Signed:
         claimed = run.task
         cancelled = isinstance(error, asyncio.CancelledError)
         if not cancelled or run.stop in {Stop.LOST, Stop.PARKED}:
@@ -339,10 +339,12 @@ class Engine:
             return Signed(await self._tasks.get(claimed.id))
         if run.stop is None:
             raise error
-        return Signed(changed, released=run.stop is Stop.RELEASE)
+        if run.stop is Stop.PAUSE:
+            changed = await self._tasks.get(claimed.id)  # which says since when
+        return Signed(changed, released=run.stop in {Stop.RELEASE, Stop.PAUSE})
 
     @staticmethod
-    def _interrupt(run: _Run, stop: Stop, reason: str = "") -> None:
+    def _interrupt(run: OpenAttempt, stop: Stop, reason: str = "") -> None:
         if run.stop is None and not run.handle.done():
             run.stop, run.reason = stop, reason
             if stop is Stop.CANCEL:
@@ -366,7 +368,7 @@ class Engine:
                 self._interrupt(runs[task_id], Stop.LOST)
 
     async def _listen(self, poll: timedelta) -> None:
-        """Tell resting tasks what other processes have sent them."""
+        """Tell tasks that wait what other processes have sent them."""
         known: Mapping[TaskId, int] = {}
         while True:
             await self._clock.sleep(poll.total_seconds())
@@ -376,13 +378,10 @@ class Engine:
                 logger.exception("It cannot be told whether signals have come.")
                 continue
             for task_id, number in found.items():
-                if number != known.get(task_id):
+                if task_id in self._awaiting and number != known.get(task_id):
                     self._notices.news(task_id)
             known = found
 
 
-async def _over(handle: "asyncio.Task[object]") -> None:
-    """Wait for the end of a task, whatever it is; one's own cancellation passes."""
-    await asyncio.wait({handle})
-    with contextlib.suppress(asyncio.CancelledError):
-        handle.exception()
+def _keep(among: set[TaskId], task_id: TaskId, kept: bool) -> None:
+    (among.add if kept else among.discard)(task_id)

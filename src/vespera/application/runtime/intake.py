@@ -43,4 +43,6 @@ class Intake:
             idempotency_key=request.idempotency_key,
             request_digest=request_digest(request) if request.idempotency_key else "",
             run_after=request.run_after,
+            concurrency_key=request.concurrency_key,
+            on_failed_dependency=request.on_failed_dependency,
         )

@@ -11,10 +11,11 @@ from vespera.domain.step import Fence
 class Presence:
     """One attempt, as seen from outside.
 
-    It ``rests`` while it waits for something and no step of it is under way. ``told`` hears of each
-    change of that. ``park`` lets go of a task that rests, if nobody has news for it: it is then
-    ``waiting`` without a holder, and begins anew when what it waits for has come; None: it is to be
-    kept in memory. ``calling_off`` says why, when the task is being cancelled.
+    It ``awaits`` while it waits for something, and ``rests`` while no step of it is under way then.
+    ``told`` hears of each change of that. ``park`` lets go of a task that rests, if nobody has news
+    for it: it is then ``waiting`` without a holder, and begins anew when what it waits for has
+    come; None: it is to be kept in memory. ``pause`` breaks the attempt off.
+    ``calling_off`` says why, when the task is being cancelled.
     """
 
     def __init__(
@@ -26,11 +27,19 @@ class Presence:
     ) -> None:
         self._clock, self._told, self._park = clock, told, park
         self.calling_off: str | None = None
+        self.pause: Callable[[], None] = lambda: None
         self._working = 0
         self._waits: dict[object, datetime | None] = {}
+        self._waiting: dict[object, asyncio.Task[object] | None] = {}
         self._parking: asyncio.Future[None] | None = None
         self._rests_since: datetime | None = None
         self._rested = timedelta()
+        self._known = (False, False)
+
+    @property
+    def awaits(self) -> bool:
+        """Whether it waits for something, and perhaps works beside."""
+        return bool(self._waits)
 
     @property
     def rests(self) -> bool:
@@ -65,11 +74,21 @@ class Presence:
     def begin_wait(self, key: object, wake_at: datetime | None) -> None:
         """It waits for what ``key`` stands for."""
         self._waits[key] = wake_at
+        self._waiting[key] = asyncio.current_task()
         self._consider()
 
     def end_wait(self, key: object) -> None:
         """It waits for this no more."""
         self._waits.pop(key, None)
+        self._waiting.pop(key, None)
+        self._consider()
+
+    def over(self) -> None:
+        """The attempt is over: what its handler has left waiting behind its back is called off."""
+        for waiting in list(self._waiting.values()):
+            if waiting is not None:
+                waiting.cancel()
+        self._waits.clear()
         self._consider()
 
     async def parked(self, fence: Fence, news: int) -> bool:
@@ -90,11 +109,12 @@ class Presence:
         return gone
 
     def _consider(self) -> None:
-        now, since = self._clock.now(), self._rests_since
+        now, since, known = self._clock.now(), self._rests_since, (self.awaits, self.rests)
         if self.rests and since is None:
             self._rests_since = now
-            self._told(self)
         elif since is not None and not self.rests:
             self._rested += now - since
             self._rests_since = None
+        if known != self._known:
+            self._known = known
             self._told(self)

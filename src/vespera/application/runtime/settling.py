@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskRepository
+from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.notices import Notices
 from vespera.domain.errors import EngineStopped
 from vespera.domain.ids import TaskId
@@ -22,14 +23,21 @@ class Settling:
     """
 
     def __init__(
-        self, *, tasks: TaskRepository, notices: Notices, clock: Clock, poll: timedelta | None
+        self,
+        *,
+        tasks: TaskRepository,
+        flow: Flow,
+        notices: Notices,
+        clock: Clock,
+        poll: timedelta | None,
     ) -> None:
-        self._tasks, self._notices, self._clock = tasks, notices, clock
+        self._tasks, self._flow, self._notices, self._clock = tasks, flow, notices, clock
         self._poll = None if poll is None else poll.total_seconds()
 
-    async def settled(self, task_id: TaskId, *, handed_over: bool = False) -> Task:
+    async def settled(self, task_id: TaskId, *, by_itself: bool = False) -> Task:
         """The task, once it is finished, or refused by the proof gate, or waits for a task that
-        will never complete; or, if that counts, is handed over to an outside worker.
+        will never complete; or, if nobody else is waited for, is handed over to an outside worker,
+        or paused.
 
         Raises:
             TaskNotFound: there is no such task.
@@ -37,16 +45,16 @@ class Settling:
         """
 
         def enough(task: Task) -> bool:
-            assigned = handed_over and task.status is TaskStatus.ASSIGNED
+            assigned = by_itself and task.status is TaskStatus.ASSIGNED
             return task.finished or task.refused or assigned
 
-        return await self._until(task_id, enough)
+        return await self._until(task_id, enough, by_itself=by_itself)
 
     async def worked(self, task_id: TaskId) -> Task:
-        """The task, once it is neither running nor will be: executed, handed over, finished, or
-        behind a task that will never complete. Errors as for ``settled``.
+        """The task, once it is neither running nor will be: executed, handed over, finished,
+        paused, or behind a task that will never complete. Errors as for ``settled``.
         """
-        return await self._until(task_id, lambda task: task.status not in UNDER_WAY)
+        return await self._until(task_id, lambda task: task.status not in UNDER_WAY, by_itself=True)
 
     async def pause(self, task_id: TaskId, seconds: float) -> None:
         """Return after ``seconds``, or when the task has changed.
@@ -67,12 +75,16 @@ class Settling:
             named[MOST_NAMED:] = [f"and {len(named) - MOST_NAMED} more"]
         return f"it waits for {'; '.join(named)}" if named else ""
 
-    async def _until(self, task_id: TaskId, enough: Callable[[Task], bool]) -> Task:
+    async def _until(
+        self, task_id: TaskId, enough: Callable[[Task], bool], *, by_itself: bool
+    ) -> Task:
         with self._notices.about(task_id) as news:
             while True:
                 news.clear()
                 task = await self._tasks.get(task_id)
                 if enough(task) or await self.dead_ends(task):
+                    return task
+                if by_itself and await self._flow.pauses(task):
                     return task
                 await self._hear(news, self._poll)
 

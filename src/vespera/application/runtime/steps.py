@@ -1,8 +1,9 @@
 """Run once, remember, replay: one attempt's view of the steps recorded so far."""
 
-from collections.abc import Awaitable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TypedDict, Unpack
+from typing import TypedDict, TypeVar, Unpack
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
@@ -11,10 +12,11 @@ from vespera.application.runtime.failures import message_of
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
 from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.retry import type_names
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.domain.task import Task
 
 Key = tuple[str, int]
+T = TypeVar("T")
 
 
 class Along(TypedDict, total=False):
@@ -50,12 +52,15 @@ class StepLog:
         codec: Codec,
         clock: Clock,
         lease: timedelta,
+        beats: Sequence[Heartbeat] = (),
+        pause: Callable[[], None] = lambda: None,
     ) -> None:
         self._task = task
         self._steps, self._codec, self._clock = steps, codec, clock
         self.fence = Fence(task.id, task.attempt, owner)
         self.lost = False
-        self.suspended = False
+        self._asleep = False
+        self._wake_at: datetime | None = None
         self.spawned = task.spawned
         self.undoable = task.undoable
         self.rewinding = False
@@ -65,7 +70,9 @@ class StepLog:
         self._fresh: list[str] = []
         self._reopened: dict[Key, int] = {}
         self._begun = {key: r.seq for key, r in self._recorded.items() if r.open}
-        self._lease = lease
+        self._last_failure = 0
+        self._details = {(b.name, b.occurrence): b.detail for b in beats}
+        self._lease, self._pause = lease, pause
         self._extend_at = clock.now() + (timedelta() if task.crashes else lease / 3)
 
     def ask(self, name: str) -> tuple[Key, StepRecord | None]:
@@ -98,6 +105,7 @@ class StepLog:
             StepFailed: what was recorded is a failure of this epoch.
         """
         if record.error is not None:
+            self._last_failure = max(self._last_failure, record.seq)
             message, kinds = self._codec.decode(record.error)  # type: ignore[misc]
             raise StepFailed(record.name, message, kinds)  # type: ignore[has-type]
         return self._codec.decode(record.value or b"null")
@@ -138,6 +146,34 @@ class StepLog:
         await self._record(key, None, encoded)
         return StepFailed(key[0], message, kinds)
 
+    def detail_of(self, key: Key) -> object:
+        """The detail of the step's last heartbeat, decoded; None if there is none."""
+        return self._codec.decode(self._details.get(key, b"null"))
+
+    def keep_detail(self, key: Key, detail: object) -> bytes:
+        """Remember the detail of a heartbeat for this attempt; gives it encoded.
+
+        Raises:
+            UnstorableValue, PayloadTooLarge: it cannot be stored.
+        """
+        encoded = self._codec.encode(detail, what=f"heartbeat of step {key[0]!r}")
+        self._details[key] = encoded
+        return encoded
+
+    async def beat(self, key: Key, detail: bytes) -> None:
+        """Store a heartbeat, and extend the lease; durable on return.
+
+        Raises:
+            LeaseLost: another worker has the task.
+        """
+        now = self._clock.now()
+        beat = Heartbeat(
+            task_id=self._task.id, name=key[0], occurrence=key[1], beaten_at=now, detail=detail
+        )
+        self._extend_at = now + self._lease / 3
+        self._asleep = False
+        await self._fenced(self._steps.beat(beat, self.fence, lease_until=now + self._lease))
+
     async def ended(self, key: Key, value: bytes, received: SignalId | None) -> None:
         """Record what a wait has brought; durable on return.
 
@@ -146,26 +182,32 @@ class StepLog:
         """
         await self._record(key, value, None, received=received)
 
+    def begin(self, key: Key, awaits: str, wake_at: datetime | None) -> StepRecord:
+        """The record of a wait that begins, to be stored."""
+        self._begun[key] = self._place(key)
+        return self._of(key, awaits=awaits, wake_at=wake_at)
+
+    def sleeps_until(self, moment: datetime | None) -> bool:
+        """Whether it is stored that the task waits, and that it goes on at ``moment`` or before."""
+        if not self._asleep or moment is None:
+            return self._asleep
+        return self._wake_at is not None and self._wake_at <= moment
+
     async def suspend(
-        self,
-        key: Key,
-        awaits: str,
-        wake_at: datetime | None,
-        until: datetime | None,
-        *,
-        new: bool,
+        self, begun: StepRecord | None, until: datetime | None, *, rests: bool
     ) -> None:
-        """The task waits from now on, at most until ``until``; a ``new`` wait is recorded.
+        """Record a wait that has ``begun``; if the task ``rests``, it is waiting from now on, at
+        most until ``until``.
 
         Raises:
             LeaseLost: another worker has the task.
         """
-        wait = None
-        if new:
-            self._begun[key] = self._place(key)
-            wait = self._of(key, awaits=awaits, wake_at=wake_at)
-        await self._fenced(self._steps.suspend(wait, self.fence, wake_at=until, now=self._now()))
-        self.suspended = True
+        if rests:
+            suspended = self._steps.suspend(begun, self.fence, wake_at=until, now=self._now())
+            await self._fenced(suspended)
+            self._asleep, self._wake_at = True, until
+        elif begun is not None:
+            await self._store(begun)
 
     def check(self) -> None:
         """Judge, at the handler's end, whether it asked for all that had been recorded.
@@ -188,8 +230,11 @@ class StepLog:
 
     def _excused(self, record: StepRecord) -> bool:
         """A step that failed in an epoch and ran anew in a later one may lead the handler another
-        way than the one it took behind the failure.
+        way than the one it took behind the failure. And a failure that is replayed comes at once,
+        so that it may cut off siblings that had gone further the first time.
         """
+        if record.seq < self._last_failure:
+            return True
         turns = [(other.seq, other.epoch) for other in self._recorded.values()]
         turns += [(seq, self._task.failures) for seq in self._reopened.values()]
         return any(seq < record.seq and epoch > record.epoch for seq, epoch in turns)
@@ -209,17 +254,21 @@ class StepLog:
         error: bytes | None,
         **along: Unpack[Along],
     ) -> None:
+        await self._store(self._of(key, value=value, error=error), **along)
+
+    async def _store(self, record: StepRecord, **along: Unpack[Along]) -> None:
         now = self._now()
         lease_until = None
-        if self.suspended or now >= self._extend_at:
+        if self._asleep or now >= self._extend_at:
             lease_until, self._extend_at = now + self._lease, now + self._lease / 3
-        self.suspended = False
-        record = self._of(key, value=value, error=error)
-        await self._fenced(self._steps.record(record, self.fence, lease_until=lease_until, **along))
+        self._asleep = False
+        writing = self._steps.record(record, self.fence, lease_until=lease_until, **along)
+        if await self._fenced(writing) and not self.rewinding:
+            await self._break_off()
 
-    async def _fenced(self, writing: Awaitable[None]) -> None:
+    async def _fenced(self, writing: Awaitable[T]) -> T:
         try:
-            await writing
+            return await writing
         except LeaseLost:
             self.lost = True
             raise
@@ -245,6 +294,12 @@ class StepLog:
             wake_at=wake_at,
             awaits=awaits,
         )
+
+    async def _break_off(self) -> None:
+        """End the attempt here, where all that was done is recorded."""
+        self._pause()
+        await self._clock.sleep(0)  # where the attempt itself is cancelled
+        raise asyncio.CancelledError  # where a task of its own has called the step
 
     def _now(self) -> datetime:
         return self._clock.now()

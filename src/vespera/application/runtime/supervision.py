@@ -2,11 +2,15 @@
 
 import asyncio
 import inspect
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from types import FunctionType
 
+from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.clock import Clock, TimeLimit
 from vespera.domain.errors import CancelledInside, TaskTimedOut
 from vespera.domain.retry import RetryPolicy
@@ -16,11 +20,14 @@ from vespera.domain.retry import RetryPolicy
 class Supervision:
     """Calls a function under a ``RetryPolicy`` and a time limit per call.
 
-    ``chance`` draws the jitter, in [0, 1).
+    What is async is called on the event loop; all else in a thread, so that it does not hold up
+    the loop, unless ``in_thread`` is false. An awaitable that comes back from there is awaited on
+    the loop. ``chance`` draws the jitter, in [0, 1).
     """
 
     clock: Clock
     chance: Callable[[], float]
+    threads: BlockingCalls
 
     async def call(
         self,
@@ -54,7 +61,11 @@ class Supervision:
         *,
         rested: Callable[[], timedelta] | None = None,
     ) -> object:
-        """Call once, for at most ``timeout`` seconds, not counting those that it has ``rested``.
+        """Call once, for at most ``timeout`` seconds, the wait for a thread included, but not the
+        time that it has ``rested``.
+
+        A thread cannot be stopped: when the time is over, or this is cancelled, what runs there
+        goes on alone, and what it gives is dropped.
 
         Raises:
             TaskTimedOut: it took longer.
@@ -62,26 +73,38 @@ class Supervision:
         """
         try:
             if timeout is None:
-                return await _value(function())
-            return await self._within(what, function, timeout, rested)
+                return await self.value(what, function)
+            async with self._within(what, timeout, rested):
+                return await self.value(what, function)
         except asyncio.CancelledError as error:
             if interrupted():
                 raise
             raise CancelledInside(f"{what} awaited something that had been cancelled.") from error
 
-    async def _within(
-        self,
-        what: str,
-        function: Callable[[], object],
-        seconds: float,
-        rested: Callable[[], timedelta] | None,
+    async def value(
+        self, what: str, function: Callable[[], object], *, in_thread: bool = True
     ) -> object:
+        """Call once, where such a function belongs, and give what it gives, awaited if need be.
+
+        Raises:
+            Exception: whatever the call raised.
+        """
+        if in_thread and not is_async(function):
+            result = await self.threads.call(function, what=what)
+        else:
+            result = function()
+        return await result if inspect.isawaitable(result) else result
+
+    @asynccontextmanager
+    async def _within(
+        self, what: str, seconds: float, rested: Callable[[], timedelta] | None
+    ) -> AsyncIterator[None]:
         limits: list[TimeLimit] = []
         limited = self._limit(seconds, rested) if rested else self.clock.timeout(seconds)
         try:
             async with limited as limit:
                 limits.append(limit)
-                return await _value(function())
+                yield
         except TimeoutError as error:
             if any(limit.expired() for limit in limits):
                 raise TaskTimedOut(f"{what} took longer than {seconds:g} s.") from error
@@ -115,5 +138,26 @@ def interrupted() -> bool:
     return task is None or task.cancelling() > 0
 
 
-async def _value(result: object) -> object:
-    return await result if inspect.isawaitable(result) else result
+def is_async(function: Callable[..., object]) -> bool:
+    """Whether calling it makes a coroutine, as far as can be told without calling it."""
+    while isinstance(function, partial):
+        function = function.func
+    if type(function) is FunctionType and function.__code__.co_flags & inspect.CO_COROUTINE:
+        return True  # most are; what follows takes its time
+    return _is_coroutine_function(function) or inspect.iscoroutinefunction(
+        getattr(type(function), "__call__", None)  # noqa: B004  (whether it is async, not whether it is)
+    )
+
+
+# In older versions it is asyncio's that knows an AsyncMock.
+if sys.version_info >= (3, 14):
+    _is_coroutine_function = inspect.iscoroutinefunction
+else:
+    _is_coroutine_function = asyncio.iscoroutinefunction
+
+
+async def over(handle: "asyncio.Task[object]") -> None:
+    """Wait for the end of a task, whatever it is; one's own cancellation passes."""
+    await asyncio.wait({handle})
+    with suppress(asyncio.CancelledError):
+        handle.exception()

@@ -35,6 +35,17 @@ class Found:
 Look = Callable[[], Awaitable[Found | None]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """For what ``look`` finds, sooner or later; for ``late``, if ``wake_at`` comes first."""
+
+    key: Key
+    awaits: str
+    wake_at: datetime | None
+    look: Look
+    late: Found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitWork:
     """What waits are made of. After ``linger`` a task that only waits is let go of; None:
@@ -60,6 +71,7 @@ class Waits:
         self._task_id, self._log, self._presence = task_id, log, presence
         self._work = work
         self._news: dict[Key, int] = {}
+        self._turn = asyncio.Lock()  # what one wait has found and receives, no other finds
 
     async def moment(self, name: str, moment: datetime) -> None:
         """Return at the moment, or at once if it has passed."""
@@ -102,31 +114,35 @@ class Waits:
             return self._replay(record)
         if record is not None:
             wake_at = record.wake_at
-        found = await self._until(key, record is None, awaits, wake_at, look) or late
-        return await self._end(key, found)
+        return await self._until(_Wait(key, awaits, wake_at, look, late), new=record is None)
 
-    async def _until(
-        self, key: Key, new: bool, awaits: str, wake_at: datetime | None, look: Look
-    ) -> Found | None:
-        """What ``look`` finds, sooner or later; None if ``wake_at`` comes first."""
+    async def _until(self, wait: _Wait, *, new: bool) -> bytes:
         work, presence = self._work, self._presence
         with work.notices.about(self._task_id) as heard:
-            presence.begin_wait(key, wake_at)
+            presence.begin_wait(wait.key, wait.wake_at)
             try:
                 while True:
                     heard.clear()
-                    self._news[key] = (await work.tasks.get(self._task_id)).news
-                    found = await look()
-                    if found is not None or self._is_over(wake_at):
-                        return found
-                    if new or not self._log.suspended:
-                        await self._log.suspend(key, awaits, wake_at, presence.wake_at, new=new)
-                        new = False
-                        continue  # what came before the task was known to wait is found now
-                    await self._rest(heard, wake_at)
+                    self._news[wait.key] = (await work.tasks.get(self._task_id)).news
+                    async with self._turn:
+                        found = await wait.look()
+                        if found is not None or self._is_over(wait.wake_at):
+                            return await self._end(wait, found or wait.late)
+                    if not new and self._is_known():
+                        await self._rest(heard, wait.wake_at)
+                        continue
+                    # What came before the task was known to wait is found in the next turn.
+                    begun = self._log.begin(wait.key, wait.awaits, wait.wake_at) if new else None
+                    await self._log.suspend(begun, presence.wake_at, rests=presence.rests)
+                    new = False
             finally:
-                self._news.pop(key, None)
-                presence.end_wait(key)
+                self._news.pop(wait.key, None)
+                presence.end_wait(wait.key)
+
+    def _is_known(self) -> bool:
+        """Whether the database knows how things are: that the task only waits, and until when."""
+        presence = self._presence
+        return not presence.rests or self._log.sleeps_until(presence.wake_at)
 
     def _is_over(self, wake_at: datetime | None) -> bool:
         return wake_at is not None and wake_at <= self._work.clock.now()
@@ -144,12 +160,17 @@ class Waits:
         if await self._presence.parked(self._log.fence, min(self._news.values())):
             await asyncio.get_running_loop().create_future()  # until the engine calls it off
 
-    async def _end(self, key: Key, found: Found) -> bytes:
-        if found.error is not None:
-            await self._log.failed(key, found.error)
-            raise found.error
-        await self._log.ended(key, found.value, found.received)
-        return found.value
+    async def _end(self, wait: _Wait, found: Found) -> bytes:
+        await self._presence.begin_work()
+        self._presence.end_wait(wait.key)
+        try:
+            if found.error is not None:
+                await self._log.failed(wait.key, found.error)
+                raise found.error
+            await self._log.ended(wait.key, found.value, found.received)
+            return found.value
+        finally:
+            self._presence.end_work()
 
     def _replay(self, record: StepRecord) -> bytes:
         if record.error is not None:

@@ -3,17 +3,22 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskQueue
 from vespera.application.runtime.crew import Crew
+from vespera.application.runtime.draining import drain
 from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.scheduler import Scheduler
 from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.upkeep import Upkeep
+from vespera.application.runtime.work_events import Watcher, WorkEvent, WorkEventKind, end_of
 from vespera.domain.errors import EngineStopped, StorageError
 from vespera.domain.ids import TaskId
 from vespera.domain.task import Task
@@ -21,6 +26,7 @@ from vespera.domain.task import Task
 logger = logging.getLogger("vespera")
 AFTER_TROUBLE = timedelta(seconds=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Worker:
@@ -37,6 +43,8 @@ class Worker:
         *,
         engine: Engine,
         queue: TaskQueue,
+        flow: Flow,
+        scheduler: Scheduler,
         notices: Notices,
         crew: Crew,
         clock: Clock,
@@ -44,19 +52,24 @@ class Worker:
         concurrency: int,
         poll: timedelta | None,
     ) -> None:
-        self._engine, self._queue = engine, queue
-        self._notices, self._clock, self._upkeep = notices, clock, upkeep
-        self._concurrency, self._longest = concurrency, poll or timedelta.max
+        self._engine, self._queue, self._scheduler = engine, queue, scheduler
+        self._flow, self._upkeep = flow, upkeep
+        self._notices, self._clock = notices, clock
+        self._concurrency, self._poll = concurrency, poll
+        self._longest = poll or timedelta.max
         self._active: dict[asyncio.Task[Signed], TaskId] = {}
         self._loop: asyncio.Task[None] | None = None
         self._users = 0
         self._kept = False
         self._halted = False
         self._stopped = False
+        self._draining = 0
+        self._claiming = asyncio.Lock()
+        self._watchers: list[Watcher] = []
         self._idle = asyncio.Event()
         self._rested = asyncio.Event()
         self._failure: Exception | None = None
-        self._take_back_at = LONG_AGO
+        self._take_back_at = self._look_out_at = LONG_AGO
         self._suspects = False
         crew.joined_by(self.engaged)
 
@@ -75,6 +88,45 @@ class Worker:
         self._kept = False
         if not self._needed:
             await self._halt()
+
+    async def drain(self, seconds: float | None) -> None:
+        """Undo ``keep_working``, and claim nothing until this returns. What is under way may end
+        within ``seconds`` (None: whatever it takes); what has not is interrupted, cleans up, and is
+        pending again.
+
+        Those who still have it ``engaged`` go on afterwards.
+        """
+        self._kept = False
+        self._draining += 1
+        try:
+            async with self._claiming:  # what is being claimed now is under way then
+                pass
+            await drain(self._engine, self._notices, self._clock, seconds)
+            if not self._needed:
+                await self._halt()
+        finally:
+            self._draining -= 1
+            self._notices.work()
+
+    async def over(self) -> None:
+        """Wait until it works no more.
+
+        Raises:
+            Exception: the defect that ended it.
+        """
+        if self._loop is not None:
+            await asyncio.wait({self._loop})
+        if self._failure is not None and not isinstance(self._failure, StorageError):
+            raise self._failure
+
+    @contextlib.contextmanager
+    def watched_by(self, watcher: Watcher) -> Iterator[None]:
+        """Tell ``watcher`` of each event, on the event loop, for as long as the block runs."""
+        self._watchers.append(watcher)
+        try:
+            yield
+        finally:
+            self._watchers.remove(watcher)
 
     async def stop(self) -> None:
         """Claim nothing more, whoever needs it: the container is being cleaned up."""
@@ -151,7 +203,8 @@ class Worker:
 
     async def _guarded_round(self, news: asyncio.Event) -> timedelta | None:
         try:
-            return await self._round(news)
+            async with self._claiming:
+                return await self._round(news)
         except StorageError as error:
             return self._in_trouble(error)
         except Exception as error:  # recorded for whoever waits; then the loop ends
@@ -162,30 +215,54 @@ class Worker:
         """Claim nothing while the database cannot; try again soon, without a restart."""
         if self._failure is None:
             logger.error("No tasks can be claimed: %s", error)
+            self._tell(WorkEventKind.TROUBLE, told=str(error))
         self._failure = error
         self._idle.set()
         return AFTER_TROUBLE
 
     async def _round(self, news: asyncio.Event) -> timedelta | None:
         """Claim once; how long to wait for news before the next round (None: not at all)."""
+        if self._draining:
+            return self._longest  # its end is news
         now = self._clock.now()
-        if now >= self._take_back_at:
-            self._take_back_at = now + self._engine.lease / 3
-            await self._engine.take_back()
-            await self._engine.call_off()
-            self._suspects = await self._engine.has_suspects()
+        if now >= self._take_back_at or (now >= self._look_out_at and await self._sees_dead(now)):
+            await self._take_back(now)
+        for schedule, created in await self._scheduler.fire_due():
+            self._tell(WorkEventKind.FIRED, created, schedule.name)
+        await self._flow.declare()
         await self._upkeep.go_on(now)
         free = self._concurrency - self._busy
         if free <= 0 or (self._suspects and self._busy):
-            return self._longest  # the end of an attempt is news
+            return min(self._longest, self._scheduler.pause(now))  # an attempt's end is news
         claimed = await self._claim(free)
         for task in claimed:
             handle = self._engine.begin(task, kept=True)
             self._active[handle] = task.id
-            handle.add_done_callback(self._ended)
+            handle.add_done_callback(partial(self._ended, task))
+            self._tell(WorkEventKind.BEGAN, task)
         pause = None if claimed else await self._pause(news)
-        self._failure = None
+        if self._failure is not None:
+            self._failure = None
+            self._tell(WorkEventKind.MENDED)
         return pause
+
+    async def _sees_dead(self, now: datetime) -> bool:
+        """Look out for workers that have died; where there may be others, after each ``poll``."""
+        self._look_out_at = self._next_look_out(now)
+        return bool(await self._engine.dead_owners())
+
+    def _next_look_out(self, now: datetime) -> datetime:
+        return NEVER if self._poll is None else now + self._poll
+
+    async def _take_back(self, now: datetime) -> None:
+        self._take_back_at = now + self._engine.lease / 3
+        self._look_out_at = self._next_look_out(now)
+        await self._flow.look()
+        taken = await self._engine.take_back()
+        await self._engine.call_off()
+        self._suspects = await self._engine.has_suspects()
+        if taken:
+            self._tell(WorkEventKind.TAKEN_BACK, told=", ".join(taken))
 
     async def _claim(self, free: int) -> Collection[Task]:
         if not self._suspects:
@@ -200,18 +277,19 @@ class Worker:
 
     async def _pause(self, news: asyncio.Event) -> timedelta:
         """Until something is due, or somebody else's lease may have run out."""
-        due = await self._queue.next_due()
+        due = await (self._flow.next_due() if self._flow.gates else self._queue.next_due())
         moments = [due] if due else []
         if not self._busy and len(self._engine.running) == len(self._engine.resting):
-            comes = due or self._engine.wake_at
-            if await self._engine.others():
+            comes, others = due or self._engine.wake_at, await self._engine.others()
+            if others or self._engine.resting:
                 moments.append(self._take_back_at)
-            elif comes is None and not news.is_set():  # what ended since may have freed others
-                self._idle.set()
+            if not others and comes is None and not news.is_set():
+                self._idle.set()  # without news: what ended since may have freed others
         now = self._clock.now()
         if upkeep := self._upkeep.due(now):
             moments.append(upkeep)
-        return min([self._longest, *(moment - now for moment in moments)])
+        pauses = [self._longest, self._scheduler.pause(now), *(due - now for due in moments)]
+        return min(pauses)
 
     async def _wait(self, news: asyncio.Event, pause: timedelta) -> None:
         if pause == timedelta.max:
@@ -221,9 +299,18 @@ class Worker:
             async with self._clock.timeout(max(pause.total_seconds(), 0)):
                 await news.wait()
 
-    def _ended(self, handle: "asyncio.Task[Signed]") -> None:
+    def _ended(self, claimed: Task, handle: "asyncio.Task[Signed]") -> None:
         self._active.pop(handle, None)
         error = None if handle.cancelled() else handle.exception()
         if error is not None:
             logger.error("An attempt broke off; its task runs again later.", exc_info=error)
+        if handle.cancelled() or error is not None:
+            self._tell(WorkEventKind.RELEASED, claimed, str(error or ""))
+        else:
+            for watcher in self._watchers:
+                watcher(end_of(claimed, handle.result()))
         self._notices.work()
+
+    def _tell(self, kind: WorkEventKind, task: Task | None = None, told: str = "") -> None:
+        for watcher in self._watchers:
+            watcher(WorkEvent(kind=kind, task=task, told=told))

@@ -80,4 +80,6 @@ class ExamineInstallationUseCase:
             return []
         found = [OwnerId(name) for name in await self._host.names_in(directory)]
         dead, strangers = self._owners.dead(found), self._owners.strangers(found)
-        return list(health.on_leftovers(str(directory), dead, strangers))
+        alive = set(found) - set(dead) - set(strangers)
+        leftovers = health.on_leftovers(str(directory), dead, strangers)
+        return [health.on_workers(alive), *leftovers]

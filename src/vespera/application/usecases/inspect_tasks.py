@@ -1,20 +1,27 @@
 """The reading side: what is known of tasks, in a form that people can be shown."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict
 
 from vespera.application.ports.events import ProgressRepository
-from vespera.application.ports.persistence import StepRepository, TaskRepository
+from vespera.application.ports.persistence import (
+    SignalRepository,
+    StepRepository,
+    TaskRepository,
+)
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.domain.errors import InvalidRequest, TaskNotFound
 from vespera.domain.ids import TaskId
 from vespera.domain.progress import Progress
 from vespera.domain.search import cursor_of, parse_search
+from vespera.domain.signal import Signal
 from vespera.domain.step import StepRecord
-from vespera.domain.task import Task
+from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Finding
+
+UNDER_WAY = frozenset({TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.WAITING})
 
 
 class TaskFilter(TypedDict, total=False):
@@ -38,13 +45,15 @@ class TaskFilter(TypedDict, total=False):
 class TaskPage:
     """Some of the tasks that were looked for, in order, or why there are none.
 
-    ``next`` is what ``after`` takes to go on behind them; None: there are no others.
+    ``next`` is what ``after`` takes to go on behind them; None: there are no others. ``waits`` are
+    those that have begun and not ended, also of tasks whose worker has stopped.
     """
 
     success: bool = True
     error: str | None = None
     tasks: Sequence[Task] = ()
     next: str | None = None
+    waits: Mapping[TaskId, Sequence[StepRecord]] = field(default_factory=dict)
 
     @property
     def more(self) -> bool:
@@ -54,12 +63,28 @@ class TaskPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDetails:
-    """One recorded step. ``value`` is its result in plain JSON types, or what its error says."""
+    """One recorded step. ``value`` is its result in plain JSON types, or what its error says.
+
+    A wait that has not ended ``awaits`` something, and ends by itself at ``wake_at``.
+    """
 
     name: str
     occurrence: int
     failed: bool
     value: object
+    awaits: str | None = None
+    wake_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalDetails:
+    """What was sent to a task; ``payload`` in plain JSON types."""
+
+    id: str
+    name: str
+    sent_at: datetime
+    received_at: datetime | None
+    payload: object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +93,7 @@ class TaskDetails:
 
     ``outcome`` is what the specialist handed back: summary, artifacts, next action, result.
     ``findings`` are the verdicts on its file operations, judged against the disk as it is now.
+    ``waits_for`` says why a pending task does not run at this moment.
     """
 
     task: Task
@@ -77,6 +103,8 @@ class TaskDetails:
     dependencies: Sequence[Task]
     findings: Sequence[Finding]
     progress: Progress | None = None
+    waits_for: str = ""
+    signals: Sequence[SignalDetails] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +124,13 @@ class InspectTasksUseCase:
         *,
         tasks: TaskRepository,
         steps: StepRepository,
+        signals: SignalRepository,
         tracking: TrackFileOperationsUseCase,
         progress: ProgressRepository,
         plain: Callable[[bytes], object],
     ) -> None:
-        self._tasks, self._steps, self._tracking = tasks, steps, tracking
-        self._progress, self._plain = progress, plain
+        self._tasks, self._steps, self._signals = tasks, steps, signals
+        self._tracking, self._progress, self._plain = tracking, progress, plain
 
     async def search_tasks(self, given: Mapping[str, object]) -> TaskPage:
         """One page of the tasks that are as asked; ``success`` is False if that makes no sense.
@@ -115,9 +144,13 @@ class InspectTasksUseCase:
         except InvalidRequest as error:
             return TaskPage(success=False, error=str(error))
         found = await self._tasks.search(replace(search, limit=search.limit + 1))
-        page = found[: search.limit]
-        more = len(found) > search.limit
-        return TaskPage(tasks=page, next=cursor_of(page[-1]) if more else None)
+        page, more = found[: search.limit], len(found) > search.limit
+        waits = {task.id: await self._open_waits(task) for task in page}
+        return TaskPage(
+            tasks=page,
+            next=cursor_of(page[-1]) if more else None,
+            waits={task_id: each for task_id, each in waits.items() if each},
+        )
 
     async def show_task(self, task_id: TaskId) -> InspectTaskResult:
         """All that is known of the task; ``success`` is False if there is no such task."""
@@ -133,8 +166,23 @@ class InspectTasksUseCase:
             dependencies=await self._tasks.dependencies_of(task_id),
             progress=await self._progress.of_task(task_id),
             findings=(await self._tracking.examine(task_id)).findings,
+            signals=[self._signal(each) for each in await self._signals.of_task(task_id)],
         )
         return InspectTaskResult(success=True, details=details)
+
+    async def _open_waits(self, task: Task) -> Sequence[StepRecord]:
+        if task.status not in UNDER_WAY or not task.attempt:
+            return ()
+        return [record for record in await self._steps.of_task(task.id) if record.open]
+
+    def _signal(self, signal: Signal) -> SignalDetails:
+        return SignalDetails(
+            id=signal.id,
+            name=signal.name,
+            sent_at=signal.sent_at,
+            received_at=signal.received_at,
+            payload=self._plain(signal.payload),
+        )
 
     def _step(self, record: StepRecord) -> StepDetails:
         stored = record.value if record.error is None else record.error
@@ -143,4 +191,6 @@ class InspectTasksUseCase:
             occurrence=record.occurrence,
             failed=record.failed,
             value=None if stored is None else self._plain(stored),
+            awaits=record.awaits,
+            wake_at=record.wake_at,
         )

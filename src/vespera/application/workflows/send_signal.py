@@ -15,7 +15,7 @@ from vespera.domain.errors import (
     TaskOver,
 )
 from vespera.domain.ids import SignalId, TaskId
-from vespera.domain.request import signal_name_of, task_id_of
+from vespera.domain.request import signal_name_of, task_id_of, text_of
 from vespera.domain.signal import APPROVAL, Approval, Signal
 
 
@@ -63,16 +63,25 @@ class SendSignalUseCase:
         self, task_id: str, *, name: str = "", by: str = "", comment: str = ""
     ) -> SignalResult:
         """Say yes to ``task.wait_for_approval(..., name=name)``."""
-        return await self._decide(task_id, name, Approval(approved=True, by=by, comment=comment))
+        return await self._decide(task_id, name, approved=True, by=by, comment=comment)
 
     async def reject(
         self, task_id: str, *, name: str = "", by: str = "", comment: str = ""
     ) -> SignalResult:
         """Say no to it."""
-        return await self._decide(task_id, name, Approval(approved=False, by=by, comment=comment))
+        return await self._decide(task_id, name, approved=False, by=by, comment=comment)
 
-    async def _decide(self, task_id: str, name: str, approval: Approval) -> SignalResult:
-        return await self.signal(task_id, f"{APPROVAL}:{name}" if name else APPROVAL, approval)
+    async def _decide(
+        self, task_id: str, name: str, *, approved: bool, by: str, comment: str
+    ) -> SignalResult:
+        try:
+            approval = Approval(
+                approved=approved, by=text_of(by, "by"), comment=text_of(comment, "comment")
+            )
+            signal = f"{APPROVAL}:{text_of(name, 'name')}" if name else APPROVAL
+        except RequestError as error:
+            return SignalResult(success=False, error=str(error))
+        return await self.signal(task_id, signal, approval)
 
     def _signal(self, task_id: object, name: object, payload: object, signal_id: object) -> Signal:
         given = None if signal_id is None else signal_name_of(signal_id, "signal_id")

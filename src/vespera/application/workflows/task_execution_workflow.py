@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
@@ -11,33 +10,35 @@ from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.persistence import ReportRepository, TaskRepository, UnitOfWork
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.failures import called_off
+from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.schedule_book import ScheduleBook
 from vespera.application.runtime.settling import UNDER_WAY, Settling
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.worker import Worker
+from vespera.application.workflows.creation import MOST_TRIES, Creation
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import (
-    DuplicateRow,
     EngineStopped,
+    GatedType,
     IllegalTransition,
-    InvalidRequest,
-    KeyReused,
     PayloadError,
     RequestError,
     StaleTask,
-    TaskNotFound,
     UnreadableValue,
 )
 from vespera.domain.ids import TaskId
-from vespera.domain.plan import in_order
-from vespera.domain.request import Given, parse_outcome, parse_request, task_id_of
+from vespera.domain.request import (
+    Given,
+    parse_outcome,
+    parse_request,
+    task_id_of,
+)
 from vespera.domain.task import Completion, Task, TaskOutcome, TaskRequest, TaskStatus
 from vespera.domain.verification import Finding
-
-MOST_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class Machinery:
     engine: Engine
     worker: Worker
     settling: Settling
+    flow: Flow
+    schedule_book: ScheduleBook
     sign_off: SignOff
     specialists: Specialists
     notices: Notices
@@ -70,6 +73,11 @@ class TaskExecutionWorkflow:
 
     def __init__(self, *, machinery: Machinery) -> None:
         self._m = machinery
+        self._creation = Creation(
+            tasks=machinery.tasks,
+            unit_of_work=machinery.unit_of_work,
+            codec=machinery.codec,
+        )
 
     async def create_task(self, request: Given = None, /, **fields: object) -> TaskResult:
         """Store a new task. Someone runs it later: ``execute_task``, or a worker.
@@ -137,8 +145,9 @@ class TaskExecutionWorkflow:
             return TaskResult(success=False, error=str(error))
         result = self._result(task, findings=await self._refused(task))
         why = str(task.error) if task.error else await self._m.settling.dead_ends(task)
-        told = await self._m.progress.of_task(task.id)
-        return replace(result, error=why or result.error, progress=told)
+        progress = await self._m.progress.of_task(task.id)
+        waits_for = await self._m.flow.keeps_waiting(task)
+        return replace(result, error=why or result.error, progress=progress, waits_for=waits_for)
 
     async def cancel_task(self, task_id: str, reason: str = "") -> TaskResult:
         """Call the task off. A running handler is cancelled at its next await and cleans up first;
@@ -161,8 +170,10 @@ class TaskExecutionWorkflow:
     async def run(self, request: Given = None, /, **fields: object) -> TaskResult:
         """Create, execute and complete a task; returns when nothing more will come of it.
 
-        A task whose dependencies are not completed yet waits for them. If this call is cancelled,
-        the task is pending again and goes on at the next chance; ``cancel_task`` calls it off.
+        A task whose dependencies are not completed yet waits for them, and so does one
+        for its turn where its type has limits. One that is paused is left as it is, and the result
+        says so. If this call is cancelled, the task is pending again and goes on at the next
+        chance; ``cancel_task`` calls it off.
         """
         try:
             parsed = parse_request(request, {**fields, "completion": Completion.AUTO})
@@ -182,7 +193,7 @@ class TaskExecutionWorkflow:
         """Create all of the tasks, or none."""
         try:
             requests = [parse_request(request, fields) for request, fields in given]
-            stored = await self._add(
+            stored = await self._creation.add(
                 [self._m.intake.task(request) for request in requests], requests
             )
         except (RequestError, PayloadError) as error:
@@ -190,65 +201,29 @@ class TaskExecutionWorkflow:
         self._m.notices.work()
         return [self._result(task) for task in stored]
 
-    async def _add(self, tasks: Sequence[Task], requests: Sequence[TaskRequest]) -> list[Task]:
-        """Store the tasks in one transaction; gives, in their place, those that are there already
-        under the same idempotency key.
-        """
-        order = in_order(requests)
-        keys = {task.idempotency_key for task in tasks if task.idempotency_key}
-        for _ in range(MOST_TRIES):
-            known = dict(await self._m.tasks.find_by_keys(keys)) if keys else {}
-            chosen = [self._same(task, known) for task in tasks]
-            new = [(tasks[i], requests[i]) for i in order if chosen[i] is tasks[i]]
-            try:
-                await self._insert(new)
-            except DuplicateRow:
-                await self._check_ids([task.id for task, _ in new])
-            else:
-                return chosen
-        raise InvalidRequest("is being created by others again and again", field="idempotency_key")
-
-    def _same(self, task: Task, known: dict[str, Task]) -> Task:
-        """The task that is known under the same key, or this one."""
-        key = task.idempotency_key
-        if key is None:
-            return task
-        other = known.setdefault(key, task)
-        if other is not task and not (
-            other.request_digest == task.request_digest
-            and self._m.codec.same(other.payload, task.payload)
-        ):
-            raise KeyReused(key, other.id)
-        return other
-
-    async def _insert(self, new: Sequence[tuple[Task, TaskRequest]]) -> None:
-        try:
-            async with self._m.unit_of_work():
-                for task, request in new:
-                    await self._m.tasks.add(task, [TaskId(d) for d in request.depends_on])
-        except TaskNotFound as error:
-            awaited = any(error.task_id in request.depends_on for _, request in new)
-            field = "depends_on" if awaited else "parent_id"
-            raise InvalidRequest(str(error), field=field) from error
-
-    async def _check_ids(self, task_ids: Sequence[TaskId]) -> None:
-        for task_id in await self._m.tasks.find(task_ids):
-            raise InvalidRequest(f"{task_id!r} is taken by another task", field="task_id")
-
     async def _begin(self, task: Task, request: TaskRequest) -> Task:
         """Store the task; in the same transaction claim it, if it can run at once."""
         m = self._m
+        await m.flow.declare()
+        given = task
         if not request.depends_on and not self._delay(task):
-            known = m.specialists.knows(task.specialist_type)
-            task = m.engine.held(task) if known else task.assign(m.clock.now())
+            task = self._at_once(task)
         try:
-            stored = (await self._add([task], [request]))[0]
+            stored = (await self._creation.add([task], [request]))[0]
+        except GatedType:  # since another process has put a gate there
+            stored = (await self._creation.add([given], [request]))[0]
         except asyncio.CancelledError as error:
             await m.engine.disown(task.id, error)
             raise
         if stored is task and task.status is TaskStatus.RUNNING:
             m.engine.begin(task, kept=False)
         return stored
+
+    def _at_once(self, task: Task) -> Task:
+        m = self._m
+        if not m.specialists.knows(task.specialist_type):
+            return task.assign(m.clock.now())
+        return task if m.flow.has_gate(task.specialist_type) else m.engine.held(task)
 
     async def _finish(self, task: Task) -> Signed:
         """Bring a task that ``run`` created, now or earlier, as far as it will go."""
@@ -333,18 +308,16 @@ class TaskExecutionWorkflow:
 
     async def _why_not(self, task: Task) -> str:
         if task.status is TaskStatus.ASSIGNED:
-            near = self._m.specialists.like(task.specialist_type)
-            known = near or self._m.specialists.names()
-            kind = "similar" if near else "known"
-            hint = f"{kind}: {', '.join(known)}" if known else "none is known"
             return (
-                f"No specialist does {task.specialist_type!r} ({hint}); task {task.id!r} is"
+                f"{self._m.specialists.told_missing(task.specialist_type)}; task {task.id!r} is"
                 " assigned to an outside worker, who ends it with complete_task."
             )
-        if task.error:
+        if task.error and not task.paused:
             return str(task.error)
         if why := await self._m.settling.dead_ends(task):
             return f"Task {task.id!r} cannot run: {why}."
+        if why := await self._m.flow.pauses(task):
+            return f"Task {task.id!r} does not run: {why}."
         return f"Task {task.id!r} was interrupted; it is {task.status} and goes on later."
 
     async def _refused(self, task: Task) -> tuple[Finding, ...]:
@@ -380,4 +353,5 @@ class TaskExecutionWorkflow:
             report_id=task.report_id,
             attempt=task.attempt,
             failures=task.failures,
+            paused=task.paused,
         )

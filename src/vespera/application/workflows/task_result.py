@@ -14,8 +14,10 @@ class TaskResult:
 
     ``success`` says whether the call did what it was asked to; ``error`` says why not, and names
     the field or the id. ``status`` compares with text: ``result.status == "completed"``.
-    ``findings`` are those by which the proof gate refused the completion. ``progress`` is what
-    the handler said last, where the status was asked for.
+    ``progress`` is what the handler said last, where the status was asked for. ``paused`` says that
+    somebody has paused the task; ``waits_for`` (of ``get_task_status``), why a pending task does
+    not run at this moment: what is paused, awaited, or at its limit. ``findings`` are those by
+    which the proof gate refused the completion.
     """
 
     success: bool
@@ -30,6 +32,8 @@ class TaskResult:
     attempt: int = 0
     failures: int = 0
     progress: Progress | None = None
+    paused: bool = False
+    waits_for: str = ""
 
     @property
     def completed(self) -> bool:

@@ -38,8 +38,10 @@ def marked(kind: bytes, body: bytes) -> bytes:
 
 def kind_of(data: bytes) -> bytes | None:
     """The kind of packing that ``data`` is marked with; None if it is plain."""
+    if not data.startswith(_MARK):
+        return None
     kind = data[len(_MARK) : _LENGTH]
-    return kind if data.startswith(_MARK) and kind in PACKINGS else None
+    return kind if kind in PACKINGS else None
 
 
 def body_of(data: bytes) -> bytes:

@@ -83,7 +83,7 @@ class MsgspecCodec:
 
     def _encode_as_it_is(self, value: object) -> bytes | None:
         """The fast way, for what is JSON already; None: the slow way must judge it."""
-        if not _is_json(value, self._limit):
+        if type(value) not in _JSON_SCALARS and not _is_json(value, self._limit):
             return None
         try:
             return json.encode(value)

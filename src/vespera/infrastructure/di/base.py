@@ -43,6 +43,9 @@ Key = str | Callable[..., object]
 T = TypeVar("T")
 V = TypeVar("V")
 _NOTHING: Any = object()
+living: "weakref.WeakSet[BaseContainer]" = weakref.WeakSet()
+"""All containers of this process; tests look for overrides that were forgotten in them."""
+
 
 if TYPE_CHECKING:
 
@@ -261,6 +264,7 @@ class BaseContainer(_Native):
         """Copy the class's providers; the settings are for ``__init__``, which may be another's."""
         blueprint = _blueprint_of(cls)
         self = super().__new__(cls, blueprint.plan)
+        living.add(self)
         self._blueprint, self._found, self._overrides = blueprint, {}, []
         self.config.set_default(blueprint.defaults)
         vars(self.config)["graph"] = weakref.ref(self._graph)

@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
 from vespera.application.ports.archive import TaskArchive
+from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.files import FileStore
+from vespera.application.ports.gates import Gates
 from vespera.application.ports.host import Host
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import (
@@ -25,14 +27,18 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.schedules import ScheduleRepository, Timetable
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.children import ChildWork
 from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.event_feed import EventFeed
+from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.schedule_book import ScheduleBook
+from vespera.application.runtime.scheduler import Scheduler
 from vespera.application.runtime.settling import Settling
 from vespera.application.runtime.sign_off import SignOff
 from vespera.application.runtime.specialists import Specialists
@@ -51,6 +57,7 @@ from vespera.application.workflows.task_execution_workflow import (
     TaskExecutionWorkflow,
 )
 from vespera.domain.errors import InvalidRequest
+from vespera.domain.flow import Limits
 from vespera.domain.retention import retention_of
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
 from vespera.infrastructure.clock import SystemClock
@@ -64,8 +71,10 @@ from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
+from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
@@ -73,9 +82,11 @@ from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
 from vespera.infrastructure.threads import Threads
+from vespera.infrastructure.timetable import CronTimetable
 
 POLL = timedelta(seconds=1)
 SHORTEST_LEASE = 0.001  # in seconds
+MOST_THREADS = 10_000
 
 
 def directory_of_owners(database: AsyncDatabaseManager) -> Path | None:
@@ -140,6 +151,7 @@ class Container(BaseContainer):
         linger_seconds: how long a task that only waits (for a moment, a signal) stays in memory;
             None: until it goes on.
         crash_limit: after how many crashes in a row a task fails; None: never.
+        step_threads: how many functions that are not async may run at a time, 1 or more.
         payload_limit: bytes of one stored value, 1 or more.
         events: which are kept: ``"all"``, ``"ends"`` (how attempts and tasks ended, and progress),
             or ``"off"``.
@@ -147,7 +159,8 @@ class Container(BaseContainer):
             "cancelled" and "events" to ages (a timedelta, or seconds), or one age for all; what is
             not named is kept for ever.
 
-    Extend it by subclassing: give ``specialists`` anew, add providers, replace providers.
+    Extend it by subclassing: give ``specialists`` and ``limits`` anew, add providers, replace
+    providers.
     """
 
     defaults: ClassVar[Mapping[str, object]] = {
@@ -158,6 +171,7 @@ class Container(BaseContainer):
         "lease_seconds": 30.0,
         "linger_seconds": 60.0,
         "crash_limit": 10,
+        "step_threads": 32,
         "payload_limit": 1024 * 1024,
         "events": "ends",
         "retention": None,
@@ -175,6 +189,7 @@ class Container(BaseContainer):
         given = self.config()
         check_workspace(given["workspace"])
         whole_number_of(given["concurrency"], "concurrency", least=1, most=LARGEST_WHOLE)
+        whole_number_of(given["step_threads"], "step_threads", least=1, most=MOST_THREADS)
         whole_number_of(given["payload_limit"], "payload_limit", least=1, most=LARGEST_WHOLE)
         if given["crash_limit"] is not None:
             whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
@@ -188,6 +203,9 @@ class Container(BaseContainer):
     new_id: Provider[TimeOrderedIds] = providers.Singleton(TimeOrderedIds, clock)
     codec: Provider[Codec] = providers.Singleton(MsgspecCodec, config.payload_limit)
     threads: Provider[Threads] = Service(Threads)
+    step_threads: Provider[BlockingCalls] = Service(
+        Threads, config.step_threads, name="vespera-step"
+    )
     lane = providers.Object(Lane)
     database: Provider[AsyncDatabaseManager] = Service(
         AsyncDatabaseManager,
@@ -201,6 +219,7 @@ class Container(BaseContainer):
     )
     owners_directory = providers.Singleton(directory_of_owners, database)
     owners: Provider[Owners] = providers.Singleton(LockFileOwners, owners_directory)
+    timetable: Provider[Timetable] = providers.Singleton(CronTimetable)
     host: Provider[Host] = providers.Singleton(LocalHost, threads)
     care: Provider[DatabaseCare] = providers.Singleton(
         SqliteDatabaseCare, config.database_url, durability=config.durability
@@ -219,9 +238,13 @@ class Container(BaseContainer):
         SqlFileOperationRepository, database
     )
     reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
+    schedules: Provider[ScheduleRepository] = providers.Singleton(SqlScheduleRepository, database)
 
-    # Who does the work. A subclass gives its own.
+    gates: Provider[Gates] = providers.Singleton(SqlGates, database)
+
+    # Who does the work, and how much of it at a time. A subclass gives its own.
     specialists: providers.Aggregate[Any] = providers.Aggregate()
+    limits: providers.Provider[Mapping[str, Limits]] = providers.Object({})
 
     # The use cases.
     track_file_operations = providers.Singleton(
@@ -236,6 +259,7 @@ class Container(BaseContainer):
         InspectTasksUseCase,
         tasks=tasks,
         steps=steps,
+        signals=signals,
         tracking=track_file_operations,
         progress=progress,
         plain=codec.provided.plain,
@@ -262,10 +286,15 @@ class Container(BaseContainer):
     intake = providers.Singleton(Intake, codec=codec, clock=clock, new_id=new_id)
     outcomes = providers.Singleton(Outcomes, codec)
     registry = providers.Singleton(
-        Specialists, catalogue=providers.Singleton(catalogue_of, specialists.provider)
+        Specialists,
+        catalogue=providers.Singleton(catalogue_of, specialists.provider),
+        limits=limits,
+    )
+    flow = providers.Singleton(
+        Flow, gates=gates, specialists=registry, notices=notices, clock=clock
     )
     chance = providers.Object(random.random)
-    supervision = providers.Singleton(Supervision, clock=clock, chance=chance)
+    supervision = providers.Singleton(Supervision, clock=clock, chance=chance, threads=step_threads)
     sign_off = providers.Singleton(
         SignOff,
         tasks=tasks,
@@ -314,6 +343,7 @@ class Container(BaseContainer):
         Engine,
         tasks=tasks,
         queue=queue,
+        flow=flow,
         attempts=attempts,
         owners=owners,
         notices=notices,
@@ -327,18 +357,44 @@ class Container(BaseContainer):
         log=event_log,
         retention=providers.Singleton(retention_of, config.retention),
     )
+    scheduler = providers.Singleton(
+        Scheduler,
+        schedules=schedules,
+        tasks=tasks,
+        unit_of_work=unit_of_work,
+        timetable=timetable,
+        codec=codec,
+        clock=clock,
+        intake=intake,
+        poll=poll,
+    )
+    schedule_book = providers.Singleton(
+        ScheduleBook,
+        schedules=schedules,
+        tasks=tasks,
+        unit_of_work=unit_of_work,
+        timetable=timetable,
+        scheduler=scheduler,
+        notices=notices,
+        codec=codec,
+        clock=clock,
+    )
     worker = Service(
         Worker,
         engine=engine,
         upkeep=upkeep,
         queue=queue,
+        flow=flow,
+        scheduler=scheduler,
         notices=notices,
         crew=crew,
         clock=clock,
         concurrency=config.concurrency,
         poll=poll,
     )
-    settling = providers.Singleton(Settling, tasks=tasks, notices=notices, clock=clock, poll=poll)
+    settling = providers.Singleton(
+        Settling, tasks=tasks, flow=flow, notices=notices, clock=clock, poll=poll
+    )
     machinery = providers.Singleton(
         Machinery,
         tasks=tasks,
@@ -347,6 +403,8 @@ class Container(BaseContainer):
         engine=engine,
         worker=worker,
         settling=settling,
+        flow=flow,
+        schedule_book=schedule_book,
         sign_off=sign_off,
         specialists=registry,
         notices=notices,

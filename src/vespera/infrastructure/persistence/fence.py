@@ -12,7 +12,8 @@ from vespera.infrastructure.persistence.values import to_micros
 
 def must_hold(fence: Fence, *, lease_until: datetime | None = None) -> Write:
     """A write that refuses its unit unless the task is held; extends the lease if asked to, and
-    says then that the task is running, and has got on since its last crash.
+    says then that the task is running, and has got on since its last crash. Its row says since when
+    the task is paused.
     """
     held = (fence.task_id, fence.attempt, fence.owner)
     refusal = partial(lost, fence)

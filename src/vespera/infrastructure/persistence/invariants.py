@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from vespera.domain.schedule import CatchUp, Overlap
 from vespera.domain.task import ALLOWED, Completion
 from vespera.infrastructure.persistence.queries.compiling import compiled
+from vespera.infrastructure.persistence.queries.tasks import settles
 from vespera.infrastructure.persistence.statements import Statement
 from vespera.infrastructure.persistence.tables import (
     CANCELLED,
@@ -21,7 +23,9 @@ from vespera.infrastructure.persistence.tables import (
     RUNNING,
     WAITING,
     file_operations,
+    gates,
     metadata,
+    schedules,
     steps,
     task_counts,
     task_dependencies,
@@ -99,7 +103,7 @@ _OPEN = (
     .select_from(
         task_dependencies.join(_DEPENDENCY, _DEPENDENCY.c.id == task_dependencies.c.depends_on)
     )
-    .where(task_dependencies.c.task_id == tasks.c.id, _DEPENDENCY.c.status != COMPLETED)
+    .where(task_dependencies.c.task_id == tasks.c.id, ~settles(tasks, _DEPENDENCY))
     .correlate(tasks)
     .scalar_subquery()
 )
@@ -112,6 +116,8 @@ _COUNTERS_THAT_CANNOT_BE = sa.or_(
 )
 _UNHELD = tasks.c.owner.is_(None) | tasks.c.lease_until.is_(None)
 _HELD = tasks.c.owner.is_not(None) | tasks.c.lease_until.is_not(None)
+_UNFINISHED = tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED])
+_HAS_GATE = sa.exists().where(gates.c.specialist_type == tasks.c.specialist_type)
 _SAME = sa.and_(
     tasks.c.specialist_type == task_counts.c.specialist_type,
     tasks.c.status == task_counts.c.status,
@@ -209,6 +215,38 @@ RULES = (
         sa.select(steps.c.task_id, steps.c.name, steps.c.occurrence)
         .where(steps.c.awaits.is_(None), steps.c.value.is_(None) == steps.c.error.is_(None))
         .order_by(steps.c.task_id, steps.c.name, steps.c.occurrence),
+    ),
+    _of_tasks(
+        "gate",
+        "task {0} has a type that is limited or paused, but would not pass its gate",
+        tasks.c.gated == NONE,
+        _UNFINISHED,
+        _HAS_GATE,
+    ),
+    _of_tasks(
+        "gate",
+        "task {0} waits at a gate that is not there; it will never begin",
+        tasks.c.gated != NONE,
+        _UNFINISHED,
+        ~_HAS_GATE,
+    ),
+    _rule(
+        "schedule",
+        "schedule {0} has both a cron text and a distance, or neither",
+        sa.select(schedules.c.name)
+        .where(schedules.c.cron.is_(None) == schedules.c.every.is_(None))
+        .order_by(schedules.c.name),
+    ),
+    _rule(
+        "schedule",
+        "schedule {0} has a policy that does not exist",
+        sa.select(schedules.c.name)
+        .where(
+            ~_among(schedules.c.catch_up, [*CatchUp])
+            | ~_among(schedules.c.overlap, [*Overlap])
+            | schedules.c.paused.not_in([NONE, ONE])
+        )
+        .order_by(schedules.c.name),
     ),
     *_broken_json(),
     _rule(

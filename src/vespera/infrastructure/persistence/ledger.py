@@ -94,7 +94,7 @@ def _collect(
         if write.told:
             entries.extend(write.told(found) if callable(write.told) else write.told)
         if write.tally is not None:
-            tallies.append(write.tally)
+            tallies.extend(write.tally(found) if callable(write.tally) else [write.tally])
 
 
 def _count(connection: sqlite3.Connection, tallies: Sequence[Tally]) -> None:

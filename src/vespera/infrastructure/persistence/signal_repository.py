@@ -33,12 +33,12 @@ class SqlSignalRepository:
         await store(self._database, writes)
 
     async def oldest(self, task_id: TaskId, name: str) -> Signal | None:
-        """The first of this name that the task has not received."""
+        """The first that was stored under this name, of those that the task has not received."""
         rows = await self._database.read(sql.OLDEST_SIGNAL.sql, (task_id, name))
         return _from_row(rows[0]) if rows else None
 
     async def of_task(self, task_id: TaskId) -> Sequence[Signal]:
-        """All that was sent to the task, in the order of sending."""
+        """All that was sent to the task, in the order in which it was stored."""
         rows = await self._database.read(sql.SIGNALS_OF_TASK.sql, (task_id,))
         return [_from_row(row) for row in rows]
 
@@ -50,12 +50,14 @@ def _to_row(signal: Signal) -> Row:
         signal.name,
         to_micros(signal.sent_at),
         None,
+        signal.task_id,  # whose news count gives the place
         signal.payload,
     )
 
 
 def _from_row(row: Row) -> Signal:
     values = dict(zip(sql.SIGNAL_COLUMNS, row, strict=True))
+    del values["seq"]
     values["sent_at"] = from_micros(values["sent_at"])
     values["received_at"] = from_micros_if_any(values["received_at"])
     return Signal(**values)

@@ -11,9 +11,13 @@ from vespera.infrastructure.persistence.statements import Statement
 TABLES = (
     "events",
     "file_operations",
+    "gates",
+    "schedules",
+    "starts",
     "task_counts",
     "tasks",
     "verification_reports",
+    "heartbeats",
     "progress",
     "signals",
     "steps",
@@ -25,26 +29,36 @@ SCHEMA = (
     """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_of_task ON file_operations (task_id, id)",
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
+    "CREATE TABLE gates ( specialist_type TEXT NOT NULL, paused_at BIGINT, max_concurrent BIGINT, max_concurrent_per_key BIGINT, rate_count BIGINT, rate_per BIGINT, key_rate_count BIGINT, key_rate_per BIGINT, PRIMARY KEY (specialist_type) ) WITHOUT ROWID",
+    "CREATE TABLE schedules ( name TEXT NOT NULL, version BIGINT NOT NULL, paused BIGINT NOT NULL, next_due BIGINT, last_due BIGINT, last_task_id TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, cron TEXT, every DOUBLE, time_zone TEXT NOT NULL, catch_up TEXT NOT NULL, most_catch_up BIGINT NOT NULL, overlap TEXT NOT NULL, title TEXT NOT NULL, specialist_type TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
+    "CREATE INDEX schedules_due ON schedules (next_due) WHERE paused = 0 AND next_due IS NOT NULL",
+    "CREATE TABLE starts ( number BIGINT NOT NULL, task_id TEXT NOT NULL, attempt BIGINT NOT NULL, specialist_type TEXT NOT NULL, concurrency_key TEXT, began_at BIGINT NOT NULL, kept_until BIGINT NOT NULL, PRIMARY KEY (number) ) WITHOUT ROWID",
+    "CREATE INDEX starts_kept ON starts (kept_until)",
+    "CREATE INDEX starts_of_key ON starts (specialist_type, concurrency_key, began_at) WHERE concurrency_key IS NOT NULL",
+    "CREATE INDEX starts_of_type ON starts (specialist_type, began_at)",
     "CREATE TABLE task_counts ( specialist_type TEXT NOT NULL, status TEXT NOT NULL, total BIGINT NOT NULL, PRIMARY KEY (specialist_type, status) ) WITHOUT ROWID",
-    "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, news BIGINT NOT NULL, spawned BIGINT NOT NULL, undoable BIGINT NOT NULL, on_parent_end TEXT NOT NULL, cancelling TEXT, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, news BIGINT NOT NULL, spawned BIGINT NOT NULL, undoable BIGINT NOT NULL, on_parent_end TEXT NOT NULL, cancelling TEXT, concurrency_key TEXT, paused_at BIGINT, gated BIGINT NOT NULL, on_failed_dependency TEXT NOT NULL, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX tasks_asleep ON tasks (run_after) WHERE status = 'waiting' AND owner IS NULL",
+    "CREATE INDEX tasks_at_gates ON tasks (specialist_type, priority DESC, id, concurrency_key) WHERE status = 'pending' AND blockers = 0 AND paused_at IS NULL AND run_after IS NULL AND gated = 1 AND crashes < 2",
     "CREATE INDEX tasks_by_age ON tasks (created_at, id)",
     "CREATE UNIQUE INDEX tasks_by_key ON tasks (idempotency_key) WHERE idempotency_key IS NOT NULL",
     "CREATE INDEX tasks_by_report ON tasks (report_id) WHERE report_id IS NOT NULL",
     "CREATE INDEX tasks_called_off ON tasks (id) WHERE cancelling IS NOT NULL",
     "CREATE INDEX tasks_children ON tasks (parent_id) WHERE parent_id IS NOT NULL",
-    "CREATE INDEX tasks_delayed ON tasks (run_after) WHERE status = 'pending' AND blockers = 0 AND run_after IS NOT NULL",
+    "CREATE INDEX tasks_delayed ON tasks (run_after) WHERE status = 'pending' AND blockers = 0 AND paused_at IS NULL AND run_after IS NOT NULL",
     "CREATE INDEX tasks_held ON tasks (owner, lease_until) WHERE owner IS NOT NULL",
     "CREATE INDEX tasks_of_type ON tasks (specialist_type, created_at, id)",
-    "CREATE INDEX tasks_ready ON tasks (priority DESC, id) WHERE status = 'pending' AND blockers = 0",
+    "CREATE INDEX tasks_ready ON tasks (priority DESC, id) WHERE status = 'pending' AND blockers = 0 AND paused_at IS NULL AND run_after IS NULL AND gated = 0",
+    "CREATE INDEX tasks_running_through_gates ON tasks (specialist_type, concurrency_key) WHERE status = 'running' AND gated = 1",
     "CREATE INDEX tasks_set_aside ON tasks (status, created_at, id, specialist_type) WHERE status IN ('assigned', 'executed', 'failed', 'cancelled')",
-    "CREATE INDEX tasks_suspicious ON tasks (id) WHERE status = 'pending' AND blockers = 0 AND crashes >= 2",
+    "CREATE INDEX tasks_suspicious ON tasks (id) WHERE status = 'pending' AND blockers = 0 AND paused_at IS NULL AND crashes >= 2",
     "CREATE INDEX tasks_waiting_for_others ON tasks (specialist_type) WHERE status = 'pending' AND blockers > 0",
     "CREATE INDEX tasks_with_error ON tasks (created_at, id) WHERE error IS NOT NULL",
     "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE INDEX verification_reports_of_task ON verification_reports (task_id)",
+    "CREATE TABLE heartbeats ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, beaten_at BIGINT NOT NULL, detail BLOB NOT NULL, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE progress ( task_id TEXT NOT NULL, attempt BIGINT NOT NULL, done DOUBLE NOT NULL, total DOUBLE, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (task_id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
-    "CREATE TABLE signals ( task_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, sent_at BIGINT NOT NULL, received_at BIGINT, payload BLOB NOT NULL, PRIMARY KEY (task_id, id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE signals ( task_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, sent_at BIGINT NOT NULL, received_at BIGINT, seq BIGINT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (task_id, id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, wake_at BIGINT, awaits TEXT, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE task_dependencies ( task_id TEXT NOT NULL, depends_on TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (task_id, depends_on), FOREIGN KEY(task_id) REFERENCES tasks (id), FOREIGN KEY(depends_on) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX task_dependencies_dependents ON task_dependencies (depends_on)",
@@ -79,6 +93,10 @@ TASK_COLUMNS = (
     "undoable",
     "on_parent_end",
     "cancelling",
+    "concurrency_key",
+    "paused_at",
+    "gated",
+    "on_failed_dependency",
     "title",
     "description",
     "error",
@@ -87,7 +105,12 @@ TASK_COLUMNS = (
 )
 
 INSERT_TASK = Statement(
-    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, title, description, error, payload, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (EXISTS (SELECT * FROM gates WHERE gates.specialist_type = ?)), ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+INSERT_RUNNING_TASK = Statement(
+    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, title, description, error, payload, outcome) SELECT anon_1.id, anon_1.status, anon_1.priority, anon_1.blockers, anon_1.version, anon_1.attempt, anon_1.failures, anon_1.crashes, anon_1.owner, anon_1.lease_until, anon_1.run_after, anon_1.created_at, anon_1.updated_at, anon_1.completion, anon_1.specialist_type, anon_1.parent_id, anon_1.timeout, anon_1.idempotency_key, anon_1.request_digest, anon_1.report_id, anon_1.retry, anon_1.news, anon_1.spawned, anon_1.undoable, anon_1.on_parent_end, anon_1.cancelling, anon_1.concurrency_key, anon_1.paused_at, anon_1.gated, anon_1.on_failed_dependency, anon_1.title, anon_1.description, anon_1.error, anon_1.payload, anon_1.outcome FROM (SELECT ? AS id, ? AS status, ? AS priority, ? AS blockers, ? AS version, ? AS attempt, ? AS failures, ? AS crashes, ? AS owner, ? AS lease_until, ? AS run_after, ? AS created_at, ? AS updated_at, ? AS completion, ? AS specialist_type, ? AS parent_id, ? AS timeout, ? AS idempotency_key, ? AS request_digest, ? AS report_id, ? AS retry, ? AS news, ? AS spawned, ? AS undoable, ? AS on_parent_end, ? AS cancelling, ? AS concurrency_key, ? AS paused_at, EXISTS (SELECT * FROM gates WHERE gates.specialist_type = ?) AS gated, ? AS on_failed_dependency, ? AS title, ? AS description, ? AS error, ? AS payload, ? AS outcome) AS anon_1 WHERE anon_1.gated = 0",
     expects=1,
 )
 
@@ -98,7 +121,7 @@ INSERT_DEPENDENCY = Statement(
 TASK_EXISTS = Statement("SELECT tasks.id FROM tasks WHERE tasks.id = ?", expects=1, returns=True)
 
 COUNT_BLOCKERS = Statement(
-    "UPDATE tasks SET blockers=(SELECT count(*) AS count_1 FROM task_dependencies JOIN tasks AS dependency ON dependency.id = task_dependencies.depends_on WHERE task_dependencies.task_id = ? AND dependency.status != 'completed') WHERE tasks.id = ?",
+    "UPDATE tasks SET blockers=(SELECT count(*) AS count_1 FROM task_dependencies JOIN tasks AS dependency ON dependency.id = task_dependencies.depends_on WHERE task_dependencies.task_id = ? AND NOT (dependency.status = 'completed' OR tasks.on_failed_dependency = 'run' AND dependency.status IN ('failed', 'cancelled'))) WHERE tasks.id = ?",
     expects=1,
 )
 
@@ -116,16 +139,30 @@ RELEASE_DEPENDENTS = Statement(
     "UPDATE tasks SET blockers=(tasks.blockers - 1) WHERE tasks.id IN (SELECT task_dependencies.task_id FROM task_dependencies WHERE task_dependencies.depends_on = ?)"
 )
 
+FREE_DEPENDENTS = Statement(
+    "WITH RECURSIVE doomed(id) AS (SELECT ?1 AS id UNION SELECT behind.id AS id FROM tasks AS behind JOIN task_dependencies ON task_dependencies.task_id = behind.id JOIN doomed ON task_dependencies.depends_on = doomed.id WHERE behind.on_failed_dependency = 'cancel' AND behind.status = 'pending') UPDATE tasks SET blockers=(tasks.blockers - (SELECT count(*) AS count_1 FROM task_dependencies AS edges WHERE edges.task_id = tasks.id AND edges.depends_on IN (SELECT doomed.id FROM doomed))) WHERE tasks.id IN (SELECT task_dependencies.task_id FROM task_dependencies WHERE task_dependencies.depends_on IN (SELECT doomed.id FROM doomed)) AND tasks.on_failed_dependency = 'run'"
+)
+
+CANCEL_DEPENDENTS = Statement(
+    "WITH RECURSIVE doomed(id) AS (SELECT ?1 AS id UNION SELECT behind.id AS id FROM tasks AS behind JOIN task_dependencies ON task_dependencies.task_id = behind.id JOIN doomed ON task_dependencies.depends_on = doomed.id WHERE behind.on_failed_dependency = 'cancel' AND behind.status = 'pending') UPDATE tasks SET status='cancelled', version=(tasks.version + 1), updated_at=?2, error=(SELECT json_array(json_array('DependencyFailed'), printf('it waited for %s (%s), which is %s', dependency.id, dependency.title, dependency.status), '') AS json_array_1 FROM tasks AS dependency WHERE dependency.id = ?1) WHERE tasks.id IN (SELECT doomed.id FROM doomed) AND tasks.id != ?1 RETURNING id, attempt, updated_at, error, specialist_type",
+    returns=True,
+)
+
+CANCEL_IF_DOOMED = Statement(
+    "UPDATE tasks SET status='cancelled', error=(SELECT json_array(json_array('DependencyFailed'), printf('it waited for %s (%s), which is %s', dependency.id, dependency.title, dependency.status), '') AS json_array_1 FROM tasks AS dependency JOIN task_dependencies ON task_dependencies.depends_on = dependency.id WHERE task_dependencies.task_id = ?1 AND dependency.status IN ('failed', 'cancelled') ORDER BY task_dependencies.position LIMIT 1 OFFSET 0) WHERE tasks.id = ?1 AND (EXISTS (SELECT json_array(json_array('DependencyFailed'), printf('it waited for %s (%s), which is %s', dependency.id, dependency.title, dependency.status), '') AS json_array_1 FROM tasks AS dependency JOIN task_dependencies ON task_dependencies.depends_on = dependency.id WHERE task_dependencies.task_id = ?1 AND dependency.status IN ('failed', 'cancelled') ORDER BY task_dependencies.position LIMIT 1 OFFSET 0)) RETURNING id, attempt, updated_at, error, specialist_type",
+    returns=True,
+)
+
 TASKS_BY_ID = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (__many__)"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (__many__)"
 )
 
 TASKS_BY_KEY = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.idempotency_key IN (__many__)"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.idempotency_key IN (__many__)"
 )
 
 PAGE_OF_TASKS = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id > ? AND (? IS NULL OR tasks.status = ?) AND (? IS NULL OR tasks.specialist_type = ?) ORDER BY tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id > ? AND (? IS NULL OR tasks.status = ?) AND (? IS NULL OR tasks.specialist_type = ?) ORDER BY tasks.id LIMIT ? OFFSET 0"
 )
 
 COUNT_BY_TYPE = Statement(
@@ -133,31 +170,31 @@ COUNT_BY_TYPE = Statement(
 )
 
 DEPENDENCIES_OF_TASK = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
 )
 
 DEAD_ENDS_OF_TASK = Statement(
-    "WITH RECURSIVE awaited(id) AS (SELECT task_dependencies.depends_on AS id FROM task_dependencies WHERE task_dependencies.task_id = ? UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN awaited ON awaited.id = middle.id WHERE middle.status != 'completed') SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND (tasks.status IN ('failed', 'cancelled') OR tasks.status = 'executed' AND tasks.completion = 'auto' AND tasks.error IS NOT NULL) ORDER BY tasks.id"
+    "WITH RECURSIVE awaited(id) AS (SELECT task_dependencies.depends_on AS id FROM task_dependencies JOIN tasks AS first ON first.id = task_dependencies.task_id JOIN tasks AS dependency ON dependency.id = task_dependencies.depends_on WHERE first.id = ? AND NOT (dependency.status = 'completed' OR first.on_failed_dependency = 'run' AND dependency.status IN ('failed', 'cancelled')) UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN tasks AS below ON below.id = task_dependencies.depends_on JOIN awaited ON awaited.id = middle.id WHERE middle.status != 'completed' AND NOT (below.status = 'completed' OR middle.on_failed_dependency = 'run' AND below.status IN ('failed', 'cancelled'))) SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND (tasks.status IN ('failed', 'cancelled') OR tasks.status = 'executed' AND tasks.completion = 'auto' AND tasks.error IS NOT NULL) ORDER BY tasks.id"
 )
 
 # Who may run what, and until when.
 
 CLAIM_READY = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes < 2 ORDER BY tasks.priority DESC, tasks.id LIMIT ? OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT anon_1.id FROM (SELECT anon_2.id AS id, anon_2.priority AS priority FROM (SELECT tasks.id AS id, tasks.priority AS priority FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.gated = 0 AND tasks.crashes < 2 AND tasks.run_after IS NULL ORDER BY tasks.priority DESC, tasks.id LIMIT ? OFFSET 0) AS anon_2 UNION ALL SELECT anon_3.id AS id, anon_3.priority AS priority FROM (SELECT tasks.id AS id, tasks.priority AS priority FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.gated = 0 AND tasks.crashes < 2 AND tasks.run_after IS NOT NULL AND tasks.run_after <= ? ORDER BY tasks.run_after LIMIT 1000 OFFSET 0) AS anon_3) AS anon_1 ORDER BY anon_1.priority DESC, anon_1.id LIMIT ? OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, title, description, error, payload, outcome",
     returns=True,
 )
 
 DUE_SUSPECT = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes >= 2 ORDER BY tasks.id LIMIT 1 OFFSET 0"
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.gated = 0 AND tasks.crashes >= 2 ORDER BY tasks.id LIMIT 1 OFFSET 0"
 )
 
 CLAIM_SUSPECT = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.crashes >= 2 ORDER BY tasks.id LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.gated = 0 AND tasks.crashes >= 2 ORDER BY tasks.id LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, title, description, error, payload, outcome",
     returns=True,
 )
 
 CLAIM_TASK = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = ? AND tasks.status IN ('pending', 'assigned', 'waiting') AND tasks.owner IS NULL AND tasks.blockers = 0 RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = ? AND tasks.status IN ('pending', 'assigned', 'waiting') AND tasks.owner IS NULL AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.gated = 0 RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, title, description, error, payload, outcome",
     returns=True,
 )
 
@@ -181,7 +218,7 @@ TAKE_BACK_OF_OWNER = Statement(
 )
 
 NEXT_DUE = Statement(
-    "SELECT anon_1.run_after FROM (SELECT tasks.run_after AS run_after FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.run_after IS NOT NULL ORDER BY tasks.run_after LIMIT 1 OFFSET 0) AS anon_1 UNION ALL SELECT anon_2.run_after FROM (SELECT tasks.run_after AS run_after FROM tasks WHERE tasks.status = 'waiting' AND tasks.owner IS NULL AND tasks.run_after IS NOT NULL ORDER BY tasks.run_after LIMIT 1 OFFSET 0) AS anon_2 ORDER BY run_after"
+    "SELECT anon_1.run_after FROM (SELECT tasks.run_after AS run_after FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NOT NULL AND tasks.gated = 0 ORDER BY tasks.run_after LIMIT 1 OFFSET 0) AS anon_1 UNION ALL SELECT anon_2.run_after FROM (SELECT tasks.run_after AS run_after FROM tasks WHERE tasks.status = 'waiting' AND tasks.owner IS NULL AND tasks.run_after IS NOT NULL AND tasks.paused_at IS NULL ORDER BY tasks.run_after LIMIT 1 OFFSET 0) AS anon_2 ORDER BY run_after"
 )
 
 WAKE_DUE = Statement(
@@ -198,14 +235,119 @@ PARK = Statement(
     returns=True,
 )
 
-NEWS_OF_OWNER = Statement(
-    "SELECT tasks.id, tasks.news FROM tasks WHERE tasks.owner = ? AND tasks.status = 'waiting'"
+NEWS_OF_OWNER = Statement("SELECT tasks.id, tasks.news FROM tasks WHERE tasks.owner = ?")
+
+# Who may begin where there are gates, and what is kept of those.
+
+GATE_COLUMNS = (
+    "specialist_type",
+    "paused_at",
+    "max_concurrent",
+    "max_concurrent_per_key",
+    "rate_count",
+    "rate_per",
+    "key_rate_count",
+    "key_rate_per",
+)
+
+LIMIT_COLUMNS = (
+    "max_concurrent",
+    "max_concurrent_per_key",
+    "rate_count",
+    "rate_per",
+    "key_rate_count",
+    "key_rate_per",
+)
+
+START_FIRST = Statement(
+    "INSERT INTO starts (number, task_id, attempt, specialist_type, concurrency_key, began_at, kept_until) SELECT (SELECT coalesce(max(starts.number), 0) + 1 AS anon_2 FROM starts) AS anon_1, tasks.id, tasks.attempt + 1 AS anon_3, tasks.specialist_type, tasks.concurrency_key, ?1 AS anon_4, ?1 + max(coalesce(gates.rate_per, 0), coalesce(gates.key_rate_per, 0)) AS anon_5 FROM tasks LEFT OUTER JOIN gates ON gates.specialist_type = tasks.specialist_type WHERE tasks.id IN (SELECT (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NULL AND tasks.gated = 1 AND tasks.crashes < 2 AND tasks.specialist_type = gates.specialist_type AND (tasks.concurrency_key IS NULL OR ((tasks.specialist_type, tasks.concurrency_key) NOT IN (SELECT running.specialist_type, running.concurrency_key FROM tasks AS running JOIN gates AS full_gate ON full_gate.specialist_type = running.specialist_type WHERE running.status = 'running' AND running.gated = 1 AND running.concurrency_key IS NOT NULL GROUP BY running.specialist_type, running.concurrency_key HAVING count(*) >= min(full_gate.max_concurrent_per_key) UNION ALL SELECT starts.specialist_type, starts.concurrency_key FROM starts JOIN gates AS worn_gate ON worn_gate.specialist_type = starts.specialist_type WHERE starts.concurrency_key IS NOT NULL AND starts.began_at > ?1 - worn_gate.key_rate_per AND starts.began_at <= ?1 GROUP BY starts.specialist_type, starts.concurrency_key HAVING count(*) >= min(worn_gate.key_rate_count)))) ORDER BY tasks.priority DESC, tasks.id LIMIT 1 OFFSET 0) AS anon_6 FROM gates WHERE gates.paused_at IS NULL AND (gates.max_concurrent IS NULL OR gates.max_concurrent > (SELECT count(*) AS count_1 FROM tasks AS running WHERE running.status = 'running' AND running.gated = 1 AND running.specialist_type = gates.specialist_type)) AND (gates.rate_count IS NULL OR gates.rate_count > (SELECT count(*) AS count_2 FROM starts WHERE starts.specialist_type = gates.specialist_type AND starts.began_at > ?1 - gates.rate_per AND starts.began_at <= ?1)) UNION ALL SELECT (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NULL AND tasks.gated = 0 AND tasks.crashes < 2 ORDER BY tasks.priority DESC, tasks.id LIMIT 1 OFFSET 0) AS anon_7) ORDER BY tasks.priority DESC, tasks.id LIMIT 1 OFFSET 0"
+)
+
+START_SUSPECT = Statement(
+    "INSERT INTO starts (number, task_id, attempt, specialist_type, concurrency_key, began_at, kept_until) SELECT (SELECT coalesce(max(starts.number), 0) + 1 AS anon_2 FROM starts) AS anon_1, tasks.id, tasks.attempt + 1 AS anon_3, tasks.specialist_type, tasks.concurrency_key, ?1 AS anon_4, ?1 + max(coalesce(gates.rate_per, 0), coalesce(gates.key_rate_per, 0)) AS anon_5 FROM tasks LEFT OUTER JOIN gates ON gates.specialist_type = tasks.specialist_type WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND (tasks.run_after IS NULL OR tasks.run_after <= ?1) AND tasks.crashes >= 2 AND (gates.specialist_type IS NULL OR gates.paused_at IS NULL AND (gates.max_concurrent IS NULL OR gates.max_concurrent > (SELECT count(*) AS count_1 FROM tasks AS running WHERE running.status = 'running' AND running.gated = 1 AND running.specialist_type = gates.specialist_type)) AND (gates.rate_count IS NULL OR gates.rate_count > (SELECT count(*) AS count_2 FROM starts WHERE starts.specialist_type = gates.specialist_type AND starts.began_at > ?1 - gates.rate_per AND starts.began_at <= ?1))) AND (tasks.concurrency_key IS NULL OR ((tasks.specialist_type, tasks.concurrency_key) NOT IN (SELECT running.specialist_type, running.concurrency_key FROM tasks AS running JOIN gates AS full_gate ON full_gate.specialist_type = running.specialist_type WHERE running.status = 'running' AND running.gated = 1 AND running.concurrency_key IS NOT NULL GROUP BY running.specialist_type, running.concurrency_key HAVING count(*) >= min(full_gate.max_concurrent_per_key) UNION ALL SELECT starts.specialist_type, starts.concurrency_key FROM starts JOIN gates AS worn_gate ON worn_gate.specialist_type = starts.specialist_type WHERE starts.concurrency_key IS NOT NULL AND starts.began_at > ?1 - worn_gate.key_rate_per AND starts.began_at <= ?1 GROUP BY starts.specialist_type, starts.concurrency_key HAVING count(*) >= min(worn_gate.key_rate_count)))) ORDER BY tasks.id LIMIT 1 OFFSET 0"
+)
+
+START_TASK = Statement(
+    "INSERT INTO starts (number, task_id, attempt, specialist_type, concurrency_key, began_at, kept_until) SELECT (SELECT coalesce(max(starts.number), 0) + 1 AS anon_2 FROM starts) AS anon_1, tasks.id, tasks.attempt + 1 AS anon_3, tasks.specialist_type, tasks.concurrency_key, ?1 AS anon_4, ?1 + max(coalesce(gates.rate_per, 0), coalesce(gates.key_rate_per, 0)) AS anon_5 FROM tasks LEFT OUTER JOIN gates ON gates.specialist_type = tasks.specialist_type WHERE tasks.id = ?2 AND tasks.status IN ('pending', 'assigned', 'waiting') AND tasks.owner IS NULL AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.gated = 1 AND (gates.specialist_type IS NULL OR gates.paused_at IS NULL AND (gates.max_concurrent IS NULL OR gates.max_concurrent > (SELECT count(*) AS count_1 FROM tasks AS running WHERE running.status = 'running' AND running.gated = 1 AND running.specialist_type = gates.specialist_type)) AND (gates.rate_count IS NULL OR gates.rate_count > (SELECT count(*) AS count_2 FROM starts WHERE starts.specialist_type = gates.specialist_type AND starts.began_at > ?1 - gates.rate_per AND starts.began_at <= ?1))) AND (tasks.concurrency_key IS NULL OR ((tasks.specialist_type, tasks.concurrency_key) NOT IN (SELECT running.specialist_type, running.concurrency_key FROM tasks AS running JOIN gates AS full_gate ON full_gate.specialist_type = running.specialist_type WHERE running.status = 'running' AND running.gated = 1 AND running.concurrency_key IS NOT NULL GROUP BY running.specialist_type, running.concurrency_key HAVING count(*) >= min(full_gate.max_concurrent_per_key) UNION ALL SELECT starts.specialist_type, starts.concurrency_key FROM starts JOIN gates AS worn_gate ON worn_gate.specialist_type = starts.specialist_type WHERE starts.concurrency_key IS NOT NULL AND starts.began_at > ?1 - worn_gate.key_rate_per AND starts.began_at <= ?1 GROUP BY starts.specialist_type, starts.concurrency_key HAVING count(*) >= min(worn_gate.key_rate_count))))"
+)
+
+AT_A_GATE = Statement(
+    "SELECT tasks.id FROM tasks WHERE tasks.id = ? AND tasks.gated = 1 AND tasks.status IN ('pending', 'assigned', 'waiting')"
+)
+
+OPEN_SUSPECT = Statement(
+    "SELECT tasks.id FROM tasks LEFT OUTER JOIN gates ON gates.specialist_type = tasks.specialist_type WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND (tasks.run_after IS NULL OR tasks.run_after <= ?1) AND tasks.crashes >= 2 AND (gates.specialist_type IS NULL OR gates.paused_at IS NULL AND (gates.max_concurrent IS NULL OR gates.max_concurrent > (SELECT count(*) AS count_1 FROM tasks AS running WHERE running.status = 'running' AND running.gated = 1 AND running.specialist_type = gates.specialist_type)) AND (gates.rate_count IS NULL OR gates.rate_count > (SELECT count(*) AS count_2 FROM starts WHERE starts.specialist_type = gates.specialist_type AND starts.began_at > ?1 - gates.rate_per AND starts.began_at <= ?1))) AND (tasks.concurrency_key IS NULL OR ((tasks.specialist_type, tasks.concurrency_key) NOT IN (SELECT running.specialist_type, running.concurrency_key FROM tasks AS running JOIN gates AS full_gate ON full_gate.specialist_type = running.specialist_type WHERE running.status = 'running' AND running.gated = 1 AND running.concurrency_key IS NOT NULL GROUP BY running.specialist_type, running.concurrency_key HAVING count(*) >= min(full_gate.max_concurrent_per_key) UNION ALL SELECT starts.specialist_type, starts.concurrency_key FROM starts JOIN gates AS worn_gate ON worn_gate.specialist_type = starts.specialist_type WHERE starts.concurrency_key IS NOT NULL AND starts.began_at > ?1 - worn_gate.key_rate_per AND starts.began_at <= ?1 GROUP BY starts.specialist_type, starts.concurrency_key HAVING count(*) >= min(worn_gate.key_rate_count)))) ORDER BY tasks.id LIMIT 1 OFFSET 0"
+)
+
+BEGIN_STARTED = Statement(
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = (SELECT starts.task_id FROM starts ORDER BY starts.number DESC LIMIT 1 OFFSET 0) AND tasks.attempt + 1 = (SELECT starts.attempt FROM starts ORDER BY starts.number DESC LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, title, description, error, payload, outcome",
+    returns=True,
+)
+
+FORGET_STARTS = Statement("DELETE FROM starts WHERE starts.kept_until <= ?")
+
+PROMOTE_DUE = Statement(
+    "UPDATE tasks SET run_after=NULL WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NOT NULL AND tasks.run_after <= ? ORDER BY tasks.run_after LIMIT 1000 OFFSET 0)"
+)
+
+NEXT_TO_OPEN = Statement(
+    "SELECT min(anon_1.moment) AS min_1 FROM (SELECT (SELECT tasks.run_after FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NOT NULL AND (tasks.specialist_type NOT IN (SELECT gates.specialist_type FROM gates WHERE gates.paused_at IS NOT NULL)) ORDER BY tasks.run_after LIMIT 1 OFFSET 0) AS moment UNION ALL SELECT (SELECT tasks.run_after FROM tasks WHERE tasks.status = 'waiting' AND tasks.owner IS NULL AND tasks.run_after IS NOT NULL AND tasks.paused_at IS NULL AND (tasks.specialist_type NOT IN (SELECT gates.specialist_type FROM gates WHERE gates.paused_at IS NOT NULL)) ORDER BY tasks.run_after LIMIT 1 OFFSET 0) AS anon_2 UNION ALL SELECT (SELECT min(starts.began_at) AS min_2 FROM starts WHERE starts.specialist_type = gates.specialist_type AND starts.began_at > ?1 - gates.rate_per AND starts.began_at <= ?1) + gates.rate_per AS anon_3 FROM gates WHERE gates.paused_at IS NULL AND gates.rate_count IS NOT NULL AND NOT (gates.rate_count IS NULL OR gates.rate_count > (SELECT count(*) AS count_1 FROM starts WHERE starts.specialist_type = gates.specialist_type AND starts.began_at > ?1 - gates.rate_per AND starts.began_at <= ?1)) AND (EXISTS (SELECT * FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NULL AND tasks.gated = 1 AND tasks.crashes < 2 AND tasks.specialist_type = gates.specialist_type)) UNION ALL SELECT anon_4.opens_at AS opens_at FROM (SELECT starts.specialist_type AS specialist_type, starts.concurrency_key AS concurrency_key, min(starts.began_at) + min(worn_gate.key_rate_per) AS opens_at FROM starts JOIN gates AS worn_gate ON worn_gate.specialist_type = starts.specialist_type WHERE starts.concurrency_key IS NOT NULL AND starts.began_at > ?1 - worn_gate.key_rate_per AND starts.began_at <= ?1 GROUP BY starts.specialist_type, starts.concurrency_key HAVING count(*) >= min(worn_gate.key_rate_count)) AS anon_4 WHERE (anon_4.specialist_type, anon_4.concurrency_key) IN (SELECT tasks.specialist_type, tasks.concurrency_key FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NULL AND tasks.gated = 1 AND tasks.crashes < 2 AND (tasks.specialist_type NOT IN (SELECT gates.specialist_type FROM gates WHERE gates.paused_at IS NOT NULL)))) AS anon_1"
+)
+
+ALL_GATES = Statement(
+    "SELECT gates.specialist_type, gates.paused_at, gates.max_concurrent, gates.max_concurrent_per_key, gates.rate_count, gates.rate_per, gates.key_rate_count, gates.key_rate_per FROM gates ORDER BY gates.specialist_type"
+)
+
+SET_LIMITS = Statement(
+    "INSERT INTO gates (specialist_type, paused_at, max_concurrent, max_concurrent_per_key, rate_count, rate_per, key_rate_count, key_rate_per) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (specialist_type) DO UPDATE SET max_concurrent = excluded.max_concurrent, max_concurrent_per_key = excluded.max_concurrent_per_key, rate_count = excluded.rate_count, rate_per = excluded.rate_per, key_rate_count = excluded.key_rate_count, key_rate_per = excluded.key_rate_per"
+)
+
+SET_PAUSED = Statement(
+    "INSERT INTO gates (specialist_type, paused_at, max_concurrent, max_concurrent_per_key, rate_count, rate_per, key_rate_count, key_rate_per) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (specialist_type) DO UPDATE SET paused_at = coalesce(gates.paused_at, excluded.paused_at)"
+)
+
+PAUSE_GATE = Statement(
+    "UPDATE gates SET paused_at=coalesce(gates.paused_at, ?) WHERE gates.specialist_type = ? RETURNING specialist_type",
+    returns=True,
+)
+
+RESUME_GATE = Statement(
+    "UPDATE gates SET paused_at=NULL WHERE gates.specialist_type = ? AND gates.paused_at IS NOT NULL RETURNING specialist_type",
+    returns=True,
+)
+
+DROP_OPEN_GATE = Statement(
+    "DELETE FROM gates WHERE gates.specialist_type = ? AND gates.paused_at IS NULL AND gates.max_concurrent IS NULL AND gates.max_concurrent_per_key IS NULL AND gates.rate_count IS NULL AND gates.rate_per IS NULL AND gates.key_rate_count IS NULL AND gates.key_rate_per IS NULL"
+)
+
+MARK_GATED = Statement(
+    "UPDATE tasks SET gated=(EXISTS (SELECT * FROM gates WHERE gates.specialist_type = tasks.specialist_type)) WHERE tasks.specialist_type = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) AND tasks.gated != (EXISTS (SELECT * FROM gates WHERE gates.specialist_type = tasks.specialist_type))"
+)
+
+PAUSE_TASK = Statement(
+    "UPDATE tasks SET paused_at=coalesce(tasks.paused_at, ?) WHERE tasks.id = ? AND (tasks.status NOT IN ('executed', 'assigned', 'completed', 'failed', 'cancelled')) RETURNING id",
+    returns=True,
+)
+
+RESUME_TASK = Statement(
+    "UPDATE tasks SET paused_at=NULL WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) AND tasks.paused_at IS NOT NULL RETURNING id",
+    returns=True,
+)
+
+# What is told of gates: how full they are, and what waits for those that are paused.
+
+TRAFFIC = Statement(
+    "SELECT (SELECT count(*) AS count_1 FROM tasks AS running WHERE running.status = 'running' AND running.gated = 1 AND running.specialist_type = ?1) AS anon_1, (SELECT count(*) AS count_2 FROM tasks AS running WHERE running.status = 'running' AND running.gated = 1 AND running.specialist_type = ?1 AND running.concurrency_key = ?2) AS anon_2, (SELECT count(*) AS count_3 FROM starts WHERE starts.specialist_type = ?1 AND starts.began_at <= ?3 AND starts.began_at > ?3 - ?4) AS anon_3, (SELECT count(*) AS count_4 FROM starts WHERE starts.specialist_type = ?1 AND starts.began_at <= ?3 AND starts.began_at > ?3 - ?5 AND starts.concurrency_key = ?2) AS anon_4"
+)
+
+PAUSED_BEFORE_TASK = Statement(
+    "WITH RECURSIVE awaited(id) AS (SELECT ? AS id UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN awaited ON middle.id = awaited.id WHERE middle.status = 'pending') SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND tasks.status = 'pending' AND (tasks.paused_at IS NOT NULL OR tasks.gated = 1 AND tasks.specialist_type IN (SELECT gates.specialist_type FROM gates WHERE gates.paused_at IS NOT NULL)) ORDER BY tasks.id"
 )
 
 # Only who holds a task may write for it.
 
 HOLDS_TASK = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?",
+    "SELECT tasks.paused_at FROM tasks WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?",
     expects=1,
     returns=True,
 )
@@ -219,8 +361,9 @@ MARK_UNDOABLE = Statement(
 )
 
 HOLDS_AND_EXTENDS = Statement(
-    "UPDATE tasks SET status='running', crashes=0, lease_until=?, run_after=NULL WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ?",
+    "UPDATE tasks SET status='running', crashes=0, lease_until=?, run_after=NULL WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ? RETURNING paused_at",
     expects=1,
+    returns=True,
 )
 
 # The steps of a task.
@@ -247,17 +390,32 @@ STEPS_OF_TASK = Statement(
     "SELECT steps.task_id, steps.name, steps.occurrence, steps.seq, steps.epoch, steps.recorded_at, steps.wake_at, steps.awaits, steps.value, steps.error FROM steps WHERE steps.task_id = ? ORDER BY steps.seq"
 )
 
+HEARTBEAT_COLUMNS = ("task_id", "name", "occurrence", "beaten_at", "detail")
+
+RECORD_HEARTBEAT = Statement(
+    "INSERT INTO heartbeats (task_id, name, occurrence, beaten_at, detail) VALUES (?, ?, ?, ?, ?) ON CONFLICT (task_id, name, occurrence) DO UPDATE SET beaten_at = excluded.beaten_at, detail = excluded.detail",
+    expects=1,
+)
+
+HEARTBEATS_OF_TASK = Statement(
+    "SELECT heartbeats.task_id, heartbeats.name, heartbeats.occurrence, heartbeats.beaten_at, heartbeats.detail FROM heartbeats WHERE heartbeats.task_id = ? ORDER BY heartbeats.name, heartbeats.occurrence"
+)
+
 # What is sent to tasks.
 
-SIGNAL_COLUMNS = ("task_id", "id", "name", "sent_at", "received_at", "payload")
+SIGNAL_COLUMNS = ("task_id", "id", "name", "sent_at", "received_at", "seq", "payload")
 
 INSERT_SIGNAL = Statement(
-    "INSERT INTO signals (task_id, id, name, sent_at, received_at, payload) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO signals (task_id, id, name, sent_at, received_at, seq, payload) VALUES (?, ?, ?, ?, ?, (SELECT tasks.news FROM tasks WHERE tasks.id = ?), ?)",
     expects=1,
 )
 
 NEWS_FOR_PARENT = Statement(
     "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
+)
+
+NEWS_OF_DOOMED = Statement(
+    "WITH RECURSIVE doomed(id) AS (SELECT ?1 AS id UNION SELECT behind.id AS id FROM tasks AS behind JOIN task_dependencies ON task_dependencies.task_id = behind.id JOIN doomed ON task_dependencies.depends_on = doomed.id WHERE behind.on_failed_dependency = 'cancel' AND behind.status = 'pending') UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id IN (SELECT tasks.parent_id FROM tasks WHERE tasks.id IN (SELECT doomed.id FROM doomed) AND tasks.id != ?1) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
 )
 
 CALL_CHILDREN_OFF = Statement(
@@ -270,7 +428,7 @@ CALL_OFF = Statement(
 )
 
 CALLED_OFF = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.cancelling IS NOT NULL AND (tasks.owner IS NULL OR tasks.owner = ?) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) ORDER BY tasks.id"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.cancelling IS NOT NULL AND (tasks.owner IS NULL OR tasks.owner = ?) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) ORDER BY tasks.id"
 )
 
 TELL = Statement(
@@ -279,11 +437,11 @@ TELL = Statement(
 )
 
 OLDEST_SIGNAL = Statement(
-    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.payload FROM signals WHERE signals.task_id = ? AND signals.name = ? AND signals.received_at IS NULL ORDER BY signals.sent_at, signals.id LIMIT 1 OFFSET 0"
+    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.seq, signals.payload FROM signals WHERE signals.task_id = ? AND signals.name = ? AND signals.received_at IS NULL ORDER BY signals.seq LIMIT 1 OFFSET 0"
 )
 
 SIGNALS_OF_TASK = Statement(
-    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.payload FROM signals WHERE signals.task_id = ? ORDER BY signals.sent_at, signals.id"
+    "SELECT signals.task_id, signals.id, signals.name, signals.sent_at, signals.received_at, signals.seq, signals.payload FROM signals WHERE signals.task_id = ? ORDER BY signals.seq"
 )
 
 RECEIVE_SIGNAL = Statement(
@@ -340,6 +498,58 @@ INSERT_REPORT = Statement(
 
 REPORT_BY_ID = Statement(
     "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings FROM verification_reports WHERE verification_reports.id = ?"
+)
+
+# Schedules.
+
+SCHEDULE_COLUMNS = (
+    "name",
+    "version",
+    "paused",
+    "next_due",
+    "last_due",
+    "last_task_id",
+    "created_at",
+    "updated_at",
+    "cron",
+    "every",
+    "time_zone",
+    "catch_up",
+    "most_catch_up",
+    "overlap",
+    "title",
+    "specialist_type",
+    "request",
+)
+
+INSERT_SCHEDULE = Statement(
+    "INSERT INTO schedules (name, version, paused, next_due, last_due, last_task_id, created_at, updated_at, cron, every, time_zone, catch_up, most_catch_up, overlap, title, specialist_type, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+UPDATE_SCHEDULE = Statement(
+    "UPDATE schedules SET version=?, paused=?, next_due=?, last_due=?, last_task_id=?, updated_at=?, cron=?, every=?, time_zone=?, catch_up=?, most_catch_up=?, overlap=?, title=?, specialist_type=?, request=? WHERE schedules.name = ? AND schedules.version = ?",
+    expects=1,
+)
+
+DELETE_SCHEDULE = Statement(
+    "DELETE FROM schedules WHERE schedules.name = ? AND schedules.version = ?", expects=1
+)
+
+SCHEDULE_BY_NAME = Statement(
+    "SELECT schedules.name, schedules.version, schedules.paused, schedules.next_due, schedules.last_due, schedules.last_task_id, schedules.created_at, schedules.updated_at, schedules.cron, schedules.every, schedules.time_zone, schedules.catch_up, schedules.most_catch_up, schedules.overlap, schedules.title, schedules.specialist_type, schedules.request FROM schedules WHERE schedules.name = ?"
+)
+
+ALL_SCHEDULES = Statement(
+    "SELECT schedules.name, schedules.version, schedules.paused, schedules.next_due, schedules.last_due, schedules.last_task_id, schedules.created_at, schedules.updated_at, schedules.cron, schedules.every, schedules.time_zone, schedules.catch_up, schedules.most_catch_up, schedules.overlap, schedules.title, schedules.specialist_type, schedules.request FROM schedules ORDER BY schedules.name"
+)
+
+DUE_SCHEDULES = Statement(
+    "SELECT schedules.name, schedules.version, schedules.paused, schedules.next_due, schedules.last_due, schedules.last_task_id, schedules.created_at, schedules.updated_at, schedules.cron, schedules.every, schedules.time_zone, schedules.catch_up, schedules.most_catch_up, schedules.overlap, schedules.title, schedules.specialist_type, schedules.request FROM schedules WHERE schedules.paused = 0 AND schedules.next_due IS NOT NULL AND schedules.next_due <= ? ORDER BY schedules.next_due, schedules.name"
+)
+
+NEXT_SCHEDULE_DUE = Statement(
+    "SELECT min(schedules.next_due) AS min_1 FROM schedules WHERE schedules.paused = 0 AND schedules.next_due IS NOT NULL AND schedules.next_due > ?"
 )
 
 # What happened, how far tasks have come, and how many are finished.
@@ -429,6 +639,7 @@ PURGE_WHAT_POINTS = (
     "DELETE FROM steps WHERE steps.task_id IN (__many__)",
     "DELETE FROM signals WHERE signals.task_id IN (__many__)",
     "DELETE FROM progress WHERE progress.task_id IN (__many__)",
+    "DELETE FROM heartbeats WHERE heartbeats.task_id IN (__many__)",
 )
 
 PURGE_TASKS = Statement("DELETE FROM tasks WHERE tasks.id IN (__many__)")

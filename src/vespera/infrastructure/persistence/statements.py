@@ -45,6 +45,10 @@ class Tally(NamedTuple):
     change: int = 1
 
 
+Tallied = Tally | Callable[[Rows], Sequence[Tally]] | None
+"""The tally of a write, or how its returned rows are counted."""
+
+
 class Write(NamedTuple):
     """One statement of a unit of work; ``refusal`` makes the error for an unexpected row count.
 
@@ -56,7 +60,7 @@ class Write(NamedTuple):
     values: Sequence[object]
     refusal: Callable[[], VesperaError] | None = None
     told: Told = ()
-    tally: Tally | None = None
+    tally: Tallied = None
 
 
 def in_chunks(statement: Statement, values: Sequence[object]) -> Iterator[tuple[str, Row]]:

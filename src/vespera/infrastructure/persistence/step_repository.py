@@ -6,7 +6,7 @@ from functools import partial
 
 from vespera.domain.errors import DuplicateRow
 from vespera.domain.ids import SignalId, TaskId
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
@@ -43,12 +43,12 @@ class SqlStepRepository:
         child: Task | None = None,
         depends_on: Sequence[TaskId] = (),
         undoable: bool = False,
-    ) -> None:
+    ) -> bool:
         """Remember a step (in place of the failure of an earlier epoch, or of the open wait, if
         there is one). If ``lease_until`` is given, the lease is extended, the task is running (if
         it was waiting), and its ``crashes`` are set back. The signal ``received`` is not waited for
         again; the ``child`` is stored; an ``undoable`` task is marked as such. A transaction of its
-        own, also inside a unit.
+        own, also inside a unit. Gives whether the task is to pause.
 
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
@@ -70,7 +70,8 @@ class SqlStepRepository:
             ]
         if undoable:
             writes.append(Write(sql.MARK_UNDOABLE, held))
-        await self._database.commit(writes)
+        ((paused_at,),), *_ = await self._database.commit(writes)
+        return paused_at is not None
 
     async def suspend(
         self, wait: StepRecord | None, fence: Fence, *, wake_at: datetime | None, now: datetime
@@ -89,6 +90,22 @@ class SqlStepRepository:
         if wait is not None:
             writes.append(Write(sql.RECORD_STEP, _to_row(wait), partial(_recorded_before, wait)))
         await self._database.commit(writes)
+
+    async def beat(self, beat: Heartbeat, fence: Fence, *, lease_until: datetime) -> None:
+        """Keep a heartbeat in place of the step's one before, and extend the lease.
+
+        Raises:
+            LeaseLost: the task is not held by this fence any more; nothing was written.
+        """
+        moment = to_micros(beat.beaten_at)
+        values = (beat.task_id, beat.name, beat.occurrence, moment, beat.detail)
+        held = must_hold(fence, lease_until=lease_until)
+        await self._database.commit([held, Write(sql.RECORD_HEARTBEAT, values)])
+
+    async def beats_of(self, task_id: TaskId) -> Sequence[Heartbeat]:
+        """The last heartbeat of each step of the task, by name and occurrence."""
+        rows = await self._database.read(sql.HEARTBEATS_OF_TASK.sql, (task_id,))
+        return [_beat_from_row(row) for row in rows]
 
 
 def _to_row(step: StepRecord) -> Row:
@@ -111,6 +128,12 @@ def _from_row(row: Row) -> StepRecord:
     values["recorded_at"] = from_micros(values["recorded_at"])
     values["wake_at"] = from_micros_if_any(values["wake_at"])
     return StepRecord(**values)
+
+
+def _beat_from_row(row: Row) -> Heartbeat:
+    values = dict(zip(sql.HEARTBEAT_COLUMNS, row, strict=True))
+    values["beaten_at"] = from_micros(values["beaten_at"])
+    return Heartbeat(**values)
 
 
 def _recorded_before(step: StepRecord) -> DuplicateRow:

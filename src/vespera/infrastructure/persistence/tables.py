@@ -21,6 +21,7 @@ FAILED: sa.ColumnElement[str] = sa.literal_column("'failed'")
 CANCELLED: sa.ColumnElement[str] = sa.literal_column("'cancelled'")
 CANCEL: sa.ColumnElement[str] = sa.literal_column("'cancel'")
 AUTO: sa.ColumnElement[str] = sa.literal_column("'auto'")
+RUN: sa.ColumnElement[str] = sa.literal_column("'run'")
 NONE: sa.ColumnElement[int] = sa.literal_column("0")
 ONE: sa.ColumnElement[int] = sa.literal_column("1")
 
@@ -53,6 +54,10 @@ tasks = sa.Table(
     sa.Column("undoable", sa.BigInteger, nullable=False),
     sa.Column("on_parent_end", sa.Text, nullable=False),
     sa.Column("cancelling", sa.Text),
+    sa.Column("concurrency_key", sa.Text),
+    sa.Column("paused_at", sa.BigInteger),
+    sa.Column("gated", sa.BigInteger, nullable=False),
+    sa.Column("on_failed_dependency", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("error", sa.Text),
@@ -60,17 +65,35 @@ tasks = sa.Table(
     sa.Column("outcome", sa.LargeBinary),
     sqlite_with_rowid=False,
 )
-_READY = (tasks.c.status == PENDING) & (tasks.c.blockers == NONE)
-sa.Index("tasks_ready", tasks.c.priority.desc(), tasks.c.id, sqlite_where=_READY)
+_CALM: sa.ColumnElement[int] = sa.literal_column(str(SUSPICIOUS))
+_READY = (tasks.c.status == PENDING) & (tasks.c.blockers == NONE) & tasks.c.paused_at.is_(None)
+_AT_ONCE = _READY & tasks.c.run_after.is_(None)
+# Tasks of a type that is limited or paused lie apart, so that nobody walks over them.
 sa.Index(
-    "tasks_suspicious",
+    "tasks_ready",
+    tasks.c.priority.desc(),
     tasks.c.id,
-    sqlite_where=_READY & (tasks.c.crashes >= sa.literal_column(str(SUSPICIOUS))),
+    sqlite_where=_AT_ONCE & (tasks.c.gated == NONE),
 )
+sa.Index(
+    "tasks_at_gates",
+    tasks.c.specialist_type,
+    tasks.c.priority.desc(),
+    tasks.c.id,
+    tasks.c.concurrency_key,
+    sqlite_where=_AT_ONCE & (tasks.c.gated == ONE) & (tasks.c.crashes < _CALM),
+)
+sa.Index("tasks_suspicious", tasks.c.id, sqlite_where=_READY & (tasks.c.crashes >= _CALM))
 sa.Index(
     "tasks_delayed",
     tasks.c.run_after,
     sqlite_where=_READY & tasks.c.run_after.is_not(None),
+)
+sa.Index(
+    "tasks_running_through_gates",
+    tasks.c.specialist_type,
+    tasks.c.concurrency_key,
+    sqlite_where=(tasks.c.status == RUNNING) & (tasks.c.gated == ONE),
 )
 sa.Index(
     "tasks_held",
@@ -148,6 +171,7 @@ signals = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("sent_at", sa.BigInteger, nullable=False),
     sa.Column("received_at", sa.BigInteger),
+    sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -215,3 +239,81 @@ task_counts = sa.Table(
     sa.Column("total", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("paused", sa.BigInteger, nullable=False),
+    sa.Column("next_due", sa.BigInteger),
+    sa.Column("last_due", sa.BigInteger),
+    sa.Column("last_task_id", sa.Text),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("cron", sa.Text),
+    sa.Column("every", sa.Double),
+    sa.Column("time_zone", sa.Text, nullable=False),
+    sa.Column("catch_up", sa.Text, nullable=False),
+    sa.Column("most_catch_up", sa.BigInteger, nullable=False),
+    sa.Column("overlap", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("specialist_type", sa.Text, nullable=False),
+    sa.Column("request", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index(
+    "schedules_due",
+    schedules.c.next_due,
+    sqlite_where=(schedules.c.paused == NONE) & schedules.c.next_due.is_not(None),
+)
+
+heartbeats = sa.Table(
+    "heartbeats",
+    metadata,
+    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("occurrence", sa.BigInteger, primary_key=True),
+    sa.Column("beaten_at", sa.BigInteger, nullable=False),
+    sa.Column("detail", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+# Times that a rate is counted in are microseconds.
+gates = sa.Table(
+    "gates",
+    metadata,
+    sa.Column("specialist_type", sa.Text, primary_key=True),
+    sa.Column("paused_at", sa.BigInteger),
+    sa.Column("max_concurrent", sa.BigInteger),
+    sa.Column("max_concurrent_per_key", sa.BigInteger),
+    sa.Column("rate_count", sa.BigInteger),
+    sa.Column("rate_per", sa.BigInteger),
+    sa.Column("key_rate_count", sa.BigInteger),
+    sa.Column("key_rate_per", sa.BigInteger),
+    sqlite_with_rowid=False,
+)
+
+# Attempts begun where there are gates, as long as a rate counts them.
+starts = sa.Table(
+    "starts",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("task_id", sa.Text, nullable=False),
+    sa.Column("attempt", sa.BigInteger, nullable=False),
+    sa.Column("specialist_type", sa.Text, nullable=False),
+    sa.Column("concurrency_key", sa.Text),
+    sa.Column("began_at", sa.BigInteger, nullable=False),
+    sa.Column("kept_until", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index("starts_of_type", starts.c.specialist_type, starts.c.began_at)
+sa.Index(
+    "starts_of_key",
+    starts.c.specialist_type,
+    starts.c.concurrency_key,
+    starts.c.began_at,
+    sqlite_where=starts.c.concurrency_key.is_not(None),
+)
+sa.Index("starts_kept", starts.c.kept_until)

@@ -9,8 +9,9 @@ from vespera.domain.task import FINISHED, Task, TaskStatus
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.ledger import Ledger
 from vespera.infrastructure.persistence.statements import Entry, Rows, Tally, Told
-from vespera.infrastructure.persistence.values import to_json, to_micros
+from vespera.infrastructure.persistence.values import from_failure, to_json, to_micros
 
+CANCELLED = TaskStatus.CANCELLED.value
 _ID, _ATTEMPT, _AT = (sql.TASK_COLUMNS.index(name) for name in ("id", "attempt", "updated_at"))
 
 
@@ -58,6 +59,24 @@ def taken_back(ledger: Ledger, moment: int) -> Told:
         ]
 
     return told
+
+
+def cancelled(ledger: Ledger) -> Told:
+    """Tasks that a statement has cancelled, given as id, attempt, moment, error and type."""
+
+    def told(rows: Rows) -> Sequence[Entry]:
+        entries: list[Entry] = []
+        for task_id, attempt, at, error, _ in rows:
+            data = _data({"error": str(from_failure(error))})
+            entries += ledger.told(EventType.CANCELLED, task_id, at, attempt, data)
+        return entries
+
+    return told
+
+
+def tallies_of_cancelled(rows: Rows) -> Sequence[Tally]:
+    """How these tasks count."""
+    return [Tally(specialist_type, CANCELLED) for *_, specialist_type in rows]
 
 
 def recorded(ledger: Ledger, step: StepRecord, attempt: int) -> Sequence[Entry]:

@@ -27,8 +27,8 @@ class SqlTaskQueue:
         not suspicious, highest priority first, then oldest first. Waiting tasks that nobody holds
         are pending from the moment they are due.
         """
-        moment = to_micros(now)
-        values = (owner, to_micros(lease_until), moment, moment, max(limit, 0))
+        moment, most = to_micros(now), max(limit, 0)
+        values = (owner, to_micros(lease_until), moment, most, moment, most)
         (rows,) = await self._database.commit(
             [
                 Write(sql.WAKE_DUE, (moment, moment)),
@@ -54,7 +54,7 @@ class SqlTaskQueue:
         self, task_id: TaskId, *, owner: OwnerId, now: datetime, lease_until: datetime
     ) -> Task | None:
         """Begin an attempt of this pending, assigned or waiting task, due or not; None if it cannot
-        be claimed: unknown, held by somebody, finished, executed, or blocked.
+        be claimed: unknown, held by somebody, finished, executed, blocked, paused, or with a gate.
         """
         if not storable_texts([task_id]):
             return None
@@ -87,7 +87,7 @@ class SqlTaskQueue:
         return bool(await self._commit(sql.PARK, values))
 
     async def news(self, owner: OwnerId) -> Mapping[TaskId, int]:
-        """The number of news for each waiting task that ``owner`` holds."""
+        """The number of news for each task that ``owner`` holds."""
         rows = await self._database.read(sql.NEWS_OF_OWNER.sql, (owner,))
         return {TaskId(row[0]): row[1] for row in rows}
 

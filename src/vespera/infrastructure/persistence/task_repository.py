@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from vespera.domain.errors import StaleTask, TaskNotFound, TaskOver
+from vespera.domain.errors import GatedType, StaleTask, TaskNotFound, TaskOver
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.search import TaskSearch
-from vespera.domain.task import Completion, ParentEnd, Task, TaskStatus
+from vespera.domain.task import Completion, OnFailedDependency, ParentEnd, Task, TaskStatus
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.ledger import Ledger
@@ -23,7 +23,13 @@ from vespera.infrastructure.persistence.statements import (
     Write,
     in_chunks,
 )
-from vespera.infrastructure.persistence.task_events import begun, changed, tally_of
+from vespera.infrastructure.persistence.task_events import (
+    begun,
+    cancelled,
+    changed,
+    tallies_of_cancelled,
+    tally_of,
+)
 from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import (
     from_failure,
@@ -36,6 +42,8 @@ from vespera.infrastructure.persistence.values import (
     to_micros_if_any,
     to_retry,
 )
+
+ENDED_BADLY = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 
 
 class SqlTaskRepository:
@@ -50,6 +58,7 @@ class SqlTaskRepository:
         Raises:
             DuplicateRow: the id or the idempotency key exists already.
             TaskNotFound: a dependency, or the parent, does not exist.
+            GatedType: the task is running, but its type is limited or paused.
         """
         await store(self._database, adding(self._database.ledger, task, depends_on))
 
@@ -58,6 +67,8 @@ class SqlTaskRepository:
 
         What is given at creation stays as it is; the database counts ``blockers`` and ``crashes``.
         The end of a task is news for its parent; its own children are called off that are to be.
+        With a task that has failed or is cancelled, those that wait for it are cancelled or freed,
+        as they have asked for.
 
         Raises:
             StaleTask: the stored version is not the one before ``task.version``.
@@ -65,7 +76,7 @@ class SqlTaskRepository:
         values = (*_changed(task), task.id, task.version - 1)
         told = changed(self._database.ledger, task)
         change = Write(sql.UPDATE_TASK, values, partial(_stale, task), told, tally_of(task))
-        await store(self._database, [change, *_for_kin(task)])
+        await store(self._database, [change, *_for_kin(self._database.ledger, task)])
 
     async def complete(self, task: Task, *, operations: int) -> None:
         """``save`` a completed task and release those that waited for it.
@@ -78,7 +89,7 @@ class SqlTaskRepository:
         told = changed(self._database.ledger, task)
         change = Write(sql.COMPLETE_TASK, values, partial(_stale, task), told, tally_of(task))
         released = Write(sql.RELEASE_DEPENDENTS, (task.id,))
-        await store(self._database, [change, released, *_for_kin(task)])
+        await store(self._database, [change, released, *_for_kin(self._database.ledger, task)])
 
     async def get(self, task_id: TaskId) -> Task:
         """The task.
@@ -172,22 +183,28 @@ def adding(ledger: Ledger, task: Task, depends_on: Sequence[TaskId]) -> list[Wri
     writes = []
     if task.parent_id is not None:
         writes.append(_must_exist(task.parent_id))
-    told = begun(ledger, task)
-    writes.append(Write(sql.INSERT_TASK, _to_row(task), None, told, tally_of(task)))
+    writes.append(_inserted(ledger, task))
     for position, dependency in enumerate(dict.fromkeys(depends_on)):
         writes.append(_must_exist(dependency))
         writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position)))
     if depends_on:
         writes.append(Write(sql.COUNT_BLOCKERS, (task.id, task.id)))
+        if task.on_failed_dependency is OnFailedDependency.CANCEL:
+            writes.append(_cancelling(ledger, sql.CANCEL_IF_DOOMED, (task.id,)))
     return writes
 
 
-def _for_kin(task: Task) -> list[Write]:
-    """What its parent and its children hear of the end of a task."""
+def _for_kin(ledger: Ledger, task: Task) -> list[Write]:
+    """What its parent and its children hear of the end of a task, and those that wait for it."""
     if not task.finished:
         return []
     parents = [task.parent_id] if task.parent_id is not None else []
     writes = [Write(sql.NEWS_FOR_PARENT, (parent,)) for parent in parents]
+    if task.status in ENDED_BADLY:
+        writes.append(Write(sql.FREE_DEPENDENTS, (task.id,)))
+        writes.append(Write(sql.NEWS_OF_DOOMED, (task.id,)))
+        values = (task.id, to_micros(task.updated_at))
+        writes.append(_cancelling(ledger, sql.CANCEL_DEPENDENTS, values))
     if task.spawned:
         reason = f"its parent {task.id!r} is {task.status}"
         writes.append(Write(sql.CALL_CHILDREN_OFF, (reason, task.id)))
@@ -207,6 +224,9 @@ def task_from_row(row: Row) -> Task:
     values["updated_at"] = from_micros(values["updated_at"])
     values["lease_until"] = from_micros_if_any(values["lease_until"])
     values["run_after"] = from_micros_if_any(values["run_after"])
+    values["paused_at"] = from_micros_if_any(values["paused_at"])
+    values["on_failed_dependency"] = OnFailedDependency(values["on_failed_dependency"])
+    values["gated"] = bool(values["gated"])
     return Task(**values)
 
 
@@ -239,6 +259,10 @@ def _to_row(task: Task) -> Row:
         task.undoable,
         task.on_parent_end.value,
         task.cancelling,
+        task.concurrency_key,
+        to_micros_if_any(task.paused_at),
+        task.specialist_type,  # whether it is gated is asked of its type
+        task.on_failed_dependency.value,
         task.title,
         task.description,
         to_failure(task.error),
@@ -261,6 +285,18 @@ def _changed(task: Task) -> Row:
         to_failure(task.error),
         task.outcome,
     )
+
+
+def _inserted(ledger: Ledger, task: Task) -> Write:
+    told, tally = begun(ledger, task), tally_of(task)
+    if task.status is TaskStatus.RUNNING:
+        return Write(sql.INSERT_RUNNING_TASK, _to_row(task), GatedType, told, tally)
+    return Write(sql.INSERT_TASK, _to_row(task), None, told, tally)
+
+
+def _cancelling(ledger: Ledger, statement: Statement, values: Row) -> Write:
+    """A write that may cancel any number of tasks."""
+    return Write(statement, values, None, cancelled(ledger), tallies_of_cancelled)
 
 
 def _must_exist(task_id: TaskId) -> Write:

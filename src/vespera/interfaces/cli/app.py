@@ -1,6 +1,5 @@
 """The commands and their options. What does the work is imported when a command runs."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import click
 import vespera
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
+from vespera.interfaces.cli.flow import pause_task, resume_task, types
+from vespera.interfaces.cli.given import json_of
 from vespera.interfaces.cli.options import (
     file_names,
     output,
@@ -17,9 +18,12 @@ from vespera.interfaces.cli.options import (
     storage,
     text,
 )
+from vespera.interfaces.cli.schedules import schedule
+from vespera.interfaces.cli.signals import approve, reject, signal
 from vespera.interfaces.cli.system import config, doctor
 from vespera.interfaces.cli.tasks import task
 from vespera.interfaces.cli.telling import events
+from vespera.interfaces.cli.workers import dev, worker
 
 
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,7 +63,7 @@ def run(
         settings = settings_of(database_url, workspace)
         if concurrency is not None:
             settings["concurrency"] = concurrency
-        value = _input(given)
+        value = json_of(given, "--input")
         result = run_program(load(target), settings, value)
         show_result(result, as_json=as_json)
         if not succeeded(result):
@@ -99,28 +103,15 @@ def verify(
 
 app.add_command(task)
 app.add_command(events)
+task.add_command(pause_task)
+task.add_command(resume_task)
+app.add_command(types)
+task.add_command(signal)
+task.add_command(approve)
+task.add_command(reject)
 app.add_command(db)
 app.add_command(doctor)
 app.add_command(config)
-
-
-def _input(given: str | None) -> object:
-    if given is None:
-        return None
-    text = _read(given[1:]) if given.startswith("@") else given
-    try:
-        text.encode()
-        return json.loads(text)
-    except RecursionError as error:
-        raise click.UsageError("--input: this JSON is nested too deeply") from error
-    except ValueError as error:
-        raise click.UsageError(f"--input: this is no JSON: {error}") from error
-
-
-def _read(path: str) -> str:
-    try:
-        with click.open_file(path, encoding="utf-8") as file:
-            text: str = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"--input: {path} cannot be read: {error}") from error
-    return text
+app.add_command(schedule)
+app.add_command(worker)
+app.add_command(dev)

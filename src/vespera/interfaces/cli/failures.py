@@ -21,8 +21,12 @@ LIBRARY = Path(traceback.__file__).parent
 class Interrupted(Exception):
     """Somebody stopped the program by a signal."""
 
-    def __init__(self, number: signal.Signals) -> None:
-        super().__init__("interrupted; run the same command again to resume")
+    def __init__(
+        self,
+        number: signal.Signals,
+        told: str = "interrupted; run the same command again to resume",
+    ) -> None:
+        super().__init__(told)
         self.exit_code = 128 + number
 
 

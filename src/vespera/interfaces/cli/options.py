@@ -83,9 +83,9 @@ def own_container(command: Command) -> Command:
     container = click.option(
         "--app",
         "target",
-        metavar="PATH.py[:NAME]",
+        metavar="APP",
         shell_complete=file_names,
-        help="Ask the container of this file (default: Vespera's own).",
+        help="Ask this container, PATH.py[:NAME] or MODULE:NAME (default: Vespera's own).",
     )
     return container(command)
 

@@ -14,6 +14,7 @@ import click
 
 from vespera.infrastructure.di.container import Container
 
+MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 Main = Callable[[Container, object], Awaitable[object]]
 
 
@@ -26,29 +27,55 @@ class Program:
 
 
 def load(target: str) -> Program:
-    """The program at ``PATH.py`` or ``PATH.py:NAME``.
+    """The program at ``PATH.py``, ``PATH.py:NAME`` or ``MODULE:NAME``.
 
     The module gets a stable name, the one under which its neighbours import it, so that values of
     its classes are stored under that name and found again by the next run.
 
     Raises:
-        click.UsageError: there is no such file, no `main`, or no such container.
+        click.UsageError: there is no such file or module, no `main`, or no such container.
     """
-    path, name = _split(target)
-    module = _imported(path)
-    return Program(_main(module, path), _container(module, path, name))
+    module, place, name = _found(target)
+    return Program(_main(module, place), _container(module, place, name))
 
 
 def load_container(target: str | None) -> type[Container]:
-    """The container class of ``PATH.py`` or ``PATH.py:NAME``; without a target, Vespera's own.
+    """The container class of ``PATH.py``, ``PATH.py:NAME`` or ``MODULE:NAME``; without a target,
+    Vespera's own.
 
     Raises:
-        click.UsageError: there is no such file, or no such container.
+        click.UsageError: there is no such file or module, or no such container.
     """
     if target is None:
         return Container
-    path, name = _split(target)
-    return _container(_imported(path), path, name)
+    module, place, name = _found(target)
+    return _container(module, place, name)
+
+
+def _found(target: str) -> tuple[ModuleType, str, str | None]:
+    """The module, what to call it in messages, and the container's name, if one is given."""
+    module, _, name = target.partition(":")
+    if MODULE.fullmatch(module) and name.isidentifier() and not module.endswith(".py"):
+        return _imported_by_name(module), module, name
+    path, named = _split(target)
+    return _imported(path), str(path), named
+
+
+def _imported_by_name(name: str) -> ModuleType:
+    """The module as `import` finds it, also in the current directory."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    importlib.invalidate_caches()
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise
+        raise click.UsageError(
+            f"there is no module {error.name!r}, here or installed; name one as MODULE:NAME, or a"
+            " file as PATH.py[:NAME]"
+        ) from error
 
 
 def _split(target: str) -> tuple[Path, str | None]:
@@ -101,9 +128,9 @@ def _loaded_alone(path: Path) -> ModuleType:
     return module
 
 
-def _main(module: ModuleType, path: Path) -> Main:
+def _main(module: ModuleType, place: str) -> Main:
     main = getattr(module, "main", None)
-    needed = f"{path} needs `async def main(container, input)`"
+    needed = f"{place} needs `async def main(container, input)`"
     if not inspect.iscoroutinefunction(main):
         has = "there is no `main` in it" if main is None else "its `main` is no async function"
         raise click.UsageError(f"{needed}; {has}")
@@ -114,7 +141,7 @@ def _main(module: ModuleType, path: Path) -> Main:
     return main
 
 
-def _container(module: ModuleType, path: Path, name: str | None) -> type[Container]:
+def _container(module: ModuleType, place: str, name: str | None) -> type[Container]:
     known = {
         label: value
         for label, value in vars(module).items()
@@ -123,12 +150,12 @@ def _container(module: ModuleType, path: Path, name: str | None) -> type[Contain
     if name is not None:
         if name not in known:
             have = ", ".join(sorted(known)) or "none"
-            raise click.UsageError(f"{path} has no Container subclass {name!r}; it has: {have}")
+            raise click.UsageError(f"{place} has no Container subclass {name!r}; it has: {have}")
         return known[name]
     special = {value for value in known.values() if value is not Container}
     own = {value for value in special if value.__module__ == module.__name__}
     choices = own or special or {Container}
     if len(choices) > 1:
-        names = " or ".join(sorted(f"{path}:{choice.__name__}" for choice in choices))
-        raise click.UsageError(f"{path} has several containers; say which: {names}")
+        names = " or ".join(sorted(f"{place}:{choice.__name__}" for choice in choices))
+        raise click.UsageError(f"{place} has several containers; say which: {names}")
     return choices.pop()

@@ -19,11 +19,14 @@ AT_REST = FINISHED | {TaskStatus.EXECUTED, TaskStatus.ASSIGNED}  # nothing to do
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many tasks have come to rest, how many there are, and how many have failed."""
+    """How many tasks have come to rest, how many there are, how many have failed, and how many
+    wait for something.
+    """
 
     done: int
     total: int
     failed: int
+    waiting: int = 0
 
     def since(self, start: "Count") -> "Count":
         """What has changed since ``start``, and what is still to do.
@@ -32,11 +35,13 @@ class Count:
         are taken up by this one.
         """
         done = max(self.done - start.done, 0)
-        return Count(done, done + self.total - self.done, max(self.failed - start.failed, 0))
+        failed = max(self.failed - start.failed, 0)
+        return Count(done, done + self.total - self.done, failed, self.waiting)
 
     def __str__(self) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self.done}/{self.total} tasks{failed}"
+        waiting = f", {self.waiting} waiting" if self.waiting else ""
+        return f"{self.done}/{self.total} tasks{failed}{waiting}"
 
 
 @asynccontextmanager
@@ -72,7 +77,8 @@ async def _show(tasks: TaskRepository, meter: "_Bar | _Lines", start: Count) -> 
 async def _count(tasks: TaskRepository) -> Count:
     counts = await tasks.count_by_status()
     done = sum(counts.get(status, 0) for status in AT_REST)
-    return Count(done, sum(counts.values()), counts.get(TaskStatus.FAILED, 0))
+    failed, waiting = (counts.get(s, 0) for s in (TaskStatus.FAILED, TaskStatus.WAITING))
+    return Count(done, sum(counts.values()), failed, waiting)
 
 
 class _Lines:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
+from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
 from vespera.application.ports.persistence import FileOperationRepository, TaskRepository
 from vespera.application.usecases.inspect_tasks import (
     InspectTasksUseCase,
@@ -90,7 +92,8 @@ def show_task(task_id: str) -> Question[TaskDetails]:
         result = await container.get(InspectTasksUseCase).show_task(TaskId(task_id))
         if result.details is None:
             raise click.ClickException(result.error or "")
-        return result.details
+        stands = await container.get(TaskOrchestrator).get_task_status(task_id)
+        return replace(result.details, waits_for=stands.waits_for)
 
     return question
 

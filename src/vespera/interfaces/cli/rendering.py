@@ -9,9 +9,16 @@ from enum import Enum
 
 import click
 
-from vespera.application.usecases.inspect_tasks import StepDetails, TaskDetails, TaskPage
+from vespera.application.usecases.inspect_tasks import (
+    SignalDetails,
+    StepDetails,
+    TaskDetails,
+    TaskPage,
+)
+from vespera.application.workflows.send_signal import SignalResult
 from vespera.application.workflows.task_result import TaskResult
-from vespera.domain.task import Task
+from vespera.domain.step import StepRecord
+from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Finding
 from vespera.interfaces.cli.failures import printable
 
@@ -30,6 +37,8 @@ TASK_FIELDS = (
     "created_at",
     "updated_at",
     "run_after",
+    "paused_at",
+    "concurrency_key",
     "parent_id",
     "idempotency_key",
     "error",
@@ -64,11 +73,15 @@ def show_result(result: object, *, as_json: bool) -> None:
 def show_page(page: TaskPage, *, as_json: bool) -> None:
     """Print a list of tasks, and how to see those that follow."""
     if as_json:
-        tasks = [_task_form(task) for task in page.tasks]
+        tasks = [_page_form(page, task) for task in page.tasks]
         print_json({"tasks": tasks, "more": page.more, "next": page.next})
         return
-    rows = [(task.id, task.status, task.specialist_type, task.title) for task in page.tasks]
-    print_lines(*aligned([("ID", "STATUS", "TYPE", "TITLE"), *rows]))
+    rows: list[tuple[str, ...]] = [("ID", "STATUS", "TYPE", "TITLE")]
+    rows += [(task.id, task.status, task.specialist_type, task.title) for task in page.tasks]
+    if page.waits:
+        told = [_waits_in_words(page.waits.get(task.id, ())) for task in page.tasks]
+        rows = [(*row, wait) for row, wait in zip(rows, ["WAITS FOR", *told], strict=True)]
+    print_lines(*aligned(rows))
     if page.more:
         click.echo(f"more: vespera task list --after {page.tasks[-1].id}", err=True)
 
@@ -81,7 +94,16 @@ def show_task(details: TaskDetails, *, as_json: bool) -> None:
     print_lines(*aligned(_facts(details)))
     _print_section("waits for", [(t.id, t.status, t.title) for t in details.dependencies])
     _print_section("steps", [_step_row(step) for step in details.steps])
+    _print_section("signals", [_signal_row(signal) for signal in details.signals])
     _print_section("files", [_finding_row(finding) for finding in details.findings])
+
+
+def show_sent(result: SignalResult, *, as_json: bool) -> None:
+    """Print that a signal is kept for its task, and under which id."""
+    if as_json:
+        print_json(result)
+    else:
+        print_lines(f"sent to {result.task_id} as signal {result.signal_id}")
 
 
 def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
@@ -126,9 +148,12 @@ def _facts(details: TaskDetails) -> list[tuple[str, str]]:
         "type": task.specialist_type,
         "created": task.created_at.isoformat(" ", "seconds"),
         "changed": task.updated_at.isoformat(" ", "seconds"),
-        "runs after": task.run_after.isoformat(" ", "seconds") if task.run_after else "",
+        "waits": details.waits_for,
+        "paused": _moment(task.paused_at),
+        "goes on" if task.status is TaskStatus.WAITING else "runs after": _moment(task.run_after),
         "key": task.idempotency_key or "",
         "progress": str(details.progress) if details.progress else "",
+        "limited by": task.concurrency_key or "",
         "payload": _short(details.payload),
         **_outcome_facts(details.outcome),
         "error": str(task.error) if task.error else "",
@@ -152,7 +177,28 @@ def _outcome_facts(outcome: object) -> dict[str, str]:
 
 def _step_row(step: StepDetails) -> tuple[str, str, str]:
     name = step.name if step.occurrence == 1 else f"{step.name} #{step.occurrence}"
+    if step.awaits is not None:
+        return name, "waits", _wait_in_words(step.awaits, step.wake_at)
     return name, "failed" if step.failed else "done", _short(step.value)
+
+
+def _signal_row(signal: SignalDetails) -> tuple[str, str, str, str]:
+    state = "received" if signal.received_at else "kept"
+    return signal.name, state, _moment(signal.sent_at), _short(signal.payload)
+
+
+def _waits_in_words(waits: Iterable[StepRecord]) -> str:
+    return "; ".join(_wait_in_words(wait.awaits or "", wait.wake_at) for wait in waits)
+
+
+def _wait_in_words(awaits: str, wake_at: datetime | None) -> str:
+    if wake_at is None or awaits.startswith("until "):
+        return awaits
+    return f"{awaits} (until {_moment(wake_at)})"
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment.isoformat(" ", "seconds") if moment else ""
 
 
 def _finding_row(finding: Finding) -> tuple[str, str, str, str]:
@@ -163,6 +209,13 @@ def _task_form(task: Task) -> dict[str, object]:
     return {name: getattr(task, name) for name in TASK_FIELDS}
 
 
+def _page_form(page: TaskPage, task: Task) -> dict[str, object]:
+    waits = [
+        {"awaits": wait.awaits, "wake_at": wait.wake_at} for wait in page.waits.get(task.id, ())
+    ]
+    return {**_task_form(task), "waits": waits}
+
+
 def _details_form(details: TaskDetails) -> dict[str, object]:
     return {
         **_task_form(details.task),
@@ -171,7 +224,9 @@ def _details_form(details: TaskDetails) -> dict[str, object]:
         "progress": details.progress,
         "depends_on": [task.id for task in details.dependencies],
         "steps": details.steps,
+        "signals": details.signals,
         "files": [_finding_form(finding) for finding in details.findings],
+        "waits_for": details.waits_for,
     }
 
 

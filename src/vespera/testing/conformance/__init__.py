@@ -11,14 +11,34 @@ both modes of pytest-asyncio. They are fit for adapters of your own, and run ove
 
 import pytest
 
-_SUITES = ("clock", "codec", "files", "owners", "queue", "records", "tasks", "unit_of_work")
+_SUITES = (
+    "blocking_calls",
+    "care",
+    "clock",
+    "codec",
+    "files",
+    "gates",
+    "host",
+    "owners",
+    "queue",
+    "records",
+    "schedules",
+    "signals",
+    "tasks",
+    "unit_of_work",
+    "waits",
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
 from vespera.testing.conformance.archive import TaskArchiveConformance
+from vespera.testing.conformance.blocking_calls import BlockingCallsConformance
+from vespera.testing.conformance.care import DatabaseCareConformance
 from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
 from vespera.testing.conformance.events import EventLogConformance, ProgressRepositoryConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
+from vespera.testing.conformance.gates import GatesConformance
+from vespera.testing.conformance.host import HostConformance
 from vespera.testing.conformance.owners import OwnersConformance, OwnersOfOneHostConformance
 from vespera.testing.conformance.queue import TaskQueueConformance
 from vespera.testing.conformance.records import (
@@ -26,27 +46,39 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.schedules import (
+    ScheduleRepositoryConformance,
+    TimetableConformance,
+)
 from vespera.testing.conformance.searching import TaskSearchConformance
+from vespera.testing.conformance.signals import SignalRepositoryConformance
 from vespera.testing.conformance.stores import Stores
 from vespera.testing.conformance.tasks import TaskRepositoryConformance
 from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
 
 __all__ = [
+    "BlockingCallsConformance",
     "ClockConformance",
     "CodecConformance",
+    "DatabaseCareConformance",
     "DirectoryTreeConformance",
     "EventLogConformance",
     "FileOperationRepositoryConformance",
     "FileStoreConformance",
+    "GatesConformance",
+    "HostConformance",
     "OwnersConformance",
     "OwnersOfOneHostConformance",
     "ProgressRepositoryConformance",
     "ReportRepositoryConformance",
+    "ScheduleRepositoryConformance",
+    "SignalRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",
     "TaskArchiveConformance",
     "TaskQueueConformance",
     "TaskRepositoryConformance",
     "TaskSearchConformance",
+    "TimetableConformance",
     "UnitOfWorkConformance",
 ]

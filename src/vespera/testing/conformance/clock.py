@@ -23,6 +23,7 @@ class ClockConformance(AdapterSuite):
         tick: seconds that the tests wait at a time; give a few milliseconds for real time.
     """
 
+    ports = (Clock, TimeLimit)
     tick: ClassVar[float] = 60.0
 
     def make_clock(self) -> Made[Clock]:

@@ -54,6 +54,7 @@ class CodecConformance(AdapterSuite):
         too_large: so many bytes are over the codec's limit.
     """
 
+    ports = (Codec,)
     too_large: ClassVar[int] = 64 * 1024 * 1024
 
     def make_codec(self) -> Made[Codec]:

@@ -25,6 +25,8 @@ from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 class FileStoreConformance(AdapterSuite):
     """Give ``make_store``; what is tested goes through the port alone."""
 
+    ports = (FileStore,)
+
     def make_store(self, workspace: Path) -> Made[FileStore]:
         """A store whose root is ``workspace``: an empty directory, which it may leave unused."""
         raise self.missing("make_store", "a FileStore with nothing in it")

@@ -19,6 +19,8 @@ Start = Callable[[], tuple["subprocess.Popen[str]", OwnerId]]
 class OwnersConformance(AdapterSuite):
     """Give ``make_owners``."""
 
+    ports = (Owners,)
+
     def make_owners(self, directory: Path) -> Made[Owners]:
         """The owners to be tested; ``directory`` is an empty one that they may use."""
         raise self.missing("make_owners", "the Owners of one process")

@@ -6,16 +6,20 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from vespera.application.ports.persistence import TaskQueue
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task, TaskStatus
 from vespera.testing.conformance.samples import LATER, NOW, WORKER, a_running_task, a_task
-from vespera.testing.conformance.stores import PersistenceSuite, Stores
+from vespera.testing.conformance.stores import Stores
+from vespera.testing.conformance.waits import WaitingQueueSuite
 
 A, B = TaskId("a"), TaskId("b")
 
 
-class TaskQueueConformance(PersistenceSuite):
+class TaskQueueConformance(WaitingQueueSuite):
     """Give ``make_stores``; the queue is the one in question."""
+
+    ports = (TaskQueue,)
 
     async def test_a_claim_begins_an_attempt_as_the_domain_would(self, stores: Stores) -> None:
         await stores.tasks.add(a_task("a", run_after=NOW))

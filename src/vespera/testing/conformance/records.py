@@ -6,6 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    StepRepository,
+)
 from vespera.domain.errors import DuplicateRow, LeaseLost, OperationNotFound
 from vespera.domain.file_operation import (
     Absent,
@@ -15,7 +20,7 @@ from vespera.domain.file_operation import (
     SymlinkState,
 )
 from vespera.domain.ids import OperationId, OwnerId, ReportId, TaskId
-from vespera.domain.step import Fence, StepRecord
+from vespera.domain.step import Fence, Heartbeat, StepRecord
 from vespera.testing.conformance.samples import (
     FENCE,
     LATER,
@@ -26,6 +31,7 @@ from vespera.testing.conformance.samples import (
     an_operation,
 )
 from vespera.testing.conformance.stores import PersistenceSuite, Stores
+from vespera.testing.conformance.waits import WaitingStepsSuite
 
 T1 = TaskId("t1")
 LOST = (
@@ -36,8 +42,10 @@ LOST = (
 O1 = OperationId("o1")
 
 
-class StepRepositoryConformance(PersistenceSuite):
+class StepRepositoryConformance(WaitingStepsSuite):
     """Give ``make_stores``; the step repository is the one in question."""
+
+    ports = (StepRepository,)
 
     async def test_steps_come_back_as_they_were_in_the_order_of_recording(
         self, stores: Stores
@@ -110,7 +118,7 @@ class StepRepositoryConformance(PersistenceSuite):
             return_exceptions=True,
         )
 
-        (winner,) = [v for v, result in zip(values, results, strict=True) if result is None]
+        (winner,) = [v for v, result in zip(values, results, strict=True) if result is False]
         assert list(await stores.steps.of_task(T1)) == [a_step(value=winner)]
 
     async def test_a_failure_of_an_earlier_epoch_is_replaced(self, stores: Stores) -> None:
@@ -140,9 +148,33 @@ class StepRepositoryConformance(PersistenceSuite):
 
         assert list(await stores.steps.of_task(T1)) == [a_step()]
 
+    async def test_the_last_heartbeat_of_each_step_is_kept(self, stores: Stores) -> None:
+        await stores.tasks.add(a_running_task())
+        until = LATER + timedelta(days=1)
+        first, other = _beat(), _beat(name="other", occurrence=2, detail=b"3")
+        for beat in (other, first, replace(first, detail=b"2", beaten_at=LATER)):
+            await stores.steps.beat(beat, FENCE, lease_until=until)
+
+        assert list(await stores.steps.beats_of(T1)) == [
+            other,
+            replace(first, detail=b"2", beaten_at=LATER),
+        ]
+        assert list(await stores.steps.beats_of(TaskId("t2"))) == []
+        assert (await stores.tasks.get(T1)).lease_until == until
+
+    async def test_who_lost_the_task_keeps_no_heartbeat(self, stores: Stores) -> None:
+        await stores.tasks.add(a_running_task())
+        with pytest.raises(LeaseLost):
+            await stores.steps.beat(_beat(), replace(FENCE, attempt=2), lease_until=LATER)
+
+        assert list(await stores.steps.beats_of(T1)) == []
+        assert (await stores.tasks.get(T1)).lease_until == a_running_task().lease_until
+
 
 class FileOperationRepositoryConformance(PersistenceSuite):
     """Give ``make_stores``; the repository of file operations is the one in question."""
+
+    ports = (FileOperationRepository,)
 
     async def test_an_operation_comes_back_as_it_was_recorded(self, stores: Stores) -> None:
         operation = an_operation(
@@ -258,6 +290,8 @@ class FileOperationRepositoryConformance(PersistenceSuite):
 class ReportRepositoryConformance(PersistenceSuite):
     """Give ``make_stores``; the repository of reports is the one in question."""
 
+    ports = (ReportRepository,)
+
     async def test_a_report_comes_back_as_it_was_stored(self, stores: Stores) -> None:
         await stores.reports.add(a_report())
 
@@ -280,6 +314,10 @@ class ReportRepositoryConformance(PersistenceSuite):
             await stores.reports.add(a_report(findings=()))
 
         assert await stores.reports.get(ReportId("r1")) == a_report()
+
+
+def _beat(name: str = "step", occurrence: int = 1, detail: bytes = b"1") -> Heartbeat:
+    return Heartbeat(task_id=T1, name=name, occurrence=occurrence, beaten_at=NOW, detail=detail)
 
 
 def _failed() -> StepRecord:

@@ -12,7 +12,8 @@ from vespera.domain.file_operation import (
     Phase,
     UnknownState,
 )
-from vespera.domain.ids import OperationId, OwnerId, ReportId, TaskId
+from vespera.domain.ids import OperationId, OwnerId, ReportId, SignalId, TaskId
+from vespera.domain.signal import Signal
 from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import Task, TaskFailure, TaskStatus
 from vespera.domain.verification import Finding, Report, Verdict
@@ -62,6 +63,23 @@ def a_step(**fields: Any) -> StepRecord:
         "recorded_at": NOW,
     }
     return StepRecord(**{**values, **fields})
+
+
+def a_wait(**fields: Any) -> StepRecord:
+    """The same step while it waits."""
+    return a_step(**{"value": None, "awaits": "a person", "wake_at": LATER, **fields})
+
+
+def a_signal(signal_id: str = "s1", **fields: Any) -> Signal:
+    """What somebody sent to the task "t1"."""
+    values = {
+        "id": SignalId(signal_id),
+        "task_id": TaskId("t1"),
+        "name": "go",
+        "payload": b"\0payload",
+        "sent_at": NOW,
+    }
+    return Signal(**{**values, **fields})
 
 
 def an_operation(operation_id: str = "o1", path: str = "a.txt", **fields: Any) -> FileOperation:

@@ -8,14 +8,17 @@ import pytest_asyncio
 
 from vespera.application.ports.archive import TaskArchive
 from vespera.application.ports.events import EventLog, ProgressRepository
+from vespera.application.ports.gates import Gates
 from vespera.application.ports.persistence import (
     FileOperationRepository,
     ReportRepository,
+    SignalRepository,
     StepRepository,
     TaskQueue,
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.schedules import ScheduleRepository
 from vespera.infrastructure.di.base import BaseContainer
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 
@@ -27,12 +30,15 @@ class Stores:
     unit_of_work: UnitOfWork
     tasks: TaskRepository
     queue: TaskQueue
+    gates: Gates
     steps: StepRepository
     operations: FileOperationRepository
     reports: ReportRepository
     events: EventLog
     progress: ProgressRepository
     archive: TaskArchive
+    schedules: ScheduleRepository
+    signals: SignalRepository
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -41,12 +47,15 @@ class Stores:
             unit_of_work=container.get(UnitOfWork),
             tasks=container.get(TaskRepository),
             queue=container.get(TaskQueue),
+            gates=container.get(Gates),
             steps=container.get(StepRepository),
             operations=container.get(FileOperationRepository),
             reports=container.get(ReportRepository),
             events=container.get(EventLog),
             progress=container.get(ProgressRepository),
             archive=container.get(TaskArchive),
+            schedules=container.get(ScheduleRepository),
+            signals=container.get(SignalRepository),
         )
 
 

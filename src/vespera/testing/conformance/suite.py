@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import pytest
 
@@ -16,7 +16,12 @@ class AdapterSuite:
     """The promises of one port, each a test. Subclass a suite, and give its factory method.
 
     A suite's own name does not begin with "Test", so that it is not collected itself.
+
+    Attributes:
+        ports: whose promises these are.
     """
+
+    ports: ClassVar[tuple[type, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Mark async tests for pytest-asyncio's strict mode."""

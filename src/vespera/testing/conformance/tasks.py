@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from vespera.application.ports.persistence import TaskRepository
 from vespera.domain.errors import DuplicateRow, StaleTask, TaskNotFound
 from vespera.domain.ids import ReportId, TaskId
 from vespera.domain.retry import RetryPolicy
@@ -26,6 +27,8 @@ A, B, C = TaskId("a"), TaskId("b"), TaskId("c")
 
 class TaskRepositoryConformance(PersistenceSuite):
     """Give ``make_stores``; the task repository is the one in question."""
+
+    ports = (TaskRepository,)
 
     async def test_a_task_comes_back_as_it_was_stored(self, stores: Stores) -> None:
         await stores.tasks.add(a_task("parent"))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vespera.application.ports.persistence import UnitOfWork
 from vespera.domain.errors import DuplicateRow, ForeignUnitOfWork, NestedUnitOfWork, StaleTask
 from vespera.domain.ids import TaskId
 from vespera.testing.conformance.samples import LATER, NOW, WORKER, a_report, a_task, an_operation
@@ -16,6 +17,8 @@ _TURNS = 12
 
 class UnitOfWorkConformance(PersistenceSuite):
     """Give ``make_stores``; the unit of work is the one in question."""
+
+    ports = (UnitOfWork,)
 
     async def test_a_write_outside_of_a_unit_is_durable_when_it_returns(
         self, stores: Stores

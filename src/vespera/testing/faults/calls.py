@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import WRAPPER_ASSIGNMENTS, partial, wraps
 from typing import Any
 
-from vespera.application.runtime.context import current_step
+from vespera.application.runtime.step_calls import current_step
 from vespera.domain.retry import RetryPolicy
 from vespera.testing.faults.plan import Plan, Strike
 

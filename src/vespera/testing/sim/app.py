@@ -134,15 +134,17 @@ class StoredTasks:
 
     def stuck(self) -> list[Task]:
         """Tasks that nobody works on although somebody should: still running when all is idle, or
-        ready and left alone.
+        ready and left alone. What is paused is left alone rightly.
         """
         now = self._container.get("clock").now()
-        return [task for task in self.all() if _is_stuck(task, now)]
+        gates = self._rows.tuples("SELECT specialist_type FROM gates WHERE paused_at IS NOT NULL")
+        paused = {kind for (kind,) in gates}
+        waiting = [t for t in self.all() if not t.paused and t.specialist_type not in paused]
+        running = self.all(TaskStatus.RUNNING)
+        return running + [task for task in waiting if _is_left_alone(task, now)]
 
 
-def _is_stuck(task: Task, now: Any) -> bool:
-    if task.status is TaskStatus.RUNNING:
-        return True
+def _is_left_alone(task: Task, now: Any) -> bool:
     is_due = task.run_after is not None and task.run_after <= now
     if task.status is TaskStatus.WAITING:
         return is_due

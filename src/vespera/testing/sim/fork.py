@@ -181,11 +181,13 @@ class ForkedLife:
         clock = SimulatedClock(self._loop)
         container.config.set("database_url", f"sqlite+aiosqlite:///{self._killer.database.path}")
         container.config.set("workspace", str(self._world.workspace))
+        threads = KillingThreads(self._killer)
         parts = {
             "clock": clock,
             "new_id": SimulatedIds(clock, self.life * 16),
             "lane": partial(KillingLane, self._killer),
-            "threads": KillingThreads(self._killer),
+            "threads": threads,
+            "step_threads": threads,
         }
         bind_parts(container, parts)
         self.apps.append(App(container, self._world, self.life))

@@ -201,6 +201,10 @@ class KillingThreads(Threads):
         call = partial(function, *args)
         return await super().run(lambda: self._carry_out(call, call))
 
+    async def call(self, function: Callable[[], T], *, what: str = "") -> T:
+        """See ``Threads.call``."""
+        return await super().call(lambda: self._carry_out(function, function), what=what)
+
     async def run_stoppable(self, function: Callable[[threading.Event], T]) -> T:
         """See ``Threads.run_stoppable``."""
         return await super().run_stoppable(

@@ -183,6 +183,7 @@ class Life:
             "chance": random.Random(self._number).random,  # noqa: S311  # to be the same each time
             "lane": partial(SimulatedLane, database, who),
             "threads": SimulatedThreads(who),
+            "step_threads": SimulatedThreads(who),
             "owners": SimulatedOwners(self._number, place),
         }
         bind_parts(container, parts)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -37,6 +38,10 @@ class SimulatedThreads(Threads):
         stop = Event()
         return await self._simulate(stop, partial(function, stop))
 
+    async def call(self, function: Callable[[], Result], *, what: str = "") -> Result:
+        """See ``Threads.call``. An operation is done at once, so that there is nobody to leave."""
+        return await self._simulate(Event(), partial(copy_context().run, function))
+
     async def _simulate(self, stop: Event, call: "partial[Result]") -> Result:
         loop = simulated_loop()
         future: asyncio.Future[Result] = loop.create_future()
@@ -49,7 +54,7 @@ class SimulatedThreads(Threads):
             THREAD, name, future, act, shared=name.split(" ")[0] not in _READS, who=self._who
         )
         loop.submit(operation)
-        self.in_flight += 1
+        self._attended += 1
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -59,7 +64,7 @@ class SimulatedThreads(Threads):
                 future.exception()  # told to nobody: the caller has gone
             raise
         finally:
-            self.in_flight -= 1
+            self._attended -= 1
 
 
 def watched(

@@ -216,7 +216,8 @@ def schedules(shop, world, place, ordered):
 def test_a_value_recorded_in_a_second_transaction_is_found_by_dying_at_commits(crashes):
     flawed, sound = crashes(LateValue, "pay", paid, at="commit")
 
-    assert [failure.code for failure in flawed.failures] == ["c3a", "c4b"]
+    codes = [failure.code for failure in flawed.failures]
+    assert [code for code in codes if "." not in code] == ["c3a", "c4b"]  # those of one death
     assert sound.failures == []
 
 

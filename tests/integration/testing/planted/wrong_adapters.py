@@ -7,10 +7,17 @@ import asyncio
 import json
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from vespera import Container
+from vespera.application.ports.care import (
+    Backup,
+    Compaction,
+    DatabaseFacts,
+    Inspection,
+    Migration,
+)
 from vespera.application.ports.events import EventPage
 from vespera.domain.errors import (
     DuplicateRow,
@@ -20,40 +27,54 @@ from vespera.domain.errors import (
     TaskNotFound,
 )
 from vespera.domain.file_operation import Absent, FileState
+from vespera.domain.health import HostFacts, PlaceFacts
 from vespera.domain.ids import OwnerId
 from vespera.domain.search import TaskSearch
+from vespera.domain.task import TaskStatus
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
+from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
+from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.statements import Statement, Write
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.threads import Threads
+from vespera.infrastructure.timetable import CronTimetable
 from vespera.testing import VirtualClock
 from vespera.testing.conformance import (
+    BlockingCallsConformance,
     ClockConformance,
     CodecConformance,
+    DatabaseCareConformance,
     DirectoryTreeConformance,
     EventLogConformance,
     FileOperationRepositoryConformance,
+    GatesConformance,
+    HostConformance,
     OwnersOfOneHostConformance,
     ProgressRepositoryConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskArchiveConformance,
     TaskQueueConformance,
     TaskRepositoryConformance,
     TaskSearchConformance,
+    TimetableConformance,
     UnitOfWorkConformance,
 )
 from vespera.testing.conformance.samples import a_task
+from vespera.testing.conformance.schedules import a_schedule
 
 
 def caught_by(*tests):
@@ -402,6 +423,30 @@ class Deaf(SqlTaskQueue):
         return None
 
 
+class Clings(SqlTaskQueue):
+    """Never lets go of a task, hears nothing, and wakes nobody."""
+
+    async def park(self, fence, *, news, now):
+        return False
+
+    async def news(self, owner):
+        return {}
+
+
+class LetsGoBlindly(SqlTaskQueue):
+    """Asks for no fence and no news."""
+
+    def __init__(self, database):
+        super().__init__(database)
+        self.tasks = SqlTaskRepository(database)
+
+    async def park(self, fence, *, news, now):
+        for task in await self.tasks.page():
+            if task.owner is not None:
+                await self.tasks.save(replace(task, owner=None, version=task.version + 1))
+        return True
+
+
 @caught_by(
     "test_a_claim_begins_an_attempt_as_the_domain_would",
     "test_the_claim_of_one_task_begins_an_attempt_as_the_domain_would",
@@ -412,9 +457,28 @@ class Deaf(SqlTaskQueue):
     "test_of_many_that_claim_one_task_at_once_one_succeeds",
     "test_one_task_can_be_claimed_due_or_not",
     "test_what_was_taken_back_can_be_claimed_anew",
+    "test_a_waiting_task_is_claimed_from_its_moment_on",
+    "test_a_waiting_task_that_nobody_holds_can_be_claimed_before_its_moment",
 )
 class TestClaimsNothing(PlantedStores, TaskQueueConformance):
     parts = {"queue": ClaimsNothing}
+
+
+@caught_by(
+    "test_a_waiting_task_is_let_go_of_and_stays_waiting",
+    "test_a_task_that_has_other_news_is_not_let_go_of",
+    "test_news_are_told_of_the_tasks_that_the_owner_holds",
+)
+class TestClings(PlantedStores, TaskQueueConformance):
+    parts = {"queue": Clings}
+
+
+@caught_by(
+    "test_who_lost_the_task_does_not_let_go_of_it",
+    "test_a_running_task_is_not_let_go_of",
+)
+class TestLetsGoBlindly(PlantedStores, TaskQueueConformance):
+    parts = {"queue": LetsGoBlindly}
 
 
 @caught_by(
@@ -423,6 +487,7 @@ class TestClaimsNothing(PlantedStores, TaskQueueConformance):
     "test_a_suspicious_task_that_is_blocked_or_not_due_is_left_alone",
     "test_what_is_under_way_or_over_cannot_be_claimed",
     "test_what_is_not_there_cannot_be_claimed",
+    "test_a_waiting_task_that_is_held_is_not_claimed",
     "test_an_assigned_task_is_left_to_those_it_is_assigned_to",
 )
 class TestGreedy(PlantedStores, TaskQueueConformance):
@@ -438,23 +503,102 @@ class TestGreedy(PlantedStores, TaskQueueConformance):
     "test_each_taking_back_counts_as_a_crash",
     "test_a_lease_holds_until_its_last_microsecond",
     "test_the_next_due_moment_is_that_of_a_pending_task_without_blockers",
+    "test_the_lease_of_a_waiting_task_is_extended",
+    "test_owners_are_also_those_who_hold_waiting_tasks",
+    "test_a_waiting_task_that_is_taken_back_has_not_crashed",
+    "test_the_next_due_moment_may_be_that_of_a_waiting_task",
 )
 class TestDeaf(PlantedStores, TaskQueueConformance):
     parts = {"queue": Deaf}
+
+
+# --------------------------------------------------------------------------------------- gates
+
+
+class Gateless(SqlGates):
+    async def declare(self, limits):
+        pass
+
+    async def pause_type(self, specialist_type, **_):
+        pass
+
+    async def pause_task(self, task_id, **_):
+        return True
+
+
+class Shut(SqlGates):
+    async def claim_ready(self, **_):
+        return []
+
+    async def claim_suspect(self, **_):
+        return None
+
+    async def claim(self, task_id, **_):
+        return None
+
+    async def next_due(self, **_):
+        return None
+
+    async def resume_task(self, task_id):
+        return False
+
+
+@caught_by(
+    "test_limits_come_back_as_they_were_declared",
+    "test_a_gate_lasts_as_long_as_it_is_paused_or_limited",
+    "test_a_limit_outlasts_a_pause",
+    "test_a_paused_type_is_claimed_by_nobody_until_it_is_resumed",
+    "test_no_task_of_a_gated_type_is_stored_as_running",
+    "test_a_paused_task_is_claimed_by_nobody_until_it_is_resumed",
+    "test_what_nobody_here_goes_on_with_cannot_be_paused",
+    "test_of_many_that_claim_at_once_no_more_begin_than_may",
+    "test_what_ends_or_is_taken_back_makes_room",
+    "test_a_key_s_limit_does_not_hold_up_other_keys",
+    "test_a_rate_counts_the_attempts_of_a_window",
+    "test_a_key_s_rate_counts_those_of_the_key",
+    "test_the_next_due_moment_is_of_a_task_that_is_not_paused",
+    "test_a_suspicious_task_passes_its_gate_too",
+    "test_traffic_is_told_of_the_type_and_of_the_key",
+    "test_what_is_paused_is_found_through_what_a_task_waits_for",
+)
+class TestGateless(PlantedStores, GatesConformance):
+    parts = {"gates": Gateless}
+
+
+@caught_by(
+    "test_a_claim_begins_an_attempt_as_the_domain_would",
+    "test_tasks_with_and_without_gates_come_by_priority_then_by_age",
+)
+class TestShut(PlantedStores, GatesConformance):
+    parts = {"gates": Shut}
 
 
 # ------------------------------------------------------------------------------------- records
 
 
 class ForgetsSteps(SqlStepRepository):
-    async def record(self, step, fence, *, lease_until=None):
+    async def record(self, step, fence, **_):
+        pass
+
+    async def suspend(self, wait, fence, **_):
+        pass
+
+    async def beat(self, beat, fence, *, lease_until):
         pass
 
 
 class Unfenced(SqlStepRepository):
-    async def record(self, step, fence, *, lease_until=None):
+    async def record(self, step, fence, *, lease_until=None, received=None):
         with suppress(LeaseLost, DuplicateRow):
             await super().record(step, fence)
+
+    async def suspend(self, wait, fence, **more):
+        with suppress(LeaseLost, DuplicateRow):
+            await super().suspend(wait, fence, **more)
+
+    async def beat(self, beat, fence, *, lease_until):
+        with suppress(LeaseLost):
+            await super().beat(beat, fence, lease_until=lease_until)
 
 
 @caught_by(
@@ -463,6 +607,13 @@ class Unfenced(SqlStepRepository):
     "test_of_many_that_record_one_step_at_once_one_succeeds",
     "test_a_failure_of_an_earlier_epoch_is_replaced",
     "test_a_record_is_a_transaction_of_its_own_also_inside_a_unit",
+    "test_a_wait_is_remembered_and_its_task_is_waiting",
+    "test_a_task_can_wait_again_for_what_is_remembered",
+    "test_what_came_replaces_the_wait_and_the_task_is_running",
+    "test_a_wait_replaces_the_failure_of_an_earlier_epoch",
+    "test_a_signal_is_received_with_the_record_of_it_once",
+    "test_to_wait_is_a_transaction_of_its_own_also_inside_a_unit",
+    "test_the_last_heartbeat_of_each_step_is_kept",
 )
 class TestForgetsSteps(PlantedStores, StepRepositoryConformance):
     parts = {"steps": ForgetsSteps}
@@ -474,9 +625,60 @@ class TestForgetsSteps(PlantedStores, StepRepositoryConformance):
     "test_a_task_that_no_longer_runs_takes_no_steps",
     "test_a_result_is_never_replaced",
     "test_a_failure_of_the_same_epoch_is_not_replaced",
+    "test_who_lost_the_task_does_not_let_it_wait",
+    "test_a_result_is_not_replaced_by_a_wait",
+    "test_who_lost_the_task_receives_nothing",
+    "test_who_lost_the_task_keeps_no_heartbeat",
 )
 class TestUnfenced(PlantedStores, StepRepositoryConformance):
     parts = {"steps": Unfenced}
+
+
+class ForgetsSignals(SqlSignalRepository):
+    async def send(self, signal):
+        pass
+
+
+class TakesAnything(SqlSignalRepository):
+    """Keeps what it is sent in memory, for whomever, and tells the task at once."""
+
+    def __init__(self, database):
+        super().__init__(database)
+        self.sent = []
+        self.tasks = SqlTaskRepository(database)
+
+    async def send(self, signal):
+        self.sent.append(signal)
+        for task in (await self.tasks.find([signal.task_id])).values():
+            ready = replace(task, status=TaskStatus.PENDING, run_after=None)
+            await self.tasks.save(replace(ready, version=task.version + 1))
+
+    async def of_task(self, task_id):
+        return sorted(self.sent, key=lambda signal: signal.id)
+
+
+@caught_by(
+    "test_signals_come_back_as_they_were_in_the_order_of_storing",
+    "test_the_oldest_is_the_first_of_its_name_that_was_not_received",
+    "test_what_was_received_says_when",
+    "test_a_second_signal_of_one_id_is_refused",
+    "test_of_many_that_send_one_id_at_once_one_succeeds",
+    "test_a_finished_task_takes_no_signals",
+    "test_what_is_not_there_takes_no_signals",
+    "test_a_waiting_task_that_nobody_holds_is_pending_again",
+    "test_a_task_that_is_held_hears_of_it_by_its_news_alone",
+)
+class TestForgetsSignals(PlantedStores, SignalRepositoryConformance):
+    parts = {"signals": ForgetsSignals}
+
+
+@caught_by(
+    "test_signals_are_those_of_the_task",
+    "test_a_task_that_nobody_holds_keeps_its_state_and_the_signal",
+    "test_what_was_not_stored_is_no_news",
+)
+class TestTakesAnything(PlantedStores, SignalRepositoryConformance):
+    parts = {"signals": TakesAnything}
 
 
 class ForgetsOperations(SqlFileOperationRepository):
@@ -839,3 +1041,181 @@ class TestNoneDead(OwnersOfOneHostConformance):
 
     def program(self, directory: Path):
         return PROGRAM
+
+
+# ----------------------------------------------------------------------------------- schedules
+
+
+class ForgetsSchedules(SqlScheduleRepository):
+    async def add(self, schedule):
+        pass
+
+    async def save(self, schedule):
+        pass
+
+    async def remove(self, schedule):
+        pass
+
+    async def get(self, name):
+        return a_schedule("?")
+
+    async def all(self):
+        return []
+
+    async def due(self, now):
+        return []
+
+    async def next_due(self, after):
+        return None
+
+
+@caught_by(*rest_of(ScheduleRepositoryConformance))
+class TestForgetsSchedules(PlantedStores, ScheduleRepositoryConformance):
+    parts = {"schedules": ForgetsSchedules}
+
+
+class Midnight:
+    """Every day has a midnight, and that is all there is."""
+
+    def after(self, cron, time_zone, moment):
+        day = moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+        return iter([day, day, day])
+
+
+class Gapped(CronTimetable):
+    """Leaves out the days on which clocks jump, and looks back in the hour that comes twice."""
+
+    def after(self, cron, time_zone, moment):
+        found = super().after(cron, time_zone, moment)
+        if time_zone == "UTC" or moment.minute:
+            return iter([moment - timedelta(minutes=45)])
+        return (each for each in found if each.day not in {25, 29})
+
+
+@caught_by(
+    "test_moments_come_in_order_in_utc_and_after_the_one_that_was_given",
+    "test_the_text_is_read_in_its_time_zone",
+    "test_what_is_no_cron_text_is_refused_at_once",
+    "test_a_time_zone_that_nobody_knows_is_refused_at_once",
+)
+class TestMidnight(TimetableConformance):
+    def make_timetable(self):
+        return Midnight()
+
+
+@caught_by(
+    "test_a_local_time_that_comes_twice_counts_once",
+    "test_a_moment_between_the_two_is_not_followed_by_one_before_it",
+    "test_a_local_time_that_is_left_out_is_not_forgotten",
+)
+class TestGapped(TimetableConformance):
+    def make_timetable(self):
+        return Gapped()
+
+
+# ------------------------------------------------------------------------------ blocking calls
+
+
+class OnTheLoop:
+    """Holds the loop up, and forgets what it was asked for."""
+
+    in_flight = 0
+
+    async def call(self, function, *, what=""):
+        with suppress(BaseException):
+            function()
+
+
+@caught_by(
+    "test_a_call_gives_what_its_function_gives",
+    "test_whatever_the_function_raises_is_raised",
+    "test_a_call_has_the_context_variables_of_its_caller",
+    "test_the_loop_goes_on_while_a_function_blocks",
+    "test_a_cancelled_call_that_has_begun_goes_on_alone_and_is_counted",
+)
+class TestOnTheLoop(BlockingCallsConformance):
+    def make_blocking_calls(self):
+        return OnTheLoop()
+
+
+# ---------------------------------------------------------------------------------------- host
+
+
+class Dreamer:
+    """Sees what is not there, leaves traces, and says something else each time."""
+
+    asked = 0
+
+    def describe(self):
+        self.asked += 1
+        return HostFacts(python=" ", system="", packages={"a": ""}, extras={"b": {"c": self.asked}})
+
+    async def look_at(self, path):
+        self.leave_a_trace(path)
+        return PlaceFacts(
+            path="somewhere",
+            mode=None,
+            is_directory=True,
+            readable=False,
+            writable=False,
+            size=7,
+            modified=datetime(2030, 1, 1),  # noqa: DTZ001 -- planted
+            free=-1,
+            case_matters=Path("/tmp").exists() and Path("/TMP").exists(),
+        )
+
+    async def names_in(self, directory):
+        return ["b", "a"]
+
+    def leave_a_trace(self, path):
+        with suppress(OSError, ValueError):
+            Path(path, "was here").touch()
+
+
+@caught_by(*rest_of(HostConformance))
+class TestDreamer(HostConformance):
+    def make_host(self):
+        return Dreamer()
+
+
+# ---------------------------------------------------------------------------------------- care
+
+
+class Negligent:
+    """Does nothing, leaves a mess, and says that all is well."""
+
+    def __init__(self, path):
+        self.path = path or Path("/nonexistent/vespera.db")
+
+    def facts(self):
+        return DatabaseFacts(
+            path="somewhere", sqlite="3", takes_turns=False, durability="full", newest="1"
+        )
+
+    async def revision(self):
+        self.make_a_mess(self.path)
+        return "0"
+
+    async def migrate(self):
+        self.make_a_mess(self.path)
+        return Migration(path="somewhere", before="0", after="2")
+
+    async def check(self):
+        return Inspection(path="somewhere", revision="0", flaws=[])
+
+    async def back_up(self, copy, *, overwrite=False):
+        self.make_a_mess(Path(copy))
+        return Backup(path="somewhere", copy=str(copy), size=0)
+
+    async def compact(self):
+        return Compaction(path="somewhere", before=1, after=2)
+
+    def make_a_mess(self, path):
+        with suppress(OSError):
+            path.with_name(f"{path.name}.half").touch()
+
+
+@caught_by(*rest_of(DatabaseCareConformance))
+class TestNegligent(DatabaseCareConformance):
+    def make_care(self, path):
+        return Negligent(path)

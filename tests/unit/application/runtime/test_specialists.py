@@ -77,7 +77,10 @@ def test_names_are_sorted_and_similar_ones_found(registry: Specialists) -> None:
     registry.register("painter", write)
 
     assert registry.names() == ["broken", "class", "coder", "painter", "writer"]
-    assert registry.like("panter") == ["painter"]
+    assert registry.told_missing("panter") == "No specialist does 'panter' (similar: painter)"
+    assert registry.told_missing("x") == (
+        "No specialist does 'x' (known: broken, class, coder, painter, writer)"
+    )
     assert registry.knows("painter")
     assert not registry.knows("panter")
 

@@ -1,5 +1,8 @@
 """One call, guarded."""
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from unittest.mock import AsyncMock, Mock
 
 import pytest
@@ -9,9 +12,26 @@ from vespera.domain.retry import NEVER, RetryPolicy
 from vespera.testing import VirtualClock
 
 
+class OnTheSpot:
+    """Calls at once, and remembers what for."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.in_flight = 0
+
+    async def call(self, function: Callable[[], object], *, what: str = "") -> object:
+        self.calls.append(what)
+        return function()
+
+
 @pytest.fixture
-def supervision(clock: VirtualClock) -> Supervision:
-    return Supervision(clock=clock, chance=lambda: 0.5)
+def threads() -> OnTheSpot:
+    return OnTheSpot()
+
+
+@pytest.fixture
+def supervision(clock: VirtualClock, threads: OnTheSpot) -> Supervision:
+    return Supervision(clock=clock, chance=lambda: 0.5, threads=threads)
 
 
 async def test_a_plain_function_and_an_async_one_are_called_alike(
@@ -40,3 +60,62 @@ async def test_the_last_error_is_raised(supervision: Supervision) -> None:
 
     with pytest.raises(OSError, match="two"):
         await supervision.call("it", function, retry=RetryPolicy(max_attempts=2), timeout=None)
+
+
+class Called:
+    async def __call__(self) -> int:
+        return 3
+
+    async def method(self) -> int:
+        return 3
+
+    def plain(self) -> int:
+        return 3
+
+
+async def three() -> int:
+    return 3
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        three,
+        partial(three),
+        partial(partial(three)),
+        Called(),
+        Called().method,
+        AsyncMock(return_value=3),
+    ],
+)
+async def test_what_is_async_is_called_on_the_loop(
+    supervision: Supervision, threads: OnTheSpot, function: Callable[[], object]
+) -> None:
+    assert await supervision.call("it", function, retry=NEVER, timeout=None) == 3
+    assert threads.calls == []
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda: 3,
+        lambda: three(),  # noqa: PLW0108  (it is not async, and what it makes is)
+        Called().plain,
+        partial(int, "3"),
+        Mock(return_value=3),
+    ],
+)
+async def test_all_else_is_called_in_a_thread_and_what_it_gives_is_awaited_on_the_loop(
+    supervision: Supervision, threads: OnTheSpot, function: Callable[[], object]
+) -> None:
+    assert await supervision.call("it", function, retry=NEVER, timeout=None) == 3
+    assert threads.calls == ["it"]
+
+
+async def test_a_tiny_function_may_stay_on_the_loop(
+    supervision: Supervision, threads: OnTheSpot
+) -> None:
+    loop = await supervision.value("it", asyncio.get_running_loop, in_thread=False)
+
+    assert loop is asyncio.get_running_loop()
+    assert threads.calls == []

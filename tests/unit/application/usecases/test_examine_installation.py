@@ -98,6 +98,8 @@ async def test_warnings_and_notes_do_not_keep_it_from_working(make, care, owners
     assert result.success
     assert [r.about for r in result.remarks if r.level is Level.WARNING] == ["leftovers"] * 2
     owners.dead.assert_called_once_with(["mine", "dead", "strange"])
+    (workers,) = [r for r in result.remarks if r.about == "workers"]
+    assert (workers.level, workers.text) == (Level.OK, "1 alive on this machine: mine")
 
 
 async def test_a_database_in_memory_has_neither_file_nor_lock_files(make, care, host):

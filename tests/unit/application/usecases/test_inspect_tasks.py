@@ -12,6 +12,7 @@ from vespera.application.ports.files import FileStore
 from vespera.application.ports.persistence import (
     FileOperationRepository,
     ReportRepository,
+    SignalRepository,
     StepRepository,
     TaskRepository,
 )
@@ -102,6 +103,13 @@ def files():
 
 
 @pytest.fixture
+def signals():
+    repository = AsyncMock(spec=SignalRepository)
+    repository.of_task.return_value = []
+    return repository
+
+
+@pytest.fixture
 def reports():
     return AsyncMock(spec=ReportRepository)
 
@@ -114,14 +122,19 @@ def progress():
 
 
 @pytest.fixture
-def inspect(tasks, steps, operations, files, reports, progress):
+def inspect(tasks, steps, signals, operations, files, reports, progress):
     clock = Mock(spec=Clock)
     clock.now.return_value = NOW
     tracking = TrackFileOperationsUseCase(
         operations=operations, reports=reports, files=files, clock=clock, new_id=lambda: "r1"
     )
     return InspectTasksUseCase(
-        tasks=tasks, steps=steps, tracking=tracking, progress=progress, plain=json.loads
+        tasks=tasks,
+        steps=steps,
+        signals=signals,
+        tracking=tracking,
+        progress=progress,
+        plain=json.loads,
     )
 
 

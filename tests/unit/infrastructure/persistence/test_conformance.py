@@ -6,8 +6,11 @@ from vespera import Container
 from vespera.testing.conformance import (
     EventLogConformance,
     FileOperationRepositoryConformance,
+    GatesConformance,
     ProgressRepositoryConformance,
     ReportRepositoryConformance,
+    ScheduleRepositoryConformance,
+    SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskArchiveConformance,
@@ -36,6 +39,14 @@ class TestSqlTaskQueue(InMemory, TaskQueueConformance):
     pass
 
 
+class TestSqlSignalRepository(InMemory, SignalRepositoryConformance):
+    pass
+
+
+class TestSqlGates(InMemory, GatesConformance):
+    pass
+
+
 class TestSqlStepRepository(InMemory, StepRepositoryConformance):
     pass
 
@@ -61,4 +72,8 @@ class TestSqlTaskArchive(InMemory, TaskArchiveConformance):
 
 
 class TestSqlTaskSearch(InMemory, TaskSearchConformance):
+    pass
+
+
+class TestSqlScheduleRepository(InMemory, ScheduleRepositoryConformance):
     pass

@@ -74,7 +74,7 @@ async def test_counting_and_purging_scan_no_tasks(database, statement):
 
 async def test_queries_on_the_hot_path_use_their_indexes(database):
     plans = {
-        "tasks_ready": (sql.CLAIM_READY, ("o", 1, 1, 1, 1)),
+        "tasks_ready": (sql.CLAIM_READY, ("o", 1, 1, 1, 1, 1)),
         "tasks_delayed": (sql.NEXT_DUE, ()),
         "tasks_asleep": (sql.WAKE_DUE, (1, 1)),
         "tasks_held": (sql.TAKE_BACK_OF_OWNER, (1, "o")),
@@ -85,5 +85,15 @@ async def test_queries_on_the_hot_path_use_their_indexes(database):
         plan = await plan_of(database, statement.sql, values)
         assert f"INDEX {index}" in plan, plan
         assert "SCAN tasks " not in f"{plan} ".replace("SCAN tasks USING", ""), plan
+    claim = await plan_of(database, sql.CLAIM_READY.sql, ("o", 1, 1, 1, 1, 1))
+    assert "INDEX tasks_delayed (run_after>? AND run_after<?)" in claim, claim
+    start = await plan_of(database, sql.START_FIRST.sql, (1,))
+    for index in (
+        "tasks_ready",
+        "tasks_at_gates (specialist_type=?)",
+        "tasks_running_through_gates (specialist_type=?)",
+        "starts_of_type (specialist_type=? AND began_at>? AND began_at<?)",
+    ):
+        assert f"INDEX {index}" in start, start
     by_key = sql.TASKS_BY_KEY.sql.replace("__many__", "?")
     assert "tasks_by_key" in await plan_of(database, by_key, ("k",))

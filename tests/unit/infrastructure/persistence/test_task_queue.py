@@ -1,4 +1,8 @@
+from datetime import timedelta
+
 import pytest
+
+from vespera.infrastructure.persistence.queries.queue import DUE_AT_ONCE
 
 
 async def claim_ready(queue, now, later, limit=10, owner="w"):
@@ -15,6 +19,47 @@ async def test_to_claim_nothing_claims_nothing(tasks, queue, make_task, now, lat
     await tasks.add(make_task("a"))
 
     assert await claim_ready(queue, now, later, limit) == []
+
+
+async def test_tasks_whose_moment_has_come_stand_in_line_with_all_others(
+    tasks, queue, make_task, now, later
+):
+    for name, priority, run_after in (
+        ("a", 0, None),
+        ("b", 5, now),
+        ("c", 3, None),
+        ("d", 4, now - timedelta(days=1)),
+        ("e", 9, later),
+        ("f", 0, now),
+    ):
+        await tasks.add(make_task(name, priority=priority, run_after=run_after))
+
+    first = await claim_ready(queue, now, later, limit=3)
+    second = await claim_ready(queue, now, later)
+
+    assert [task.id for task in first] == ["b", "d", "c"]
+    assert [task.id for task in second] == ["a", "f"]
+    assert all(task.run_after is None for task in [*first, *second])
+
+
+async def test_a_claim_does_not_walk_over_the_delayed(
+    database, tasks, queue, make_task, now, later
+):
+    many = int(str(DUE_AT_ONCE)) + 5
+    for number in range(many):
+        await tasks.add(make_task(f"delayed-{number:05}", priority=9, run_after=later))
+    await tasks.add(make_task("a"))
+
+    walked_over = await database.read(
+        "SELECT id FROM tasks INDEXED BY tasks_ready"
+        " WHERE status = 'pending' AND blockers = 0 AND run_after IS NULL"
+        " AND paused_at IS NULL AND gated = 0"
+    )
+
+    assert walked_over == [("a",)]
+    assert [task.id for task in await claim_ready(queue, now, later, limit=many)] == ["a"]
+    assert len(await claim_ready(queue, later, later, limit=many)) == many - 5
+    assert len(await claim_ready(queue, later, later, limit=many)) == 5
 
 
 async def crash(tasks, queue, now, task_id, times):

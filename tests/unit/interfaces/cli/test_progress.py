@@ -28,6 +28,7 @@ def tasks_that_stand(*counts: dict[TaskStatus, int] | Exception) -> TaskReposito
 def test_a_count_says_what_failed():
     assert str(Count(2, 7, 0)) == "2/7 tasks"
     assert str(Count(2, 7, 1)) == "2/7 tasks, 1 failed"
+    assert str(Count(2, 7, 1, 3)) == "2/7 tasks, 1 failed, 3 waiting"
 
 
 async def test_a_line_appears_whenever_something_has_changed(clock, capsys):

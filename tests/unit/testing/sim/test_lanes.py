@@ -24,7 +24,7 @@ def test_whatever_a_lane_does_a_simulated_one_does_otherwise():
 
 
 def test_whatever_threads_do_simulated_ones_do_otherwise():
-    assert public(Threads) - {"close"} <= vars(SimulatedThreads).keys()
+    assert public(Threads) - {"close", "stop"} <= vars(SimulatedThreads).keys()
 
 
 @pytest.mark.parametrize("cls", [SimulatedLane, KillingLane])
@@ -39,3 +39,4 @@ def test_a_lane_is_made_and_given_work_in_the_same_way(cls):
 def test_threads_are_given_work_in_the_same_way(cls):
     assert parameters(cls.run) == parameters(Threads.run)
     assert parameters(cls.run_stoppable) == parameters(Threads.run_stoppable)
+    assert parameters(cls.call) == parameters(Threads.call)

@@ -1,5 +1,6 @@
 """From a statement of SQLAlchemy to a text."""
 
+import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -7,6 +8,7 @@ from sqlalchemy.dialects import sqlite
 
 from vespera.infrastructure.persistence.statements import MANY, Statement
 
+_PARAMETER = re.compile(r":(\w+)")
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 
 
@@ -23,6 +25,22 @@ def compiled(
     if order != names:
         raise ValueError(f"parameters are {order}, not {names}, in: {text}")
     return Statement(in_one_line(str(text)), expects, returns)
+
+
+def compiled_by_number(
+    clause: sa.ClauseElement, *names: str, expects: int | None = None, returns: bool = False
+) -> Statement:
+    """As ``compiled``, for a clause that uses its parameters, which are ``names``, many times.
+
+    Raises:
+        ValueError: the clause has other parameters.
+    """
+    text = str(clause.compile(dialect=sqlite.dialect(paramstyle="named")))
+    found = dict.fromkeys(_PARAMETER.findall(text))
+    if found.keys() != set(names):
+        raise ValueError(f"parameters are {tuple(found)}, not {names}, in: {text}")
+    text = _PARAMETER.sub(lambda match: f"?{names.index(match[1]) + 1}", text)
+    return Statement(in_one_line(text), expects, returns)
 
 
 def in_one_line(text: str) -> str:

@@ -11,7 +11,9 @@ held = sa.and_(
     tasks.c.owner == sa.bindparam("held_by"),
 )
 held_names = ("task", "held_attempt", "held_by")
-HOLDS_TASK = compiled(sa.select(tasks.c.id).where(held), *held_names, expects=1, returns=True)
+HOLDS_TASK = compiled(
+    sa.select(tasks.c.paused_at).where(held), *held_names, expects=1, returns=True
+)
 MARK_SPAWNED = compiled(sa.update(tasks).where(held).values(spawned=ONE), *held_names)
 MARK_UNDOABLE = compiled(sa.update(tasks).where(held).values(undoable=ONE), *held_names)
 HOLDS_AND_EXTENDS = compiled(
@@ -19,8 +21,10 @@ HOLDS_AND_EXTENDS = compiled(
     .where(held)
     .values(
         lease_until=sa.bindparam("new_lease"), crashes=NONE, status=RUNNING, run_after=sa.null()
-    ),
+    )
+    .returning(tasks.c.paused_at),
     "new_lease",
     *held_names,
     expects=1,
+    returns=True,
 )

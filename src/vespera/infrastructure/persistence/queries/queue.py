@@ -15,8 +15,9 @@ from vespera.infrastructure.persistence.tables import (
     tasks,
 )
 
-_READY = sa.and_(tasks.c.status == PENDING, tasks.c.blockers == NONE)
-_BEGIN_ATTEMPT = (
+READY = sa.and_(tasks.c.status == PENDING, tasks.c.blockers == NONE, tasks.c.paused_at.is_(None))
+_UNGATED = tasks.c.gated == NONE
+BEGIN_ATTEMPT = (
     sa.update(tasks)
     .values(
         status=RUNNING,
@@ -29,34 +30,60 @@ _BEGIN_ATTEMPT = (
     )
     .returning(tasks)
 )
-_SUSPICIOUS: sa.ColumnElement[int] = sa.literal_column(str(SUSPICIOUS))
-_IS_DUE = tasks.c.run_after.is_(None) | (tasks.c.run_after <= sa.bindparam("due"))
-_DUE = (
-    sa.select(tasks.c.id)
-    .where(_READY, _IS_DUE, tasks.c.crashes < _SUSPICIOUS)
-    .order_by(tasks.c.priority.desc(), tasks.c.id)
-    .limit(sa.bindparam("how_many"))
-    .offset(NONE)
-)
+CALM: sa.ColumnElement[int] = sa.literal_column(str(SUSPICIOUS))
+IS_DUE = tasks.c.run_after.is_(None) | (tasks.c.run_after <= sa.bindparam("due"))
+DUE_AT_ONCE: sa.ColumnElement[int] = sa.literal_column("1000")
+"""So many of those whose moment has come are looked at for one claim, the longest due first."""
+
+
+def _first_ready() -> sa.Select[tuple[str]]:
+    """Those that never had to wait lie in the order of claiming, without the delayed; so a claim
+    does not walk over these, however many they are.
+    """
+    small = sa.select(tasks.c.id, tasks.c.priority).where(READY, _UNGATED, tasks.c.crashes < CALM)
+    at_once = (
+        small.where(tasks.c.run_after.is_(None))
+        .order_by(tasks.c.priority.desc(), tasks.c.id)
+        .limit(sa.bindparam("so_many"))
+        .offset(NONE)
+        .subquery()
+    )
+    delayed = (
+        small.where(tasks.c.run_after.is_not(None), tasks.c.run_after <= sa.bindparam("due"))
+        .order_by(tasks.c.run_after)
+        .limit(DUE_AT_ONCE)
+        .offset(NONE)
+        .subquery()
+    )
+    ready = sa.union_all(sa.select(at_once), sa.select(delayed)).subquery()
+    return (
+        sa.select(ready.c.id)
+        .order_by(ready.c.priority.desc(), ready.c.id)
+        .limit(sa.bindparam("how_many"))
+        .offset(NONE)
+    )
+
+
 CLAIM_READY = compiled(
-    _BEGIN_ATTEMPT.where(tasks.c.id.in_(_DUE)),
+    BEGIN_ATTEMPT.where(tasks.c.id.in_(_first_ready())),
     "new_owner",
     "new_lease",
     "now",
+    "so_many",
     "due",
     "how_many",
     returns=True,
 )
 _OLDEST_SUSPECT = (
     sa.select(tasks.c.id)
-    .where(_READY, _IS_DUE, tasks.c.crashes >= _SUSPICIOUS)
+    .where(READY, IS_DUE, _UNGATED, tasks.c.crashes >= CALM)
     .order_by(tasks.c.id)
     .limit(ONE)
     .offset(NONE)
 )
 DUE_SUSPECT = compiled(_OLDEST_SUSPECT, "due")
 CLAIM_SUSPECT = compiled(
-    _BEGIN_ATTEMPT.where(tasks.c.id.in_(_OLDEST_SUSPECT)),
+    BEGIN_ATTEMPT.where(tasks.c.id.in_(_OLDEST_SUSPECT)),
     "new_owner",
     "new_lease",
     "now",
@@ -64,11 +91,13 @@ CLAIM_SUSPECT = compiled(
     returns=True,
 )
 CLAIM_TASK = compiled(
-    _BEGIN_ATTEMPT.where(
+    BEGIN_ATTEMPT.where(
         tasks.c.id == sa.bindparam("task"),
         tasks.c.status.in_([PENDING, ASSIGNED, WAITING]),
         tasks.c.owner.is_(None),
         tasks.c.blockers == NONE,
+        tasks.c.paused_at.is_(None),
+        _UNGATED,
     ),
     "new_owner",
     "new_lease",
@@ -116,15 +145,15 @@ TAKE_BACK_OF_OWNER = compiled(
 )
 _NEXT_DELAYED = (
     sa.select(tasks.c.run_after)
-    .where(_READY, tasks.c.run_after.is_not(None))
+    .where(READY, tasks.c.run_after.is_not(None), _UNGATED)
     .order_by(tasks.c.run_after)
     .limit(ONE)
     .offset(NONE)
 )
-_ASLEEP = sa.and_(tasks.c.status == WAITING, tasks.c.owner.is_(None))
+ASLEEP = sa.and_(tasks.c.status == WAITING, tasks.c.owner.is_(None))
 _NEXT_TO_WAKE = (
     sa.select(tasks.c.run_after)
-    .where(_ASLEEP, tasks.c.run_after.is_not(None))
+    .where(ASLEEP, tasks.c.run_after.is_not(None), tasks.c.paused_at.is_(None))
     .order_by(tasks.c.run_after)
     .limit(ONE)
     .offset(NONE)
@@ -136,7 +165,7 @@ NEXT_DUE = compiled(
 )
 WAKE_DUE = compiled(
     sa.update(tasks)
-    .where(_ASLEEP, tasks.c.run_after <= sa.bindparam("due"))
+    .where(ASLEEP, tasks.c.run_after <= sa.bindparam("due"))
     .values(
         status=PENDING,
         version=tasks.c.version + ONE,
@@ -171,8 +200,6 @@ PARK = compiled(
     returns=True,
 )
 NEWS_OF_OWNER = compiled(
-    sa.select(tasks.c.id, tasks.c.news).where(
-        tasks.c.owner == sa.bindparam("held_by"), tasks.c.status == WAITING
-    ),
+    sa.select(tasks.c.id, tasks.c.news).where(tasks.c.owner == sa.bindparam("held_by")),
     "held_by",
 )

@@ -7,27 +7,22 @@ from vespera.infrastructure.persistence.queries import (
     events,
     fence,
     file_operations,
+    gates,
     purge,
     queue,
     reports,
+    schedules,
     schema,
     signals,
     steps,
     tasks,
+    traffic,
 )
 from vespera.infrastructure.persistence.statements import Statement
 
 TOPICS = (
-    schema,
-    tasks,
-    queue,
-    fence,
-    steps,
-    signals,
-    file_operations,
-    reports,
-    events,
-    purge,
+    *(schema, tasks, queue, gates, traffic, fence, steps, signals),
+    *(file_operations, reports, schedules, events, purge),
 )
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.

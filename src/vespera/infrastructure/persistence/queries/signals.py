@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_insert
+from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_number
+from vespera.infrastructure.persistence.queries.tasks import doomed
 from vespera.infrastructure.persistence.tables import (
     CANCEL,
     CANCELLED,
@@ -17,7 +18,15 @@ from vespera.infrastructure.persistence.tables import (
 )
 
 SIGNAL_COLUMNS = tuple(signals.c.keys())
-INSERT_SIGNAL = compiled_insert(signals)
+_NEWS = sa.select(tasks.c.news).where(tasks.c.id == sa.bindparam("task")).scalar_subquery()
+INSERT_SIGNAL = compiled(
+    sa.insert(signals).values(
+        {**{name: sa.bindparam(name) for name in SIGNAL_COLUMNS}, "seq": _NEWS}
+    ),
+    *("task" if name == "seq" else name for name in SIGNAL_COLUMNS),
+    expects=1,
+)
+"""Behind ``TELL``, which counts: signals stand in the order of their transactions."""
 _ASLEEP = sa.and_(tasks.c.status == WAITING, tasks.c.owner.is_(None))
 
 
@@ -36,6 +45,10 @@ def news_for(receiver: sa.ColumnElement[bool]) -> sa.Update:
 
 
 NEWS_FOR_PARENT = compiled(news_for(tasks.c.id == sa.bindparam("task")), "task")
+_CANCELLED_WITH = sa.select(tasks.c.parent_id).where(
+    tasks.c.id.in_(sa.select(doomed().c.id)), tasks.c.id != sa.bindparam("failed", type_=sa.Text)
+)
+NEWS_OF_DOOMED = compiled_by_number(news_for(tasks.c.id.in_(_CANCELLED_WITH)), "failed")
 CALL_CHILDREN_OFF = compiled(
     news_for(
         (tasks.c.parent_id == sa.bindparam("parent")) & (tasks.c.on_parent_end == CANCEL)
@@ -67,16 +80,14 @@ OLDEST_SIGNAL = compiled(
         signals.c.name == sa.bindparam("name"),
         signals.c.received_at.is_(None),
     )
-    .order_by(signals.c.sent_at, signals.c.id)
+    .order_by(signals.c.seq)
     .limit(ONE)
     .offset(NONE),
     "task",
     "name",
 )
 SIGNALS_OF_TASK = compiled(
-    sa.select(signals)
-    .where(signals.c.task_id == sa.bindparam("task"))
-    .order_by(signals.c.sent_at, signals.c.id),
+    sa.select(signals).where(signals.c.task_id == sa.bindparam("task")).order_by(signals.c.seq),
     "task",
 )
 RECEIVE_SIGNAL = compiled(

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from vespera.infrastructure.persistence.queries.compiling import compiled
-from vespera.infrastructure.persistence.tables import steps
+from vespera.infrastructure.persistence.tables import heartbeats, steps
 
 STEP_COLUMNS = tuple(steps.c.keys())
 _KEY = ("task_id", "name", "occurrence")
@@ -21,4 +21,20 @@ RECORD_STEP = compiled(
 )
 STEPS_OF_TASK = compiled(
     sa.select(steps).where(steps.c.task_id == sa.bindparam("task")).order_by(steps.c.seq), "task"
+)
+HEARTBEAT_COLUMNS = tuple(heartbeats.c.keys())
+_BEAT = sqlite.insert(heartbeats)
+RECORD_HEARTBEAT = compiled(
+    _BEAT.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={name: _BEAT.excluded[name] for name in HEARTBEAT_COLUMNS if name not in _KEY},
+    ),
+    *HEARTBEAT_COLUMNS,
+    expects=1,
+)
+HEARTBEATS_OF_TASK = compiled(
+    sa.select(heartbeats)
+    .where(heartbeats.c.task_id == sa.bindparam("task"))
+    .order_by(heartbeats.c.name, heartbeats.c.occurrence),
+    "task",
 )

@@ -6,12 +6,14 @@ import sqlalchemy as sa
 
 from vespera.infrastructure.persistence.queries.compiling import (
     compiled,
+    compiled_by_number,
     compiled_insert,
     one_of_many,
 )
 from vespera.infrastructure.persistence.tables import (
     ASSIGNED,
     AUTO,
+    CANCEL,
     CANCELLED,
     COMPLETED,
     EXECUTED,
@@ -19,10 +21,12 @@ from vespera.infrastructure.persistence.tables import (
     NONE,
     ONE,
     PENDING,
+    RUN,
     RUNNING,
     SET_ASIDE,
     WAITING,
     file_operations,
+    gates,
     task_counts,
     task_dependencies,
     tasks,
@@ -51,21 +55,41 @@ _CHANGE = (
 )
 _CHANGE_NAMES = (*(f"new_{name}" for name in _CHANGES), "old_id", "old_version")
 
-INSERT_TASK = compiled_insert(tasks)
+_GATED = sa.exists().where(gates.c.specialist_type == sa.bindparam("gate", type_=sa.Text))
+_ROW = {
+    name: _GATED if name == "gated" else sa.bindparam(f"row_{name}", type_=column.type)
+    for name, column in tasks.c.items()
+}
+_ROW_NAMES = tuple("gate" if name == "gated" else f"row_{name}" for name in TASK_COLUMNS)
+INSERT_TASK = compiled(sa.insert(tasks).values(_ROW), *_ROW_NAMES, expects=1)
+_GIVEN = sa.select(*(value.label(name) for name, value in _ROW.items())).subquery()
+INSERT_RUNNING_TASK = compiled(
+    sa.insert(tasks).from_select(TASK_COLUMNS, sa.select(_GIVEN).where(_GIVEN.c.gated == NONE)),
+    *_ROW_NAMES,
+    expects=1,
+)
 INSERT_DEPENDENCY = compiled_insert(task_dependencies)
 TASK_EXISTS = compiled(
     sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("id")), "id", expects=1, returns=True
 )
 
 _DEPENDENCY = tasks.alias("dependency")
+
+
+def settles(waiting: sa.FromClause, dependency: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether a task does not wait any more for one that it depends on."""
+    runs = waiting.c.on_failed_dependency == RUN
+    ended_badly = dependency.c.status.in_([FAILED, CANCELLED])
+    return (dependency.c.status == COMPLETED) | sa.and_(runs, ended_badly)
+
+
 _BLOCKERS = (
     sa.select(sa.func.count())
     .select_from(
         task_dependencies.join(_DEPENDENCY, _DEPENDENCY.c.id == task_dependencies.c.depends_on)
     )
-    .where(
-        task_dependencies.c.task_id == sa.bindparam("waiting"), _DEPENDENCY.c.status != COMPLETED
-    )
+    .where(task_dependencies.c.task_id == sa.bindparam("waiting"), ~settles(tasks, _DEPENDENCY))
+    .correlate(tasks)
     .scalar_subquery()
 )
 COUNT_BLOCKERS = compiled(
@@ -93,6 +117,85 @@ _DEPENDENTS = sa.select(task_dependencies.c.task_id).where(
 RELEASE_DEPENDENTS = compiled(
     sa.update(tasks).where(tasks.c.id.in_(_DEPENDENTS)).values(blockers=tasks.c.blockers - ONE),
     "done",
+)
+
+_FAILED = sa.bindparam("failed", type_=sa.Text)
+
+
+def doomed() -> sa.CTE:
+    """The task that failed, and those that are cancelled with it, also through others."""
+    found = sa.select(_FAILED.label("id")).cte("doomed", recursive=True)
+    behind = tasks.alias("behind")
+    further = (
+        sa.select(behind.c.id)
+        .join(task_dependencies, task_dependencies.c.task_id == behind.c.id)
+        .join(found, found.c.id == task_dependencies.c.depends_on)
+        .where(behind.c.on_failed_dependency == CANCEL, behind.c.status == PENDING)
+    )
+    return found.union(further)
+
+
+def _freed() -> sa.Update:
+    """Those that run all the same wait for the doomed no more."""
+    lost = sa.select(doomed().c.id).correlate(None)
+    edges = task_dependencies.alias("edges")
+    theirs = sa.and_(edges.c.task_id == tasks.c.id, edges.c.depends_on.in_(lost))
+    fewer = sa.select(sa.func.count()).select_from(edges).where(theirs).scalar_subquery()
+    dependents = sa.select(task_dependencies.c.task_id).where(
+        task_dependencies.c.depends_on.in_(lost)
+    )
+    return (
+        sa.update(tasks)
+        .where(tasks.c.id.in_(dependents), tasks.c.on_failed_dependency == RUN)
+        .values(blockers=tasks.c.blockers - fewer)
+    )
+
+
+FREE_DEPENDENTS = compiled_by_number(_freed(), "failed")
+
+
+def _told(of: sa.FromClause) -> sa.ColumnElement[str]:
+    """A stored failure that names the task whose end it is due to."""
+    text = sa.func.printf(_WAITS_FOR, of.c.id, of.c.title, of.c.status)
+    return sa.func.json_array(sa.func.json_array(_DEPENDENCY_FAILED), text, _NO_TRACE)
+
+
+_WAITS_FOR: sa.ColumnElement[str] = sa.literal_column("'it waited for %s (%s), which is %s'")
+_DEPENDENCY_FAILED: sa.ColumnElement[str] = sa.literal_column("'DependencyFailed'")
+_NO_TRACE: sa.ColumnElement[str] = sa.literal_column("''")
+_LOST = (tasks.c.id, tasks.c.attempt, tasks.c.updated_at, tasks.c.error, tasks.c.specialist_type)
+CANCEL_DEPENDENTS = compiled_by_number(
+    sa.update(tasks)
+    .where(tasks.c.id.in_(sa.select(doomed().c.id)), tasks.c.id != _FAILED)
+    .values(
+        status=CANCELLED,
+        version=tasks.c.version + ONE,
+        updated_at=sa.bindparam("now"),
+        error=sa.select(_told(_DEPENDENCY)).where(_DEPENDENCY.c.id == _FAILED).scalar_subquery(),
+    )
+    .returning(*_LOST),
+    "failed",
+    "now",
+    returns=True,
+)
+_ENDED_BADLY = (
+    sa.select(_told(_DEPENDENCY))
+    .join(task_dependencies, task_dependencies.c.depends_on == _DEPENDENCY.c.id)
+    .where(
+        task_dependencies.c.task_id == sa.bindparam("task", type_=sa.Text),
+        _DEPENDENCY.c.status.in_([FAILED, CANCELLED]),
+    )
+    .order_by(task_dependencies.c.position)
+    .limit(ONE)
+    .offset(NONE)
+)
+CANCEL_IF_DOOMED = compiled_by_number(
+    sa.update(tasks)
+    .where(tasks.c.id == sa.bindparam("task", type_=sa.Text), sa.exists(_ENDED_BADLY))
+    .values(status=CANCELLED, error=_ENDED_BADLY.scalar_subquery())
+    .returning(*_LOST),
+    "task",
+    returns=True,
 )
 
 TASKS_BY_ID = compiled(sa.select(tasks).where(one_of_many(tasks.c.id)))
@@ -158,17 +261,21 @@ DEPENDENCIES_OF_TASK = compiled(
 
 def _select_dead_ends() -> sa.Select[tuple[object, ...]]:
     """Through dependencies that are not completed yet; a completed one holds nothing up."""
+    first = tasks.alias("first")
     direct = (
         sa.select(task_dependencies.c.depends_on.label("id"))
-        .where(task_dependencies.c.task_id == sa.bindparam("task"))
+        .join(first, first.c.id == task_dependencies.c.task_id)
+        .join(_DEPENDENCY, _DEPENDENCY.c.id == task_dependencies.c.depends_on)
+        .where(first.c.id == sa.bindparam("task"), ~settles(first, _DEPENDENCY))
         .cte("awaited", recursive=True)
     )
-    middle = tasks.alias("middle")
+    middle, below = tasks.alias("middle"), tasks.alias("below")
     further = (
         sa.select(task_dependencies.c.depends_on)
         .join(middle, middle.c.id == task_dependencies.c.task_id)
+        .join(below, below.c.id == task_dependencies.c.depends_on)
         .join(direct, direct.c.id == middle.c.id)
-        .where(middle.c.status != COMPLETED)
+        .where(middle.c.status != COMPLETED, ~settles(middle, below))
     )
     awaited = direct.union(further)
     refused = sa.and_(

@@ -1,4 +1,4 @@
-"""The first schema: tasks, their steps, file operations, verification reports."""
+"""The first schema: tasks, their steps, file operations, verification reports, gates."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,6 +18,10 @@ def upgrade() -> None:
     _create_events()
     _create_progress()
     _create_task_counts()
+    _create_schedules()
+    _create_heartbeats()
+    _create_gates()
+    _create_starts()
     op.execute(sa.text(f"PRAGMA application_id={0x56535052}"))
 
 
@@ -50,6 +54,10 @@ def _create_tasks() -> None:
         sa.Column("undoable", sa.BigInteger, nullable=False),
         sa.Column("on_parent_end", sa.Text, nullable=False),
         sa.Column("cancelling", sa.Text),
+        sa.Column("concurrency_key", sa.Text),
+        sa.Column("paused_at", sa.BigInteger),
+        sa.Column("gated", sa.BigInteger, nullable=False),
+        sa.Column("on_failed_dependency", sa.Text, nullable=False),
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("error", sa.Text),
@@ -62,9 +70,19 @@ def _create_tasks() -> None:
 
 
 def _create_task_indexes() -> None:
-    ready = "status = 'pending' AND blockers = 0"
+    ready = "status = 'pending' AND blockers = 0 AND paused_at IS NULL"
+    at_once = f"{ready} AND run_after IS NULL"
     op.create_index(
-        "tasks_ready", "tasks", [sa.text("priority DESC"), "id"], sqlite_where=sa.text(ready)
+        "tasks_ready",
+        "tasks",
+        [sa.text("priority DESC"), "id"],
+        sqlite_where=sa.text(f"{at_once} AND gated = 0"),
+    )
+    op.create_index(
+        "tasks_at_gates",
+        "tasks",
+        ["specialist_type", sa.text("priority DESC"), "id", "concurrency_key"],
+        sqlite_where=sa.text(f"{at_once} AND gated = 1 AND crashes < 2"),
     )
     op.create_index(
         "tasks_suspicious", "tasks", ["id"], sqlite_where=sa.text(f"{ready} AND crashes >= 2")
@@ -74,6 +92,12 @@ def _create_task_indexes() -> None:
         "tasks",
         ["run_after"],
         sqlite_where=sa.text(f"{ready} AND run_after IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_running_through_gates",
+        "tasks",
+        ["specialist_type", "concurrency_key"],
+        sqlite_where=sa.text("status = 'running' AND gated = 1"),
     )
     op.create_index(
         "tasks_held",
@@ -161,6 +185,7 @@ def _create_signals() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("sent_at", sa.BigInteger, nullable=False),
         sa.Column("received_at", sa.BigInteger),
+        sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("payload", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,
     )
@@ -220,6 +245,48 @@ def _create_progress() -> None:
     )
 
 
+def _create_schedules() -> None:
+    op.create_table(
+        "schedules",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("paused", sa.BigInteger, nullable=False),
+        sa.Column("next_due", sa.BigInteger),
+        sa.Column("last_due", sa.BigInteger),
+        sa.Column("last_task_id", sa.Text),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.Column("cron", sa.Text),
+        sa.Column("every", sa.Double),
+        sa.Column("time_zone", sa.Text, nullable=False),
+        sa.Column("catch_up", sa.Text, nullable=False),
+        sa.Column("most_catch_up", sa.BigInteger, nullable=False),
+        sa.Column("overlap", sa.Text, nullable=False),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("specialist_type", sa.Text, nullable=False),
+        sa.Column("request", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "schedules_due",
+        "schedules",
+        ["next_due"],
+        sqlite_where=sa.text("paused = 0 AND next_due IS NOT NULL"),
+    )
+
+
+def _create_heartbeats() -> None:
+    op.create_table(
+        "heartbeats",
+        sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("occurrence", sa.BigInteger, primary_key=True),
+        sa.Column("beaten_at", sa.BigInteger, nullable=False),
+        sa.Column("detail", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
 def _create_task_counts() -> None:
     op.create_table(
         "task_counts",
@@ -228,3 +295,40 @@ def _create_task_counts() -> None:
         sa.Column("total", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
+
+
+def _create_gates() -> None:
+    op.create_table(
+        "gates",
+        sa.Column("specialist_type", sa.Text, primary_key=True),
+        sa.Column("paused_at", sa.BigInteger),
+        sa.Column("max_concurrent", sa.BigInteger),
+        sa.Column("max_concurrent_per_key", sa.BigInteger),
+        sa.Column("rate_count", sa.BigInteger),
+        sa.Column("rate_per", sa.BigInteger),
+        sa.Column("key_rate_count", sa.BigInteger),
+        sa.Column("key_rate_per", sa.BigInteger),
+        sqlite_with_rowid=False,
+    )
+
+
+def _create_starts() -> None:
+    op.create_table(
+        "starts",
+        sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("task_id", sa.Text, nullable=False),
+        sa.Column("attempt", sa.BigInteger, nullable=False),
+        sa.Column("specialist_type", sa.Text, nullable=False),
+        sa.Column("concurrency_key", sa.Text),
+        sa.Column("began_at", sa.BigInteger, nullable=False),
+        sa.Column("kept_until", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("starts_of_type", "starts", ["specialist_type", "began_at"])
+    op.create_index(
+        "starts_of_key",
+        "starts",
+        ["specialist_type", "concurrency_key", "began_at"],
+        sqlite_where=sa.text("concurrency_key IS NOT NULL"),
+    )
+    op.create_index("starts_kept", "starts", ["kept_until"])

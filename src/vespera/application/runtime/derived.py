@@ -1,0 +1,33 @@
+"""What looks like chance, and comes out the same in each attempt at a task."""
+
+import hashlib
+import random
+from collections import Counter
+
+from vespera.domain.task import Task
+
+
+class Derived:
+    """Ids and random numbers, made of the task's id, its creation, and how often they were asked
+    for under a name; nothing needs to be recorded.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._seed = f"{task.id} {task.created_at.isoformat()}"
+        self._asked: Counter[tuple[str, str]] = Counter()
+
+    def uuid(self, name: str) -> str:
+        """The next id under this name, with the marks of version 4."""
+        digits = self._next("uuid", name).hex()
+        variant = "89ab"[int(digits[16], 16) % 4]
+        parts = (digits[:8], digits[8:12], f"4{digits[13:16]}", f"{variant}{digits[17:20]}")
+        return "-".join((*parts, digits[20:32]))
+
+    def random(self, name: str) -> random.Random:
+        """The next generator under this name."""
+        return random.Random(self._next("random", name))  # noqa: S311  (to be the same each time)
+
+    def _next(self, kind: str, name: str) -> bytes:
+        self._asked[kind, name] += 1
+        text = f"{self._seed} {kind} {self._asked[kind, name]} {name}"
+        return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,110 @@
+"""One step of a task: asked for, replayed or called, recorded."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from vespera.application.runtime.compensation import Compensation
+from vespera.application.runtime.heartbeats import Heart
+from vespera.application.runtime.presence import Presence
+from vespera.application.runtime.steps import Key, StepLog
+from vespera.application.runtime.supervision import Supervision
+from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError
+from vespera.domain.request import seconds_of
+from vespera.domain.retry import RetryPolicy
+
+_step: ContextVar[str | None] = ContextVar("step", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCalls:
+    """Calls the functions of one attempt's steps."""
+
+    log: StepLog
+    supervision: Supervision
+    presence: Presence
+    compensation: Compensation
+
+    async def value(
+        self,
+        name: str,
+        function: Callable[[], object],
+        *,
+        retry: RetryPolicy,
+        timeout: float | None,
+        heartbeat_timeout: float | None,
+        in_thread: bool,
+        undo: Callable[[Any], object] | None,
+    ) -> object:
+        """What the step gave when it was done; see ``TaskContext.step``."""
+        check_step_name(name)
+        seconds_of(timeout, "timeout")
+        seconds_of(heartbeat_timeout, "heartbeat_timeout")
+        key, record = self.log.ask(name)
+        if record is not None:
+            value = self.log.replay(record)
+        else:
+            call = partial(self.supervision.value, f"Step {name!r}", function, in_thread=in_thread)
+            heart = Heart(
+                key, log=self.log, clock=self.supervision.clock, timeout=heartbeat_timeout
+            )
+            done = partial(heart.call, call)
+            value = await self._done(key, heart, done, retry, timeout, undoable=undo is not None)
+        if undo is not None:
+            self.compensation.add(key, undo, value, retry)
+        return value
+
+    async def _done(
+        self,
+        key: Key,
+        heart: Heart,
+        call: Callable[[], object],
+        retry: RetryPolicy,
+        timeout: float | None,
+        *,
+        undoable: bool,
+    ) -> object:
+        await self.presence.begin_work()
+        within = _step.set(key[0])
+        try:
+            given = await self.supervision.call(
+                f"Step {key[0]!r}", call, retry=retry, timeout=timeout
+            )
+            if heart.shut():
+                await heart.close()
+            return await self.log.succeeded(key, given, undoable=undoable)
+        except (LeaseLost, StorageError):
+            raise
+        except Exception as error:  # the boundary to the step's function; recorded whole
+            await heart.save()
+            raise await self.log.failed(key, error) from error
+        finally:
+            _step.reset(within)
+            self.presence.end_work()
+            if heart.shut():
+                await heart.close()
+
+
+def current_step() -> str | None:
+    """The name of the step whose function is being called, if one is."""
+    return _step.get()
+
+
+def check_step_name(name: object, field: str = "name") -> None:
+    """Refuse what is no name, and what is asked for inside a step.
+
+    Raises:
+        InvalidRequest: it is; the error says why.
+    """
+    if not isinstance(name, str) or not name:
+        what = "a step's name" if field == "name" else f"a {field}"
+        raise InvalidRequest(f"{what} must be text, not {name!r}", field=field)
+    outer = _step.get()
+    if outer is not None:
+        raise InvalidRequest(
+            f"step {name!r} is asked for inside step {outer!r}, which a replay does not call"
+            " again; ask for it in the handler",
+            field="name",
+        )
