@@ -17,12 +17,13 @@ WAITING_ONLY = frozenset({TaskStatus.WAITING})
 FEW = 1000
 """So many tasks are sorted rather than looked for among all others."""
 
-COUNT_FEW_PENDING = """SELECT count(*) FROM (SELECT id FROM tasks WHERE status = 'pending'
-AND blockers = 0 LIMIT ?)"""
-
 _COLUMNS = ", ".join(sql.TASK_COLUMNS)
-_PENDING = """id IN (SELECT id FROM tasks WHERE status = 'pending' AND blockers = 0
-UNION ALL SELECT id FROM tasks WHERE status = 'pending' AND blockers > 0)"""
+_ALL_PENDING = """SELECT id FROM tasks WHERE status = 'pending' AND blockers = 0
+AND paused_at IS NULL AND run_after IS NULL AND gated = 0
+UNION ALL SELECT id FROM tasks WHERE status = 'pending'
+AND (blockers > 0 OR paused_at IS NOT NULL OR run_after IS NOT NULL OR gated = 1)"""
+COUNT_FEW_PENDING = f"SELECT count(*) FROM ({_ALL_PENDING} LIMIT ?)"  # noqa: S608 -- no value is in it
+_PENDING = f"id IN ({_ALL_PENDING})"
 _RUNNING = "id IN (SELECT id FROM tasks WHERE owner IS NOT NULL AND status = 'running')"
 _WAITING = """id IN (SELECT id FROM tasks WHERE owner IS NOT NULL AND status = 'waiting'
 UNION ALL SELECT id FROM tasks WHERE status = 'waiting' AND owner IS NULL)"""

@@ -68,12 +68,13 @@ tasks = sa.Table(
 _CALM: sa.ColumnElement[int] = sa.literal_column(str(SUSPICIOUS))
 _READY = (tasks.c.status == PENDING) & (tasks.c.blockers == NONE) & tasks.c.paused_at.is_(None)
 _AT_ONCE = _READY & tasks.c.run_after.is_(None)
+SIMPLY_READY = _AT_ONCE & (tasks.c.gated == NONE)
 # Tasks of a type that is limited or paused lie apart, so that nobody walks over them.
 sa.Index(
     "tasks_ready",
     tasks.c.priority.desc(),
     tasks.c.id,
-    sqlite_where=_AT_ONCE & (tasks.c.gated == NONE),
+    sqlite_where=SIMPLY_READY,
 )
 sa.Index(
     "tasks_at_gates",
@@ -108,13 +109,22 @@ sa.Index(
 )
 sa.Index("tasks_called_off", tasks.c.id, sqlite_where=tasks.c.cancelling.is_not(None))
 sa.Index("tasks_children", tasks.c.parent_id, sqlite_where=tasks.c.parent_id.is_not(None))
+HELD_BACK: sa.ColumnElement[bool] = sa.or_(
+    tasks.c.blockers > NONE,
+    tasks.c.paused_at.is_not(None),
+    tasks.c.run_after.is_not(None),
+    tasks.c.gated == ONE,
+)
+"""Pending tasks that are not simply ready. SQLite uses the index only where a query says just this,
+word by word; so with the next one.
+"""
 sa.Index(
-    "tasks_waiting_for_others",
+    "tasks_held_back",
     tasks.c.specialist_type,
-    sqlite_where=(tasks.c.status == PENDING) & (tasks.c.blockers > NONE),
+    sqlite_where=sa.and_(tasks.c.status == PENDING, HELD_BACK),
 )
 SET_ASIDE: sa.ColumnElement[bool] = tasks.c.status.in_([ASSIGNED, EXECUTED, FAILED, CANCELLED])
-"""Where few tasks stand. SQLite uses the index only where a query says just this, word by word."""
+"""Where few tasks stand."""
 
 sa.Index(
     "tasks_set_aside",

@@ -128,10 +128,13 @@ def _create_task_indexes() -> None:
 
 def _create_search_indexes() -> None:
     op.create_index(
-        "tasks_waiting_for_others",
+        "tasks_held_back",
         "tasks",
         ["specialist_type"],
-        sqlite_where=sa.text("status = 'pending' AND blockers > 0"),
+        sqlite_where=sa.text(
+            "status = 'pending' AND (blockers > 0 OR paused_at IS NOT NULL"
+            " OR run_after IS NOT NULL OR gated = 1)"
+        ),
     )
     op.create_index(
         "tasks_set_aside",
