@@ -88,9 +88,8 @@ class Presence:
 
     def over(self) -> None:
         """The attempt is over: what its handler has left waiting behind its back is called off."""
-        for waiting in list(self._waiting.values()):
-            if waiting is not None:
-                waiting.cancel()
+        for waiting in filter(None, list(self._waiting.values())):
+            waiting.cancel()
         self._waits.clear()
         self._consider()
 

@@ -520,3 +520,23 @@ async def test_where_only_a_rate_is_limited_a_short_wait_costs_no_second_attempt
     (result,) = await orchestrator.run_all([{"title": "a", "specialist_type": "analyst"}])
 
     assert result.result == 1
+
+
+async def test_a_gate_that_another_process_has_put_there_meanwhile_is_passed_by_a_claim(
+    container: Container, orchestrator: TaskOrchestrator, specialists: Specialists, crew: Crew
+) -> None:
+    specialists.register("analyst", crew)
+    await orchestrator.run(title="before", specialist_type="analyst")
+    await container.get(Gates).declare({"analyst": Limits(max_concurrent=1)})
+
+    result = await orchestrator.run(title="behind it", specialist_type="analyst")
+
+    assert result.completed
+    assert [title for title, _ in crew.begun] == ["before", "behind it"]
+
+
+async def test_a_task_without_a_name_cannot_be_paused(orchestrator: TaskOrchestrator) -> None:
+    result = await orchestrator.pause_task("")
+
+    assert not result.success
+    assert "task_id" in str(result.error)
