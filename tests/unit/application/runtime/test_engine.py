@@ -521,28 +521,28 @@ async def test_a_call_off_that_meets_an_attempt_breaking_off_calls_the_task_off(
 
 
 async def test_an_attempt_that_was_replaced_while_it_waited_is_not_heard_of_any_more(
-    container: Container, workflow: TaskExecutionWorkflow, specialists: Specialists
+    container: Container,
+    workflow: TaskExecutionWorkflow,
+    specialists: Specialists,
+    clock: VirtualClock,
 ) -> None:
     async def waits(task: TaskContext) -> object:
         return await task.wait_for_signal("go")
 
     specialists.register("waits", waits)
-    orchestrator = container.get(TaskOrchestrator)
     running = asyncio.create_task(workflow.run(title="A", specialist_type="waits", task_id="t"))
     engine, queue = container.get(Engine), container.get(TaskQueue)
     while not engine.resting:
         await asyncio.sleep(0)
-    engine._queue = AsyncMock(wraps=queue)
+    await queue.take_back(now=clock.now() + HOUR, dead=())  # as another process does it
 
-    async def an_hour_later(*, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
-        return await queue.take_back(now=now + HOUR, dead=dead)
-
-    engine._queue.take_back = an_hour_later
-
-    await engine.take_back()
-    while not engine.resting:
+    claimed = await engine.claim(TaskId("t"))
+    assert claimed is not None
+    engine.begin(claimed, kept=True)
+    for _ in range(100):
         await asyncio.sleep(0)
-    await orchestrator.signal("t", "go", "now")
+    assert engine.resting == {"t"}
+    await container.get(TaskOrchestrator).signal("t", "go", "now")
 
     assert (await running).result == "now"
     assert not engine.resting

@@ -326,3 +326,30 @@ async def test_a_heartbeat_that_finds_the_task_gone_ends_in_silence(
 
     assert result.attempt == 2
     assert "could not be kept" not in caplog.text
+
+
+async def test_a_step_that_is_called_off_between_two_heartbeats_leaves_nothing_behind(
+    workflow: TaskExecutionWorkflow, specialists: Specialists, container: Container
+) -> None:
+    there = asyncio.Event()
+
+    async def handler(task: TaskContext) -> None:
+        async def work() -> None:
+            await task.heartbeat(1)
+            there.set()
+            await asyncio.Event().wait()
+
+        await task.step("work", work)
+
+    specialists.register("coder", handler)
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="coder", task_id="t"))
+    await there.wait()
+
+    await workflow.cancel_task("t")
+
+    assert (await running).status == "cancelled"
+    assert [beat.detail for beat in await container.get(StepRepository).beats_of(TaskId("t"))] in (
+        [],
+        [b"1"],
+    )
+    assert not [task for task in asyncio.all_tasks() if "step heartbeat" in task.get_name()]
