@@ -6,6 +6,16 @@ from datetime import datetime
 from vespera.domain.ids import OwnerId, TaskId
 
 
+StepKey = tuple[str, int]
+"""A step's name and its occurrence."""
+
+UNDOING: StepKey = ("undo", 1)
+"""The record that says that no step is done any more, and to which end the task comes."""
+
+UNDO_PREFIX = "undo:"
+"""What undoing a step is recorded as begins so, and goes on with the step's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fence:
     """Proof of holding a task: a write with an outdated fence changes nothing."""
