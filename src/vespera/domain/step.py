@@ -5,7 +5,6 @@ from datetime import datetime
 
 from vespera.domain.ids import OwnerId, TaskId
 
-
 StepKey = tuple[str, int]
 """A step's name and its occurrence."""
 

@@ -11,6 +11,7 @@ from vespera.application.runtime.event_feed import EventFeed
 from vespera.application.runtime.schedule_book import ScheduleResult
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, TaskFilter, TaskPage
 from vespera.application.usecases.purge_tasks import PurgeTasksResult, PurgeTasksUseCase
+from vespera.application.workflows.fork_task import ForkTaskUseCase
 from vespera.application.workflows.retry_task import RetryTaskUseCase
 from vespera.application.workflows.reviving_workflow import RevivingWorkflow
 from vespera.application.workflows.send_signal import SendSignalUseCase, SignalResult
@@ -39,12 +40,13 @@ class TaskOrchestrator(RevivingWorkflow):
         *,
         machinery: Machinery,
         retrying: RetryTaskUseCase,
+        forking: ForkTaskUseCase,
         signals: SendSignalUseCase,
         inspection: InspectTasksUseCase,
         feed: EventFeed,
         purging: PurgeTasksUseCase,
     ) -> None:
-        super().__init__(machinery=machinery, retrying=retrying)
+        super().__init__(machinery=machinery, retrying=retrying, forking=forking)
         self._signals = signals
         self._inspection, self._feed, self._purging = inspection, feed, purging
 

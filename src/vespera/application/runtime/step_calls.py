@@ -52,7 +52,7 @@ class StepCalls:
             )
             done = partial(heart.call, call)
             value = await self._done(key, heart, done, retry, timeout, undoable=undo is not None)
-        if undo is not None:
+        if undo is not None and not self.log.inherits(record):
             self.compensation.add(key, undo, value, retry)
         return value
 

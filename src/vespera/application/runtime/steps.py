@@ -98,6 +98,10 @@ class StepLog:
         """What is recorded under this key, by this attempt or an earlier one of the epoch."""
         return self._recorded.get(key)
 
+    def inherits(self, record: StepRecord | None) -> bool:
+        """Whether the step was done by the task that this one was forked from."""
+        return record is not None and record.recorded_at < self._task.created_at
+
     def replay(self, record: StepRecord) -> object:
         """The recorded value again.
 

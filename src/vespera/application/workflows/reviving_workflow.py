@@ -1,23 +1,27 @@
 """Tasks that have ended, and run again."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from vespera.application.workflows.fork_task import ForkTaskUseCase
 from vespera.application.workflows.retry_task import RetryTaskUseCase
 from vespera.application.workflows.task_execution_workflow import (
     Machinery,
     TaskExecutionWorkflow,
 )
 from vespera.application.workflows.task_result import TaskResult
-from vespera.domain.errors import RequestError, StaleTask
+from vespera.domain.errors import PayloadError, RequestError, StaleTask
 from vespera.domain.request import task_id_of, text_of
 
 
 class RevivingWorkflow(TaskExecutionWorkflow):
     """All that a workflow does, and what comes after its end."""
 
-    def __init__(self, *, machinery: Machinery, retrying: RetryTaskUseCase) -> None:
+    def __init__(
+        self, *, machinery: Machinery, retrying: RetryTaskUseCase, forking: ForkTaskUseCase
+    ) -> None:
         super().__init__(machinery=machinery)
-        self._retrying = retrying
+        self._retrying, self._forking = retrying, forking
 
     async def retry_task(
         self, task_id: str, *, reason: str = "", dependents: bool = False
@@ -46,3 +50,37 @@ class RevivingWorkflow(TaskExecutionWorkflow):
             return await self._refusal(task_id, error)
         result = self._result(done.task)
         return replace(result, retried=tuple(done.others), still_cancelled=tuple(done.stay))
+
+    async def fork_task(
+        self,
+        task_id: str,
+        *,
+        from_step: str | tuple[str, int] | None = None,
+        new_task_id: str | None = None,
+        payload: Mapping[str, object] | None = None,
+    ) -> TaskResult:
+        """Create a task that runs on from a step of another one, which stays as it is.
+
+        The new task has the request of the other one, whatever state that is in, and copies of what
+        was recorded before the step: results, received signals, ends of children. It has no parent
+        and no idempotency key, says of files what it does itself, and undoes only what it has
+        done itself. Children whose end was not recorded before the step are spawned anew.
+
+        Args:
+            task_id: the other task.
+            from_step: the first step that is not copied: its name, or its name and which occurrence
+                of it; None: nothing is copied.
+            new_task_id: of the new task; by default a new id.
+            payload: of the new task; None: that of the other one.
+
+        Returns:
+            The new task, pending. ``success`` is False if the step is not recorded (``error`` lists
+            those that are), or the id is taken.
+        """
+        try:
+            fork = await self._forking.fork(
+                task_id, from_step=from_step, new_task_id=new_task_id, payload=payload
+            )
+        except (RequestError, PayloadError) as error:
+            return TaskResult(success=False, error=str(error))
+        return self._result(fork)

@@ -52,6 +52,7 @@ from vespera.application.usecases.examine_installation import ExamineInstallatio
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.workflows.fork_task import ForkTaskUseCase
 from vespera.application.workflows.retry_task import RetryTaskUseCase
 from vespera.application.workflows.send_signal import SendSignalUseCase
 from vespera.application.workflows.task_execution_workflow import (
@@ -429,6 +430,16 @@ class Container(BaseContainer):
         codec=codec,
         clock=clock,
     )
+    fork_task = providers.Singleton(
+        ForkTaskUseCase,
+        tasks=tasks,
+        steps=steps,
+        revivals=revivals,
+        notices=notices,
+        codec=codec,
+        clock=clock,
+        new_id=new_id,
+    )
     send_signal = providers.Singleton(
         SendSignalUseCase,
         tasks=tasks,
@@ -448,6 +459,7 @@ class Container(BaseContainer):
         TaskOrchestrator,
         machinery=machinery,
         retrying=retry_task,
+        forking=fork_task,
         signals=send_signal,
         inspection=inspect_tasks,
         feed=feed,

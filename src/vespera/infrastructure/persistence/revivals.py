@@ -1,4 +1,4 @@
-"""Tasks that run again after their end, in SQL."""
+"""Tasks that run again after their end, and copies of them, in SQL."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -7,13 +7,15 @@ from functools import partial
 from vespera.domain.errors import StaleTask
 from vespera.domain.ids import TaskId
 from vespera.domain.revival import ENDED_BADLY, Revived
+from vespera.domain.step import StepRecord
 from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.ledger import Ledger
 from vespera.infrastructure.persistence.statements import Statement, Tally, Write, in_chunks
+from vespera.infrastructure.persistence.step_repository import step_row
 from vespera.infrastructure.persistence.task_events import retried, tally_of
-from vespera.infrastructure.persistence.task_repository import task_from_row
+from vespera.infrastructure.persistence.task_repository import adding, task_from_row
 from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import storable_texts, to_micros
 
@@ -31,9 +33,20 @@ class SqlRevivals:
             StaleTask: one of them cannot be set pending as it was read; nothing was written.
         """
         ledger, moment = self._database.ledger, to_micros(now)
-        writes = [
-            write for one in revived for write in _reviving(ledger, one, reason, moment)
-        ]
+        writes = [write for one in revived for write in _reviving(ledger, one, reason, moment)]
+        await store(self._database, writes)
+
+    async def fork(
+        self, task: Task, depends_on: Sequence[TaskId], records: Sequence[StepRecord]
+    ) -> None:
+        """Store a new task together with records of it.
+
+        Raises:
+            DuplicateRow: the id exists already.
+            TaskNotFound: a dependency does not exist.
+        """
+        copies = [Write(sql.COPY_STEP, step_row(record)) for record in records]
+        writes = [*adding(self._database.ledger, task, depends_on), *copies]
         await store(self._database, writes)
 
     async def children_of(self, task_ids: Collection[TaskId]) -> Sequence[Task]:

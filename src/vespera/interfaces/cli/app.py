@@ -18,6 +18,7 @@ from vespera.interfaces.cli.options import (
     storage,
     text,
 )
+from vespera.interfaces.cli.reruns import fork_task, retry_task
 from vespera.interfaces.cli.schedules import schedule
 from vespera.interfaces.cli.signals import approve, reject, signal
 from vespera.interfaces.cli.system import config, doctor
@@ -105,6 +106,8 @@ app.add_command(task)
 app.add_command(events)
 task.add_command(pause_task)
 task.add_command(resume_task)
+task.add_command(retry_task)
+task.add_command(fork_task)
 app.add_command(types)
 task.add_command(signal)
 task.add_command(approve)

@@ -106,9 +106,7 @@ FREE_FOR_GOOD = compiled(
 CHILDREN_OF_TASKS = compiled(
     sa.select(tasks).where(one_of_many(tasks.c.parent_id)).order_by(tasks.c.id)
 )
-_WAITING = sa.select(task_dependencies.c.task_id).where(
-    one_of_many(task_dependencies.c.depends_on)
-)
+_WAITING = sa.select(task_dependencies.c.task_id).where(one_of_many(task_dependencies.c.depends_on))
 DEPENDENTS_OF_TASKS = compiled(
     sa.select(tasks).where(tasks.c.id.in_(_WAITING)).order_by(tasks.c.id)
 )
