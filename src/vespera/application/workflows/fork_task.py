@@ -1,12 +1,10 @@
 """Begin a new task in the middle of what another one has done."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from vespera.application.ports.clock import Clock
-from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import StepRepository, TaskRepository
 from vespera.application.ports.revivals import Revivals
+from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.workflows.retry_task import UNDONE
 from vespera.domain.errors import DuplicateRow, InvalidRequest
@@ -24,9 +22,7 @@ class ForkTaskUseCase:
     steps: StepRepository
     revivals: Revivals
     notices: Notices
-    codec: Codec
-    clock: Clock
-    new_id: Callable[[], str]
+    intake: Intake
 
     async def fork(
         self, task_id: object, *, from_step: object, new_task_id: object, payload: object
@@ -37,13 +33,14 @@ class ForkTaskUseCase:
             RequestError, PayloadError: what was asked for makes no sense; nothing was stored.
         """
         point = parse_point(from_step)
-        fork_id = TaskId(optional_text_of(new_task_id, "new_task_id") or self.new_id())
+        fork_id = TaskId(optional_text_of(new_task_id, "new_task_id") or self.intake.new_id())
         values = None if payload is None else dict(mapping_of(payload, "payload"))
+        codec = self.intake.codec
         task = await self.tasks.get(task_id_of(task_id))
-        stored = task.payload if values is None else self.codec.encode(values, what="payload")
-        undone = self.codec.encode(UNDONE, what="error of an undone step")
+        stored = task.payload if values is None else codec.encode(values, what="payload")
+        undone = codec.encode(UNDONE, what="error of an undone step")
         records = await self.steps.of_task(task.id)
-        fork = fork_of(task, fork_id, stored, self.clock.now())
+        fork = fork_of(task, fork_id, stored, self.intake.clock.now())
         copies = copied(task, records, point, fork, undone=undone)
         dependencies = [other.id for other in await self.tasks.dependencies_of(task.id)]
         try:

@@ -368,14 +368,7 @@ class Container(BaseContainer):
         clock=clock,
     )
     fork_task = providers.Singleton(
-        ForkTaskUseCase,
-        tasks=tasks,
-        steps=steps,
-        revivals=revivals,
-        notices=notices,
-        codec=codec,
-        clock=clock,
-        new_id=new_id,
+        ForkTaskUseCase, tasks=tasks, steps=steps, revivals=revivals, notices=notices, intake=intake
     )
     send_signal = providers.Singleton(
         SendSignalUseCase,

@@ -12,6 +12,7 @@ from vespera.application.runtime.specialists import Specialists
 from vespera.domain.errors import StaleTask
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.invariants import RULES
+from vespera.infrastructure.persistence.revivals import SqlRevivals
 from vespera.testing import VirtualClock
 
 CANCEL, RUN = {"on_failed_dependency": "cancel"}, {"on_failed_dependency": "run"}
@@ -329,17 +330,12 @@ async def test_of_two_at_once_one_is_refused(orchestrator: TaskOrchestrator) -> 
 async def test_one_that_others_change_all_the_time_is_refused(
     orchestrator: TaskOrchestrator, container: Container, stand: Callable[..., Awaitable[list[str]]]
 ) -> None:
-    class Busy:
+    class Busy(SqlRevivals):
         async def revive(self, *_given: object, **_more: object) -> None:
             raise StaleTask
 
-        async def children_of(self, _ids: object) -> list[object]:
-            return []
-
-        dependents_of = children_of
-
     await orchestrator.run(request("a", payload={"breaks": 1}))
-    with container.override(Revivals, Busy()):
+    with container.override(Revivals, Busy(container.get(AsyncDatabaseManager))):
         refused = await container.get(TaskOrchestrator).retry_task("a")
 
     assert (refused.success, refused.status) == (False, "failed")
