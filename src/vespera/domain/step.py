@@ -14,6 +14,9 @@ UNDOING: StepKey = ("undo", 1)
 UNDO_PREFIX = "undo:"
 """What undoing a step is recorded as begins so, and goes on with the step's name."""
 
+PATCH_PREFIX = "patch:"
+"""What says that a task goes the way of a changed handler is recorded as this and a name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fence:
