@@ -24,13 +24,20 @@ class Revived:
     """A task as it was read, and what of it is not to hold any more when it is pending again.
 
     ``undone`` are records as they are to stand: failures of an earlier epoch. The steps
-    ``forgotten`` go, and so do the file operations ``withdrawn``.
+    ``forgotten`` go, and so do the file operations ``withdrawn``. ``all_undone``: nothing of what
+    could be undone is left.
     """
 
     task: Task
     undone: Sequence[StepRecord] = ()
     forgotten: Sequence[StepKey] = ()
     withdrawn: Sequence[OperationId] = ()
+    all_undone: bool = False
+
+    @property
+    def undoable(self) -> bool:
+        """Whether something that it has done can still be undone."""
+        return self.task.undoable and not self.all_undone
 
 
 def called_off_with(parent: TaskId, status: str = "") -> str:
@@ -92,6 +99,7 @@ def revived(
         task=task,
         undone=[replace(known[key], value=None, error=undone) for key in known if key in back],
         forgotten=[*undos, *([UNDOING] if begun else []), *timed],
+        all_undone=begun is not None and len(back) == len(undos),
         withdrawn=[op.id for op in operations if op.id in refused or op.path in spoiled],
     )
 

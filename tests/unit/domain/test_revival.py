@@ -57,6 +57,24 @@ def test_a_step_that_could_not_be_undone_stays_done() -> None:
     assert (made.undone, made.forgotten) == ([], [("undo:plan", 1), UNDOING])
 
 
+@pytest.mark.parametrize(
+    ("undos", "left"),
+    [
+        ([], True),
+        ([marker()], False),
+        ([marker(), undo_of("plan")], False),
+        ([marker(), undo_of("plan", value=None, error=b"no")], True),
+    ],
+)
+def test_it_is_known_whether_something_is_left_to_be_undone(
+    undos: list[StepRecord], left: bool
+) -> None:
+    task = replace(ENDED, undoable=True)
+    made = revived(task, [a_step(), *undos], (), refused=(), undone=b"undone")
+
+    assert made.undoable is left
+
+
 def test_a_step_that_only_sounds_like_an_undo_is_kept() -> None:
     made = plan(a_step(), undo_of("plan"))
 

@@ -69,7 +69,7 @@ class SqlRevivals:
 def _reviving(ledger: Ledger, revived: Revived, reason: str, moment: int) -> list[Write]:
     task = revived.task
     counted = tally_of(task)
-    values = (moment, task.id, task.version)
+    values = (moment, revived.undoable, task.id, task.version)
     told = retried(ledger, task, reason, moment)
     change = Write(sql.REVIVE_TASK, values, partial(_stale, task), told, counted and _less(counted))
     epochs = task.failures + 1
