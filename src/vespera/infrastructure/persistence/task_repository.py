@@ -266,6 +266,7 @@ def _to_row(task: Task) -> Row:
         task.on_failed_dependency.value,
         task.retries,
         task.forked_from,
+        task.handler_version,
         task.title,
         task.description,
         to_failure(task.error),

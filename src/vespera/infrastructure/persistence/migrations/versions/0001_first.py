@@ -60,6 +60,7 @@ def _create_tasks() -> None:
         sa.Column("on_failed_dependency", sa.Text, nullable=False),
         sa.Column("retries", sa.BigInteger, nullable=False),
         sa.Column("forked_from", sa.Text),
+        sa.Column("handler_version", sa.Text),
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("error", sa.Text),
