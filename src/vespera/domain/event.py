@@ -19,6 +19,7 @@ class EventType(StrEnum):
     STEP_FAILED = "step_failed"
     PROGRESS = "progress"
     RETRY_PLANNED = "retry_planned"
+    RETRIED = "retried"
     TAKEN_BACK = "taken_back"
     WAITING = "waiting"
     RELEASED = "released"
@@ -52,7 +53,8 @@ class TaskEvent:
     ``id`` grows in the order of commits, over all processes; it is what ``after`` takes, and not
     without gaps. ``at`` is when it happened, by the clock of the process that did it. ``data``:
     ``step`` and ``occurrence`` of a step; ``error`` of what went wrong (class and message), and
-    ``run_after`` of a planned retry; ``done``, ``total`` and ``message`` of progress.
+    ``run_after`` of a planned retry; ``reason`` of one that somebody asked for;
+    ``done``, ``total`` and ``message`` of progress.
     """
 
     id: int

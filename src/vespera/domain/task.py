@@ -149,7 +149,9 @@ class Task:
     task: signals, and ends of its children. While the task is ``waiting``, ``run_after`` is when it
     goes on by itself. It has ``spawned`` children, or done something that is ``undoable``; it is to
     be called off if ``cancelling`` says why. The database sets ``paused_at``, and ``gated`` for a
-    type that has limits or is paused.
+    type that has limits or is paused. ``retries`` counts how often it was set pending again after
+    its end; it was ``forked_from`` the task that it has its first steps from. ``handler_version``
+    is that of the handler that has begun it.
     """
 
     id: TaskId
@@ -187,6 +189,9 @@ class Task:
     paused_at: datetime | None = None
     gated: bool = False
     on_failed_dependency: OnFailedDependency = OnFailedDependency.BLOCK
+    retries: int = 0
+    forked_from: TaskId | None = None
+    handler_version: str | None = None
 
     @property
     def paused(self) -> bool:

@@ -11,11 +11,11 @@ from vespera.application.runtime.event_feed import EventFeed
 from vespera.application.runtime.schedule_book import ScheduleResult
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, TaskFilter, TaskPage
 from vespera.application.usecases.purge_tasks import PurgeTasksResult, PurgeTasksUseCase
+from vespera.application.workflows.fork_task import ForkTaskUseCase
+from vespera.application.workflows.retry_task import RetryTaskUseCase
+from vespera.application.workflows.reviving_workflow import RevivingWorkflow
 from vespera.application.workflows.send_signal import SendSignalUseCase, SignalResult
-from vespera.application.workflows.task_execution_workflow import (
-    Machinery,
-    TaskExecutionWorkflow,
-)
+from vespera.application.workflows.task_execution_workflow import Machinery
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import (
     EngineStopped,
@@ -32,19 +32,21 @@ from vespera.domain.schedule import TaskSchedule
 from vespera.domain.task import Completion, Task, TaskRequest, TaskStatus
 
 
-class TaskOrchestrator(TaskExecutionWorkflow):
+class TaskOrchestrator(RevivingWorkflow):
     """All that a workflow does for one task, and what many tasks need."""
 
     def __init__(
         self,
         *,
         machinery: Machinery,
+        retrying: RetryTaskUseCase,
+        forking: ForkTaskUseCase,
         signals: SendSignalUseCase,
         inspection: InspectTasksUseCase,
         feed: EventFeed,
         purging: PurgeTasksUseCase,
     ) -> None:
-        super().__init__(machinery=machinery)
+        super().__init__(machinery=machinery, retrying=retrying, forking=forking)
         self._signals = signals
         self._inspection, self._feed, self._purging = inspection, feed, purging
 

@@ -178,7 +178,10 @@ class AttemptRunner:
 
     async def _called(self, attempt: _Attempt) -> object:
         task, presence = attempt.task, attempt.presence
-        what, handler = f"Task {task.id!r}", self.specialists.handler(task.specialist_type)
+        what, handler = (
+            f"Task {task.id!r}",
+            self.specialists.handler(task.specialist_type, task.handler_version),
+        )
         try:
             returned = await self.supervision.limited(
                 what,
@@ -197,7 +200,7 @@ class AttemptRunner:
     async def _history(
         self, task: Task
     ) -> tuple[Sequence[StepRecord], Sequence[FileOperation], Sequence[Heartbeat]]:
-        if task.attempt == 1:
+        if task.attempt == 1 and task.forked_from is None:
             return (), (), ()
         records = await self.steps.of_task(task.id)
         operations = await self.files.operations.of_task(task.id)

@@ -17,7 +17,9 @@ class TaskResult:
     ``progress`` is what the handler said last, where the status was asked for. ``paused`` says that
     somebody has paused the task; ``waits_for`` (of ``get_task_status``), why a pending task does
     not run at this moment: what is paused, awaited, or at its limit. ``findings`` are those by
-    which the proof gate refused the completion.
+    which the proof gate refused the completion. ``retried`` (of ``retry_task``) are the others that
+    are pending again with the task; ``still_cancelled``, those that were cancelled because it had
+    failed, and still are.
     """
 
     success: bool
@@ -34,6 +36,8 @@ class TaskResult:
     progress: Progress | None = None
     paused: bool = False
     waits_for: str = ""
+    retried: tuple[TaskId, ...] = ()
+    still_cancelled: tuple[TaskId, ...] = ()
 
     @property
     def completed(self) -> bool:

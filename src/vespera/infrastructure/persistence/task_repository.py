@@ -6,6 +6,7 @@ from functools import partial
 
 from vespera.domain.errors import GatedType, StaleTask, TaskNotFound, TaskOver
 from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.revival import called_off_with
 from vespera.domain.search import TaskSearch
 from vespera.domain.task import Completion, OnFailedDependency, ParentEnd, Task, TaskStatus
 from vespera.infrastructure.persistence import sql
@@ -186,7 +187,7 @@ def adding(ledger: Ledger, task: Task, depends_on: Sequence[TaskId]) -> list[Wri
     writes.append(_inserted(ledger, task))
     for position, dependency in enumerate(dict.fromkeys(depends_on)):
         writes.append(_must_exist(dependency))
-        writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position)))
+        writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position, False)))
     if depends_on:
         writes.append(Write(sql.COUNT_BLOCKERS, (task.id, task.id)))
         if task.on_failed_dependency is OnFailedDependency.CANCEL:
@@ -206,7 +207,7 @@ def _for_kin(ledger: Ledger, task: Task) -> list[Write]:
         values = (task.id, to_micros(task.updated_at))
         writes.append(_cancelling(ledger, sql.CANCEL_DEPENDENTS, values))
     if task.spawned:
-        reason = f"its parent {task.id!r} is {task.status}"
+        reason = called_off_with(task.id, task.status)
         writes.append(Write(sql.CALL_CHILDREN_OFF, (reason, task.id)))
     return writes
 
@@ -263,6 +264,9 @@ def _to_row(task: Task) -> Row:
         to_micros_if_any(task.paused_at),
         task.specialist_type,  # whether it is gated is asked of its type
         task.on_failed_dependency.value,
+        task.retries,
+        task.forked_from,
+        task.handler_version,
         task.title,
         task.description,
         to_failure(task.error),

@@ -46,6 +46,7 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.revivals import RevivalsConformance
 from vespera.testing.conformance.schedules import (
     ScheduleRepositoryConformance,
     TimetableConformance,
@@ -71,6 +72,7 @@ __all__ = [
     "OwnersOfOneHostConformance",
     "ProgressRepositoryConformance",
     "ReportRepositoryConformance",
+    "RevivalsConformance",
     "ScheduleRepositoryConformance",
     "SignalRepositoryConformance",
     "StepRepositoryConformance",

@@ -18,6 +18,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.schedules import ScheduleRepository
 from vespera.infrastructure.di.base import BaseContainer
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
@@ -38,6 +39,7 @@ class Stores:
     progress: ProgressRepository
     archive: TaskArchive
     schedules: ScheduleRepository
+    revivals: Revivals
     signals: SignalRepository
 
     @classmethod
@@ -54,6 +56,7 @@ class Stores:
             events=container.get(EventLog),
             progress=container.get(ProgressRepository),
             archive=container.get(TaskArchive),
+            revivals=container.get(Revivals),
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
         )

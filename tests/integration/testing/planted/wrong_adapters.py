@@ -39,6 +39,7 @@ from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgres
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.revivals import SqlRevivals
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.statements import Statement, Write
@@ -62,6 +63,7 @@ from vespera.testing.conformance import (
     OwnersOfOneHostConformance,
     ProgressRepositoryConformance,
     ReportRepositoryConformance,
+    RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
@@ -679,6 +681,22 @@ class TestForgetsSignals(PlantedStores, SignalRepositoryConformance):
 )
 class TestTakesAnything(PlantedStores, SignalRepositoryConformance):
     parts = {"signals": TakesAnything}
+
+
+class LeavesThemAlone(SqlRevivals):
+    async def revive(self, revived, *, reason, now):
+        pass
+
+    async def children_of(self, task_ids):
+        return []
+
+    async def fork(self, task, depends_on, records):
+        pass
+
+
+@caught_by(*rest_of(RevivalsConformance))
+class TestLeavesThemAlone(PlantedStores, RevivalsConformance):
+    parts = {"revivals": LeavesThemAlone}
 
 
 class ForgetsOperations(SqlFileOperationRepository):

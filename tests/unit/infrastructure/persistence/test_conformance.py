@@ -9,6 +9,7 @@ from vespera.testing.conformance import (
     GatesConformance,
     ProgressRepositoryConformance,
     ReportRepositoryConformance,
+    RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
@@ -64,6 +65,10 @@ class TestSqlEventLog(InMemory, EventLogConformance):
 
 
 class TestSqlProgressRepository(InMemory, ProgressRepositoryConformance):
+    pass
+
+
+class TestSqlRevivals(InMemory, RevivalsConformance):
     pass
 
 
