@@ -43,6 +43,7 @@ class Treadmill:
         if picture not in self._pictures:
             self._pictures.add(picture)
             self._since = _real_time()
+            return False
         return _real_time() - self._since > patience and not self._has_old_timer()
 
     def _begin(self, awaited: object) -> None:
