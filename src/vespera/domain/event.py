@@ -14,6 +14,7 @@ class EventType(StrEnum):
     """What happened. ``TaskEvent.data`` says more of some of them."""
 
     CREATED = "created"
+    DEBOUNCED = "debounced"
     CLAIMED = "claimed"
     STEP_RECORDED = "step_recorded"
     STEP_FAILED = "step_failed"
@@ -31,7 +32,7 @@ class EventType(StrEnum):
 
 
 T = EventType
-ROUTINE = frozenset({T.CREATED, T.CLAIMED, T.STEP_RECORDED, T.STEP_FAILED, T.WAITING})
+ROUTINE = frozenset({T.CREATED, T.DEBOUNCED, T.CLAIMED, T.STEP_RECORDED, T.STEP_FAILED, T.WAITING})
 """What happens to every task on its way; rows of its own tell of it too."""
 
 LEVELS: Mapping[str, frozenset[EventType]] = {
@@ -52,7 +53,8 @@ class TaskEvent:
     ``id`` grows in the order of commits, over all processes; it is what ``after`` takes, and not
     without gaps. ``at`` is when it happened, by the clock of the process that did it. ``data``:
     ``step`` and ``occurrence`` of a step; ``error`` of what went wrong (class and message), and
-    ``run_after`` of a planned retry; ``done``, ``total`` and ``message`` of progress.
+    ``run_after`` of a planned retry and of a debounced task; ``done``, ``total`` and ``message``
+    of progress.
     """
 
     id: int

@@ -357,7 +357,8 @@ class TaskOrchestrator(TaskExecutionWorkflow):
     async def trigger(self, name: str) -> TaskResult:
         """Create a task of the schedule now, also if it is paused or another one is under way."""
         try:
-            return self._result(await self._m.schedule_book.trigger(name))
+            task, created = await self._m.schedule_book.trigger(name)
+            return replace(self._result(task), created=created)
         except (RequestError, PayloadError, StaleSchedule) as error:
             return TaskResult(success=False, error=str(error))
 
@@ -366,7 +367,7 @@ class TaskOrchestrator(TaskExecutionWorkflow):
             task = await self._m.settling.settled(TaskId(str(created.task_id)), by_itself=True)
         except EngineStopped as error:
             return replace(created, success=False, error=str(error))
-        return await self._as_it_stands(task)
+        return replace(await self._as_it_stands(task), created=created.created)
 
     async def _as_it_stands(self, task: Task) -> TaskResult:
         if task.finished and not task.error:

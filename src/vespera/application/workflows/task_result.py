@@ -17,7 +17,8 @@ class TaskResult:
     ``progress`` is what the handler said last, where the status was asked for. ``paused`` says that
     somebody has paused the task; ``waits_for`` (of ``get_task_status``), why a pending task does
     not run at this moment: what is paused, awaited, or at its limit. ``findings`` are those by
-    which the proof gate refused the completion.
+    which the proof gate refused the completion. ``created``: this call has stored the task; False,
+    if it was there already, or the call creates none.
     """
 
     success: bool
@@ -34,6 +35,7 @@ class TaskResult:
     progress: Progress | None = None
     paused: bool = False
     waits_for: str = ""
+    created: bool = False
 
     @property
     def completed(self) -> bool:

@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 
+from vespera.domain.dedup import DedupKey, dedup_key_of
 from vespera.domain.errors import GatedType, StaleTask, TaskNotFound, TaskOver
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.search import TaskSearch
 from vespera.domain.task import Completion, OnFailedDependency, ParentEnd, Task, TaskStatus
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.debouncing import alone, debounced
 from vespera.infrastructure.persistence.ledger import Ledger
 from vespera.infrastructure.persistence.searching import (
     COUNT_FEW_PENDING,
@@ -56,7 +59,8 @@ class SqlTaskRepository:
         """Store a new task; what it depends on must be stored before, or earlier in the unit.
 
         Raises:
-            DuplicateRow: the id or the idempotency key exists already.
+            DuplicateRow: the id or the idempotency key exists already, or a task of this type and
+                dedup key is under way on which it does not depend.
             TaskNotFound: a dependency, or the parent, does not exist.
             GatedType: the task is running, but its type is limited or paused.
         """
@@ -125,6 +129,21 @@ class SqlTaskRepository:
         found = await self._many(sql.TASKS_BY_KEY, keys)
         return {task.idempotency_key: task for task in found if task.idempotency_key is not None}
 
+    async def under_way(self, keys: Collection[DedupKey]) -> Mapping[DedupKey, Task]:
+        """Unfinished tasks by dedup key; of two the one that has not begun."""
+        found = await self._many(sql.TASKS_BY_DEDUP_KEY, sorted({key for _, key in keys}))
+        by_key = {dedup_key_of(t): t for t in sorted(found, key=lambda t: (not t.begun, t.id))}
+        return {key: task for key, task in by_key.items() if key in keys and key is not None}
+
+    async def debounce(self, waiting: TaskId, newest: Task, *, within: timedelta | None) -> None:
+        """Let a task that has not begun take over what ``newest`` says.
+
+        Raises:
+            StaleTask: it has begun, or there is none.
+        """
+        write = debounced(self._database.ledger, waiting, newest, within)
+        await store(self._database, [write])
+
     async def page(
         self,
         *,
@@ -191,6 +210,8 @@ def adding(ledger: Ledger, task: Task, depends_on: Sequence[TaskId]) -> list[Wri
         writes.append(Write(sql.COUNT_BLOCKERS, (task.id, task.id)))
         if task.on_failed_dependency is OnFailedDependency.CANCEL:
             writes.append(_cancelling(ledger, sql.CANCEL_IF_DOOMED, (task.id,)))
+    if task.dedup_key is not None:
+        writes.append(alone(task))
     return writes
 
 
@@ -263,6 +284,7 @@ def _to_row(task: Task) -> Row:
         to_micros_if_any(task.paused_at),
         task.specialist_type,  # whether it is gated is asked of its type
         task.on_failed_dependency.value,
+        task.dedup_key,
         task.title,
         task.description,
         to_failure(task.error),

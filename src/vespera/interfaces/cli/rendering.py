@@ -41,6 +41,7 @@ TASK_FIELDS = (
     "concurrency_key",
     "parent_id",
     "idempotency_key",
+    "dedup_key",
     "error",
     "report_id",
 )
@@ -152,6 +153,7 @@ def _facts(details: TaskDetails) -> list[tuple[str, str]]:
         "paused": _moment(task.paused_at),
         "goes on" if task.status is TaskStatus.WAITING else "runs after": _moment(task.run_after),
         "key": task.idempotency_key or "",
+        "once while under way": task.dedup_key or "",
         "progress": str(details.progress) if details.progress else "",
         "limited by": task.concurrency_key or "",
         "payload": _short(details.payload),

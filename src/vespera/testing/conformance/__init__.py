@@ -16,6 +16,7 @@ _SUITES = (
     "care",
     "clock",
     "codec",
+    "dedup",
     "files",
     "gates",
     "host",

@@ -256,6 +256,9 @@ class TestFindsNothing(PlantedStores, TaskRepositoryConformance):
     "test_of_many_that_save_one_version_at_once_one_succeeds",
     "test_complete_is_refused_if_a_file_operation_was_recorded_since",
     "test_complete_of_what_somebody_else_changed_is_refused",
+    "test_a_dedup_key_is_taken_while_its_task_is_not_finished",
+    "test_of_many_that_add_one_dedup_key_at_once_one_succeeds",
+    "test_only_one_may_come_behind",
 )
 class TestLenient(PlantedStores, TaskRepositoryConformance):
     parts = {"tasks": Lenient}
@@ -271,6 +274,41 @@ class TestLenient(PlantedStores, TaskRepositoryConformance):
 )
 class TestCareless(PlantedStores, TaskRepositoryConformance):
     parts = {"tasks": Careless}
+
+
+class Forgetful(SqlTaskRepository):
+    async def under_way(self, keys):
+        return {}
+
+    async def debounce(self, waiting, newest, *, within):
+        pass
+
+
+class Clinging(SqlTaskRepository):
+    async def add(self, task, depends_on=()):
+        await super().add(replace(task, on_failed_dependency="block"), depends_on)
+
+    async def under_way(self, keys):
+        return dict(zip(keys, await super().page(), strict=False))
+
+
+@caught_by(
+    "test_a_dedup_key_is_free_when_its_task_is_finished_and_for_other_types",
+    "test_a_task_may_come_behind_the_one_of_its_dedup_key",
+    "test_a_task_takes_over_what_is_newer",
+    "test_it_is_due_within_a_span_after_its_creation",
+    "test_a_task_that_has_begun_takes_nothing_over",
+)
+class TestForgetful(PlantedStores, TaskRepositoryConformance):
+    parts = {"tasks": Forgetful}
+
+
+@caught_by(
+    "test_one_behind_goes_on_however_the_other_ends",
+    "test_only_what_is_not_finished_is_under_way",
+)
+class TestClinging(PlantedStores, TaskRepositoryConformance):
+    parts = {"tasks": Clinging}
 
 
 class Blind(SqlTaskRepository):

@@ -4,6 +4,7 @@ import sys
 from types import ModuleType
 
 from vespera.infrastructure.persistence.queries import (
+    dedup,
     events,
     fence,
     file_operations,
@@ -21,7 +22,7 @@ from vespera.infrastructure.persistence.queries import (
 from vespera.infrastructure.persistence.statements import Statement
 
 TOPICS = (
-    *(schema, tasks, queue, gates, traffic, fence, steps, signals),
+    *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals),
     *(file_operations, reports, schedules, events, purge),
 )
 
