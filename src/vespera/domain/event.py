@@ -15,6 +15,7 @@ class EventType(StrEnum):
 
     CREATED = "created"
     DEBOUNCED = "debounced"
+    IMPORTED = "imported"
     CLAIMED = "claimed"
     STEP_RECORDED = "step_recorded"
     STEP_FAILED = "step_failed"
@@ -54,7 +55,7 @@ class TaskEvent:
     without gaps. ``at`` is when it happened, by the clock of the process that did it. ``data``:
     ``step`` and ``occurrence`` of a step; ``error`` of what went wrong (class and message), and
     ``run_after`` of a planned retry and of a debounced task; ``done``, ``total`` and ``message``
-    of progress.
+    of progress; ``status`` of a task that was imported, as it is from then on.
     """
 
     id: int

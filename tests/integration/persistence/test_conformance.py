@@ -16,6 +16,7 @@ from vespera.testing.conformance import (
     SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
+    TaskHistoriesConformance,
     TaskQueueConformance,
     TaskRepositoryConformance,
     UnitOfWorkConformance,
@@ -38,6 +39,10 @@ class TestSqlUnitOfWork(InAFile, UnitOfWorkConformance):
 
 
 class TestSqlTaskRepository(InAFile, TaskRepositoryConformance):
+    pass
+
+
+class TestSqlTaskHistories(InAFile, TaskHistoriesConformance):
     pass
 
 

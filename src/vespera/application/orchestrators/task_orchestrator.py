@@ -10,7 +10,9 @@ from vespera.application.orchestrators.pausing import TypeResult
 from vespera.application.runtime.event_feed import EventFeed
 from vespera.application.runtime.schedule_book import ScheduleResult
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, TaskFilter, TaskPage
+from vespera.application.usecases.move_tasks import MoveTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksResult, PurgeTasksUseCase
+from vespera.application.workflows.moving_workflow import MovingWorkflow
 from vespera.application.workflows.send_signal import SendSignalUseCase, SignalResult
 from vespera.application.workflows.task_execution_workflow import (
     Machinery,
@@ -32,7 +34,7 @@ from vespera.domain.schedule import TaskSchedule
 from vespera.domain.task import Completion, Task, TaskRequest, TaskStatus
 
 
-class TaskOrchestrator(TaskExecutionWorkflow):
+class TaskOrchestrator(TaskExecutionWorkflow, MovingWorkflow):
     """All that a workflow does for one task, and what many tasks need."""
 
     def __init__(
@@ -43,9 +45,10 @@ class TaskOrchestrator(TaskExecutionWorkflow):
         inspection: InspectTasksUseCase,
         feed: EventFeed,
         purging: PurgeTasksUseCase,
+        moving: MoveTasksUseCase,
     ) -> None:
         super().__init__(machinery=machinery)
-        self._signals = signals
+        self._signals, self._moving = signals, moving
         self._inspection, self._feed, self._purging = inspection, feed, purging
 
     async def start(self) -> None:

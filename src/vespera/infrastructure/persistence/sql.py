@@ -470,6 +470,29 @@ RECEIVE_SIGNAL = Statement(
     expects=1,
 )
 
+# What else is read and written of a task as a whole.
+
+TASK_BY_ID = Statement(
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id = ?"
+)
+
+RELATIVES_AWAITED = Statement(
+    "SELECT tasks.id, tasks.title, tasks.status FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
+)
+
+RELATIVES_SPAWNED = Statement(
+    "SELECT tasks.id, tasks.title, tasks.status FROM tasks WHERE tasks.parent_id = ? ORDER BY tasks.id"
+)
+
+REPORT_OF_TASK = Statement(
+    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings FROM verification_reports JOIN tasks ON tasks.report_id = verification_reports.id WHERE tasks.id = ?"
+)
+
+INSERT_OLD_SIGNAL = Statement(
+    "INSERT INTO signals (task_id, id, name, sent_at, received_at, seq, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
 # Operations on files.
 
 OPERATION_COLUMNS = (

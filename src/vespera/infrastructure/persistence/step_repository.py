@@ -31,7 +31,7 @@ class SqlStepRepository:
     async def of_task(self, task_id: TaskId) -> Sequence[StepRecord]:
         """All records of the task, in the order of ``seq``."""
         rows = await self._database.read(sql.STEPS_OF_TASK.sql, (task_id,))
-        return [_from_row(row) for row in rows]
+        return [step_from_row(row) for row in rows]
 
     async def record(
         self,
@@ -57,7 +57,7 @@ class SqlStepRepository:
         told = recorded(self._database.ledger, step, fence.attempt)
         writes = [
             must_hold(fence, lease_until=lease_until),
-            Write(sql.RECORD_STEP, _to_row(step), partial(_recorded_before, step), told),
+            Write(sql.RECORD_STEP, row_of_step(step), partial(_recorded_before, step), told),
         ]
         if received is not None:
             values = (to_micros(step.recorded_at), step.task_id, received)
@@ -88,7 +88,9 @@ class SqlStepRepository:
         told = suspended(self._database.ledger, fence, to_micros(now))
         writes = [Write(sql.SUSPEND, values, partial(lost, fence), told)]
         if wait is not None:
-            writes.append(Write(sql.RECORD_STEP, _to_row(wait), partial(_recorded_before, wait)))
+            writes.append(
+                Write(sql.RECORD_STEP, row_of_step(wait), partial(_recorded_before, wait))
+            )
         await self._database.commit(writes)
 
     async def beat(self, beat: Heartbeat, fence: Fence, *, lease_until: datetime) -> None:
@@ -97,18 +99,17 @@ class SqlStepRepository:
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
         """
-        moment = to_micros(beat.beaten_at)
-        values = (beat.task_id, beat.name, beat.occurrence, moment, beat.detail)
         held = must_hold(fence, lease_until=lease_until)
-        await self._database.commit([held, Write(sql.RECORD_HEARTBEAT, values)])
+        await self._database.commit([held, Write(sql.RECORD_HEARTBEAT, row_of_beat(beat))])
 
     async def beats_of(self, task_id: TaskId) -> Sequence[Heartbeat]:
         """The last heartbeat of each step of the task, by name and occurrence."""
         rows = await self._database.read(sql.HEARTBEATS_OF_TASK.sql, (task_id,))
-        return [_beat_from_row(row) for row in rows]
+        return [beat_from_row(row) for row in rows]
 
 
-def _to_row(step: StepRecord) -> Row:
+def row_of_step(step: StepRecord) -> Row:
+    """The row of a step."""
     return (
         step.task_id,
         step.name,
@@ -123,14 +124,21 @@ def _to_row(step: StepRecord) -> Row:
     )
 
 
-def _from_row(row: Row) -> StepRecord:
+def step_from_row(row: Row) -> StepRecord:
+    """The step that a row holds."""
     values = dict(zip(sql.STEP_COLUMNS, row, strict=True))
     values["recorded_at"] = from_micros(values["recorded_at"])
     values["wake_at"] = from_micros_if_any(values["wake_at"])
     return StepRecord(**values)
 
 
-def _beat_from_row(row: Row) -> Heartbeat:
+def row_of_beat(beat: Heartbeat) -> Row:
+    """The row of a heartbeat."""
+    return (beat.task_id, beat.name, beat.occurrence, to_micros(beat.beaten_at), beat.detail)
+
+
+def beat_from_row(row: Row) -> Heartbeat:
+    """The heartbeat that a row holds."""
     values = dict(zip(sql.HEARTBEAT_COLUMNS, row, strict=True))
     values["beaten_at"] = from_micros(values["beaten_at"])
     return Heartbeat(**values)

@@ -23,6 +23,7 @@ from vespera.infrastructure.persistence.searching import (
 from vespera.infrastructure.persistence.statements import (
     Row,
     Statement,
+    Told,
     Write,
     in_chunks,
 )
@@ -199,18 +200,24 @@ class SqlTaskRepository:
 
 def adding(ledger: Ledger, task: Task, depends_on: Sequence[TaskId]) -> list[Write]:
     """The writes that store a new task."""
+    writes = inserting(task, depends_on, begun(ledger, task))
+    if depends_on and task.on_failed_dependency is OnFailedDependency.CANCEL:
+        writes.append(_cancelling(ledger, sql.CANCEL_IF_DOOMED, (task.id,)))
+    return writes
+
+
+def inserting(task: Task, depends_on: Sequence[TaskId], told: Told) -> list[Write]:
+    """The writes of the rows of a new task, whatever it waits for has come to."""
     writes = []
     if task.parent_id is not None:
         writes.append(_must_exist(task.parent_id))
-    writes.append(_inserted(ledger, task))
+    writes.append(_inserted(task, told))
     for position, dependency in enumerate(dict.fromkeys(depends_on)):
         writes.append(_must_exist(dependency))
         writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position)))
     if depends_on:
         writes.append(Write(sql.COUNT_BLOCKERS, (task.id, task.id)))
-        if task.on_failed_dependency is OnFailedDependency.CANCEL:
-            writes.append(_cancelling(ledger, sql.CANCEL_IF_DOOMED, (task.id,)))
-    if task.dedup_key is not None:
+    if task.dedup_key is not None and not task.finished:
         writes.append(alone(task))
     return writes
 
@@ -309,8 +316,8 @@ def _changed(task: Task) -> Row:
     )
 
 
-def _inserted(ledger: Ledger, task: Task) -> Write:
-    told, tally = begun(ledger, task), tally_of(task)
+def _inserted(task: Task, told: Told) -> Write:
+    tally = tally_of(task)
     if task.status is TaskStatus.RUNNING:
         return Write(sql.INSERT_RUNNING_TASK, _to_row(task), GatedType, told, tally)
     return Write(sql.INSERT_TASK, _to_row(task), None, told, tally)

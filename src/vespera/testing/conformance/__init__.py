@@ -19,6 +19,7 @@ _SUITES = (
     "dedup",
     "files",
     "gates",
+    "histories",
     "host",
     "owners",
     "queue",
@@ -39,6 +40,10 @@ from vespera.testing.conformance.codec import CodecConformance
 from vespera.testing.conformance.events import EventLogConformance, ProgressRepositoryConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
 from vespera.testing.conformance.gates import GatesConformance
+from vespera.testing.conformance.histories import (
+    TaskHistoriesConformance,
+    ValueFormsConformance,
+)
 from vespera.testing.conformance.host import HostConformance
 from vespera.testing.conformance.owners import OwnersConformance, OwnersOfOneHostConformance
 from vespera.testing.conformance.queue import TaskQueueConformance
@@ -77,9 +82,11 @@ __all__ = [
     "StepRepositoryConformance",
     "Stores",
     "TaskArchiveConformance",
+    "TaskHistoriesConformance",
     "TaskQueueConformance",
     "TaskRepositoryConformance",
     "TaskSearchConformance",
     "TimetableConformance",
     "UnitOfWorkConformance",
+    "ValueFormsConformance",
 ]

@@ -19,6 +19,7 @@ from vespera.application.ports.care import (
     Migration,
 )
 from vespera.application.ports.events import EventPage
+from vespera.application.ports.histories import TaskHistory
 from vespera.domain.errors import (
     DuplicateRow,
     LeaseLost,
@@ -44,6 +45,7 @@ from vespera.infrastructure.persistence.signal_repository import SqlSignalReposi
 from vespera.infrastructure.persistence.statements import Statement, Write
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
+from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.threads import Threads
@@ -67,11 +69,13 @@ from vespera.testing.conformance import (
     StepRepositoryConformance,
     Stores,
     TaskArchiveConformance,
+    TaskHistoriesConformance,
     TaskQueueConformance,
     TaskRepositoryConformance,
     TaskSearchConformance,
     TimetableConformance,
     UnitOfWorkConformance,
+    ValueFormsConformance,
 )
 from vespera.testing.conformance.samples import a_task
 from vespera.testing.conformance.schedules import a_schedule
@@ -274,6 +278,44 @@ class TestLenient(PlantedStores, TaskRepositoryConformance):
 )
 class TestCareless(PlantedStores, TaskRepositoryConformance):
     parts = {"tasks": Careless}
+
+
+class Rough(SqlTaskHistories):
+    """Keeps the task alone, without its rights: in a unit for each of its parts."""
+
+    async def get(self, task_id):
+        return TaskHistory(task=a_task(task_id))
+
+    async def add(self, history, depends_on):
+        with suppress(DuplicateRow, TaskNotFound):
+            await super().add(TaskHistory(task=replace(history.task, dedup_key=None)), [])
+
+
+class AsIfNew(SqlTaskHistories):
+    """Stores the task as if it was new."""
+
+    async def add(self, history, depends_on):
+        await SqlTaskRepository(self._database).add(history.task, depends_on)
+
+
+@caught_by(
+    "test_a_history_comes_back_as_it_was_stored",
+    "test_what_is_stored_is_known_to_the_other_repositories",
+    "test_children_are_part_of_a_history",
+    "test_a_signal_that_comes_later_is_behind_those_of_the_history",
+    "test_blockers_are_counted_here",
+    "test_a_history_that_is_not_there_is_named",
+    "test_of_a_history_whose_task_is_there_nothing_is_stored",
+    "test_of_a_history_whose_parent_is_missing_nothing_is_stored",
+    "test_the_dedup_key_of_what_is_under_way_is_taken",
+)
+class TestRough(PlantedStores, TaskHistoriesConformance):
+    parts = {"histories": Rough}
+
+
+@caught_by("test_what_a_finished_task_waited_for_does_not_change_it")
+class TestAsIfNew(PlantedStores, TaskHistoriesConformance):
+    parts = {"histories": AsIfNew}
 
 
 class Forgetful(SqlTaskRepository):
@@ -899,6 +941,33 @@ class TestPlainJson(CodecConformance):
 class TestStrange(CodecConformance):
     def make_codec(self):
         return Strange()
+
+
+class LooseForms:
+    """Takes anything, and loses the types."""
+
+    def __init__(self, codec):
+        self.codec = codec
+
+    def to_json(self, data):
+        return json.dumps(self.codec.plain(data)).encode()
+
+    def from_json(self, text, *, what):
+        return text
+
+
+@caught_by(
+    "test_a_value_survives_the_way_through_json",
+    "test_what_is_no_json_is_refused",
+    "test_what_is_over_the_limit_is_named",
+    "test_damage_is_unreadable",
+)
+class TestLooseForms(ValueFormsConformance):
+    too_large = 2**20 + 1
+
+    def make_forms(self):
+        codec = MsgspecCodec()
+        return codec, LooseForms(codec)
 
 
 # --------------------------------------------------------------------------------------- files

@@ -14,6 +14,7 @@ from vespera.testing.conformance import (
     StepRepositoryConformance,
     Stores,
     TaskArchiveConformance,
+    TaskHistoriesConformance,
     TaskQueueConformance,
     TaskRepositoryConformance,
     TaskSearchConformance,
@@ -64,6 +65,10 @@ class TestSqlEventLog(InMemory, EventLogConformance):
 
 
 class TestSqlProgressRepository(InMemory, ProgressRepositoryConformance):
+    pass
+
+
+class TestSqlTaskHistories(InMemory, TaskHistoriesConformance):
     pass
 
 

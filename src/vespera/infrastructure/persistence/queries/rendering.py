@@ -9,6 +9,7 @@ from vespera.infrastructure.persistence.queries import (
     fence,
     file_operations,
     gates,
+    histories,
     purge,
     queue,
     reports,
@@ -22,7 +23,7 @@ from vespera.infrastructure.persistence.queries import (
 from vespera.infrastructure.persistence.statements import Statement
 
 TOPICS = (
-    *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals),
+    *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
     *(file_operations, reports, schedules, events, purge),
 )
 
