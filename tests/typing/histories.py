@@ -2,8 +2,9 @@
 
 from typing import assert_type
 
-from vespera import Container, TaskOrchestrator, TaskRequest
+from vespera import Container, TaskOrchestrator, TaskOutcome, TaskRequest
 from vespera.application.usecases.move_tasks import ImportTaskResult
+from vespera.testing import Replayed, replay
 
 
 async def main(container: Container) -> None:
@@ -16,4 +17,8 @@ async def main(container: Container) -> None:
     imported = await orchestrator.import_task(history, task_id="b", files=False)
     assert_type(imported, ImportTaskResult)
     assert_type(imported.missing, tuple[str, ...])
+    replayed = await replay("a.json", object(), added={"taxes": 7})
+    assert_type(replayed, Replayed)
+    assert_type(replayed.outcome, TaskOutcome | None)
+    assert_type(replayed.stops_at, tuple[str, ...])
     await orchestrator.import_task("a.json")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
