@@ -37,8 +37,8 @@ class Frontier:
     async def stay(self) -> NoReturn:
         """Until the replay is over."""
         self.reached.set()
-        await asyncio.get_running_loop().create_future()
-        raise AssertionError("nobody ends it but by cancelling")
+        for_ever: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+        await for_ever
 
     def __getattr__(self, name: str) -> Any:
         """In the place of a repository or a file store: all that it would do is new."""
@@ -46,8 +46,6 @@ class Frontier:
         async def stay(*_: object, **__: object) -> NoReturn:
             await self.stay()
 
-        if name.startswith("__"):
-            raise AttributeError(name)
         return stay
 
 

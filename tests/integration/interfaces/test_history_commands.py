@@ -56,7 +56,7 @@ def test_a_task_moves_into_another_database_by_a_file(vespera, ran, workspace):
 
 def test_a_task_moves_through_a_pipe_and_is_paused(vespera, ran, workspace):
     exported = vespera("task", "export", "a")
-    imported = vespera("task", "import", "-", "--db", "there.db", given=exported.stdout)
+    imported = vespera("task", "import", "-", "--db", workspace / "there.db", given=exported.stdout)
 
     assert imported.stdout == (
         "a: imported (pending, paused)\n`vespera task resume a` lets it go on\n"

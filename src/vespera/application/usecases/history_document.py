@@ -175,6 +175,6 @@ def _without_words(written: Any) -> Any:
 def _redacted(item: object) -> object:
     if isinstance(item, dict) and "error_types" in item:
         return {**item, "message": "(redacted)", "traceback": "(redacted)"}
-    if isinstance(item, dict):
-        return item if item == {"redacted": True} else {}
-    return "(redacted)" if item else item
+    if item == {"redacted": True} or not item:
+        return item
+    return {} if isinstance(item, dict) else "(redacted)"

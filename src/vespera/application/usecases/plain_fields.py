@@ -96,10 +96,7 @@ class _Reader:
                 values[field.name] = self.any(hints[field.name], given[field.name], where)
             elif _is_required(field):
                 raise InvalidRequest("is missing", field=where)
-        try:
-            return kind(**values)
-        except InvalidRequest as error:  # it has rules of its own
-            raise InvalidRequest(str(error), field=place) from error
+        return kind(**values)
 
     def any(self, kind: Any, given: object, place: str) -> object:
         kind = getattr(kind, "__supertype__", kind)  # what a NewType stands for

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from vespera import Container, TaskContext, TaskOrchestrator, TaskRepository
 from vespera.application.ports.codec import Codec
+from vespera.application.ports.histories import TaskHistories
 from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.errors import TaskNotFound
+from vespera.application.usecases.move_tasks import MoveTasksUseCase
+from vespera.domain.errors import DuplicateRow, TaskNotFound
 from vespera.domain.file_operation import Absent, FileState, OperationKind, Phase
 from vespera.domain.ids import ReportId, TaskId
 from vespera.domain.task import TaskFailure, TaskStatus
@@ -356,6 +359,31 @@ async def test_files_of_others_are_not_judged_by_what_is_imported(
     assert (await exported(orchestrator, "copy"))["file_operations"] == []
 
 
+async def test_what_is_recorded_here_under_its_own_id_is_no_stranger_s(
+    container: Container, orchestrator: TaskOrchestrator
+) -> None:
+    document = await with_files(container, orchestrator)
+    elsewhere = Container(workspace="/nonexistent/elsewhere")
+    async with elsewhere:
+        known = an_operation("before", "a/\udcff.txt", task_id=TaskId("a"))
+        await elsewhere.get(FileOperationRepository).add(known)
+        result = await elsewhere.get(TaskOrchestrator).import_task(document)
+
+    assert result.success, result.error
+
+
+async def test_a_field_that_an_older_version_did_not_know_is_as_by_default(
+    orchestrator: TaskOrchestrator, other: Other
+) -> None:
+    await orchestrator.create_task(title="A", task_id="a")
+    document = await exported(orchestrator, "a")
+    for name in ("dedup_key", "paused_at", "on_failed_dependency"):
+        del document["task"][name]
+    del document["heartbeats"], document["report"]
+    async with other() as elsewhere:
+        assert (await elsewhere.import_task(document)).success
+
+
 async def test_what_an_unfinished_task_says_of_files_is_not_left_out(
     container: Container, orchestrator: TaskOrchestrator
 ) -> None:
@@ -395,6 +423,47 @@ async def test_a_dedup_key_of_what_is_under_way_is_taken(orchestrator: TaskOrche
 
     told = "task.dedup_key: 'k' belongs to task 'a', which is under way"
     assert (result.error, copied.success) == (told, True)
+
+
+async def test_who_is_removed_meanwhile_is_named(
+    container: Container, orchestrator: TaskOrchestrator
+) -> None:
+    await orchestrator.create_task(title="before", task_id="before")
+    await orchestrator.create_task(title="A", task_id="a", depends_on=["before"])
+    document = await exported(orchestrator, "a")
+    hindered = AsyncMock(spec=TaskHistories)
+    hindered.add.side_effect = TaskNotFound("before")
+    with container.override(TaskHistories, hindered):
+        result = await container.get(MoveTasksUseCase).import_task(document, task_id="b")
+
+    assert result.error == "task: task 'before' was removed meanwhile"
+
+
+@pytest.mark.parametrize("changed", ["idempotency_key", "dedup_key"])
+async def test_who_has_taken_a_key_and_is_gone_again_is_not_looked_for_for_ever(
+    container: Container, orchestrator: TaskOrchestrator, changed: str
+) -> None:
+    await orchestrator.create_task(title="A", task_id="a", **{changed: "k"})
+    document = await exported(orchestrator, "a")
+    document["task"]["id"], document["task"][changed] = "b", "another"
+    hindered = AsyncMock(spec=TaskHistories)
+    hindered.add.side_effect = DuplicateRow("a row with this key exists already")
+    with container.override(TaskHistories, hindered):
+        result = await container.get(MoveTasksUseCase).import_task(document)
+
+    assert str(result.error).startswith("file_operations: one of the ids is taken here")
+
+
+async def test_of_very_many_events_the_last_are_kept(other: Other) -> None:
+    async with other() as orchestrator:
+        created = await orchestrator.create_task(title="A", dedup_key="k", debounce=60)
+        for _ in range(510):
+            await orchestrator.create_task(title="A", dedup_key="k", debounce=60)
+        document = await exported(orchestrator, str(created.task_id))
+
+    assert len(document["events"]) == 511
+    ids = [event["id"] for event in document["events"]]
+    assert ids == sorted(ids)
 
 
 async def test_an_operation_s_id_that_is_taken_is_told(
