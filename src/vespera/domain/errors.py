@@ -7,6 +7,7 @@
     |   |-- OperationNotFound           no file operation has this id
     |   |-- ScheduleNotFound            no schedule has this name
     |   |-- TaskOver                    the task is finished; nothing reaches it any more
+    |   |-- NotRetryable                the task has not ended badly, or goes with another one
     |   |-- KeyReused                   an idempotency key came back with another request
     |   `-- DependencyCycle             tasks would wait for each other for ever
     |-- TaskError                       a task cannot go on
@@ -141,6 +142,10 @@ class IllegalTransition(TaskError):
 
 class TaskOver(RequestError):
     """The task is finished; nothing reaches it any more."""
+
+
+class NotRetryable(RequestError):
+    """The task has not ended badly, or goes with another one; it cannot be retried."""
 
 
 class StaleTask(TaskError):

@@ -21,6 +21,7 @@ class EventType(StrEnum):
     STEP_FAILED = "step_failed"
     PROGRESS = "progress"
     RETRY_PLANNED = "retry_planned"
+    RETRIED = "retried"
     TAKEN_BACK = "taken_back"
     WAITING = "waiting"
     RELEASED = "released"
@@ -54,8 +55,9 @@ class TaskEvent:
     ``id`` grows in the order of commits, over all processes; it is what ``after`` takes, and not
     without gaps. ``at`` is when it happened, by the clock of the process that did it. ``data``:
     ``step`` and ``occurrence`` of a step; ``error`` of what went wrong (class and message), and
-    ``run_after`` of a planned retry and of a debounced task; ``done``, ``total`` and ``message``
-    of progress; ``status`` of a task that was imported, as it is from then on.
+    ``run_after`` of a planned retry and of a debounced task; ``reason`` of a retry that somebody
+    asked for; ``done``, ``total`` and ``message`` of progress; ``status`` of a task that was
+    imported, as it is from then on.
     """
 
     id: int

@@ -147,6 +147,16 @@ def optional_moment_of(value: object, field: str) -> datetime | None:
     return _moment(value, field)
 
 
+def mapping_of(value: object, field: str) -> Mapping[str, object]:
+    """A mapping with text for keys, as given by a caller.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    _check_real(value, field)
+    return _mapping(value, field)
+
+
 def known_only(values: Mapping[str, object], known: Sequence[str]) -> None:
     """Refuse fields that do not exist.
 

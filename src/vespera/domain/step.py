@@ -5,6 +5,18 @@ from datetime import datetime
 
 from vespera.domain.ids import OwnerId, TaskId
 
+StepKey = tuple[str, int]
+"""A step's name and its occurrence."""
+
+UNDOING: StepKey = ("undo", 1)
+"""The record that says that no step is done any more, and to which end the task comes."""
+
+UNDO_PREFIX = "undo:"
+"""What undoing a step is recorded as begins so, and goes on with the step's name."""
+
+PATCH_PREFIX = "patch:"
+"""What says that a task goes the way of a changed handler is recorded as this and a name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fence:

@@ -155,7 +155,8 @@ class Task:
     task: signals, and ends of its children. While the task is ``waiting``, ``run_after`` is when it
     goes on by itself. It has ``spawned`` children, or done something that is ``undoable``; it is to
     be called off if ``cancelling`` says why. The database sets ``paused_at``, and ``gated`` for a
-    type that has limits or is paused.
+    type that has limits or is paused. ``retries`` counts how often it was set pending again after
+    its end; it was ``forked_from`` the task that it has its first steps from.
     """
 
     id: TaskId
@@ -199,6 +200,9 @@ class Task:
     def begun(self) -> bool:
         """Whether somebody has taken it, or ended it."""
         return self.status is not TaskStatus.PENDING or self.attempt > 0
+
+    retries: int = 0
+    forked_from: TaskId | None = None
 
     @property
     def paused(self) -> bool:

@@ -6,17 +6,14 @@ from os import fsdecode, fspath
 from typing import Any, NoReturn
 
 from vespera.application.ports.files import AnyPath
-from vespera.application.runtime.compensation import MARKER
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import Key, StepLog
 from vespera.domain.errors import NonDeterministicTask
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import TaskId
-from vespera.domain.step import StepRecord
+from vespera.domain.step import PATCH_PREFIX, UNDO_PREFIX, UNDOING, StepRecord
 from vespera.domain.task import Task
 from vespera.testing.errors import TestingError
-
-UNDO = "undo:"
 
 
 class Frontier:
@@ -75,13 +72,16 @@ class ReplayLog(StepLog):
             self.beyond.append(name)
         return key, record
 
+    def find(self, key: Key) -> StepRecord | None:
+        """As ``StepLog.find``; where the history ends, a change of the handler holds."""
+        record = super().find(key)
+        if record is None and key[0].startswith(PATCH_PREFIX) and not self.has_more():
+            return self._of(key, value=b"null")
+        return record
+
     def unasked(self) -> list[str]:
         """What is recorded and was not asked for."""
-        return [
-            name
-            for (name, occurrence), record in self._recorded.items()
-            if occurrence > self._asked.get(name, 0) and not self._excused(record)
-        ]
+        return [record.name for record in self._recorded.values() if self._is_due(record)]
 
     def judge(self, *, ended: bool, complete: bool) -> None:
         """Judge where the handler has stopped.
@@ -185,7 +185,7 @@ def without_undoing(records: Sequence[StepRecord]) -> list[StepRecord]:
     return [
         record
         for record in records
-        if (record.name, record.occurrence) != MARKER and not record.name.startswith(UNDO)
+        if (record.name, record.occurrence) != UNDOING and not record.name.startswith(UNDO_PREFIX)
     ]
 
 

@@ -24,17 +24,28 @@ class Promises:
     Attributes:
         tasks: the tasks by id, each with its status and what came of it.
         steps: the recorded value of each step that succeeded, by task, name and occurrence.
+        retries: how often each task was set pending again after its end, and so promised anew.
     """
 
     tasks: Mapping[str, tuple[str, bytes | None]] = field(default_factory=dict)
     steps: Mapping[tuple[str, str, int], bytes] = field(default_factory=dict)
+    retries: Mapping[str, int] = field(default_factory=dict)
 
     def and_now(self, newer: "Promises") -> "Promises":
-        """What is promised once ``newer`` is durable; no older promise is taken back."""
-        ends = {task: end for task, end in self.tasks.items() if end[0] in FINISHED}
+        """What is promised once ``newer`` is durable; no older promise is taken back, but for those
+        of tasks that somebody has had run again since.
+        """
+        again = {task for task, often in newer.retries.items() if often > self.retries.get(task, 0)}
+        ends = {
+            task: end
+            for task, end in self.tasks.items()
+            if end[0] in FINISHED and task not in again
+        }
+        kept = {key: value for key, value in self.steps.items() if key[0] not in again}
         return Promises(
             {**self.tasks, **newer.tasks, **ends},
-            {**newer.steps, **self.steps},
+            {**newer.steps, **kept},
+            {**self.retries, **newer.retries},
         )
 
 
@@ -77,13 +88,14 @@ class WorldDatabase:
 
     def promises(self) -> Promises:
         """What is durable now."""
-        tasks = self._keeper.execute("SELECT id, status, outcome FROM tasks")
+        tasks = self._keeper.execute("SELECT id, status, outcome, retries FROM tasks").fetchall()
         steps = self._keeper.execute(
             "SELECT task_id, name, occurrence, value FROM steps WHERE value IS NOT NULL"
         )
         return Promises(
-            {task: (status, outcome) for task, status, outcome in tasks},
+            {task: (status, outcome) for task, status, outcome, _ in tasks},
             {(task, name, occurrence): value for task, name, occurrence, value in steps},
+            {task: often for task, *_, often in tasks},
         )
 
     def copy(self) -> bytes:

@@ -12,6 +12,7 @@ from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     GatesConformance,
     ReportRepositoryConformance,
+    RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
@@ -67,6 +68,10 @@ class TestSqlFileOperationRepository(InAFile, FileOperationRepositoryConformance
 
 
 class TestSqlReportRepository(InAFile, ReportRepositoryConformance):
+    pass
+
+
+class TestSqlRevivals(InAFile, RevivalsConformance):
     pass
 
 

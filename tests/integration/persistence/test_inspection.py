@@ -252,7 +252,7 @@ FAULTS = [
     (
         "cycle",
         "tasks wait for each other: 'd' -> 'c' -> 'd'",
-        "INSERT INTO task_dependencies VALUES ('c', 'd', 9)",
+        "INSERT INTO task_dependencies VALUES ('c', 'd', 9, 0)",
     ),
     (
         "gate",
@@ -296,7 +296,7 @@ def test_every_foreign_key_has_a_rule():
 
 
 async def test_a_circle_whose_tasks_are_done_is_none(worked_with, check):
-    execute(worked_with, "INSERT INTO task_dependencies VALUES ('a', 'b', 9)")
+    execute(worked_with, "INSERT INTO task_dependencies VALUES ('a', 'b', 9, 0)")
 
     assert (await check()).sound
 

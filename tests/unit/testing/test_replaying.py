@@ -153,6 +153,23 @@ async def test_a_branch_that_stops_does_not_hide_what_its_neighbours_ask_for():
     assert (await replay(history, branches)).stops_at == ("signal:word",)
 
 
+async def test_a_change_that_asks_first_goes_the_old_way_with_what_has_passed_it():
+    async def patched(task, call=forbidden):
+        if await task.patched("greeting"):
+            await task.step("greet", call, "greet")
+        outcome = await checkout(task, call)
+        if await task.patched("thanks"):
+            await task.step("thank", call, "thank")
+        return outcome
+
+    waiting = await replay(await recorded(shop, until="waiting"), patched)
+    assert waiting.stops_at == ("signal:word",)
+    with pytest.raises(NonDeterministicTask, match="asks for the step 'thank', which is not rec"):
+        await replay(await recorded(shop), patched)
+    anew = await recorded(lambda task: patched(task, does))
+    assert (await replay(anew, patched)).outcome.summary == "thanks"
+
+
 async def test_what_the_handler_raises_is_raised():
     async def broken(task):
         await task.step("price", forbidden)

@@ -12,12 +12,12 @@ from vespera.application.runtime.schedule_book import ScheduleResult
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, TaskFilter, TaskPage
 from vespera.application.usecases.move_tasks import MoveTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksResult, PurgeTasksUseCase
+from vespera.application.workflows.fork_task import ForkTaskUseCase
 from vespera.application.workflows.moving_workflow import MovingWorkflow
+from vespera.application.workflows.retry_task import RetryTaskUseCase
+from vespera.application.workflows.reviving_workflow import RevivingWorkflow
 from vespera.application.workflows.send_signal import SendSignalUseCase, SignalResult
-from vespera.application.workflows.task_execution_workflow import (
-    Machinery,
-    TaskExecutionWorkflow,
-)
+from vespera.application.workflows.task_execution_workflow import Machinery
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import (
     EngineStopped,
@@ -34,20 +34,22 @@ from vespera.domain.schedule import TaskSchedule
 from vespera.domain.task import Completion, Task, TaskRequest, TaskStatus
 
 
-class TaskOrchestrator(TaskExecutionWorkflow, MovingWorkflow):
+class TaskOrchestrator(RevivingWorkflow, MovingWorkflow):
     """All that a workflow does for one task, and what many tasks need."""
 
     def __init__(
         self,
         *,
         machinery: Machinery,
+        retrying: RetryTaskUseCase,
+        forking: ForkTaskUseCase,
         signals: SendSignalUseCase,
         inspection: InspectTasksUseCase,
         feed: EventFeed,
         purging: PurgeTasksUseCase,
         moving: MoveTasksUseCase,
     ) -> None:
-        super().__init__(machinery=machinery)
+        super().__init__(machinery=machinery, retrying=retrying, forking=forking)
         self._signals, self._moving = signals, moving
         self._inspection, self._feed, self._purging = inspection, feed, purging
 

@@ -1,6 +1,5 @@
 """Whole tasks, with all that belongs to them, out of one database and into another."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,11 +14,14 @@ from vespera.domain.verification import Report
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relative:
-    """Another task that one has to do with, and how it stood."""
+    """Another task that one has to do with, and how it stood. One that it depended on and was
+    ``freed`` of, it does not wait for any more.
+    """
 
     id: TaskId
     title: str
     status: TaskStatus
+    freed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class TaskHistories(Protocol):
         """
         ...
 
-    async def add(self, history: TaskHistory, depends_on: Sequence[TaskId]) -> None:
+    async def add(self, history: TaskHistory) -> None:
         """Store a task with all that belongs to it, in one transaction. Whether its type has a
         gate, and how many of ``depends_on`` it waits for, is asked of this database.
 

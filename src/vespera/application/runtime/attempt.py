@@ -199,7 +199,7 @@ class AttemptRunner:
     async def _history(
         self, task: Task
     ) -> tuple[Sequence[StepRecord], Sequence[FileOperation], Sequence[Heartbeat]]:
-        if task.attempt == 1:
+        if task.attempt == 1 and task.forked_from is None:
             return (), (), ()
         records = await self.steps.of_task(task.id)
         operations = await self.files.operations.of_task(task.id)

@@ -12,11 +12,10 @@ from vespera.application.runtime.steps import Key, StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.domain.errors import LeaseLost, StorageError
 from vespera.domain.retry import RetryPolicy
+from vespera.domain.step import UNDO_PREFIX, UNDOING
 from vespera.domain.task import TaskFailure, TaskStatus
 
 logger = logging.getLogger("vespera")
-MARKER: Key = ("undo", 1)
-"""The record that says that no step is done any more, and to which end the task comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +49,12 @@ class Compensation:
         self, key: Key, undo: Callable[[object], object], value: object, retry: RetryPolicy
     ) -> None:
         """The step of this key gave ``value``, and is undone by ``undo(value)``."""
-        self._undos.append(_Undo((f"undo:{key[0]}", key[1]), partial(undo, value), retry))
+        self._undos.append(_Undo((f"{UNDO_PREFIX}{key[0]}", key[1]), partial(undo, value), retry))
 
     @property
     def begun(self) -> Ending | None:
         """The ending that an earlier attempt had begun to undo steps for."""
-        record = self.log.find(MARKER)
+        record = self.log.find(UNDOING)
         if record is None:
             return None
         status, kinds, message, trace = cast(
@@ -81,7 +80,7 @@ class Compensation:
         if known is None:
             failure = ending.failure
             stored = [ending.status, list(failure.error_types), failure.message, failure.traceback]
-            await self.log.succeeded(MARKER, stored)
+            await self.log.succeeded(UNDOING, stored)
         ending = known or ending
         failed = [told for undo in reversed(self._undos) if (told := await self._undone(undo))]
         if not failed:
@@ -91,7 +90,7 @@ class Compensation:
 
     async def _undone(self, undo: _Undo) -> str:
         """What went wrong with it; "" if nothing did."""
-        name = undo.key[0].removeprefix("undo:")
+        name = undo.key[0].removeprefix(UNDO_PREFIX)
         record = self.log.find(undo.key)
         if record is not None:
             return "" if record.error is None else f"step {name!r}"

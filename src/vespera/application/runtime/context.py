@@ -11,6 +11,7 @@ from vespera.application.runtime.children import Child, Children
 from vespera.application.runtime.derived import Derived
 from vespera.application.runtime.heartbeats import current_call
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.patches import Patches
 from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.step_calls import StepCalls, check_step_name
 from vespera.application.runtime.supervision import Supervision
@@ -58,6 +59,7 @@ class TaskContext:
         self.files = files
         self._steps, self._supervision = steps, supervision
         self._derived = Derived(task)
+        self._patches = Patches(steps.log, steps.presence)
         self._waits, self._children = waits, children
         self._tasks, self._outcomes, self._report = tasks, outcomes, report
 
@@ -299,6 +301,24 @@ class TaskContext:
         """
         clock = self._supervision.clock
         return await self.step("task.now", clock.now, in_thread=False)
+
+    async def patched(self, name: str) -> bool:
+        """Whether the task goes the new way where the handler has been changed.
+
+        True for a task that had not passed this place when the change came to it, and from then on
+        in every attempt, which is recorded; False for one that had. What was asked for first under
+        this ``name`` holds for the whole task.
+
+            fee = await task.step("fee", new_fee if await task.patched("new fee") else old_fee)
+
+        Once no task from before the change is left, the old way and the call may go.
+
+        Raises:
+            InvalidRequest: the name is no text, or it is asked for inside a step.
+            LeaseLost: another worker has the task.
+        """
+        check_step_name(name)
+        return await self._patches.holds(name)
 
     def uuid(self, name: str = "") -> str:
         """A new id, as the text of a UUID, the same in each attempt: fit for the idempotency key

@@ -48,7 +48,7 @@ class StepCalls:
             heart = Heart(key, once, log=self.log, clock=clock, timeout=heartbeat_timeout)
             called = partial(self.supervision.call, what, heart.call, retry=retry, timeout=timeout)
             value = await self._done(key, heart, called, undoable=undo is not None)
-        if undo is not None:
+        if undo is not None and not self.log.inherits(record):
             self.compensation.add(key, undo, value, retry)
         return value
 

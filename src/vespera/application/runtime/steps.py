@@ -12,7 +12,7 @@ from vespera.application.runtime.failures import message_of
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
 from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.retry import type_names
-from vespera.domain.step import Fence, Heartbeat, StepRecord
+from vespera.domain.step import PATCH_PREFIX, Fence, Heartbeat, StepRecord
 from vespera.domain.task import Task
 
 Key = tuple[str, int]
@@ -97,6 +97,10 @@ class StepLog:
     def find(self, key: Key) -> StepRecord | None:
         """What is recorded under this key, by this attempt or an earlier one of the epoch."""
         return self._recorded.get(key)
+
+    def inherits(self, record: StepRecord | None) -> bool:
+        """Whether the step was done by the task that this one was forked from."""
+        return record is not None and record.recorded_at < self._task.created_at
 
     def replay(self, record: StepRecord) -> object:
         """The recorded value again.
@@ -215,11 +219,7 @@ class StepLog:
         Raises:
             NonDeterministicTask: it did not; names what was recorded and what was asked instead.
         """
-        missing = [
-            record.name
-            for (name, occurrence), record in self._recorded.items()
-            if occurrence > self._asked.get(name, 0) and not self._excused(record)
-        ]
+        missing = [record.name for record in self._recorded.values() if self._is_due(record)]
         if missing:
             asked = f"; it asked for {_listed(self._fresh)} instead" if self._fresh else ""
             raise NonDeterministicTask(
@@ -227,6 +227,15 @@ class StepLog:
                 f" not ask for it again{asked}. A handler must ask for the same steps in each"
                 " attempt: keep random choices, times and changed code out of its way."
             )
+
+    def has_more(self) -> bool:
+        """Whether an earlier attempt got further than this one has come up to now."""
+        return any(map(self._is_due, self._recorded.values()))
+
+    def _is_due(self, record: StepRecord) -> bool:
+        """Whether the handler is still to ask for the record."""
+        asked = record.occurrence <= self._asked.get(record.name, 0)
+        return not asked and not record.name.startswith(PATCH_PREFIX) and not self._excused(record)
 
     def _excused(self, record: StepRecord) -> bool:
         """A step that failed in an epoch and ran anew in a later one may lead the handler another

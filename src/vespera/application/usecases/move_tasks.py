@@ -91,9 +91,8 @@ class MoveTasksUseCase:
         await self._check_paths(history)
         task = at_rest(history.task, self._clock.now())
         task = replace(task, news=max(task.news, len(history.signals)))
-        awaited = [each.id for each in history.depends_on]
         try:
-            await self._histories.add(replace(history, task=task), awaited)
+            await self._histories.add(replace(history, task=task))
         except DuplicateRow as error:
             raise await self._taken(task) from error
         except TaskNotFound as error:

@@ -26,6 +26,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.schedules import ScheduleRepository, Timetable
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.children import ChildWork
@@ -52,6 +53,8 @@ from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.move_tasks import MoveTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.workflows.fork_task import ForkTaskUseCase
+from vespera.application.workflows.retry_task import RetryTaskUseCase
 from vespera.application.workflows.send_signal import SendSignalUseCase
 from vespera.application.workflows.task_execution_workflow import (
     Machinery,
@@ -81,6 +84,7 @@ from vespera.infrastructure.persistence.file_operation_repository import SqlFile
 from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.revivals import SqlRevivals
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
@@ -178,6 +182,7 @@ class Container(BaseContainer):
     event_log: Provider[EventLog] = providers.Singleton(SqlEventLog, database)
     progress: Provider[ProgressRepository] = providers.Singleton(SqlProgressRepository, database)
     histories: Provider[TaskHistories] = providers.Singleton(SqlTaskHistories, database)
+    revivals: Provider[Revivals] = providers.Singleton(SqlRevivals, database)
     archive: Provider[TaskArchive] = providers.Singleton(SqlTaskArchive, database)
     signals: Provider[SignalRepository] = providers.Singleton(SqlSignalRepository, database)
     operations: Provider[FileOperationRepository] = providers.Singleton(
@@ -368,6 +373,20 @@ class Container(BaseContainer):
         progress=progress,
         intake=intake,
     )
+    retry_task = providers.Singleton(
+        RetryTaskUseCase,
+        tasks=tasks,
+        steps=steps,
+        revivals=revivals,
+        operations=operations,
+        tracking=track_file_operations,
+        notices=notices,
+        codec=codec,
+        clock=clock,
+    )
+    fork_task = providers.Singleton(
+        ForkTaskUseCase, tasks=tasks, steps=steps, revivals=revivals, notices=notices, intake=intake
+    )
     send_signal = providers.Singleton(
         SendSignalUseCase,
         tasks=tasks,
@@ -386,6 +405,8 @@ class Container(BaseContainer):
     orchestrator = providers.Singleton(
         TaskOrchestrator,
         machinery=machinery,
+        retrying=retry_task,
+        forking=fork_task,
         signals=send_signal,
         inspection=inspect_tasks,
         feed=feed,

@@ -37,7 +37,7 @@ SCHEMA = (
     "CREATE INDEX starts_of_key ON starts (specialist_type, concurrency_key, began_at) WHERE concurrency_key IS NOT NULL",
     "CREATE INDEX starts_of_type ON starts (specialist_type, began_at)",
     "CREATE TABLE task_counts ( specialist_type TEXT NOT NULL, status TEXT NOT NULL, total BIGINT NOT NULL, PRIMARY KEY (specialist_type, status) ) WITHOUT ROWID",
-    "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, news BIGINT NOT NULL, spawned BIGINT NOT NULL, undoable BIGINT NOT NULL, on_parent_end TEXT NOT NULL, cancelling TEXT, concurrency_key TEXT, paused_at BIGINT, gated BIGINT NOT NULL, on_failed_dependency TEXT NOT NULL, dedup_key TEXT, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, news BIGINT NOT NULL, spawned BIGINT NOT NULL, undoable BIGINT NOT NULL, on_parent_end TEXT NOT NULL, cancelling TEXT, concurrency_key TEXT, paused_at BIGINT, gated BIGINT NOT NULL, on_failed_dependency TEXT NOT NULL, dedup_key TEXT, retries BIGINT NOT NULL, forked_from TEXT, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX tasks_asleep ON tasks (run_after) WHERE status = 'waiting' AND owner IS NULL",
     "CREATE INDEX tasks_at_gates ON tasks (specialist_type, priority DESC, id, concurrency_key) WHERE status = 'pending' AND blockers = 0 AND paused_at IS NULL AND run_after IS NULL AND gated = 1 AND crashes < 2",
     "CREATE INDEX tasks_by_age ON tasks (created_at, id)",
@@ -62,7 +62,7 @@ SCHEMA = (
     "CREATE TABLE progress ( task_id TEXT NOT NULL, attempt BIGINT NOT NULL, done DOUBLE NOT NULL, total DOUBLE, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (task_id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE signals ( task_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, sent_at BIGINT NOT NULL, received_at BIGINT, seq BIGINT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (task_id, id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, wake_at BIGINT, awaits TEXT, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
-    "CREATE TABLE task_dependencies ( task_id TEXT NOT NULL, depends_on TEXT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (task_id, depends_on), FOREIGN KEY(task_id) REFERENCES tasks (id), FOREIGN KEY(depends_on) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE TABLE task_dependencies ( task_id TEXT NOT NULL, depends_on TEXT NOT NULL, position BIGINT NOT NULL, freed BIGINT NOT NULL, PRIMARY KEY (task_id, depends_on), FOREIGN KEY(task_id) REFERENCES tasks (id), FOREIGN KEY(depends_on) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX task_dependencies_dependents ON task_dependencies (depends_on)",
 )
 
@@ -100,6 +100,8 @@ TASK_COLUMNS = (
     "gated",
     "on_failed_dependency",
     "dedup_key",
+    "retries",
+    "forked_from",
     "title",
     "description",
     "error",
@@ -108,23 +110,24 @@ TASK_COLUMNS = (
 )
 
 INSERT_TASK = Statement(
-    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, title, description, error, payload, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (EXISTS (SELECT * FROM gates WHERE gates.specialist_type = ?)), ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, retries, forked_from, title, description, error, payload, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (EXISTS (SELECT * FROM gates WHERE gates.specialist_type = ?)), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     expects=1,
 )
 
 INSERT_RUNNING_TASK = Statement(
-    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, title, description, error, payload, outcome) SELECT anon_1.id, anon_1.status, anon_1.priority, anon_1.blockers, anon_1.version, anon_1.attempt, anon_1.failures, anon_1.crashes, anon_1.owner, anon_1.lease_until, anon_1.run_after, anon_1.created_at, anon_1.updated_at, anon_1.completion, anon_1.specialist_type, anon_1.parent_id, anon_1.timeout, anon_1.idempotency_key, anon_1.request_digest, anon_1.report_id, anon_1.retry, anon_1.news, anon_1.spawned, anon_1.undoable, anon_1.on_parent_end, anon_1.cancelling, anon_1.concurrency_key, anon_1.paused_at, anon_1.gated, anon_1.on_failed_dependency, anon_1.dedup_key, anon_1.title, anon_1.description, anon_1.error, anon_1.payload, anon_1.outcome FROM (SELECT ? AS id, ? AS status, ? AS priority, ? AS blockers, ? AS version, ? AS attempt, ? AS failures, ? AS crashes, ? AS owner, ? AS lease_until, ? AS run_after, ? AS created_at, ? AS updated_at, ? AS completion, ? AS specialist_type, ? AS parent_id, ? AS timeout, ? AS idempotency_key, ? AS request_digest, ? AS report_id, ? AS retry, ? AS news, ? AS spawned, ? AS undoable, ? AS on_parent_end, ? AS cancelling, ? AS concurrency_key, ? AS paused_at, EXISTS (SELECT * FROM gates WHERE gates.specialist_type = ?) AS gated, ? AS on_failed_dependency, ? AS dedup_key, ? AS title, ? AS description, ? AS error, ? AS payload, ? AS outcome) AS anon_1 WHERE anon_1.gated = 0",
+    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, retries, forked_from, title, description, error, payload, outcome) SELECT anon_1.id, anon_1.status, anon_1.priority, anon_1.blockers, anon_1.version, anon_1.attempt, anon_1.failures, anon_1.crashes, anon_1.owner, anon_1.lease_until, anon_1.run_after, anon_1.created_at, anon_1.updated_at, anon_1.completion, anon_1.specialist_type, anon_1.parent_id, anon_1.timeout, anon_1.idempotency_key, anon_1.request_digest, anon_1.report_id, anon_1.retry, anon_1.news, anon_1.spawned, anon_1.undoable, anon_1.on_parent_end, anon_1.cancelling, anon_1.concurrency_key, anon_1.paused_at, anon_1.gated, anon_1.on_failed_dependency, anon_1.dedup_key, anon_1.retries, anon_1.forked_from, anon_1.title, anon_1.description, anon_1.error, anon_1.payload, anon_1.outcome FROM (SELECT ? AS id, ? AS status, ? AS priority, ? AS blockers, ? AS version, ? AS attempt, ? AS failures, ? AS crashes, ? AS owner, ? AS lease_until, ? AS run_after, ? AS created_at, ? AS updated_at, ? AS completion, ? AS specialist_type, ? AS parent_id, ? AS timeout, ? AS idempotency_key, ? AS request_digest, ? AS report_id, ? AS retry, ? AS news, ? AS spawned, ? AS undoable, ? AS on_parent_end, ? AS cancelling, ? AS concurrency_key, ? AS paused_at, EXISTS (SELECT * FROM gates WHERE gates.specialist_type = ?) AS gated, ? AS on_failed_dependency, ? AS dedup_key, ? AS retries, ? AS forked_from, ? AS title, ? AS description, ? AS error, ? AS payload, ? AS outcome) AS anon_1 WHERE anon_1.gated = 0",
     expects=1,
 )
 
 INSERT_DEPENDENCY = Statement(
-    "INSERT INTO task_dependencies (task_id, depends_on, position) VALUES (?, ?, ?)", expects=1
+    "INSERT INTO task_dependencies (task_id, depends_on, position, freed) VALUES (?, ?, ?, ?)",
+    expects=1,
 )
 
 TASK_EXISTS = Statement("SELECT tasks.id FROM tasks WHERE tasks.id = ?", expects=1, returns=True)
 
 COUNT_BLOCKERS = Statement(
-    "UPDATE tasks SET blockers=(SELECT count(*) AS count_1 FROM task_dependencies JOIN tasks AS dependency ON dependency.id = task_dependencies.depends_on WHERE task_dependencies.task_id = ? AND NOT (dependency.status = 'completed' OR tasks.on_failed_dependency = 'run' AND dependency.status IN ('failed', 'cancelled'))) WHERE tasks.id = ?",
+    "UPDATE tasks SET blockers=(SELECT count(*) AS count_1 FROM task_dependencies JOIN tasks AS dependency ON dependency.id = task_dependencies.depends_on WHERE task_dependencies.task_id = ? AND NOT (dependency.status = 'completed' OR tasks.on_failed_dependency = 'run' AND dependency.status IN ('failed', 'cancelled') OR task_dependencies.freed = 1)) WHERE tasks.id = ?",
     expects=1,
 )
 
@@ -139,11 +142,11 @@ COMPLETE_TASK = Statement(
 )
 
 RELEASE_DEPENDENTS = Statement(
-    "UPDATE tasks SET blockers=(tasks.blockers - 1) WHERE tasks.id IN (SELECT task_dependencies.task_id FROM task_dependencies WHERE task_dependencies.depends_on = ?)"
+    "UPDATE tasks SET blockers=(tasks.blockers - 1) WHERE tasks.id IN (SELECT task_dependencies.task_id FROM task_dependencies WHERE task_dependencies.depends_on = ? AND task_dependencies.freed = 0)"
 )
 
 FREE_DEPENDENTS = Statement(
-    "WITH RECURSIVE doomed(id) AS (SELECT ?1 AS id UNION SELECT behind.id AS id FROM tasks AS behind JOIN task_dependencies ON task_dependencies.task_id = behind.id JOIN doomed ON task_dependencies.depends_on = doomed.id WHERE behind.on_failed_dependency = 'cancel' AND behind.status = 'pending') UPDATE tasks SET blockers=(tasks.blockers - (SELECT count(*) AS count_1 FROM task_dependencies AS edges WHERE edges.task_id = tasks.id AND edges.depends_on IN (SELECT doomed.id FROM doomed))) WHERE tasks.id IN (SELECT task_dependencies.task_id FROM task_dependencies WHERE task_dependencies.depends_on IN (SELECT doomed.id FROM doomed)) AND tasks.on_failed_dependency = 'run'"
+    "WITH RECURSIVE doomed(id) AS (SELECT ?1 AS id UNION SELECT behind.id AS id FROM tasks AS behind JOIN task_dependencies ON task_dependencies.task_id = behind.id JOIN doomed ON task_dependencies.depends_on = doomed.id WHERE behind.on_failed_dependency = 'cancel' AND behind.status = 'pending') UPDATE tasks SET blockers=(tasks.blockers - (SELECT count(*) AS count_1 FROM task_dependencies AS edges WHERE edges.task_id = tasks.id AND edges.depends_on IN (SELECT doomed.id FROM doomed) AND edges.freed = 0)) WHERE tasks.id IN (SELECT task_dependencies.task_id FROM task_dependencies WHERE task_dependencies.depends_on IN (SELECT doomed.id FROM doomed)) AND tasks.on_failed_dependency = 'run'"
 )
 
 CANCEL_DEPENDENTS = Statement(
@@ -157,15 +160,15 @@ CANCEL_IF_DOOMED = Statement(
 )
 
 TASKS_BY_ID = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (__many__)"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (__many__)"
 )
 
 TASKS_BY_KEY = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.idempotency_key IN (__many__)"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.idempotency_key IN (__many__)"
 )
 
 PAGE_OF_TASKS = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id > ? AND (? IS NULL OR tasks.status = ?) AND (? IS NULL OR tasks.specialist_type = ?) ORDER BY tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id > ? AND (? IS NULL OR tasks.status = ?) AND (? IS NULL OR tasks.specialist_type = ?) ORDER BY tasks.id LIMIT ? OFFSET 0"
 )
 
 COUNT_BY_TYPE = Statement(
@@ -173,17 +176,17 @@ COUNT_BY_TYPE = Statement(
 )
 
 DEPENDENCIES_OF_TASK = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
 )
 
 DEAD_ENDS_OF_TASK = Statement(
-    "WITH RECURSIVE awaited(id) AS (SELECT task_dependencies.depends_on AS id FROM task_dependencies JOIN tasks AS first ON first.id = task_dependencies.task_id JOIN tasks AS dependency ON dependency.id = task_dependencies.depends_on WHERE first.id = ? AND NOT (dependency.status = 'completed' OR first.on_failed_dependency = 'run' AND dependency.status IN ('failed', 'cancelled')) UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN tasks AS below ON below.id = task_dependencies.depends_on JOIN awaited ON awaited.id = middle.id WHERE middle.status != 'completed' AND NOT (below.status = 'completed' OR middle.on_failed_dependency = 'run' AND below.status IN ('failed', 'cancelled'))) SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND (tasks.status IN ('failed', 'cancelled') OR tasks.status = 'executed' AND tasks.completion = 'auto' AND tasks.error IS NOT NULL) ORDER BY tasks.id"
+    "WITH RECURSIVE awaited(id) AS (SELECT task_dependencies.depends_on AS id FROM task_dependencies JOIN tasks AS first ON first.id = task_dependencies.task_id JOIN tasks AS dependency ON dependency.id = task_dependencies.depends_on WHERE first.id = ? AND NOT (dependency.status = 'completed' OR first.on_failed_dependency = 'run' AND dependency.status IN ('failed', 'cancelled') OR task_dependencies.freed = 1) UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN tasks AS below ON below.id = task_dependencies.depends_on JOIN awaited ON awaited.id = middle.id WHERE middle.status != 'completed' AND NOT (below.status = 'completed' OR middle.on_failed_dependency = 'run' AND below.status IN ('failed', 'cancelled') OR task_dependencies.freed = 1)) SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND (tasks.status IN ('failed', 'cancelled') OR tasks.status = 'executed' AND tasks.completion = 'auto' AND tasks.error IS NOT NULL) ORDER BY tasks.id"
 )
 
 # Tasks that are wanted once while one is under way.
 
 TASKS_BY_DEDUP_KEY = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.dedup_key IN (__many__) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.dedup_key IN (__many__) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
 )
 
 IS_ALONE = Statement(
@@ -201,7 +204,7 @@ DEBOUNCE = Statement(
 # Who may run what, and until when.
 
 CLAIM_READY = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT anon_1.id FROM (SELECT anon_2.id AS id, anon_2.priority AS priority FROM (SELECT tasks.id AS id, tasks.priority AS priority FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.gated = 0 AND tasks.crashes < 2 AND tasks.run_after IS NULL ORDER BY tasks.priority DESC, tasks.id LIMIT ? OFFSET 0) AS anon_2 UNION ALL SELECT anon_3.id AS id, anon_3.priority AS priority FROM (SELECT tasks.id AS id, tasks.priority AS priority FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.gated = 0 AND tasks.crashes < 2 AND tasks.run_after IS NOT NULL AND tasks.run_after <= ? ORDER BY tasks.run_after LIMIT 1000 OFFSET 0) AS anon_3) AS anon_1 ORDER BY anon_1.priority DESC, anon_1.id LIMIT ? OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT anon_1.id FROM (SELECT anon_2.id AS id, anon_2.priority AS priority FROM (SELECT tasks.id AS id, tasks.priority AS priority FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.gated = 0 AND tasks.crashes < 2 AND tasks.run_after IS NULL ORDER BY tasks.priority DESC, tasks.id LIMIT ? OFFSET 0) AS anon_2 UNION ALL SELECT anon_3.id AS id, anon_3.priority AS priority FROM (SELECT tasks.id AS id, tasks.priority AS priority FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.gated = 0 AND tasks.crashes < 2 AND tasks.run_after IS NOT NULL AND tasks.run_after <= ? ORDER BY tasks.run_after LIMIT 1000 OFFSET 0) AS anon_3) AS anon_1 ORDER BY anon_1.priority DESC, anon_1.id LIMIT ? OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, retries, forked_from, title, description, error, payload, outcome",
     returns=True,
 )
 
@@ -210,12 +213,12 @@ DUE_SUSPECT = Statement(
 )
 
 CLAIM_SUSPECT = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.gated = 0 AND tasks.crashes >= 2 ORDER BY tasks.id LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND (tasks.run_after IS NULL OR tasks.run_after <= ?) AND tasks.gated = 0 AND tasks.crashes >= 2 ORDER BY tasks.id LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, retries, forked_from, title, description, error, payload, outcome",
     returns=True,
 )
 
 CLAIM_TASK = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = ? AND tasks.status IN ('pending', 'assigned', 'waiting') AND tasks.owner IS NULL AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.gated = 0 RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = ? AND tasks.status IN ('pending', 'assigned', 'waiting') AND tasks.owner IS NULL AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.gated = 0 RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, retries, forked_from, title, description, error, payload, outcome",
     returns=True,
 )
 
@@ -301,7 +304,7 @@ OPEN_SUSPECT = Statement(
 )
 
 BEGIN_STARTED = Statement(
-    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = (SELECT starts.task_id FROM starts ORDER BY starts.number DESC LIMIT 1 OFFSET 0) AND tasks.attempt + 1 = (SELECT starts.attempt FROM starts ORDER BY starts.number DESC LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, title, description, error, payload, outcome",
+    "UPDATE tasks SET status='running', version=(tasks.version + 1), attempt=(tasks.attempt + 1), owner=?, lease_until=?, run_after=NULL, updated_at=? WHERE tasks.id = (SELECT starts.task_id FROM starts ORDER BY starts.number DESC LIMIT 1 OFFSET 0) AND tasks.attempt + 1 = (SELECT starts.attempt FROM starts ORDER BY starts.number DESC LIMIT 1 OFFSET 0) RETURNING id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, retries, forked_from, title, description, error, payload, outcome",
     returns=True,
 )
 
@@ -362,7 +365,7 @@ TRAFFIC = Statement(
 )
 
 PAUSED_BEFORE_TASK = Statement(
-    "WITH RECURSIVE awaited(id) AS (SELECT ? AS id UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN awaited ON middle.id = awaited.id WHERE middle.status = 'pending') SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND tasks.status = 'pending' AND (tasks.paused_at IS NOT NULL OR tasks.gated = 1 AND tasks.specialist_type IN (SELECT gates.specialist_type FROM gates WHERE gates.paused_at IS NOT NULL)) ORDER BY tasks.id"
+    "WITH RECURSIVE awaited(id) AS (SELECT ? AS id UNION SELECT task_dependencies.depends_on AS depends_on FROM task_dependencies JOIN tasks AS middle ON middle.id = task_dependencies.task_id JOIN awaited ON middle.id = awaited.id WHERE middle.status = 'pending' AND task_dependencies.freed = 0) SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT awaited.id FROM awaited) AND tasks.status = 'pending' AND (tasks.paused_at IS NOT NULL OR tasks.gated = 1 AND tasks.specialist_type IN (SELECT gates.specialist_type FROM gates WHERE gates.paused_at IS NOT NULL)) ORDER BY tasks.id"
 )
 
 # Only who holds a task may write for it.
@@ -449,7 +452,7 @@ CALL_OFF = Statement(
 )
 
 CALLED_OFF = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.cancelling IS NOT NULL AND (tasks.owner IS NULL OR tasks.owner = ?) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) ORDER BY tasks.id"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.cancelling IS NOT NULL AND (tasks.owner IS NULL OR tasks.owner = ?) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) ORDER BY tasks.id"
 )
 
 TELL = Statement(
@@ -473,11 +476,11 @@ RECEIVE_SIGNAL = Statement(
 # What else is read and written of a task as a whole.
 
 TASK_BY_ID = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id = ?"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id = ?"
 )
 
 RELATIVES_AWAITED = Statement(
-    "SELECT tasks.id, tasks.title, tasks.status FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
+    "SELECT tasks.id, tasks.title, tasks.status, task_dependencies.freed FROM tasks JOIN task_dependencies ON task_dependencies.depends_on = tasks.id WHERE task_dependencies.task_id = ? ORDER BY task_dependencies.position"
 )
 
 RELATIVES_SPAWNED = Statement(
@@ -694,4 +697,45 @@ PURGE_OPERATIONS = Statement(
 
 PURGE_REPORTS = Statement(
     "DELETE FROM verification_reports WHERE verification_reports.task_id IN (__many__) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.report_id = verification_reports.id))"
+)
+
+# What runs again after its end, and copies of its history.
+
+REVIVE_TASK = Statement(
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), failures=0, crashes=0, run_after=NULL, updated_at=?, report_id=NULL, undoable=?, cancelling=NULL, gated=(EXISTS (SELECT * FROM gates WHERE gates.specialist_type = tasks.specialist_type)), retries=(tasks.retries + 1), error=NULL, outcome=NULL WHERE tasks.id = ? AND tasks.version = ? AND tasks.owner IS NULL AND NOT (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND parent.status IN ('completed', 'failed', 'cancelled') AND tasks.on_parent_end = 'cancel'))",
+    expects=1,
+)
+
+AGE_STEPS = Statement("UPDATE steps SET epoch=(steps.epoch - ?) WHERE steps.task_id = ?")
+
+UNDO_STEP = Statement(
+    "UPDATE steps SET value=NULL, error=? WHERE steps.task_id = ? AND steps.name = ? AND steps.occurrence = ?",
+    expects=1,
+)
+
+FORGET_STEP = Statement(
+    "DELETE FROM steps WHERE steps.task_id = ? AND steps.name = ? AND steps.occurrence = ?",
+    expects=1,
+)
+
+WITHDRAW_OPERATION = Statement(
+    "DELETE FROM file_operations WHERE file_operations.id = ? AND file_operations.task_id = ?",
+    expects=1,
+)
+
+FREE_FOR_GOOD = Statement(
+    "UPDATE task_dependencies SET freed=1 WHERE task_dependencies.depends_on = ? AND task_dependencies.task_id IN (SELECT tasks.id FROM tasks WHERE tasks.on_failed_dependency = 'run')"
+)
+
+CHILDREN_OF_TASKS = Statement(
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.parent_id IN (__many__) ORDER BY tasks.id"
+)
+
+DEPENDENTS_OF_TASKS = Statement(
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gated, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.id IN (SELECT task_dependencies.task_id FROM task_dependencies WHERE task_dependencies.depends_on IN (__many__)) ORDER BY tasks.id"
+)
+
+COPY_STEP = Statement(
+    "INSERT INTO steps (task_id, name, occurrence, seq, epoch, recorded_at, wake_at, awaits, value, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
 )

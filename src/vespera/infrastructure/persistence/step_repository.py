@@ -57,7 +57,7 @@ class SqlStepRepository:
         told = recorded(self._database.ledger, step, fence.attempt)
         writes = [
             must_hold(fence, lease_until=lease_until),
-            Write(sql.RECORD_STEP, row_of_step(step), partial(_recorded_before, step), told),
+            Write(sql.RECORD_STEP, step_row(step), partial(_recorded_before, step), told),
         ]
         if received is not None:
             values = (to_micros(step.recorded_at), step.task_id, received)
@@ -88,9 +88,7 @@ class SqlStepRepository:
         told = suspended(self._database.ledger, fence, to_micros(now))
         writes = [Write(sql.SUSPEND, values, partial(lost, fence), told)]
         if wait is not None:
-            writes.append(
-                Write(sql.RECORD_STEP, row_of_step(wait), partial(_recorded_before, wait))
-            )
+            writes.append(Write(sql.RECORD_STEP, step_row(wait), partial(_recorded_before, wait)))
         await self._database.commit(writes)
 
     async def beat(self, beat: Heartbeat, fence: Fence, *, lease_until: datetime) -> None:
@@ -108,8 +106,8 @@ class SqlStepRepository:
         return [beat_from_row(row) for row in rows]
 
 
-def row_of_step(step: StepRecord) -> Row:
-    """The row of a step."""
+def step_row(step: StepRecord) -> Row:
+    """A whole row of ``steps``."""
     return (
         step.task_id,
         step.name,

@@ -59,6 +59,8 @@ tasks = sa.Table(
     sa.Column("gated", sa.BigInteger, nullable=False),
     sa.Column("on_failed_dependency", sa.Text, nullable=False),
     sa.Column("dedup_key", sa.Text),
+    sa.Column("retries", sa.BigInteger, nullable=False),
+    sa.Column("forked_from", sa.Text),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("error", sa.Text),
@@ -164,12 +166,14 @@ sa.Index(
     & (tasks.c.attempt == NONE),
 )
 
+# ``freed``: the one does not wait for the other any more, whatever becomes of that.
 task_dependencies = sa.Table(
     "task_dependencies",
     metadata,
     sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
     sa.Column("depends_on", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
     sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("freed", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 sa.Index("task_dependencies_dependents", task_dependencies.c.depends_on)

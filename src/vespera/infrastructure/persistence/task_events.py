@@ -48,6 +48,12 @@ def claimed(ledger: Ledger) -> Told:
     return told
 
 
+def retried(ledger: Ledger, task: Task, reason: str, moment: int) -> Sequence[Entry]:
+    """A task that is to run again after its end."""
+    data = _data({"reason": reason} if reason else {})
+    return ledger.told(EventType.RETRIED, task.id, moment, task.attempt, data)
+
+
 def taken_back(ledger: Ledger, moment: int) -> Told:
     """Tasks, given as id and attempt, whose worker died or fell silent."""
 

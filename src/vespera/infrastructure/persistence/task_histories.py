@@ -21,8 +21,8 @@ from vespera.infrastructure.persistence.statements import Entry, Row, Write
 from vespera.infrastructure.persistence.step_repository import (
     beat_from_row,
     row_of_beat,
-    row_of_step,
     step_from_row,
+    step_row,
 )
 from vespera.infrastructure.persistence.task_repository import inserting, task_from_row
 from vespera.infrastructure.persistence.unit_of_work import store
@@ -72,12 +72,13 @@ class SqlTaskHistories:
             report=report_from_row(reports[0]) if reports else None,
         )
 
-    async def add(self, history: TaskHistory, depends_on: Sequence[TaskId]) -> None:
+    async def add(self, history: TaskHistory) -> None:
         """See ``TaskHistories.add``. What is told of it is that it came, not what it has been
         through elsewhere.
         """
-        writes = inserting(history.task, depends_on, self._told(history.task))
-        writes += [Write(sql.RECORD_STEP, row_of_step(step)) for step in history.steps]
+        awaited = {each.id: each.freed for each in history.depends_on}
+        writes = inserting(history.task, awaited, self._told(history.task))
+        writes += [Write(sql.RECORD_STEP, step_row(step)) for step in history.steps]
         writes += [
             Write(sql.INSERT_OLD_SIGNAL, _row_of_signal(signal, place))
             for place, signal in enumerate(history.signals, 1)
@@ -99,8 +100,8 @@ class SqlTaskHistories:
 
 
 def _relative(row: Row) -> Relative:
-    task_id, title, status = row
-    return Relative(id=task_id, title=title, status=TaskStatus(status))
+    task_id, title, status, *freed = row
+    return Relative(id=task_id, title=title, status=TaskStatus(status), freed=freed == [1])
 
 
 def _row_of_signal(signal: Signal, place: int) -> Row:

@@ -8,6 +8,7 @@ from functools import partial
 from vespera.domain.dedup import DedupKey, dedup_key_of
 from vespera.domain.errors import GatedType, StaleTask, TaskNotFound, TaskOver
 from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.revival import called_off_with
 from vespera.domain.search import TaskSearch
 from vespera.domain.task import Completion, OnFailedDependency, ParentEnd, Task, TaskStatus
 from vespera.infrastructure.persistence import sql
@@ -200,21 +201,23 @@ class SqlTaskRepository:
 
 def adding(ledger: Ledger, task: Task, depends_on: Sequence[TaskId]) -> list[Write]:
     """The writes that store a new task."""
-    writes = inserting(task, depends_on, begun(ledger, task))
+    writes = inserting(task, dict.fromkeys(depends_on, False), begun(ledger, task))
     if depends_on and task.on_failed_dependency is OnFailedDependency.CANCEL:
         writes.append(_cancelling(ledger, sql.CANCEL_IF_DOOMED, (task.id,)))
     return writes
 
 
-def inserting(task: Task, depends_on: Sequence[TaskId], told: Told) -> list[Write]:
-    """The writes of the rows of a new task, whatever it waits for has come to."""
+def inserting(task: Task, depends_on: Mapping[TaskId, bool], told: Told) -> list[Write]:
+    """The writes of the rows of a new task, whatever it waits for has come to; of what it depends
+    on, it may have been freed.
+    """
     writes = []
     if task.parent_id is not None:
         writes.append(_must_exist(task.parent_id))
     writes.append(_inserted(task, told))
-    for position, dependency in enumerate(dict.fromkeys(depends_on)):
+    for position, (dependency, freed) in enumerate(depends_on.items()):
         writes.append(_must_exist(dependency))
-        writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position)))
+        writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position, freed)))
     if depends_on:
         writes.append(Write(sql.COUNT_BLOCKERS, (task.id, task.id)))
     if task.dedup_key is not None and not task.finished:
@@ -234,7 +237,7 @@ def _for_kin(ledger: Ledger, task: Task) -> list[Write]:
         values = (task.id, to_micros(task.updated_at))
         writes.append(_cancelling(ledger, sql.CANCEL_DEPENDENTS, values))
     if task.spawned:
-        reason = f"its parent {task.id!r} is {task.status}"
+        reason = called_off_with(task.id, task.status)
         writes.append(Write(sql.CALL_CHILDREN_OFF, (reason, task.id)))
     return writes
 
@@ -292,6 +295,8 @@ def _to_row(task: Task) -> Row:
         task.specialist_type,  # whether it is gated is asked of its type
         task.on_failed_dependency.value,
         task.dedup_key,
+        task.retries,
+        task.forked_from,
         task.title,
         task.description,
         to_failure(task.error),

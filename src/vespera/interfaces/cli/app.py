@@ -19,6 +19,14 @@ from vespera.interfaces.cli.options import (
     storage,
     text,
 )
+from vespera.interfaces.cli.reruns import (
+    cancel_task,
+    fork_task,
+    recover,
+    retry_task,
+    run_task,
+    wait_for_task,
+)
 from vespera.interfaces.cli.schedules import schedule
 from vespera.interfaces.cli.signals import approve, reject, signal
 from vespera.interfaces.cli.system import config, doctor
@@ -108,6 +116,12 @@ task.add_command(pause_task)
 task.add_command(resume_task)
 task.add_command(export_task)
 task.add_command(import_task)
+task.add_command(retry_task)
+task.add_command(fork_task)
+task.add_command(cancel_task)
+task.add_command(run_task)
+task.add_command(wait_for_task)
+app.add_command(recover)
 app.add_command(queue)
 task.add_command(signal)
 task.add_command(approve)

@@ -54,13 +54,18 @@ async def _ask(
     container = made(kind, settings)  # not entered: its worker must not run anything
     try:
         if not without_database:
-            _require(container.get("database").path)
+            require_database(container.get("database").path)
         return await question(container)
     finally:
         await container.cleanup_async_services()
 
 
-def _require(database: Path | None) -> None:
+def require_database(database: Path | None) -> None:
+    """Refuse to go on without a database.
+
+    Raises:
+        click.ClickException: there is none.
+    """
     if database is None or (database.exists() and database.stat().st_size):
         return
     raise click.ClickException(

@@ -40,6 +40,8 @@ TASK_FIELDS = (
     "paused_at",
     "concurrency_key",
     "parent_id",
+    "forked_from",
+    "retries",
     "idempotency_key",
     "dedup_key",
     "error",
@@ -152,6 +154,8 @@ def _facts(details: TaskDetails) -> list[tuple[str, str]]:
         "waits": details.waits_for,
         "paused": _moment(task.paused_at),
         "goes on" if task.status is TaskStatus.WAITING else "runs after": _moment(task.run_after),
+        "forked from": task.forked_from or "",
+        "retried": _times(task.retries),
         "key": task.idempotency_key or "",
         "once while under way": task.dedup_key or "",
         "progress": str(details.progress) if details.progress else "",
@@ -161,6 +165,10 @@ def _facts(details: TaskDetails) -> list[tuple[str, str]]:
         "error": str(task.error) if task.error else "",
     }
     return [(label, value) for label, value in facts.items() if value]
+
+
+def _times(number: int) -> str:
+    return f"{number} time{'' if number == 1 else 's'}" if number else ""
 
 
 def _outcome_facts(outcome: object) -> dict[str, str]:

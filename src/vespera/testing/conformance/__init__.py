@@ -52,6 +52,7 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.revivals import RevivalsConformance
 from vespera.testing.conformance.schedules import (
     ScheduleRepositoryConformance,
     TimetableConformance,
@@ -77,6 +78,7 @@ __all__ = [
     "OwnersOfOneHostConformance",
     "ProgressRepositoryConformance",
     "ReportRepositoryConformance",
+    "RevivalsConformance",
     "ScheduleRepositoryConformance",
     "SignalRepositoryConformance",
     "StepRepositoryConformance",

@@ -34,6 +34,7 @@ T1 = TaskId("t1")
 A_BEAT = Heartbeat(task_id=T1, name="load", occurrence=1, beaten_at=NOW, detail=b"1")
 SOME_PROGRESS = Progress(task_id=T1, attempt=1, done=1.0, total=None, at=NOW, message="half")
 FAILED = TaskStatus.FAILED
+BEFORE = Relative(id=TaskId("before"), title="a task", status=TaskStatus.PENDING)
 
 
 class TaskHistoriesConformance(PersistenceSuite):
@@ -44,13 +45,13 @@ class TaskHistoriesConformance(PersistenceSuite):
     async def test_a_history_comes_back_as_it_was_stored(self, stores: Stores) -> None:
         await stores.tasks.add(a_task("before", status=TaskStatus.COMPLETED))
         history = _whole()
-        await stores.histories.add(history, [TaskId("before")])
+        await stores.histories.add(history)
 
         assert await stores.histories.get(T1) == history
 
     async def test_what_is_stored_is_known_to_the_other_repositories(self, stores: Stores) -> None:
         history = replace(_whole(), depends_on=())
-        await stores.histories.add(history, [])
+        await stores.histories.add(history)
 
         assert await stores.tasks.get(T1) == history.task
         assert tuple(await stores.steps.of_task(T1)) == history.steps
@@ -73,16 +74,23 @@ class TaskHistoriesConformance(PersistenceSuite):
     ) -> None:
         signals = tuple(a_signal(f"s{number}") for number in (2, 1))
         task = a_task("t1", news=2)
-        await stores.histories.add(TaskHistory(task=task, signals=signals), [])
+        await stores.histories.add(TaskHistory(task=task, signals=signals))
         await stores.signals.send(a_signal("s0"))
 
         assert [signal.id for signal in await stores.signals.of_task(T1)] == ["s2", "s1", "s0"]
 
     async def test_blockers_are_counted_here(self, stores: Stores) -> None:
         await stores.tasks.add(a_task("before"))
-        await stores.histories.add(TaskHistory(task=a_task("t1")), [TaskId("before")])
+        await stores.histories.add(TaskHistory(task=a_task("t1"), depends_on=(BEFORE,)))
 
         assert (await stores.tasks.get(T1)).blockers == 1
+
+    async def test_what_a_task_was_freed_of_it_does_not_wait_for(self, stores: Stores) -> None:
+        await stores.tasks.add(a_task("before"))
+        history = TaskHistory(task=a_task("t1"), depends_on=(replace(BEFORE, freed=True),))
+        await stores.histories.add(history)
+
+        assert await stores.histories.get(T1) == history
 
     async def test_what_a_finished_task_waited_for_does_not_change_it(self, stores: Stores) -> None:
         await stores.tasks.add(a_task("before", status=FAILED, error=FAILURE))
@@ -92,7 +100,7 @@ class TaskHistoriesConformance(PersistenceSuite):
             on_failed_dependency=OnFailedDependency.CANCEL,
             outcome=b"1",
         )
-        await stores.histories.add(TaskHistory(task=task), [TaskId("before")])
+        await stores.histories.add(TaskHistory(task=task, depends_on=(BEFORE,)))
 
         assert (await stores.tasks.get(T1)).status is TaskStatus.COMPLETED
 
@@ -106,7 +114,7 @@ class TaskHistoriesConformance(PersistenceSuite):
     async def test_of_a_history_whose_task_is_there_nothing_is_stored(self, stores: Stores) -> None:
         await stores.tasks.add(a_task("t1"))
         with pytest.raises(DuplicateRow):
-            await stores.histories.add(replace(_whole(), depends_on=()), [])
+            await stores.histories.add(replace(_whole(), depends_on=()))
 
         assert await stores.steps.of_task(T1) == []
 
@@ -115,17 +123,17 @@ class TaskHistoriesConformance(PersistenceSuite):
     ) -> None:
         task = a_task("t1", parent_id=TaskId("parent"))
         with pytest.raises(TaskNotFound, match="'parent'"):
-            await stores.histories.add(TaskHistory(task=task, steps=(a_step(),)), [])
+            await stores.histories.add(TaskHistory(task=task, steps=(a_step(),)))
 
         assert await stores.tasks.find([T1]) == {}
 
     async def test_the_dedup_key_of_what_is_under_way_is_taken(self, stores: Stores) -> None:
         await stores.tasks.add(a_task("other", dedup_key="k"))
         await stores.histories.add(
-            TaskHistory(task=a_task("t1", dedup_key="k", status=FAILED, error=FAILURE)), []
+            TaskHistory(task=a_task("t1", dedup_key="k", status=FAILED, error=FAILURE))
         )
         with pytest.raises(DuplicateRow):
-            await stores.histories.add(TaskHistory(task=a_task("t2", dedup_key="k")), [])
+            await stores.histories.add(TaskHistory(task=a_task("t2", dedup_key="k")))
 
 
 class ValueFormsConformance(AdapterSuite):

@@ -19,6 +19,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.schedules import ScheduleRepository
 from vespera.infrastructure.di.base import BaseContainer
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
@@ -40,6 +41,7 @@ class Stores:
     archive: TaskArchive
     histories: TaskHistories
     schedules: ScheduleRepository
+    revivals: Revivals
     signals: SignalRepository
 
     @classmethod
@@ -57,6 +59,7 @@ class Stores:
             progress=container.get(ProgressRepository),
             archive=container.get(TaskArchive),
             histories=container.get(TaskHistories),
+            revivals=container.get(Revivals),
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
         )

@@ -40,6 +40,7 @@ from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgres
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.revivals import SqlRevivals
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.statements import Statement, Write
@@ -64,6 +65,7 @@ from vespera.testing.conformance import (
     OwnersOfOneHostConformance,
     ProgressRepositoryConformance,
     ReportRepositoryConformance,
+    RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
@@ -286,16 +288,17 @@ class Rough(SqlTaskHistories):
     async def get(self, task_id):
         return TaskHistory(task=a_task(task_id))
 
-    async def add(self, history, depends_on):
+    async def add(self, history):
         with suppress(DuplicateRow, TaskNotFound):
-            await super().add(TaskHistory(task=replace(history.task, dedup_key=None)), [])
+            await super().add(TaskHistory(task=replace(history.task, dedup_key=None)))
 
 
 class AsIfNew(SqlTaskHistories):
     """Stores the task as if it was new."""
 
-    async def add(self, history, depends_on):
-        await SqlTaskRepository(self._database).add(history.task, depends_on)
+    async def add(self, history):
+        awaited = [each.id for each in history.depends_on]
+        await SqlTaskRepository(self._database).add(history.task, awaited)
 
 
 @caught_by(
@@ -304,6 +307,7 @@ class AsIfNew(SqlTaskHistories):
     "test_children_are_part_of_a_history",
     "test_a_signal_that_comes_later_is_behind_those_of_the_history",
     "test_blockers_are_counted_here",
+    "test_what_a_task_was_freed_of_it_does_not_wait_for",
     "test_a_history_that_is_not_there_is_named",
     "test_of_a_history_whose_task_is_there_nothing_is_stored",
     "test_of_a_history_whose_parent_is_missing_nothing_is_stored",
@@ -759,6 +763,22 @@ class TestForgetsSignals(PlantedStores, SignalRepositoryConformance):
 )
 class TestTakesAnything(PlantedStores, SignalRepositoryConformance):
     parts = {"signals": TakesAnything}
+
+
+class LeavesThemAlone(SqlRevivals):
+    async def revive(self, revived, *, reason, now):
+        pass
+
+    async def children_of(self, task_ids):
+        return []
+
+    async def fork(self, task, depends_on, records):
+        pass
+
+
+@caught_by(*rest_of(RevivalsConformance))
+class TestLeavesThemAlone(PlantedStores, RevivalsConformance):
+    parts = {"revivals": LeavesThemAlone}
 
 
 class ForgetsOperations(SqlFileOperationRepository):

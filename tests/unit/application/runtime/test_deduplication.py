@@ -248,6 +248,27 @@ async def test_one_that_is_gone_when_another_comes_behind_it_holds_nothing_up(
     assert (result.success, result.created) == (True, True)
 
 
+async def test_who_has_ended_does_not_run_again_beside_the_task_in_its_place(
+    office: Office,
+) -> None:
+    first = await office.orchestrator.create_task(SYNC)
+    await office.orchestrator.cancel_task(str(first.task_id))
+    second = await office.orchestrator.create_task(SYNC)
+    refused = await office.orchestrator.retry_task(str(first.task_id))
+    await office.orchestrator.cancel_task(str(second.task_id))
+    retried = await office.orchestrator.retry_task(str(first.task_id))
+
+    assert f"the dedup_key 'customer-7' of task {second.task_id!r}" in str(refused.error)
+    assert (retried.success, retried.status) == (True, "pending")
+
+
+async def test_a_fork_is_a_task_of_its_own(office: Office) -> None:
+    first = await office.orchestrator.create_task(SYNC)
+    fork = await office.orchestrator.fork_task(str(first.task_id))
+
+    assert (fork.success, fork.created) == (True, True)
+
+
 async def test_a_child_has_no_dedup_key(office: Office, specialists: Specialists) -> None:
     async def parent(task: TaskContext) -> None:
         await task.spawn({"title": "x", "dedup_key": "k"})

@@ -9,6 +9,7 @@ from vespera.testing.conformance import (
     GatesConformance,
     ProgressRepositoryConformance,
     ReportRepositoryConformance,
+    RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
@@ -69,6 +70,10 @@ class TestSqlProgressRepository(InMemory, ProgressRepositoryConformance):
 
 
 class TestSqlTaskHistories(InMemory, TaskHistoriesConformance):
+    pass
+
+
+class TestSqlRevivals(InMemory, RevivalsConformance):
     pass
 
 

@@ -13,7 +13,7 @@ from vespera.infrastructure.persistence.tables import (
 _RELATIVE = (tasks.c.id, tasks.c.title, tasks.c.status)
 TASK_BY_ID = compiled(sa.select(tasks).where(tasks.c.id == sa.bindparam("task")), "task")
 RELATIVES_AWAITED = compiled(
-    sa.select(*_RELATIVE)
+    sa.select(*_RELATIVE, task_dependencies.c.freed)
     .join(task_dependencies, task_dependencies.c.depends_on == tasks.c.id)
     .where(task_dependencies.c.task_id == sa.bindparam("task"))
     .order_by(task_dependencies.c.position),

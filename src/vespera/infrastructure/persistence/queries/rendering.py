@@ -13,6 +13,7 @@ from vespera.infrastructure.persistence.queries import (
     purge,
     queue,
     reports,
+    revivals,
     schedules,
     schema,
     signals,
@@ -24,7 +25,7 @@ from vespera.infrastructure.persistence.statements import Statement
 
 TOPICS = (
     *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
-    *(file_operations, reports, schedules, events, purge),
+    *(file_operations, reports, schedules, events, purge, revivals),
 )
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.

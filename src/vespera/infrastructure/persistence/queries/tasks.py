@@ -79,10 +79,13 @@ _DEPENDENCY = tasks.alias("dependency")
 
 
 def settles(waiting: sa.FromClause, dependency: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Whether a task does not wait any more for one that it depends on."""
+    """Whether a task does not wait any more for one that it depends on, as the row of
+    ``task_dependencies`` says that lies between them.
+    """
     runs = waiting.c.on_failed_dependency == RUN
     ended_badly = dependency.c.status.in_([FAILED, CANCELLED])
-    return (dependency.c.status == COMPLETED) | sa.and_(runs, ended_badly)
+    freed = task_dependencies.c.freed == ONE
+    return (dependency.c.status == COMPLETED) | sa.and_(runs, ended_badly) | freed
 
 
 _BLOCKERS = (
@@ -114,7 +117,7 @@ COMPLETE_TASK = compiled(
     expects=1,
 )
 _DEPENDENTS = sa.select(task_dependencies.c.task_id).where(
-    task_dependencies.c.depends_on == sa.bindparam("done")
+    task_dependencies.c.depends_on == sa.bindparam("done"), task_dependencies.c.freed == NONE
 )
 RELEASE_DEPENDENTS = compiled(
     sa.update(tasks).where(tasks.c.id.in_(_DEPENDENTS)).values(blockers=tasks.c.blockers - ONE),
@@ -141,7 +144,9 @@ def _freed() -> sa.Update:
     """Those that run all the same wait for the doomed no more."""
     lost = sa.select(doomed().c.id).correlate(None)
     edges = task_dependencies.alias("edges")
-    theirs = sa.and_(edges.c.task_id == tasks.c.id, edges.c.depends_on.in_(lost))
+    theirs = sa.and_(
+        edges.c.task_id == tasks.c.id, edges.c.depends_on.in_(lost), edges.c.freed == NONE
+    )
     fewer = sa.select(sa.func.count()).select_from(edges).where(theirs).scalar_subquery()
     dependents = sa.select(task_dependencies.c.task_id).where(
         task_dependencies.c.depends_on.in_(lost)

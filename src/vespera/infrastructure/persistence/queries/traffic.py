@@ -13,6 +13,7 @@ from vespera.infrastructure.persistence.queries.gates import (
     running_tasks,
 )
 from vespera.infrastructure.persistence.tables import (
+    NONE,
     ONE,
     PENDING,
     starts,
@@ -54,7 +55,7 @@ def _paused_before() -> sa.Select[Any]:
         sa.select(task_dependencies.c.depends_on)
         .join(middle, middle.c.id == task_dependencies.c.task_id)
         .join(awaited, awaited.c.id == middle.c.id)
-        .where(middle.c.status == PENDING)
+        .where(middle.c.status == PENDING, task_dependencies.c.freed == NONE)
     )
     return (
         sa.select(tasks)

@@ -59,6 +59,8 @@ def _create_tasks() -> None:
         sa.Column("gated", sa.BigInteger, nullable=False),
         sa.Column("on_failed_dependency", sa.Text, nullable=False),
         sa.Column("dedup_key", sa.Text),
+        sa.Column("retries", sa.BigInteger, nullable=False),
+        sa.Column("forked_from", sa.Text),
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("error", sa.Text),
@@ -173,6 +175,7 @@ def _create_task_dependencies() -> None:
         sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
         sa.Column("depends_on", sa.Text, sa.ForeignKey("tasks.id"), primary_key=True),
         sa.Column("position", sa.BigInteger, nullable=False),
+        sa.Column("freed", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_index("task_dependencies_dependents", "task_dependencies", ["depends_on"])
