@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vespera.application.ports.persistence import TaskRepository as TaskRepository
     from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.handler_versions import versioned as versioned
     from vespera.application.runtime.heartbeats import current_call as current_call
     from vespera.application.usecases.track_file_operations import (
         TrackFileOperationsUseCase as TrackFileOperationsUseCase,
@@ -83,6 +84,7 @@ else:
         "VesperaError": "domain.errors",
         "current_call": "application.runtime.heartbeats",
         "providers": "infrastructure.di.base",
+        "versioned": "application.runtime.handler_versions",
     }
 
     def __getattr__(name: str) -> object:
@@ -126,4 +128,5 @@ __all__ = (
     "__version__",
     "current_call",
     "providers",
+    "versioned",
 )

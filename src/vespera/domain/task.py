@@ -156,7 +156,8 @@ class Task:
     goes on by itself. It has ``spawned`` children, or done something that is ``undoable``; it is to
     be called off if ``cancelling`` says why. The database sets ``paused_at``, and ``gated`` for a
     type that has limits or is paused. ``retries`` counts how often it was set pending again after
-    its end; it was ``forked_from`` the task that it has its first steps from.
+    its end; it was ``forked_from`` the task that it has its first steps from. ``handler_version``
+    is that of the handler that has begun it.
     """
 
     id: TaskId
@@ -203,6 +204,7 @@ class Task:
 
     retries: int = 0
     forked_from: TaskId | None = None
+    handler_version: str | None = None
 
     @property
     def paused(self) -> bool:

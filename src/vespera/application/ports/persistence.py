@@ -5,7 +5,7 @@ same asyncio task: then it is buffered, and all of the unit is durable, or nothi
 unit's block ends. Reads see committed state only, never the open unit's own writes.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -148,6 +148,17 @@ class TaskQueue(Protocol):
 
     No claim takes a paused task, or one whose type passes a gate; those are left to ``Gates``.
     """
+
+    def heed(self, current: Callable[[str], str | None], takes: Callable[[str, str], bool]) -> None:
+        """Heed the versions of handlers, in all claims of this process, also those of ``Gates``.
+
+        Args:
+            current: the version of a type's handler, which its tasks have that begin here; None:
+                it has none.
+            takes: whether a task of this type goes on here that this version of its handler has
+                begun. Asked in any thread.
+        """
+        ...
 
     async def claim_ready(
         self, *, owner: OwnerId, now: datetime, lease_until: datetime, limit: int

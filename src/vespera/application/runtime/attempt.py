@@ -180,7 +180,10 @@ class AttemptRunner:
 
     async def _called(self, attempt: _Attempt) -> object:
         task, presence = attempt.task, attempt.presence
-        what, handler = f"Task {task.id!r}", self.specialists.handler(task.specialist_type)
+        what, handler = (
+            f"Task {task.id!r}",
+            self.specialists.handler(task.specialist_type, task.handler_version),
+        )
         try:
             returned = await self.supervision.limited(
                 what,

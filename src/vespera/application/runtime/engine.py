@@ -51,6 +51,7 @@ class Engine:
     ) -> None:
         self._tasks, self._queue, self._attempts = tasks, queue, attempts
         self._flow = flow
+        queue.heed(flow.specialists.current_version, flow.specialists.takes_version)
         self._owners, self._notices, self._clock = owners, notices, clock
         self.lease, self._poll = lease, poll
         self._owner: OwnerId | None = None
@@ -109,7 +110,9 @@ class Engine:
     def held(self, task: Task) -> Task:
         """``task`` claimed for this engine, not stored yet."""
         now = self._clock.now()
-        return task.claim(self.owner, now + self.lease, now)
+        claimed = task.claim(self.owner, now + self.lease, now)
+        version = self._flow.specialists.current_version(task.specialist_type)
+        return claimed if version is None else replace(claimed, handler_version=version)
 
     async def claim(self, task_id: TaskId) -> Task | None:
         """Claim a pending or assigned task that is not blocked; None if that cannot be."""

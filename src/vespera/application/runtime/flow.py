@@ -29,7 +29,7 @@ class Flow:
         notices: Notices,
         clock: Clock,
     ) -> None:
-        self._gates, self._specialists = gates, specialists
+        self._gates, self.specialists = gates, specialists
         self._notices, self._clock = notices, clock
         self._known: Mapping[str, Gate] = {}
         self._seen: int | None = None
@@ -45,7 +45,7 @@ class Flow:
 
     async def look(self) -> None:
         """Store what is declared here, if it is not stored, and see what others have declared."""
-        seen, declared = self._specialists.revision, self._specialists.limits()
+        seen, declared = self.specialists.revision, self.specialists.limits()
         stored = await self._gates.all()
         told = {kind: gate.limits for kind, gate in stored.items()}
         news = {
@@ -58,7 +58,7 @@ class Flow:
 
     async def declare(self) -> None:
         """``look``, if that was not done since a specialist was registered."""
-        if self._seen != self._specialists.revision and not self._notices.closed:
+        if self._seen != self.specialists.revision and not self._notices.closed:
             await self.look()
 
     async def claim(
@@ -111,8 +111,11 @@ class Flow:
 
     async def pauses(self, task: Task) -> str:
         """What is paused of the task, or of what it waits for, in words; "" if nothing is."""
-        may_be = task.paused or task.gated or task.blockers
-        if task.status is not TaskStatus.PENDING or not may_be:
+        if task.status is not TaskStatus.PENDING:
+            return ""
+        if why := self._other_version(task):
+            return why
+        if not (task.paused or task.gated or task.blockers):
             return ""
         for found in await self._gates.paused_before(task.id):
             why = await self._paused(found)
@@ -137,6 +140,13 @@ class Flow:
             return ""
         traffic = await self._gates.traffic_of(task, gate, now=now)
         return closed_by(gate, traffic, task.concurrency_key)
+
+    def _other_version(self, task: Task) -> str:
+        version, known = task.handler_version, self.specialists
+        if version is None or known.takes_version(task.specialist_type, version):
+            return ""
+        told = known.told_refused(task.specialist_type, version)
+        return f"it waits for a worker with the handler that has begun it: {told}".rstrip(".")
 
     async def _paused(self, task: Task) -> str:
         if task.paused_at is not None:

@@ -1,14 +1,23 @@
 """Who can do which kind of task."""
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 
 from vespera.application.runtime.context import TaskContext
+from vespera.application.runtime.handler_versions import (
+    check_members,
+    chosen,
+    is_taken,
+    members_of,
+    version_of,
+)
 from vespera.domain.errors import SpecialistError
 from vespera.domain.flow import NO_LIMITS, Limits, Rate
 
 Handler = Callable[[TaskContext], object]
+logger = logging.getLogger("vespera")
 
 
 class Specialists:
@@ -30,6 +39,7 @@ class Specialists:
         self._registered: dict[str, object] = {}
         self._limits = dict(limits or {})
         self._own_limits: dict[str, Limits] = {}
+        self._refused: set[tuple[str, str]] = set()
         self.revision = 0
 
     def register(
@@ -51,14 +61,15 @@ class Specialists:
             specialist_type: the type of the tasks.
             specialist: an object with a method ``execute(task)``, or else a function or another
                 callable of one argument, the ``TaskContext``; async or not. What is not async
-                runs in a thread.
+                runs in a thread. Or a list of these, versions of one handler side by side, the
+                newest first.
             max_concurrent: how many of the type's tasks run at a time; None: any number.
             max_concurrent_per_key: the same of those with the same ``concurrency_key``.
             rate: how many attempts begin in a window of time.
             rate_per_key: the same of tasks with the same ``concurrency_key``.
 
         Raises:
-            InvalidRequest: a limit makes no sense; the error names it.
+            InvalidRequest: a limit makes no sense, or versions cannot be told apart.
         """
         given = Limits(
             max_concurrent=max_concurrent,
@@ -69,6 +80,7 @@ class Specialists:
         self._own_limits.pop(specialist_type, None)
         if given.any:
             self._own_limits[specialist_type] = given
+        check_members(specialist)
         self._registered[specialist_type] = specialist
         self.revision += 1
 
@@ -81,12 +93,37 @@ class Specialists:
             return self._own_limits[specialist_type]
         if specialist_type in self._limits:
             return self._limits[specialist_type]
-        maker: object = self._registered.get(specialist_type)
-        if maker is None:
-            factory = self._catalogue()[specialist_type]
-            maker = getattr(factory, "provides", factory)
-        said = getattr(maker, "limits", None)
+        said = getattr(self._makers(specialist_type)[0], "limits", None)
         return said if isinstance(said, Limits) else NO_LIMITS
+
+    def _makers(self, specialist_type: str) -> Sequence[object]:
+        """Of each version of a known type, the newest first: the specialist, or its class."""
+        if specialist_type in self._registered:
+            return members_of(self._registered[specialist_type])
+        factory: object = self._catalogue()[specialist_type]
+        made: object = getattr(factory, "provides", None)
+        if made is None:  # a list of providers
+            listed = [getattr(each, "provides", each) for each in getattr(factory, "args", ())]
+            made = listed or factory
+        return members_of(made)
+
+    def current_version(self, specialist_type: str) -> str | None:
+        """The version of the newest handler of the type, if it says one."""
+        return version_of(self._makers(specialist_type)[0]) if self.knows(specialist_type) else None
+
+    def takes_version(self, specialist_type: str, version: str) -> bool:
+        """Whether tasks of the type that this version of its handler has begun go on here."""
+        if not self.knows(specialist_type) or is_taken(self._makers(specialist_type), version):
+            return True
+        if (specialist_type, version) not in self._refused:
+            self._refused.add((specialist_type, version))
+            logger.warning("%s Others may take them.", self.told_refused(specialist_type, version))
+        return False
+
+    def told_refused(self, specialist_type: str, version: str) -> str:
+        """That tasks which this version has begun are not done here, in words."""
+        here = ", ".join(repr(version_of(each)) for each in self._makers(specialist_type))
+        return f"Version {version!r} of {specialist_type!r} is not here, only {here}."
 
     def names(self) -> Sequence[str]:
         """All known types, sorted."""
@@ -104,8 +141,9 @@ class Specialists:
         hint = f"{kind}: {', '.join(known)}" if known else "none is known"
         return f"No specialist does {specialist_type!r} ({hint})"
 
-    def handler(self, specialist_type: str) -> Handler:
-        """What to call with the ``TaskContext``; it gives the outcome, or an awaitable of it.
+    def handler(self, specialist_type: str, version: str | None = None) -> Handler:
+        """What to call with the ``TaskContext``; it gives the outcome, or an awaitable of it. Of
+        several versions: the one that has begun the task, or else the newest.
 
         Raises:
             SpecialistError: the specialist cannot be built, or is nothing that could be called.
@@ -114,6 +152,7 @@ class Specialists:
             specialist = self._registered[specialist_type]
         else:
             specialist = self._build(specialist_type)
+        specialist = chosen(members_of(specialist), version)
         handler = _handler_of(specialist)
         if isinstance(specialist, type) or not callable(handler):
             raise SpecialistError(

@@ -3,10 +3,11 @@
 import sqlite3
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vespera.domain.errors import DatabaseCorrupt, DatabaseReadOnly
+from vespera.infrastructure.persistence.handler_versions import VersionQuestions
 from vespera.infrastructure.persistence.location import Location
 
 _SMALLEST_DATABASE = 512
@@ -24,6 +25,7 @@ class Opening:
     memory_name: str
     durability: str
     patience: float
+    versions: VersionQuestions = field(default_factory=VersionQuestions)
 
     @property
     def needs_turns(self) -> bool:
@@ -60,6 +62,7 @@ class Opening:
             cached_statements=256,
         )
         try:
+            self.versions.install(connection)
             connection.execute("PRAGMA foreign_keys=ON")
             if path:  # in memory there is nothing to be durable, and asking for it takes a lock
                 connection.execute(f"PRAGMA synchronous={self.durability}")

@@ -16,6 +16,7 @@ from vespera.domain.errors import DatabaseClosed, ForeignEventLoop, InvalidReque
 from vespera.infrastructure.persistence.connection import Opening, make_place_for
 from vespera.infrastructure.persistence.errors import storage_error
 from vespera.infrastructure.persistence.file_lock import FileLock
+from vespera.infrastructure.persistence.handler_versions import VersionQuestions
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.ledger import Ledger
 from vespera.infrastructure.persistence.location import location_of
@@ -88,6 +89,11 @@ class AsyncDatabaseManager:
     def path(self) -> Path | None:
         """The database file, absolute; None for a database in memory."""
         return self._opening.location.path
+
+    @property
+    def versions(self) -> VersionQuestions:
+        """Whom the claims ask for the versions of handlers."""
+        return self._opening.versions
 
     @property
     def name(self) -> str:

@@ -1,6 +1,6 @@
 """Who works on what, in SQL."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from vespera.domain.ids import OwnerId, TaskId
@@ -19,6 +19,10 @@ class SqlTaskQueue:
 
     def __init__(self, database: AsyncDatabaseManager) -> None:
         self._database = database
+
+    def heed(self, current: Callable[[str], str | None], takes: Callable[[str, str], bool]) -> None:
+        """See ``TaskQueue.heed``; it holds for the claims of ``Gates`` too."""
+        self._database.versions.answer_by(current, takes)
 
     async def claim_ready(
         self, *, owner: OwnerId, now: datetime, lease_until: datetime, limit: int

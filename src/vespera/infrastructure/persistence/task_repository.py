@@ -297,6 +297,7 @@ def _to_row(task: Task) -> Row:
         task.dedup_key,
         task.retries,
         task.forked_from,
+        task.handler_version,
         task.title,
         task.description,
         to_failure(task.error),

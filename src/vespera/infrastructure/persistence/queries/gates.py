@@ -12,6 +12,7 @@ from vespera.infrastructure.persistence.queries.queue import (
     CALM,
     DUE_AT_ONCE,
     READY,
+    TAKEN,
 )
 from vespera.infrastructure.persistence.tables import (
     ASSIGNED,
@@ -178,6 +179,7 @@ _THIS = (
         tasks.c.blockers == NONE,
         tasks.c.paused_at.is_(None),
         tasks.c.gated == ONE,
+        TAKEN,
         _OPEN,
     )
 )

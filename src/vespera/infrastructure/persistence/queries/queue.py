@@ -15,7 +15,15 @@ from vespera.infrastructure.persistence.tables import (
     tasks,
 )
 
-READY = sa.and_(tasks.c.status == PENDING, tasks.c.blockers == NONE, tasks.c.paused_at.is_(None))
+TAKEN = tasks.c.handler_version.is_(None) | (
+    sa.func.vespera_takes(tasks.c.specialist_type, tasks.c.handler_version) == ONE
+)
+"""Asked of this process, of tasks that a version of their handler has begun."""
+
+READY = sa.and_(
+    tasks.c.status == PENDING, tasks.c.blockers == NONE, tasks.c.paused_at.is_(None), TAKEN
+)
+_CURRENT_VERSION = sa.func.vespera_version(tasks.c.specialist_type)
 _UNGATED = tasks.c.gated == NONE
 BEGIN_ATTEMPT = (
     sa.update(tasks)
@@ -23,6 +31,9 @@ BEGIN_ATTEMPT = (
         status=RUNNING,
         version=tasks.c.version + ONE,
         attempt=tasks.c.attempt + ONE,
+        handler_version=sa.case(
+            (tasks.c.attempt == NONE, _CURRENT_VERSION), else_=tasks.c.handler_version
+        ),
         owner=sa.bindparam("new_owner"),
         lease_until=sa.bindparam("new_lease"),
         run_after=sa.null(),
@@ -98,6 +109,7 @@ CLAIM_TASK = compiled(
         tasks.c.blockers == NONE,
         tasks.c.paused_at.is_(None),
         _UNGATED,
+        TAKEN,
     ),
     "new_owner",
     "new_lease",

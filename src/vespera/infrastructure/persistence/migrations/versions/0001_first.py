@@ -61,6 +61,7 @@ def _create_tasks() -> None:
         sa.Column("dedup_key", sa.Text),
         sa.Column("retries", sa.BigInteger, nullable=False),
         sa.Column("forked_from", sa.Text),
+        sa.Column("handler_version", sa.Text),
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("description", sa.Text, nullable=False),
         sa.Column("error", sa.Text),
