@@ -86,8 +86,8 @@ async def replay(
 
     Args:
         history: what ``export_task`` gave, or the path of a file with it as JSON.
-        runner: a specialist (an object with ``execute``, or a function), or a container that has
-            one for the task's type.
+        runner: a specialist (an object with ``execute``, or a function), several versions of one
+            in a list, or a container that has one for the task's type and version.
         added: what steps give that are new in the code, by name.
         dependencies: what ``task.dependencies()`` gives, by id.
         files: contents for ``task.files.read_bytes`` and ``read_text``, by path.
@@ -277,18 +277,21 @@ def _document(history: History) -> object:
 
 def _handler(runner: object, task: Task) -> Callable[[TaskContext], Any]:
     if isinstance(runner, BaseContainer):
-        return runner.get(Specialists).handler(_known(runner.get(Specialists), task))
+        return _registered(runner.get(Specialists), task)
     if isinstance(runner, type) and issubclass(runner, BaseContainer):
         raise TestingError(f"replay(): give a container, as {runner.__name__}(), not its class.")
     registry = Specialists(catalogue=dict)
     registry.register(task.specialist_type, runner)
-    return registry.handler(task.specialist_type)
+    return registry.handler(task.specialist_type, task.handler_version)
 
 
-def _known(specialists: Specialists, task: Task) -> str:
-    if not specialists.knows(task.specialist_type):
-        raise TestingError(f"replay(): {specialists.told_missing(task.specialist_type)}.")
-    return task.specialist_type
+def _registered(specialists: Specialists, task: Task) -> Callable[[TaskContext], Any]:
+    kind, version = task.specialist_type, task.handler_version
+    if not specialists.knows(kind):
+        raise TestingError(f"replay(): {specialists.told_missing(kind)}.")
+    if version is not None and not specialists.takes_version(kind, version):
+        raise TestingError(f"replay(): {specialists.told_refused(kind, version)}")
+    return specialists.handler(kind, version)
 
 
 def _last_attempt(task: Task) -> Task:

@@ -9,7 +9,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from vespera import Container, TaskContext, TaskOrchestrator, TaskOutcome, providers
+from vespera import Container, TaskContext, TaskOrchestrator, TaskOutcome, providers, versioned
 from vespera.application.runtime.specialists import Specialists
 from vespera.domain.errors import InvalidRequest, NonDeterministicTask, SpecialistError, StepFailed
 from vespera.domain.retry import RetryPolicy
@@ -287,6 +287,23 @@ async def test_a_container_gives_the_specialist_with_its_parts():
             await replay(history, container)
 
     assert replayed.outcome == replayed.recorded
+
+
+async def test_of_several_versions_the_one_goes_on_that_has_begun_the_task():
+    async def other(task):
+        await task.step("other", forbidden)
+
+    history = await recorded(versioned(shop, "1"))
+    assert history["task"]["handler_version"] == "1"
+
+    both = [versioned(other, "2"), versioned(checkout, "1")]
+    assert (await replay(history, both)).outcome.summary == "thanks"
+    with pytest.raises(NonDeterministicTask):
+        await replay(history, versioned(other, "2"))
+    async with Container() as container:
+        container.get(Specialists).register("shop", versioned(other, "2"))
+        with pytest.raises(TestingError, match="Version '1' of 'shop' is not here, only '2'"):
+            await replay(history, container)
 
 
 async def test_what_is_no_specialist_is_refused():
