@@ -1,6 +1,6 @@
 """What workflows and orchestrators give back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vespera.domain.ids import ReportId, TaskId
 from vespera.domain.progress import Progress
@@ -18,7 +18,7 @@ class TaskResult:
     somebody has paused the task; ``waits_for`` (of ``get_task_status``), why a pending task does
     not run at this moment: what is paused, awaited, or at its limit. ``findings`` are those by
     which the proof gate refused the completion. ``created``: this call has stored the task; False,
-    if it was there already, or the call creates none.
+    if it was there already, or the call creates none. It does not count for equality.
     """
 
     success: bool
@@ -35,7 +35,7 @@ class TaskResult:
     progress: Progress | None = None
     paused: bool = False
     waits_for: str = ""
-    created: bool = False
+    created: bool = field(default=False, compare=False)
 
     @property
     def completed(self) -> bool:
