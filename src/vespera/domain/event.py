@@ -14,6 +14,8 @@ class EventType(StrEnum):
     """What happened. ``TaskEvent.data`` says more of some of them."""
 
     CREATED = "created"
+    DEBOUNCED = "debounced"
+    IMPORTED = "imported"
     CLAIMED = "claimed"
     STEP_RECORDED = "step_recorded"
     STEP_FAILED = "step_failed"
@@ -32,7 +34,7 @@ class EventType(StrEnum):
 
 
 T = EventType
-ROUTINE = frozenset({T.CREATED, T.CLAIMED, T.STEP_RECORDED, T.STEP_FAILED, T.WAITING})
+ROUTINE = frozenset({T.CREATED, T.DEBOUNCED, T.CLAIMED, T.STEP_RECORDED, T.STEP_FAILED, T.WAITING})
 """What happens to every task on its way; rows of its own tell of it too."""
 
 LEVELS: Mapping[str, frozenset[EventType]] = {
@@ -53,8 +55,9 @@ class TaskEvent:
     ``id`` grows in the order of commits, over all processes; it is what ``after`` takes, and not
     without gaps. ``at`` is when it happened, by the clock of the process that did it. ``data``:
     ``step`` and ``occurrence`` of a step; ``error`` of what went wrong (class and message), and
-    ``run_after`` of a planned retry; ``reason`` of one that somebody asked for;
-    ``done``, ``total`` and ``message`` of progress.
+    ``run_after`` of a planned retry and of a debounced task; ``reason`` of a retry that somebody
+    asked for; ``done``, ``total`` and ``message`` of progress; ``status`` of a task that was
+    imported, as it is from then on.
     """
 
     id: int

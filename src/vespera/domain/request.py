@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
+from vespera.domain.dedup import check_dedup
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.ids import TaskId
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, RetryPolicy, number_of, whole_number_of
@@ -36,7 +37,9 @@ def parse_request(given: Given, named: Mapping[str, object]) -> TaskRequest:
         values = _merged(given, named, _REQUEST_FIELDS)
     if "title" not in values:
         raise InvalidRequest("is missing; give the task a title", field="title")
-    return TaskRequest(**{name: _CHECKS[name](value, name) for name, value in values.items()})  # type: ignore[arg-type]
+    request = TaskRequest(**{name: _CHECKS[name](value, name) for name, value in values.items()})  # type: ignore[arg-type]
+    check_dedup(request)
+    return request
 
 
 def parse_outcome(
@@ -352,6 +355,9 @@ _CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "completion": _completion,
     "concurrency_key": _optional_text,
     "on_failed_dependency": _on_failed_dependency,
+    "dedup_key": _optional_text,
+    "debounce": _time_limit,
+    "debounce_at_most": _time_limit,
 }
 _OUTCOME_CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "summary": _text,

@@ -136,8 +136,8 @@ def request_at(
     payload = template.get("payload") or {}
     assert isinstance(payload, Mapping)
     key = None if by_hand else f"schedule:{name}:{moment.isoformat()}"
-    filled = {**template, "payload": {**payload, SCHEDULED_AT: moment}, "idempotency_key": key}
-    return parse_request(filled, {})
+    filled = {**template, "payload": {**payload, SCHEDULED_AT: moment}}
+    return replace(parse_request(filled, {}), idempotency_key=key)
 
 
 def template_values(request: TaskRequest) -> Mapping[str, object]:

@@ -113,6 +113,9 @@ class TaskRequest:
     ``idempotency_key`` gives the same task, never a second one. ``on_parent_end``: by
     ``"cancel"`` the task is called off when its parent ends before it. Tasks with the same
     ``concurrency_key`` (a customer, say) share the limits by key of their type; see ``Limits``.
+    While a task of the type with the same ``dedup_key`` is not finished, that one is given. With
+    ``debounce`` (in seconds; needs a dedup key) one that has not begun takes over what is new, and
+    begins so long after the last request, at the latest ``debounce_at_most`` after the first.
     ``on_failed_dependency``: when a task of ``depends_on`` fails or is cancelled, this one waits
     for ever ("block"), is cancelled too ("cancel"), or does not wait for it any more ("run").
     """
@@ -133,6 +136,9 @@ class TaskRequest:
     completion: Completion = Completion.MANUAL
     concurrency_key: str | None = None
     on_failed_dependency: OnFailedDependency = OnFailedDependency.BLOCK
+    dedup_key: str | None = None
+    debounce: float | None = None
+    debounce_at_most: float | None = None
 
 
 @quick
@@ -189,6 +195,13 @@ class Task:
     paused_at: datetime | None = None
     gated: bool = False
     on_failed_dependency: OnFailedDependency = OnFailedDependency.BLOCK
+    dedup_key: str | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether somebody has taken it, or ended it."""
+        return self.status is not TaskStatus.PENDING or self.attempt > 0
+
     retries: int = 0
     forked_from: TaskId | None = None
     handler_version: str | None = None

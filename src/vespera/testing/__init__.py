@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         create_async_context_manager_mock as create_async_context_manager_mock,
     )
     from vespera.testing.mocks import mock_client as mock_client
+    from vespera.testing.replaying import Replayed as Replayed
+    from vespera.testing.replaying import replay as replay
     from vespera.testing.results import sequence as sequence
     from vespera.testing.sim.app import App as App
     from vespera.testing.sim.crash import explore_crashes as explore_crashes
@@ -58,6 +60,7 @@ else:
         "Faults": "faults",
         "LoopClock": "loop_clock",
         "NonDeterministicScenario": "sim.errors",
+        "Replayed": "replaying",
         "ScenarioFailed": "sim.errors",
         "ScheduleReport": "sim.report",
         "Sleeper": "clock",
@@ -80,6 +83,7 @@ else:
         "mock_client": "mocks",
         "mock_response": "http_mocks",
         "mock_session": "http_mocks",
+        "replay": "replaying",
         "sequence": "results",
         "stream_mock": "streams",
     }
@@ -103,6 +107,7 @@ __all__ = [
     "Faults",
     "LoopClock",
     "NonDeterministicScenario",
+    "Replayed",
     "ScenarioFailed",
     "ScheduleReport",
     "Sleeper",
@@ -125,6 +130,7 @@ __all__ = [
     "mock_client",
     "mock_response",
     "mock_session",
+    "replay",
     "sequence",
     "stream_mock",
 ]

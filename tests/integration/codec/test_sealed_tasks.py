@@ -124,6 +124,25 @@ async def test_people_without_the_key_see_that_it_is_encrypted(settings):
     assert [step.value for step in read.details.steps] == [f"{SECRET}!"]
 
 
+async def test_a_history_is_in_plain_text_and_sealed_again_where_it_goes(settings, tmp_path):
+    result = await solve(Sealed, settings)
+    async with Sealed(**settings) as container:
+        history = await container.get(TaskOrchestrator).export_task(result.task_id)
+    async with Open(**settings) as container:
+        without_key = await container.get(TaskOrchestrator).export_task(result.task_id)
+
+    there = {"database_url": str(tmp_path / "there.db"), "workspace": str(tmp_path)}
+    async with Sealed(**there, payload_keys=[NEW]) as container:
+        orchestrator = container.get(TaskOrchestrator)
+        imported = await orchestrator.import_task(history)
+        stands = await orchestrator.get_task_status(result.task_id)
+
+    assert history["task"]["payload"]["stored"]["secret"] == SECRET
+    assert "EncryptedCodec" in without_key["task"]["payload"]["unreadable"]
+    assert (imported.success, stands.result["thought"]) == (True, f"{SECRET}!")
+    assert SECRET.encode() not in (tmp_path / "there.db").read_bytes()
+
+
 async def test_a_key_that_is_none_is_told_by_its_field(settings):
     with pytest.raises(InvalidRequest, match="keys: key 1 is none"):
         Sealed(**settings, payload_keys=["hunter2"]).get(Codec)

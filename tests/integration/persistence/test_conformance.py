@@ -17,6 +17,7 @@ from vespera.testing.conformance import (
     SignalRepositoryConformance,
     StepRepositoryConformance,
     Stores,
+    TaskHistoriesConformance,
     TaskQueueConformance,
     TaskRepositoryConformance,
     UnitOfWorkConformance,
@@ -39,6 +40,10 @@ class TestSqlUnitOfWork(InAFile, UnitOfWorkConformance):
 
 
 class TestSqlTaskRepository(InAFile, TaskRepositoryConformance):
+    pass
+
+
+class TestSqlTaskHistories(InAFile, TaskHistoriesConformance):
     pass
 
 

@@ -10,8 +10,10 @@ from vespera.application.orchestrators.pausing import TypeResult
 from vespera.application.runtime.event_feed import EventFeed
 from vespera.application.runtime.schedule_book import ScheduleResult
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, TaskFilter, TaskPage
+from vespera.application.usecases.move_tasks import MoveTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksResult, PurgeTasksUseCase
 from vespera.application.workflows.fork_task import ForkTaskUseCase
+from vespera.application.workflows.moving_workflow import MovingWorkflow
 from vespera.application.workflows.retry_task import RetryTaskUseCase
 from vespera.application.workflows.reviving_workflow import RevivingWorkflow
 from vespera.application.workflows.send_signal import SendSignalUseCase, SignalResult
@@ -32,7 +34,7 @@ from vespera.domain.schedule import TaskSchedule
 from vespera.domain.task import Completion, Task, TaskRequest, TaskStatus
 
 
-class TaskOrchestrator(RevivingWorkflow):
+class TaskOrchestrator(RevivingWorkflow, MovingWorkflow):
     """All that a workflow does for one task, and what many tasks need."""
 
     def __init__(
@@ -45,9 +47,10 @@ class TaskOrchestrator(RevivingWorkflow):
         inspection: InspectTasksUseCase,
         feed: EventFeed,
         purging: PurgeTasksUseCase,
+        moving: MoveTasksUseCase,
     ) -> None:
         super().__init__(machinery=machinery, retrying=retrying, forking=forking)
-        self._signals = signals
+        self._signals, self._moving = signals, moving
         self._inspection, self._feed, self._purging = inspection, feed, purging
 
     async def start(self) -> None:
@@ -359,7 +362,8 @@ class TaskOrchestrator(RevivingWorkflow):
     async def trigger(self, name: str) -> TaskResult:
         """Create a task of the schedule now, also if it is paused or another one is under way."""
         try:
-            return self._result(await self._m.schedule_book.trigger(name))
+            task, created = await self._m.schedule_book.trigger(name)
+            return replace(self._result(task), created=created)
         except (RequestError, PayloadError, StaleSchedule) as error:
             return TaskResult(success=False, error=str(error))
 
@@ -368,7 +372,7 @@ class TaskOrchestrator(RevivingWorkflow):
             task = await self._m.settling.settled(TaskId(str(created.task_id)), by_itself=True)
         except EngineStopped as error:
             return replace(created, success=False, error=str(error))
-        return await self._as_it_stands(task)
+        return replace(await self._as_it_stands(task), created=created.created)
 
     async def _as_it_stands(self, task: Task) -> TaskResult:
         if task.finished and not task.error:

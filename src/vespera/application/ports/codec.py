@@ -35,3 +35,26 @@ class Codec(Protocol):
             UnreadableValue: one of them cannot be read, so that it cannot be told.
         """
         ...
+
+
+class ValueForms(Protocol):
+    """Stored values as JSON that keeps their types, whatever the codec makes of them; so that they
+    can go from one database to another.
+    """
+
+    def to_json(self, data: bytes) -> bytes:
+        """What the codec has stored, as JSON with tags; opened, if it is packed.
+
+        Raises:
+            UnreadableValue: it is damaged, or packed in a way that is not known here.
+        """
+        ...
+
+    def from_json(self, text: bytes, *, what: str) -> bytes:
+        """What the codec would store for this; ``what`` begins the path in errors.
+
+        Raises:
+            UnreadableValue: it is no JSON, or has tags that are not known here.
+            PayloadTooLarge: it is over the limit.
+        """
+        ...

@@ -7,9 +7,10 @@ unit's block ends. Reads see committed state only, never the open unit's own wri
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from vespera.domain.dedup import DedupKey
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OperationId, OwnerId, ReportId, SignalId, TaskId
 from vespera.domain.search import TaskSearch
@@ -42,7 +43,8 @@ class TaskRepository(Protocol):
         at once if it asks for that and a dependency has failed or is cancelled.
 
         Raises:
-            DuplicateRow: the id or the idempotency key exists already.
+            DuplicateRow: the id or the idempotency key exists already, or a task of this type and
+                dedup key is not finished on which it does not depend.
             TaskNotFound: a dependency does not exist.
             GatedType: the task is running, but its type is limited or paused; see ``Gates``.
         """
@@ -94,6 +96,19 @@ class TaskRepository(Protocol):
 
     async def find_by_keys(self, keys: Collection[str]) -> Mapping[str, Task]:
         """Tasks by idempotency key."""
+        ...
+
+    async def under_way(self, keys: Collection[DedupKey]) -> Mapping[DedupKey, Task]:
+        """Tasks that are not finished, by type and dedup key; of two the one that has not begun."""
+        ...
+
+    async def debounce(self, waiting: TaskId, newest: Task, *, within: timedelta | None) -> None:
+        """Let a pending task that has not begun take over the title, description, payload,
+        priority and moment of ``newest``; it is due at the latest ``within`` after its creation.
+
+        Raises:
+            StaleTask: it has begun, or there is none.
+        """
         ...
 
     async def page(

@@ -115,6 +115,9 @@ class Children:
         if request.idempotency_key is not None:
             told = "a child needs none: it is created once, whatever happens"
             raise InvalidRequest(told, field="idempotency_key")
+        if request.dedup_key is not None:
+            told = "a child is its parent's own; create a task of its own for what others share"
+            raise InvalidRequest(told, field="dedup_key")
         if request.parent_id not in {None, self._task.id}:
             raise InvalidRequest("is the task that spawns the child", field="parent_id")
         named = {**(given if isinstance(given, Mapping) else {}), **fields}

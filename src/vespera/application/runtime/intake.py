@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.domain.ids import TaskId
 from vespera.domain.request import request_digest
-from vespera.domain.task import Task, TaskRequest
+from vespera.domain.task import OnFailedDependency, Task, TaskRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,9 @@ class Intake:
         """
         payload = self.codec.encode(dict(request.payload), what="payload")
         now = self.clock.now()
+        after, policy = request.run_after, request.on_failed_dependency
+        if request.debounce is not None:  # it may come behind another one, however that one ends
+            after, policy = now + timedelta(seconds=request.debounce), OnFailedDependency.RUN
         return Task(
             id=TaskId(request.task_id or self.new_id()),
             title=request.title,
@@ -42,7 +46,8 @@ class Intake:
             retry=request.retry,
             idempotency_key=request.idempotency_key,
             request_digest=request_digest(request) if request.idempotency_key else "",
-            run_after=request.run_after,
+            run_after=after,
             concurrency_key=request.concurrency_key,
-            on_failed_dependency=request.on_failed_dependency,
+            on_failed_dependency=policy,
+            dedup_key=request.dedup_key,
         )

@@ -10,6 +10,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import TaskRepository, UnitOfWork
 from vespera.application.ports.schedules import ScheduleRepository, Timetable
+from vespera.application.runtime.deduplication import Deduplication
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.scheduler import Scheduler
 from vespera.domain.errors import (
@@ -19,6 +20,7 @@ from vespera.domain.errors import (
     RequestError,
     ScheduleNotFound,
     StaleSchedule,
+    StaleTask,
 )
 from vespera.domain.request import Given, filled_text_of
 from vespera.domain.schedule import (
@@ -117,8 +119,10 @@ class ScheduleBook:
 
         return await self._tried(once)
 
-    async def trigger(self, name: str) -> Task:
+    async def trigger(self, name: str) -> tuple[Task, bool]:
         """Create a task of the schedule now, also if it is paused or another one is under way.
+
+        Gives it, and whether it is new: a dedup key may name one that is there.
 
         Raises:
             RequestError, PayloadError: there is no such schedule, or it makes no sense here.
@@ -130,14 +134,17 @@ class ScheduleBook:
         """All schedules, by name."""
         return await self.schedules.all()
 
-    async def _trigger(self, name: str) -> Task:
+    async def _trigger(self, name: str) -> tuple[Task, bool]:
         schedule, now = await self._get(name), self.clock.now()
-        task = self.scheduler.task_of(schedule, now, by_hand=True)
+        asked = self.scheduler.asked_at(schedule, now, by_hand=True)
+        deduplication = Deduplication(self.tasks)
+        (arrival,) = await deduplication.choose([asked])
         async with self.unit_of_work():
-            await self.schedules.save(schedule.changed(now, last_task_id=task.id))
-            await self.tasks.add(task)
+            await self.schedules.save(schedule.changed(now, last_task_id=arrival.task.id))
+            await deduplication.store([arrival])
         self.notices.work()
-        return task
+        task = await self.tasks.get(arrival.task.id) if arrival.debounces else arrival.task
+        return task, arrival.new
 
     async def _tried(self, once: Callable[[], Awaitable[ScheduleResult]]) -> ScheduleResult:
         try:
@@ -153,7 +160,7 @@ class ScheduleBook:
         for _ in range(MOST_TRIES - 1):
             try:
                 return await once()
-            except (StaleSchedule, DuplicateRow):
+            except (StaleSchedule, StaleTask, DuplicateRow):
                 continue
         return await once()
 
@@ -178,7 +185,7 @@ class ScheduleBook:
             created_at=now,
             updated_at=now,
         )
-        self.scheduler.task_of(wanted, now)  # what cannot be stored shows now, not at night
+        self.scheduler.asked_at(wanted, now)  # what cannot be stored shows now, not at night
         due = next(self.scheduler.after(wanted)(now), None)
         if due is None:
             raise InvalidRequest(f"{terms.cron!r} names no moment that ever comes", field="cron")

@@ -9,15 +9,17 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import TaskRepository, UnitOfWork
 from vespera.application.ports.schedules import ScheduleRepository, Timetable
+from vespera.application.runtime.deduplication import Deduplication
 from vespera.application.runtime.intake import Intake
 from vespera.domain.errors import (
     DuplicateRow,
     PayloadError,
     RequestError,
     StaleSchedule,
+    StaleTask,
 )
 from vespera.domain.schedule import After, Overlap, TaskSchedule, beats_of, made_up_for, request_at
-from vespera.domain.task import Task
+from vespera.domain.task import Task, TaskRequest
 
 logger = logging.getLogger("vespera")
 AFTER_TROUBLE = timedelta(minutes=1)
@@ -46,7 +48,7 @@ class Scheduler:
     ) -> None:
         self._schedules, self._tasks, self._unit_of_work = schedules, tasks, unit_of_work
         self._timetable, self._codec, self._clock = timetable, codec, clock
-        self._intake, self._poll = intake, poll
+        self._intake, self._poll, self._deduplication = intake, poll, Deduplication(tasks)
         self._look_at: datetime | None = LONG_AGO
 
     def look_again(self) -> None:
@@ -88,15 +90,18 @@ class Scheduler:
         cron, time_zone = str(schedule.cron), schedule.time_zone
         return lambda moment: self._timetable.after(cron, time_zone, moment)
 
-    def task_of(self, schedule: TaskSchedule, moment: datetime, *, by_hand: bool = False) -> Task:
-        """The task of one moment, not stored yet.
+    def asked_at(
+        self, schedule: TaskSchedule, moment: datetime, *, by_hand: bool = False
+    ) -> tuple[Task, TaskRequest]:
+        """The task of one moment, not stored yet, and the request for it.
 
         Raises:
             PayloadError: the stored template cannot be read here.
             InvalidRequest: it makes no sense to this version.
         """
         template = cast("Mapping[str, object]", self._codec.decode(schedule.request))
-        return self._intake.task(request_at(schedule.name, template, moment, by_hand=by_hand))
+        request = request_at(schedule.name, template, moment, by_hand=by_hand)
+        return self._intake.task(request), request
 
     async def _look(
         self, now: datetime
@@ -117,7 +122,11 @@ class Scheduler:
         for schedule in await self._schedules.due(now):
             try:
                 fired += [(schedule, task) for task in await self._fire(schedule, now)]
-            except (StaleSchedule, DuplicateRow):  # somebody else was faster: see what is left
+            except (
+                StaleSchedule,
+                StaleTask,
+                DuplicateRow,
+            ):  # somebody else was faster: see what is left
                 again = now
             except (RequestError, PayloadError):  # the others are fired all the same
                 logger.exception("Schedule %r cannot be fired.", schedule.name)
@@ -129,20 +138,20 @@ class Scheduler:
         moments = made_up_for(schedule, after, now)
         if moments and await self._is_under_way(schedule):
             moments = ()
-        tasks = [self.task_of(schedule, moment) for moment in moments]
-        known = await self._tasks.find_by_keys([str(task.idempotency_key) for task in tasks])
-        new = [task for task in tasks if task.idempotency_key not in known]
+        asked = [self.asked_at(schedule, moment) for moment in moments]
+        known = await self._tasks.find_by_keys([str(task.idempotency_key) for task, _ in asked])
+        missing = [one for one in asked if one[0].idempotency_key not in known]
+        arrivals = await self._deduplication.choose(missing)
         moved = schedule.changed(
             now,
             next_due=next(after(now), None),
             last_due=moments[-1] if moments else schedule.last_due,
-            last_task_id=new[-1].id if new else schedule.last_task_id,
+            last_task_id=arrivals[-1].task.id if arrivals else schedule.last_task_id,
         )
         async with self._unit_of_work():
             await self._schedules.save(moved)
-            for task in new:
-                await self._tasks.add(task)
-        return new
+            await self._deduplication.store(arrivals)
+        return [arrival.task for arrival in arrivals if arrival.new]
 
     async def _is_under_way(self, schedule: TaskSchedule) -> bool:
         """Whether the task of an earlier moment keeps a new one from being created."""

@@ -1,17 +1,31 @@
-"""New tasks: stored once for each idempotency key."""
+"""New tasks: one for each idempotency key, and one at a time for each dedup key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import TaskRepository, UnitOfWork
-from vespera.domain.errors import DuplicateRow, InvalidRequest, KeyReused, TaskNotFound
+from vespera.application.runtime.deduplication import Arrival, Deduplication
+from vespera.domain.errors import (
+    DuplicateRow,
+    InvalidRequest,
+    KeyReused,
+    StaleTask,
+    TaskNotFound,
+)
 from vespera.domain.ids import TaskId
 from vespera.domain.plan import in_order
 from vespera.domain.task import OnFailedDependency, Task, TaskRequest
 
 MOST_TRIES: Final = 5
+
+
+class Stored(NamedTuple):
+    """A task that was asked for, as it is stored; ``created`` by this call or before."""
+
+    task: Task
+    created: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +36,9 @@ class Creation:
     unit_of_work: UnitOfWork
     codec: Codec
 
-    async def add(self, tasks: Sequence[Task], requests: Sequence[TaskRequest]) -> list[Task]:
+    async def add(self, tasks: Sequence[Task], requests: Sequence[TaskRequest]) -> list[Stored]:
         """Store the tasks in one transaction; gives, in their place, those that are there already
-        under the same idempotency key.
+        under the same idempotency key, or under way under the same dedup key.
 
         Raises:
             RequestError: they cannot be stored as asked; nothing was.
@@ -35,22 +49,28 @@ class Creation:
         for _ in range(MOST_TRIES):
             known = dict(await self.tasks.find_by_keys(keys)) if keys else {}
             chosen = [self._same(task, known) for task in tasks]
-            new = [(tasks[i], requests[i]) for i in order if chosen[i] is tasks[i]]
+            new = [i for i in order if chosen[i] is tasks[i]]
+            arrivals = await self._deduplication.choose([(tasks[i], requests[i]) for i in new])
             try:
-                await self._insert(new)
-            except DuplicateRow:
-                await self._check_ids([task.id for task, _ in new])
+                await self._store(arrivals)
+            except (DuplicateRow, StaleTask):
+                await self._check_ids([a.asked.id for a in arrivals if a.new])
             else:
-                return await self._as_stored(chosen, requests)
-        raise InvalidRequest("is being created by others again and again", field="idempotency_key")
+                return await self._as_stored(chosen, dict(zip(new, arrivals, strict=True)))
+        field = "idempotency_key" if keys else "dedup_key"
+        raise InvalidRequest("is being created by others again and again", field=field)
 
-    async def _as_stored(self, tasks: list[Task], requests: Sequence[TaskRequest]) -> list[Task]:
-        """Some may have been cancelled at once, as what they wait for has failed."""
-        cancel = OnFailedDependency.CANCEL
-        if not any(r.depends_on and r.on_failed_dependency is cancel for r in requests):
-            return tasks
-        stored = await self.tasks.find([task.id for task in tasks])
-        return [stored[task.id] for task in tasks]
+    async def _as_stored(self, chosen: list[Task], arrivals: dict[int, Arrival]) -> list[Stored]:
+        """Some are not as they were asked for: they have been cancelled at once, as what they wait
+        for has failed, or have taken over what is new.
+        """
+        found = [Stored(task, created=False) for task in chosen]
+        for i, arrival in arrivals.items():
+            found[i] = Stored(arrival.task, created=arrival.new)
+        if not any(_is_changed(arrival) for arrival in arrivals.values()):
+            return found
+        stored = await self.tasks.find([task.id for task, _ in found])
+        return [Stored(stored[task.id], created) for task, created in found]
 
     def _same(self, task: Task, known: dict[str, Task]) -> Task:
         """The task that is known under the same key, or this one."""
@@ -65,16 +85,28 @@ class Creation:
             raise KeyReused(key, other.id)
         return other
 
-    async def _insert(self, new: Sequence[tuple[Task, TaskRequest]]) -> None:
+    async def _store(self, arrivals: Sequence[Arrival]) -> None:
         try:
             async with self.unit_of_work():
-                for task, request in new:
-                    await self.tasks.add(task, [TaskId(d) for d in request.depends_on])
+                await self._deduplication.store(arrivals)
         except TaskNotFound as error:
-            awaited = any(error.task_id in request.depends_on for _, request in new)
+            if any(error.task_id in {a.behind, a.task.id} for a in arrivals):
+                raise StaleTask from error  # it has ended, and is purged already
+            awaited = any(error.task_id in a.request.depends_on for a in arrivals)
             field = "depends_on" if awaited else "parent_id"
             raise InvalidRequest(str(error), field=field) from error
+
+    @property
+    def _deduplication(self) -> Deduplication:
+        return Deduplication(self.tasks)
 
     async def _check_ids(self, task_ids: Sequence[TaskId]) -> None:
         for task_id in await self.tasks.find(task_ids):
             raise InvalidRequest(f"{task_id!r} is taken by another task", field="task_id")
+
+
+def _is_changed(arrival: Arrival) -> bool:
+    request = arrival.request
+    cancel = OnFailedDependency.CANCEL
+    may_be_doomed = bool(request.depends_on) and request.on_failed_dependency is cancel
+    return may_be_doomed or arrival.debounces

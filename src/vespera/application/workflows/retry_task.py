@@ -13,6 +13,7 @@ from vespera.application.ports.persistence import (
 from vespera.application.ports.revivals import Revivals
 from vespera.application.runtime.notices import Notices
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.domain.dedup import dedup_key_of
 from vespera.domain.errors import NotRetryable, StaleTask
 from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.revival import (
@@ -72,6 +73,7 @@ class RetryTaskUseCase:
         for _ in range(MOST_TRIES):
             party = await self._party(await self._retryable(task_id), dependents=dependents)
             members = list(party.members.values())
+            await self._check_keys(members)
             plans = [await self._plan(member) for member in members]
             try:
                 await self.revivals.revive(plans, reason=reason, now=self.clock.now())
@@ -98,6 +100,17 @@ class RetryTaskUseCase:
                 f" {parent.status}; retry that one, or create the task anew."
             )
         return task
+
+    async def _check_keys(self, members: Collection[Task]) -> None:
+        """Nobody runs again beside a task that has taken its place."""
+        for task in members:
+            key = dedup_key_of(task)
+            found = {} if key is None or not task.finished else await self.tasks.under_way([key])
+            for other in found.values():
+                raise NotRetryable(
+                    f"Task {task.id!r} ({task.title}) has the dedup_key {task.dedup_key!r} of task"
+                    f" {other.id!r}, which is under way in its place."
+                )
 
     async def _ended_parent(self, task: Task) -> Task | None:
         if task.parent_id is None or task.on_parent_end is not ParentEnd.CANCEL:

@@ -19,7 +19,7 @@ from vespera.application.runtime.settling import UNDER_WAY, Settling
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.worker import Worker
-from vespera.application.workflows.creation import MOST_TRIES, Creation
+from vespera.application.workflows.creation import MOST_TRIES, Creation, Stored
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import (
     EngineStopped,
@@ -82,7 +82,8 @@ class TaskExecutionWorkflow:
     async def create_task(self, request: Given = None, /, **fields: object) -> TaskResult:
         """Store a new task. Someone runs it later: ``execute_task``, or a worker.
 
-        The same ``idempotency_key`` with the same request gives the task that is there already.
+        The same ``idempotency_key`` with the same request gives the task that is there already, and
+        so does the same ``dedup_key`` while a task of the type is not finished; ``created`` tells.
 
         Args:
             request: a mapping or a ``TaskRequest``; its fields are those of ``TaskRequest``.
@@ -177,13 +178,14 @@ class TaskExecutionWorkflow:
         """
         try:
             parsed = parse_request(request, {**fields, "completion": Completion.AUTO})
-            task = await self._begin(self._m.intake.task(parsed), parsed)
+            task, created = await self._begin(self._m.intake.task(parsed), parsed)
         except (RequestError, PayloadError) as error:
             return TaskResult(success=False, error=str(error))
         try:
-            return await self._of(await self._finish(task))
+            result = await self._of(await self._finish(task))
         except EngineStopped as error:
-            return self._result(task, error=str(error))
+            result = self._result(task, error=str(error))
+        return replace(result, created=created)
 
     execute_complete_task_lifecycle = run
 
@@ -199,9 +201,9 @@ class TaskExecutionWorkflow:
         except (RequestError, PayloadError) as error:
             return [TaskResult(success=False, error=str(error)) for _ in given]
         self._m.notices.work()
-        return [self._result(task) for task in stored]
+        return [replace(self._result(task), created=created) for task, created in stored]
 
-    async def _begin(self, task: Task, request: TaskRequest) -> Task:
+    async def _begin(self, task: Task, request: TaskRequest) -> Stored:
         """Store the task; in the same transaction claim it, if it can run at once."""
         m = self._m
         await m.flow.declare()
@@ -215,7 +217,7 @@ class TaskExecutionWorkflow:
         except asyncio.CancelledError as error:
             await m.engine.disown(task.id, error)
             raise
-        if stored is task and task.status is TaskStatus.RUNNING:
+        if stored.task is task and task.status is TaskStatus.RUNNING:
             m.engine.begin(task, kept=False)
         return stored
 

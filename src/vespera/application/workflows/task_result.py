@@ -1,6 +1,6 @@
 """What workflows and orchestrators give back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vespera.domain.ids import ReportId, TaskId
 from vespera.domain.progress import Progress
@@ -17,9 +17,10 @@ class TaskResult:
     ``progress`` is what the handler said last, where the status was asked for. ``paused`` says that
     somebody has paused the task; ``waits_for`` (of ``get_task_status``), why a pending task does
     not run at this moment: what is paused, awaited, or at its limit. ``findings`` are those by
-    which the proof gate refused the completion. ``retried`` (of ``retry_task``) are the others that
-    are pending again with the task; ``still_cancelled``, those that were cancelled because it had
-    failed, and still are.
+    which the proof gate refused the completion. ``created``: this call has stored the task; False,
+    if it was there already, or the call creates none. It does not count for equality. ``retried``
+    (of ``retry_task``) are the others that are pending again with the task; ``still_cancelled``,
+    those that were cancelled because it had failed, and still are.
     """
 
     success: bool
@@ -36,6 +37,7 @@ class TaskResult:
     progress: Progress | None = None
     paused: bool = False
     waits_for: str = ""
+    created: bool = field(default=False, compare=False)
     retried: tuple[TaskId, ...] = ()
     still_cancelled: tuple[TaskId, ...] = ()
 

@@ -45,7 +45,7 @@ class CompressedCodec:
         """
         if method not in _METHODS:
             raise InvalidRequest(f"{method!r} is neither 'zlib' nor 'zstd'", field="method")
-        self._inner = inner
+        self.inner = inner
         self._method = _METHODS[method]
         self._level = self._method.usual if level is None else level
         whole_number_of(self._level, "level", least=self._method.least, most=self._method.most)
@@ -55,7 +55,10 @@ class CompressedCodec:
 
     def encode(self, value: object, *, what: str) -> bytes:
         """See ``Codec.encode``."""
-        data = self._inner.encode(value, what=what)
+        return self.packed(self.inner.encode(value, what=what))
+
+    def packed(self, data: bytes) -> bytes:
+        """What the inner codec has encoded, as it is stored."""
         if len(data) >= self._smallest:
             body = len(data).to_bytes(_SIZE) + self._method.compress(data, self._level)
             packed = envelope.marked(self._method.kind, body)
@@ -65,20 +68,28 @@ class CompressedCodec:
             return envelope.marked(envelope.AS_IT_IS, data)
         return data
 
+    def unpacked(self, data: bytes) -> bytes:
+        """What the inner codec has encoded.
+
+        Raises:
+            UnreadableValue: what is stored is damaged.
+        """
+        return _unpacked(data)
+
     def decode(self, data: bytes) -> object:
         """See ``Codec.decode``."""
-        return self._inner.decode(_unpacked(data))
+        return self.inner.decode(_unpacked(data))
 
     def plain(self, data: bytes) -> object:
         """See ``Codec.plain``."""
         try:
-            return self._inner.plain(_unpacked(data))
+            return self.inner.plain(_unpacked(data))
         except UnreadableValue as error:
             return f"(unreadable: {error})"
 
     def same(self, one: bytes, other: bytes) -> bool:
         """See ``Codec.same``."""
-        return self._inner.same(_unpacked(one), _unpacked(other))
+        return self.inner.same(_unpacked(one), _unpacked(other))
 
 
 def _unpacked(data: bytes) -> bytes:

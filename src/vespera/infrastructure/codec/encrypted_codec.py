@@ -48,7 +48,7 @@ class EncryptedCodec:
             InvalidRequest: the keys cannot be used; they are not told.
             MissingExtra: the package ``cryptography`` is not installed.
         """
-        self._inner = inner
+        self.inner = inner
         self._accept_plain = accept_plain
         raw = _raw_keys(keys)
         aead = _aead()
@@ -62,29 +62,32 @@ class EncryptedCodec:
 
     def encode(self, value: object, *, what: str) -> bytes:
         """See ``Codec.encode``."""
-        data = self._inner.encode(value, what=what)
+        return self.packed(self.inner.encode(value, what=what))
+
+    def packed(self, data: bytes) -> bytes:
+        """What the inner codec has encoded, as it is stored."""
         head, nonce = _VERSION + self._writing, secrets.token_bytes(_NONCE)
         sealed: bytes = self._ciphers[self._writing].encrypt(nonce, data, head)
         return envelope.marked(envelope.ENCRYPTED, head + nonce + sealed)
 
     def decode(self, data: bytes) -> object:
         """See ``Codec.decode``."""
-        return self._inner.decode(self._opened(data))
+        return self.inner.decode(self.unpacked(data))
 
     def plain(self, data: bytes) -> object:
         """See ``Codec.plain``. What is encrypted with a key that is not here is said to be so."""
         if envelope.kind_of(data) == envelope.ENCRYPTED and self._cipher(data) is None:
             return envelope.shown(data)
         try:
-            return self._inner.plain(self._opened(data))
+            return self.inner.plain(self.unpacked(data))
         except UnreadableValue as error:
             return f"(unreadable: {error})"
 
     def same(self, one: bytes, other: bytes) -> bool:
         """See ``Codec.same``."""
-        return self._inner.same(self._opened(one), self._opened(other))
+        return self.inner.same(self.unpacked(one), self.unpacked(other))
 
-    def _opened(self, data: bytes) -> bytes:
+    def unpacked(self, data: bytes) -> bytes:
         """What the inner codec has encoded.
 
         Raises:

@@ -103,6 +103,21 @@ def _class(name: str, fits: Callable[[type], bool], family: str) -> Any:
     return found
 
 
+def check_tag(tag: str, content: Any) -> object:
+    """Judge a tag without the class that it may name.
+
+    Raises:
+        UnreadableValue: it is not known here, or has nothing that it could stand for.
+        Exception: what reading its content raises.
+    """
+    if tag not in _OF_CLASSES:
+        return read_tag(tag, content)
+    name, _ = content
+    if not isinstance(name, str):
+        raise UnreadableValue(f"The tag {tag!r} names no class.")
+    return object()
+
+
 def loaded(name: str) -> object:
     """What goes by the name ``module:Outer.Inner``, or None; a module's code gets no say in it."""
     module, _, path = name.partition(":")
@@ -130,9 +145,12 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
 }
 
 
+_OF_CLASSES = frozenset({"$enum", "$dataclass", "$struct"})
+
+
 def show_tag(tag: str, content: Any) -> object:
     """What people are shown of a tag, in JSON types."""
-    if tag in {"$enum", "$dataclass", "$struct"}:
+    if tag in _OF_CLASSES:
         return content[1]
     return _show_pairs(content) if tag == "$dict" else content
 

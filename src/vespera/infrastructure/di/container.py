@@ -10,10 +10,11 @@ from vespera.application.ports.archive import TaskArchive
 from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
-from vespera.application.ports.codec import Codec
+from vespera.application.ports.codec import Codec, ValueForms
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.files import FileStore
 from vespera.application.ports.gates import Gates
+from vespera.application.ports.histories import TaskHistories
 from vespera.application.ports.host import Host
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import (
@@ -47,7 +48,9 @@ from vespera.application.runtime.upkeep import Upkeep
 from vespera.application.runtime.waits import WaitWork
 from vespera.application.runtime.worker import Worker
 from vespera.application.usecases.examine_installation import ExamineInstallationUseCase
+from vespera.application.usecases.history_document import HistoryForm
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
+from vespera.application.usecases.move_tasks import MoveTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.workflows.fork_task import ForkTaskUseCase
@@ -60,6 +63,7 @@ from vespera.application.workflows.task_execution_workflow import (
 from vespera.domain.flow import Limits
 from vespera.domain.retention import retention_of
 from vespera.infrastructure.clock import SystemClock
+from vespera.infrastructure.codec.json_forms import JsonForms
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.di.base import BaseContainer, Provider, Service, providers
 from vespera.infrastructure.di.options import (
@@ -85,6 +89,7 @@ from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRe
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
+from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
@@ -145,6 +150,7 @@ class Container(BaseContainer):
     clock: Provider[Clock] = providers.Singleton(SystemClock)
     new_id: Provider[TimeOrderedIds] = providers.Singleton(TimeOrderedIds, clock)
     codec: Provider[Codec] = providers.Singleton(MsgspecCodec, config.payload_limit)
+    value_forms: Provider[ValueForms] = providers.Singleton(JsonForms, codec, config.payload_limit)
     threads: Provider[Threads] = Service(Threads)
     step_threads: Provider[BlockingCalls] = Service(
         Threads, config.step_threads, name="vespera-step"
@@ -175,6 +181,7 @@ class Container(BaseContainer):
     steps: Provider[StepRepository] = providers.Singleton(SqlStepRepository, database)
     event_log: Provider[EventLog] = providers.Singleton(SqlEventLog, database)
     progress: Provider[ProgressRepository] = providers.Singleton(SqlProgressRepository, database)
+    histories: Provider[TaskHistories] = providers.Singleton(SqlTaskHistories, database)
     revivals: Provider[Revivals] = providers.Singleton(SqlRevivals, database)
     archive: Provider[TaskArchive] = providers.Singleton(SqlTaskArchive, database)
     signals: Provider[SignalRepository] = providers.Singleton(SqlSignalRepository, database)
@@ -209,6 +216,16 @@ class Container(BaseContainer):
     )
     purge_tasks = providers.Singleton(
         PurgeTasksUseCase, archive=archive, log=event_log, clock=clock
+    )
+    move_tasks = providers.Singleton(
+        MoveTasksUseCase,
+        histories=histories,
+        tasks=tasks,
+        operations=operations,
+        log=event_log,
+        form=providers.Singleton(HistoryForm, codec=codec, forms=value_forms),
+        clock=clock,
+        new_id=new_id,
     )
     examine_installation = providers.Singleton(
         ExamineInstallationUseCase,
@@ -394,4 +411,5 @@ class Container(BaseContainer):
         inspection=inspect_tasks,
         feed=feed,
         purging=purge_tasks,
+        moving=move_tasks,
     )

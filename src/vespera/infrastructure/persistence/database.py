@@ -179,11 +179,22 @@ class AsyncDatabaseManager:
         Raises:
             StorageError: the database cannot be read.
         """
+        (rows,) = await self.read_together([(sql, values)])
+        return rows
+
+    async def read_together(self, queries: Sequence[tuple[str, Row]]) -> Sequence[Rows]:
+        """As ``read``, for several queries, all of the same committed state."""
         parts = self._parts or await self._opened()
         parts.check_loop()
 
-        def fetch(connection: sqlite3.Connection) -> Rows:
-            return connection.execute(sql, values).fetchall()
+        def fetch(connection: sqlite3.Connection) -> Sequence[Rows]:
+            if len(queries) == 1:
+                return [connection.execute(*queries[0]).fetchall()]
+            connection.execute("BEGIN")
+            try:
+                return [connection.execute(*query).fetchall() for query in queries]
+            finally:
+                connection.execute("ROLLBACK")
 
         try:
             return await parts.reader.run(fetch)

@@ -110,7 +110,7 @@ class SqlProgressRepository:
             LeaseLost: the task is not held by this fence any more; nothing was written.
         """
         at = to_micros(progress.at)
-        row = (*_measures(progress), at, progress.message)
+        row = row_of_progress(progress)
         data = {
             "done": _number(progress.done),
             "total": None if progress.total is None else _number(progress.total),
@@ -127,14 +127,18 @@ class SqlProgressRepository:
         if not storable_texts([task_id]):
             return None
         rows = await self._database.read(sql.PROGRESS_OF_TASK.sql, (task_id,))
-        return _progress(rows[0]) if rows else None
+        return progress_from_row(rows[0]) if rows else None
 
 
-def _measures(progress: Progress) -> Row:
-    return (progress.task_id, progress.attempt, progress.done, progress.total)
+def row_of_progress(progress: Progress) -> Row:
+    """The row of a task's progress."""
+    at = to_micros(progress.at)
+    measures = (progress.task_id, progress.attempt, progress.done, progress.total)
+    return (*measures, at, progress.message)
 
 
-def _progress(row: Row) -> Progress:
+def progress_from_row(row: Row) -> Progress:
+    """The progress that a row holds."""
     values = dict(zip(sql.PROGRESS_COLUMNS, row, strict=True))
     values["at"] = from_micros(values["at"])
     return Progress(**values)

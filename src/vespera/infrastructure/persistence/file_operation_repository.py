@@ -44,7 +44,7 @@ class SqlFileOperationRepository:
             DuplicateRow: the id exists already.
             UnstorableValue: ``context`` or ``metadata`` has no JSON form.
         """
-        await self._store(Write(sql.INSERT_OPERATION, _to_row(operation)), fence)
+        await self._store(Write(sql.INSERT_OPERATION, row_of_operation(operation)), fence)
 
     async def save(self, operation: FileOperation, fence: Fence | None = None) -> None:
         """Replace a recorded operation (an intent that was carried out).
@@ -53,7 +53,7 @@ class SqlFileOperationRepository:
             LeaseLost: as for ``add``.
             OperationNotFound: it was never recorded.
         """
-        row = _to_row(operation)
+        row = row_of_operation(operation)
         refusal = partial(OperationNotFound, operation.id)
         await self._store(Write(sql.UPDATE_OPERATION, (*row[1:], operation.id), refusal), fence)
 
@@ -78,7 +78,7 @@ class SqlFileOperationRepository:
     async def of_task(self, task_id: TaskId) -> Sequence[FileOperation]:
         """The task's operations in the order of recording."""
         rows = await self._database.read(sql.OPERATIONS_OF_TASK.sql, (task_id,))
-        return [_from_row(row) for row in rows]
+        return [operation_from_row(row) for row in rows]
 
     async def on_paths(self, paths: Collection[str]) -> Sequence[FileOperation]:
         """Everybody's operations on these paths in the order of recording."""
@@ -101,11 +101,12 @@ class SqlFileOperationRepository:
     async def _many(self, statement: Statement, keys: Sequence[object]) -> list[FileOperation]:
         found = []
         for text, chunk in in_chunks(statement, keys):
-            found += [_from_row(row) for row in await self._database.read(text, chunk)]
+            found += [operation_from_row(row) for row in await self._database.read(text, chunk)]
         return found
 
 
-def _to_row(operation: FileOperation) -> Row:
+def row_of_operation(operation: FileOperation) -> Row:
+    """The row of a file operation."""
     return (
         operation.id,
         operation.task_id,
@@ -121,7 +122,8 @@ def _to_row(operation: FileOperation) -> Row:
     )
 
 
-def _from_row(row: Row) -> FileOperation:
+def operation_from_row(row: Row) -> FileOperation:
+    """The file operation that a row holds."""
     values = dict(zip(sql.OPERATION_COLUMNS, row, strict=True))
     values["kind"] = OperationKind(values["kind"])
     values["phase"] = Phase(values["phase"])

@@ -8,7 +8,7 @@ from vespera.domain.ids import ReportId
 from vespera.domain.verification import Finding, Report, Verdict
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
-from vespera.infrastructure.persistence.statements import Write
+from vespera.infrastructure.persistence.statements import Row, Write
 from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import (
     from_micros,
@@ -32,24 +32,31 @@ class SqlReportRepository:
         Raises:
             DuplicateRow: the id exists already.
         """
-        findings = to_json([_to_plain(finding) for finding in report.findings], what="findings")
-        row = (report.id, report.task_id, to_micros(report.verified_at), findings)
-        await store(self._database, [Write(sql.INSERT_REPORT, row)])
+        await store(self._database, [Write(sql.INSERT_REPORT, row_of_report(report))])
 
     async def get(self, report_id: ReportId) -> Report | None:
         """The report, if there is one."""
         if not storable_texts([report_id]):
             return None
         rows = await self._database.read(sql.REPORT_BY_ID.sql, (report_id,))
-        if not rows:
-            return None
-        _, task_id, verified_at, findings = rows[0]
-        return Report(
-            id=report_id,
-            task_id=task_id,
-            verified_at=from_micros(verified_at),
-            findings=tuple(_from_plain(data) for data in json.loads(findings)),
-        )
+        return report_from_row(rows[0]) if rows else None
+
+
+def row_of_report(report: Report) -> Row:
+    """The row of a report."""
+    findings = to_json([_to_plain(finding) for finding in report.findings], what="findings")
+    return (report.id, report.task_id, to_micros(report.verified_at), findings)
+
+
+def report_from_row(row: Row) -> Report:
+    """The report that a row holds."""
+    report_id, task_id, verified_at, findings = row
+    return Report(
+        id=report_id,
+        task_id=task_id,
+        verified_at=from_micros(verified_at),
+        findings=tuple(_from_plain(data) for data in json.loads(findings)),
+    )
 
 
 def _to_plain(finding: Finding) -> dict[str, object]:

@@ -11,6 +11,7 @@ from vespera.domain.step import StepRecord
 from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.debouncing import alone
 from vespera.infrastructure.persistence.ledger import Ledger
 from vespera.infrastructure.persistence.statements import Statement, Tally, Write, in_chunks
 from vespera.infrastructure.persistence.step_repository import step_row
@@ -73,7 +74,10 @@ def _reviving(ledger: Ledger, revived: Revived, reason: str, moment: int) -> lis
     told = retried(ledger, task, reason, moment)
     change = Write(sql.REVIVE_TASK, values, partial(_stale, task), told, counted and _less(counted))
     epochs = task.failures + 1
-    return [change, Write(sql.AGE_STEPS, (epochs, task.id)), *_set_right(revived)]
+    writes = [change, Write(sql.AGE_STEPS, (epochs, task.id)), *_set_right(revived)]
+    if task.dedup_key is not None:
+        writes.insert(0, alone(task)._replace(refusal=partial(_stale, task)))
+    return writes
 
 
 def _set_right(revived: Revived) -> list[Write]:

@@ -35,12 +35,12 @@ class SqlSignalRepository:
     async def oldest(self, task_id: TaskId, name: str) -> Signal | None:
         """The first that was stored under this name, of those that the task has not received."""
         rows = await self._database.read(sql.OLDEST_SIGNAL.sql, (task_id, name))
-        return _from_row(rows[0]) if rows else None
+        return signal_from_row(rows[0]) if rows else None
 
     async def of_task(self, task_id: TaskId) -> Sequence[Signal]:
         """All that was sent to the task, in the order in which it was stored."""
         rows = await self._database.read(sql.SIGNALS_OF_TASK.sql, (task_id,))
-        return [_from_row(row) for row in rows]
+        return [signal_from_row(row) for row in rows]
 
 
 def _to_row(signal: Signal) -> Row:
@@ -55,7 +55,8 @@ def _to_row(signal: Signal) -> Row:
     )
 
 
-def _from_row(row: Row) -> Signal:
+def signal_from_row(row: Row) -> Signal:
+    """The signal that a row holds."""
     values = dict(zip(sql.SIGNAL_COLUMNS, row, strict=True))
     del values["seq"]
     values["sent_at"] = from_micros(values["sent_at"])

@@ -31,7 +31,7 @@ class SqlStepRepository:
     async def of_task(self, task_id: TaskId) -> Sequence[StepRecord]:
         """All records of the task, in the order of ``seq``."""
         rows = await self._database.read(sql.STEPS_OF_TASK.sql, (task_id,))
-        return [_from_row(row) for row in rows]
+        return [step_from_row(row) for row in rows]
 
     async def record(
         self,
@@ -97,15 +97,13 @@ class SqlStepRepository:
         Raises:
             LeaseLost: the task is not held by this fence any more; nothing was written.
         """
-        moment = to_micros(beat.beaten_at)
-        values = (beat.task_id, beat.name, beat.occurrence, moment, beat.detail)
         held = must_hold(fence, lease_until=lease_until)
-        await self._database.commit([held, Write(sql.RECORD_HEARTBEAT, values)])
+        await self._database.commit([held, Write(sql.RECORD_HEARTBEAT, row_of_beat(beat))])
 
     async def beats_of(self, task_id: TaskId) -> Sequence[Heartbeat]:
         """The last heartbeat of each step of the task, by name and occurrence."""
         rows = await self._database.read(sql.HEARTBEATS_OF_TASK.sql, (task_id,))
-        return [_beat_from_row(row) for row in rows]
+        return [beat_from_row(row) for row in rows]
 
 
 def step_row(step: StepRecord) -> Row:
@@ -124,14 +122,21 @@ def step_row(step: StepRecord) -> Row:
     )
 
 
-def _from_row(row: Row) -> StepRecord:
+def step_from_row(row: Row) -> StepRecord:
+    """The step that a row holds."""
     values = dict(zip(sql.STEP_COLUMNS, row, strict=True))
     values["recorded_at"] = from_micros(values["recorded_at"])
     values["wake_at"] = from_micros_if_any(values["wake_at"])
     return StepRecord(**values)
 
 
-def _beat_from_row(row: Row) -> Heartbeat:
+def row_of_beat(beat: Heartbeat) -> Row:
+    """The row of a heartbeat."""
+    return (beat.task_id, beat.name, beat.occurrence, to_micros(beat.beaten_at), beat.detail)
+
+
+def beat_from_row(row: Row) -> Heartbeat:
+    """The heartbeat that a row holds."""
     values = dict(zip(sql.HEARTBEAT_COLUMNS, row, strict=True))
     values["beaten_at"] = from_micros(values["beaten_at"])
     return Heartbeat(**values)

@@ -58,6 +58,7 @@ tasks = sa.Table(
     sa.Column("paused_at", sa.BigInteger),
     sa.Column("gated", sa.BigInteger, nullable=False),
     sa.Column("on_failed_dependency", sa.Text, nullable=False),
+    sa.Column("dedup_key", sa.Text),
     sa.Column("retries", sa.BigInteger, nullable=False),
     sa.Column("forked_from", sa.Text),
     sa.Column("handler_version", sa.Text),
@@ -148,6 +149,22 @@ sa.Index(
     tasks.c.idempotency_key,
     unique=True,
     sqlite_where=tasks.c.idempotency_key.is_not(None),
+)
+UNDER_WAY: sa.ColumnElement[bool] = tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED])
+sa.Index(
+    "tasks_by_dedup_key",
+    tasks.c.dedup_key,
+    tasks.c.specialist_type,
+    sqlite_where=tasks.c.dedup_key.is_not(None) & UNDER_WAY,
+)
+sa.Index(
+    "tasks_to_begin_by_dedup_key",
+    tasks.c.dedup_key,
+    tasks.c.specialist_type,
+    unique=True,
+    sqlite_where=tasks.c.dedup_key.is_not(None)
+    & (tasks.c.status == PENDING)
+    & (tasks.c.attempt == NONE),
 )
 
 # ``freed``: the one does not wait for the other any more, whatever becomes of that.

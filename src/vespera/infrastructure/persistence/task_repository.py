@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 
+from vespera.domain.dedup import DedupKey, dedup_key_of
 from vespera.domain.errors import GatedType, StaleTask, TaskNotFound, TaskOver
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.revival import called_off_with
@@ -11,6 +13,7 @@ from vespera.domain.search import TaskSearch
 from vespera.domain.task import Completion, OnFailedDependency, ParentEnd, Task, TaskStatus
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.debouncing import alone, debounced
 from vespera.infrastructure.persistence.ledger import Ledger
 from vespera.infrastructure.persistence.searching import (
     COUNT_FEW_PENDING,
@@ -21,6 +24,7 @@ from vespera.infrastructure.persistence.searching import (
 from vespera.infrastructure.persistence.statements import (
     Row,
     Statement,
+    Told,
     Write,
     in_chunks,
 )
@@ -57,7 +61,8 @@ class SqlTaskRepository:
         """Store a new task; what it depends on must be stored before, or earlier in the unit.
 
         Raises:
-            DuplicateRow: the id or the idempotency key exists already.
+            DuplicateRow: the id or the idempotency key exists already, or a task of this type and
+                dedup key is under way on which it does not depend.
             TaskNotFound: a dependency, or the parent, does not exist.
             GatedType: the task is running, but its type is limited or paused.
         """
@@ -126,6 +131,21 @@ class SqlTaskRepository:
         found = await self._many(sql.TASKS_BY_KEY, keys)
         return {task.idempotency_key: task for task in found if task.idempotency_key is not None}
 
+    async def under_way(self, keys: Collection[DedupKey]) -> Mapping[DedupKey, Task]:
+        """Unfinished tasks by dedup key; of two the one that has not begun."""
+        found = await self._many(sql.TASKS_BY_DEDUP_KEY, sorted({key for _, key in keys}))
+        by_key = {dedup_key_of(t): t for t in sorted(found, key=lambda t: (not t.begun, t.id))}
+        return {key: task for key, task in by_key.items() if key in keys and key is not None}
+
+    async def debounce(self, waiting: TaskId, newest: Task, *, within: timedelta | None) -> None:
+        """Let a task that has not begun take over what ``newest`` says.
+
+        Raises:
+            StaleTask: it has begun, or there is none.
+        """
+        write = debounced(self._database.ledger, waiting, newest, within)
+        await store(self._database, [write])
+
     async def page(
         self,
         *,
@@ -181,17 +201,27 @@ class SqlTaskRepository:
 
 def adding(ledger: Ledger, task: Task, depends_on: Sequence[TaskId]) -> list[Write]:
     """The writes that store a new task."""
+    writes = inserting(task, dict.fromkeys(depends_on, False), begun(ledger, task))
+    if depends_on and task.on_failed_dependency is OnFailedDependency.CANCEL:
+        writes.append(_cancelling(ledger, sql.CANCEL_IF_DOOMED, (task.id,)))
+    return writes
+
+
+def inserting(task: Task, depends_on: Mapping[TaskId, bool], told: Told) -> list[Write]:
+    """The writes of the rows of a new task, whatever it waits for has come to; of what it depends
+    on, it may have been freed.
+    """
     writes = []
     if task.parent_id is not None:
         writes.append(_must_exist(task.parent_id))
-    writes.append(_inserted(ledger, task))
-    for position, dependency in enumerate(dict.fromkeys(depends_on)):
+    writes.append(_inserted(task, told))
+    for position, (dependency, freed) in enumerate(depends_on.items()):
         writes.append(_must_exist(dependency))
-        writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position, False)))
+        writes.append(Write(sql.INSERT_DEPENDENCY, (task.id, dependency, position, freed)))
     if depends_on:
         writes.append(Write(sql.COUNT_BLOCKERS, (task.id, task.id)))
-        if task.on_failed_dependency is OnFailedDependency.CANCEL:
-            writes.append(_cancelling(ledger, sql.CANCEL_IF_DOOMED, (task.id,)))
+    if task.dedup_key is not None and not task.finished:
+        writes.append(alone(task))
     return writes
 
 
@@ -264,6 +294,7 @@ def _to_row(task: Task) -> Row:
         to_micros_if_any(task.paused_at),
         task.specialist_type,  # whether it is gated is asked of its type
         task.on_failed_dependency.value,
+        task.dedup_key,
         task.retries,
         task.forked_from,
         task.handler_version,
@@ -291,8 +322,8 @@ def _changed(task: Task) -> Row:
     )
 
 
-def _inserted(ledger: Ledger, task: Task) -> Write:
-    told, tally = begun(ledger, task), tally_of(task)
+def _inserted(task: Task, told: Told) -> Write:
+    tally = tally_of(task)
     if task.status is TaskStatus.RUNNING:
         return Write(sql.INSERT_RUNNING_TASK, _to_row(task), GatedType, told, tally)
     return Write(sql.INSERT_TASK, _to_row(task), None, told, tally)

@@ -10,6 +10,7 @@ from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
 from vespera.interfaces.cli.flow import pause_task, queue, resume_task
 from vespera.interfaces.cli.given import json_of
+from vespera.interfaces.cli.histories import export_task, import_task
 from vespera.interfaces.cli.options import (
     file_names,
     output,
@@ -113,6 +114,8 @@ app.add_command(task)
 app.add_command(events)
 task.add_command(pause_task)
 task.add_command(resume_task)
+task.add_command(export_task)
+task.add_command(import_task)
 task.add_command(retry_task)
 task.add_command(fork_task)
 task.add_command(cancel_task)

@@ -43,6 +43,7 @@ TASK_FIELDS = (
     "forked_from",
     "retries",
     "idempotency_key",
+    "dedup_key",
     "error",
     "report_id",
 )
@@ -156,6 +157,7 @@ def _facts(details: TaskDetails) -> list[tuple[str, str]]:
         "forked from": task.forked_from or "",
         "retried": _times(task.retries),
         "key": task.idempotency_key or "",
+        "once while under way": task.dedup_key or "",
         "progress": str(details.progress) if details.progress else "",
         "limited by": task.concurrency_key or "",
         "payload": _short(details.payload),

@@ -16,8 +16,10 @@ _SUITES = (
     "care",
     "clock",
     "codec",
+    "dedup",
     "files",
     "gates",
+    "histories",
     "host",
     "owners",
     "queue",
@@ -38,6 +40,10 @@ from vespera.testing.conformance.codec import CodecConformance
 from vespera.testing.conformance.events import EventLogConformance, ProgressRepositoryConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
 from vespera.testing.conformance.gates import GatesConformance
+from vespera.testing.conformance.histories import (
+    TaskHistoriesConformance,
+    ValueFormsConformance,
+)
 from vespera.testing.conformance.host import HostConformance
 from vespera.testing.conformance.owners import OwnersConformance, OwnersOfOneHostConformance
 from vespera.testing.conformance.queue import TaskQueueConformance
@@ -78,9 +84,11 @@ __all__ = [
     "StepRepositoryConformance",
     "Stores",
     "TaskArchiveConformance",
+    "TaskHistoriesConformance",
     "TaskQueueConformance",
     "TaskRepositoryConformance",
     "TaskSearchConformance",
     "TimetableConformance",
     "UnitOfWorkConformance",
+    "ValueFormsConformance",
 ]

@@ -9,6 +9,7 @@ import pytest_asyncio
 from vespera.application.ports.archive import TaskArchive
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.gates import Gates
+from vespera.application.ports.histories import TaskHistories
 from vespera.application.ports.persistence import (
     FileOperationRepository,
     ReportRepository,
@@ -38,6 +39,7 @@ class Stores:
     events: EventLog
     progress: ProgressRepository
     archive: TaskArchive
+    histories: TaskHistories
     schedules: ScheduleRepository
     revivals: Revivals
     signals: SignalRepository
@@ -56,6 +58,7 @@ class Stores:
             events=container.get(EventLog),
             progress=container.get(ProgressRepository),
             archive=container.get(TaskArchive),
+            histories=container.get(TaskHistories),
             revivals=container.get(Revivals),
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),

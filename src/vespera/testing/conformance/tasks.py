@@ -11,6 +11,7 @@ from vespera.domain.errors import DuplicateRow, StaleTask, TaskNotFound
 from vespera.domain.ids import ReportId, TaskId
 from vespera.domain.retry import RetryPolicy
 from vespera.domain.task import Completion, Task, TaskStatus
+from vespera.testing.conformance.dedup import DedupSuite
 from vespera.testing.conformance.samples import (
     FAILURE,
     LATER,
@@ -20,12 +21,12 @@ from vespera.testing.conformance.samples import (
     a_task,
     an_operation,
 )
-from vespera.testing.conformance.stores import PersistenceSuite, Stores
+from vespera.testing.conformance.stores import Stores
 
 A, B, C = TaskId("a"), TaskId("b"), TaskId("c")
 
 
-class TaskRepositoryConformance(PersistenceSuite):
+class TaskRepositoryConformance(DedupSuite):
     """Give ``make_stores``; the task repository is the one in question."""
 
     ports = (TaskRepository,)
@@ -321,6 +322,7 @@ def _full() -> Task:
         outcome=b"\0",
         error=FAILURE,
         report_id=ReportId("r1"),
+        dedup_key="customer",
     )
 
 

@@ -19,6 +19,7 @@ from vespera.application.ports.care import (
     Migration,
 )
 from vespera.application.ports.events import EventPage
+from vespera.application.ports.histories import TaskHistory
 from vespera.domain.errors import (
     DuplicateRow,
     LeaseLost,
@@ -45,6 +46,7 @@ from vespera.infrastructure.persistence.signal_repository import SqlSignalReposi
 from vespera.infrastructure.persistence.statements import Statement, Write
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
+from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.threads import Threads
@@ -69,11 +71,13 @@ from vespera.testing.conformance import (
     StepRepositoryConformance,
     Stores,
     TaskArchiveConformance,
+    TaskHistoriesConformance,
     TaskQueueConformance,
     TaskRepositoryConformance,
     TaskSearchConformance,
     TimetableConformance,
     UnitOfWorkConformance,
+    ValueFormsConformance,
 )
 from vespera.testing.conformance.samples import a_task
 from vespera.testing.conformance.schedules import a_schedule
@@ -258,6 +262,9 @@ class TestFindsNothing(PlantedStores, TaskRepositoryConformance):
     "test_of_many_that_save_one_version_at_once_one_succeeds",
     "test_complete_is_refused_if_a_file_operation_was_recorded_since",
     "test_complete_of_what_somebody_else_changed_is_refused",
+    "test_a_dedup_key_is_taken_while_its_task_is_not_finished",
+    "test_of_many_that_add_one_dedup_key_at_once_one_succeeds",
+    "test_only_one_may_come_behind",
 )
 class TestLenient(PlantedStores, TaskRepositoryConformance):
     parts = {"tasks": Lenient}
@@ -273,6 +280,81 @@ class TestLenient(PlantedStores, TaskRepositoryConformance):
 )
 class TestCareless(PlantedStores, TaskRepositoryConformance):
     parts = {"tasks": Careless}
+
+
+class Rough(SqlTaskHistories):
+    """Keeps the task alone, without its rights: in a unit for each of its parts."""
+
+    async def get(self, task_id):
+        return TaskHistory(task=a_task(task_id))
+
+    async def add(self, history):
+        with suppress(DuplicateRow, TaskNotFound):
+            await super().add(TaskHistory(task=replace(history.task, dedup_key=None)))
+
+
+class AsIfNew(SqlTaskHistories):
+    """Stores the task as if it was new."""
+
+    async def add(self, history):
+        awaited = [each.id for each in history.depends_on]
+        await SqlTaskRepository(self._database).add(history.task, awaited)
+
+
+@caught_by(
+    "test_a_history_comes_back_as_it_was_stored",
+    "test_what_is_stored_is_known_to_the_other_repositories",
+    "test_children_are_part_of_a_history",
+    "test_a_signal_that_comes_later_is_behind_those_of_the_history",
+    "test_blockers_are_counted_here",
+    "test_what_a_task_was_freed_of_it_does_not_wait_for",
+    "test_a_history_that_is_not_there_is_named",
+    "test_of_a_history_whose_task_is_there_nothing_is_stored",
+    "test_of_a_history_whose_parent_is_missing_nothing_is_stored",
+    "test_the_dedup_key_of_what_is_under_way_is_taken",
+)
+class TestRough(PlantedStores, TaskHistoriesConformance):
+    parts = {"histories": Rough}
+
+
+@caught_by("test_what_a_finished_task_waited_for_does_not_change_it")
+class TestAsIfNew(PlantedStores, TaskHistoriesConformance):
+    parts = {"histories": AsIfNew}
+
+
+class Forgetful(SqlTaskRepository):
+    async def under_way(self, keys):
+        return {}
+
+    async def debounce(self, waiting, newest, *, within):
+        pass
+
+
+class Clinging(SqlTaskRepository):
+    async def add(self, task, depends_on=()):
+        await super().add(replace(task, on_failed_dependency="block"), depends_on)
+
+    async def under_way(self, keys):
+        return dict(zip(keys, await super().page(), strict=False))
+
+
+@caught_by(
+    "test_a_dedup_key_is_free_when_its_task_is_finished_and_for_other_types",
+    "test_a_task_may_come_behind_the_one_of_its_dedup_key",
+    "test_a_task_takes_over_what_is_newer",
+    "test_it_is_due_within_a_span_after_its_creation",
+    "test_a_task_that_has_begun_takes_nothing_over",
+)
+class TestForgetful(PlantedStores, TaskRepositoryConformance):
+    parts = {"tasks": Forgetful}
+
+
+@caught_by(
+    "test_one_behind_goes_on_however_the_other_ends",
+    "test_only_what_is_not_finished_is_under_way",
+)
+class TestClinging(PlantedStores, TaskRepositoryConformance):
+    parts = {"tasks": Clinging}
 
 
 class Blind(SqlTaskRepository):
@@ -879,6 +961,33 @@ class TestPlainJson(CodecConformance):
 class TestStrange(CodecConformance):
     def make_codec(self):
         return Strange()
+
+
+class LooseForms:
+    """Takes anything, and loses the types."""
+
+    def __init__(self, codec):
+        self.codec = codec
+
+    def to_json(self, data):
+        return json.dumps(self.codec.plain(data)).encode()
+
+    def from_json(self, text, *, what):
+        return text
+
+
+@caught_by(
+    "test_a_value_survives_the_way_through_json",
+    "test_what_is_no_json_is_refused",
+    "test_what_is_over_the_limit_is_named",
+    "test_damage_is_unreadable",
+)
+class TestLooseForms(ValueFormsConformance):
+    too_large = 2**20 + 1
+
+    def make_forms(self):
+        codec = MsgspecCodec()
+        return codec, LooseForms(codec)
 
 
 # --------------------------------------------------------------------------------------- files

@@ -15,6 +15,7 @@ from vespera.testing.conformance import (
     StepRepositoryConformance,
     Stores,
     TaskArchiveConformance,
+    TaskHistoriesConformance,
     TaskQueueConformance,
     TaskRepositoryConformance,
     TaskSearchConformance,
@@ -65,6 +66,10 @@ class TestSqlEventLog(InMemory, EventLogConformance):
 
 
 class TestSqlProgressRepository(InMemory, ProgressRepositoryConformance):
+    pass
+
+
+class TestSqlTaskHistories(InMemory, TaskHistoriesConformance):
     pass
 
 

@@ -4,10 +4,12 @@ import sys
 from types import ModuleType
 
 from vespera.infrastructure.persistence.queries import (
+    dedup,
     events,
     fence,
     file_operations,
     gates,
+    histories,
     purge,
     queue,
     reports,
@@ -22,7 +24,7 @@ from vespera.infrastructure.persistence.queries import (
 from vespera.infrastructure.persistence.statements import Statement
 
 TOPICS = (
-    *(schema, tasks, queue, gates, traffic, fence, steps, signals),
+    *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
     *(file_operations, reports, schedules, events, purge, revivals),
 )
 

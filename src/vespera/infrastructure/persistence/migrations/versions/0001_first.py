@@ -58,6 +58,7 @@ def _create_tasks() -> None:
         sa.Column("paused_at", sa.BigInteger),
         sa.Column("gated", sa.BigInteger, nullable=False),
         sa.Column("on_failed_dependency", sa.Text, nullable=False),
+        sa.Column("dedup_key", sa.Text),
         sa.Column("retries", sa.BigInteger, nullable=False),
         sa.Column("forked_from", sa.Text),
         sa.Column("handler_version", sa.Text),
@@ -126,6 +127,20 @@ def _create_task_indexes() -> None:
         ["idempotency_key"],
         unique=True,
         sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    keyed = "dedup_key IS NOT NULL"
+    op.create_index(
+        "tasks_by_dedup_key",
+        "tasks",
+        ["dedup_key", "specialist_type"],
+        sqlite_where=sa.text(f"{keyed} AND (status NOT IN ('completed', 'failed', 'cancelled'))"),
+    )
+    op.create_index(
+        "tasks_to_begin_by_dedup_key",
+        "tasks",
+        ["dedup_key", "specialist_type"],
+        unique=True,
+        sqlite_where=sa.text(f"{keyed} AND status = 'pending' AND attempt = 0"),
     )
 
 
