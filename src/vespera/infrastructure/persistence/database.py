@@ -22,7 +22,7 @@ from vespera.infrastructure.persistence.ledger import Ledger
 from vespera.infrastructure.persistence.location import location_of
 from vespera.infrastructure.persistence.pinned_file import PinnedFile
 from vespera.infrastructure.persistence.schema import prepare_file, prepare_memory
-from vespera.infrastructure.persistence.statements import Row, Rows
+from vespera.infrastructure.persistence.statements import Rows, Values
 from vespera.infrastructure.persistence.write_ahead_log import WriteAheadLog
 from vespera.infrastructure.persistence.writer import Writer, Writes
 
@@ -173,7 +173,7 @@ class AsyncDatabaseManager:
         async with parts.sessions().open() as session:
             yield session
 
-    async def read(self, sql: str, values: Row = ()) -> Rows:
+    async def read(self, sql: str, values: Values = ()) -> Rows:
         """The rows that a query gives, of committed state only.
 
         Raises:
@@ -182,7 +182,7 @@ class AsyncDatabaseManager:
         (rows,) = await self.read_together([(sql, values)])
         return rows
 
-    async def read_together(self, queries: Sequence[tuple[str, Row]]) -> Sequence[Rows]:
+    async def read_together(self, queries: Sequence[tuple[str, Values]]) -> Sequence[Rows]:
         """As ``read``, for several queries, all of the same committed state."""
         parts = self._parts or await self._opened()
         parts.check_loop()

@@ -18,23 +18,23 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def alone(task: Task) -> Write:
     """Refuse the new ``task`` if another one is under way, and not one that it depends on."""
-    values = (task.dedup_key, task.specialist_type, task.id)
+    values = {"key": task.dedup_key, "kind": task.specialist_type, "task": task.id}
     return Write(sql.IS_ALONE, values, partial(_not_alone, task))
 
 
 def debounced(ledger: Ledger, waiting: TaskId, newest: Task, within: timedelta | None) -> Write:
     """A task that has not begun takes over what ``newest`` says."""
     moment, now = to_micros_if_any(newest.run_after), to_micros_if_any(newest.updated_at)
-    values = (
-        waiting,
-        newest.title,
-        newest.description,
-        newest.payload,
-        newest.priority,
-        moment,
-        None if within is None else within // _MICROSECOND,
-        now,
-    )
+    values = {
+        "task": waiting,
+        "new_title": newest.title,
+        "new_description": newest.description,
+        "new_payload": newest.payload,
+        "new_priority": newest.priority,
+        "moment": moment,
+        "within": None if within is None else within // _MICROSECOND,
+        "now": now,
+    }
 
     def told(rows: Rows) -> Sequence[Entry]:
         ((run_after,),) = rows

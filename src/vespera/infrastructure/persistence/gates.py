@@ -96,7 +96,7 @@ class SqlGates:
         and age, of those that no gate keeps back.
         """
         moment = (to_micros(now),)
-        one = [Write(sql.START_FIRST, moment), self._begun(owner, now, lease_until)]
+        one = [Write(sql.START_FIRST, {"now": moment[0]}), self._begun(owner, now, lease_until)]
         preparing = [
             Write(sql.WAKE_DUE, (*moment, *moment)),
             Write(sql.PROMOTE_DUE, moment),
@@ -107,14 +107,14 @@ class SqlGates:
 
     async def has_suspects(self, *, now: datetime) -> bool:
         """Whether a suspicious task is due, and its gate open."""
-        return bool(await self._database.read(sql.OPEN_SUSPECT.sql, (to_micros(now),)))
+        return bool(await self._database.read(sql.OPEN_SUSPECT.sql, {"now": to_micros(now)}))
 
     async def claim_suspect(
         self, *, owner: OwnerId, now: datetime, lease_until: datetime
     ) -> Task | None:
         """Begin an attempt of the oldest of these tasks."""
-        start = Write(sql.START_SUSPECT, (to_micros(now),))
-        return await self._begun_after(start, self._begun(owner, now, lease_until))
+        start = Write(sql.START_SUSPECT, {"now": to_micros(now)})
+        return await self._begun_after(start, self._begun(owner, now, lease_until), now)
 
     async def claim(
         self, task_id: TaskId, *, owner: OwnerId, now: datetime, lease_until: datetime
@@ -122,20 +122,25 @@ class SqlGates:
         """Begin an attempt of this pending or assigned task with a gate, if it is open."""
         if not await self._database.read(sql.AT_A_GATE.sql, (task_id,)):
             return None
-        start = Write(sql.START_TASK, (to_micros(now), task_id))
-        return await self._begun_after(start, self._begun(owner, now, lease_until))
+        start = Write(sql.START_TASK, {"now": to_micros(now), "task": task_id})
+        return await self._begun_after(start, self._begun(owner, now, lease_until), now)
 
     async def next_due(self, *, now: datetime) -> datetime | None:
         """When the next delayed task is due whose type is not paused, or the next rate lets one
         begin that is ready.
         """
-        rows = await self._database.read(sql.NEXT_TO_OPEN.sql, (to_micros(now),))
+        rows = await self._database.read(sql.NEXT_TO_OPEN.sql, {"now": to_micros(now)})
         return from_micros_if_any(rows[0][0])
 
     async def traffic_of(self, task: Task, gate: Gate, *, now: datetime) -> Traffic:
         """What there is of the task's type, and of its key."""
-        windows = [_to_rate(rate)[1] or 0 for rate in (gate.limits.rate, gate.limits.rate_per_key)]
-        values = (task.specialist_type, task.concurrency_key, to_micros(now), *windows)
+        values = {
+            "type": task.specialist_type,
+            "key": task.concurrency_key,
+            "now": to_micros(now),
+            "per": _to_rate(gate.limits.rate)[1] or 0,
+            "key_per": _to_rate(gate.limits.rate_per_key)[1] or 0,
+        }
         (row,) = await self._database.read(sql.TRAFFIC.sql, values)
         running, running_of_key, begun, begun_of_key = row
         return Traffic(
@@ -152,8 +157,8 @@ class SqlGates:
         rows = await self._database.read(sql.PAUSED_BEFORE_TASK.sql, (task_id,))
         return [task_from_row(row) for row in rows]
 
-    async def _begun_after(self, start: Write, begun: Write) -> Task | None:
-        forget = Write(sql.FORGET_STARTS, (begun.values[2],))
+    async def _begun_after(self, start: Write, begun: Write, now: datetime) -> Task | None:
+        forget = Write(sql.FORGET_STARTS, (to_micros(now),))
         (rows,) = await self._database.commit([forget, start, begun])
         return task_from_row(rows[0]) if rows else None
 

@@ -1,6 +1,6 @@
 """SQL texts, and the writes that a unit of work is made of."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -49,6 +49,10 @@ Tallied = Tally | Callable[[Rows], Sequence[Tally]] | None
 """The tally of a write, or how its returned rows are counted."""
 
 
+Values = Sequence[object] | Mapping[str, object]
+"""Of a statement's parameters: in their order, or by name."""
+
+
 class Write(NamedTuple):
     """One statement of a unit of work; ``refusal`` makes the error for an unexpected row count.
 
@@ -57,7 +61,7 @@ class Write(NamedTuple):
     """
 
     statement: Statement
-    values: Sequence[object]
+    values: Values
     refusal: Callable[[], VesperaError] | None = None
     told: Told = ()
     tally: Tallied = None

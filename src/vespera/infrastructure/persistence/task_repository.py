@@ -25,6 +25,7 @@ from vespera.infrastructure.persistence.statements import (
     Row,
     Statement,
     Told,
+    Values,
     Write,
     in_chunks,
 )
@@ -203,7 +204,7 @@ def adding(ledger: Ledger, task: Task, depends_on: Sequence[TaskId]) -> list[Wri
     """The writes that store a new task."""
     writes = inserting(task, dict.fromkeys(depends_on, False), begun(ledger, task))
     if depends_on and task.on_failed_dependency is OnFailedDependency.CANCEL:
-        writes.append(_cancelling(ledger, sql.CANCEL_IF_DOOMED, (task.id,)))
+        writes.append(_cancelling(ledger, sql.CANCEL_IF_DOOMED, {"task": task.id}))
     return writes
 
 
@@ -232,9 +233,9 @@ def _for_kin(ledger: Ledger, task: Task) -> list[Write]:
     parents = [task.parent_id] if task.parent_id is not None else []
     writes = [Write(sql.NEWS_FOR_PARENT, (parent,)) for parent in parents]
     if task.status in ENDED_BADLY:
-        writes.append(Write(sql.FREE_DEPENDENTS, (task.id,)))
-        writes.append(Write(sql.NEWS_OF_DOOMED, (task.id,)))
-        values = (task.id, to_micros(task.updated_at))
+        writes.append(Write(sql.FREE_DEPENDENTS, {"failed": task.id}))
+        writes.append(Write(sql.NEWS_OF_DOOMED, {"failed": task.id}))
+        values = {"failed": task.id, "now": to_micros(task.updated_at)}
         writes.append(_cancelling(ledger, sql.CANCEL_DEPENDENTS, values))
     if task.spawned:
         reason = called_off_with(task.id, task.status)
@@ -329,7 +330,7 @@ def _inserted(task: Task, told: Told) -> Write:
     return Write(sql.INSERT_TASK, _to_row(task), None, told, tally)
 
 
-def _cancelling(ledger: Ledger, statement: Statement, values: Row) -> Write:
+def _cancelling(ledger: Ledger, statement: Statement, values: Values) -> Write:
     """A write that may cancel any number of tasks."""
     return Write(statement, values, None, cancelled(ledger), tallies_of_cancelled)
 

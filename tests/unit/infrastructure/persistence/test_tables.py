@@ -87,7 +87,7 @@ async def test_queries_on_the_hot_path_use_their_indexes(database):
         assert "SCAN tasks " not in f"{plan} ".replace("SCAN tasks USING", ""), plan
     claim = await plan_of(database, sql.CLAIM_READY.sql, ("o", 1, 1, 1, 1, 1))
     assert "INDEX tasks_delayed (run_after>? AND run_after<?)" in claim, claim
-    start = await plan_of(database, sql.START_FIRST.sql, (1,))
+    start = await plan_of(database, sql.START_FIRST.sql, {"now": 1})
     for index in (
         "tasks_ready",
         "tasks_at_gates (specialist_type=?)",

@@ -27,10 +27,11 @@ def compiled(
     return Statement(in_one_line(str(text)), expects, returns)
 
 
-def compiled_by_number(
+def compiled_by_name(
     clause: sa.ClauseElement, *names: str, expects: int | None = None, returns: bool = False
 ) -> Statement:
-    """As ``compiled``, for a clause that uses its parameters, which are ``names``, many times.
+    """As ``compiled``, for a clause that uses its parameters many times: its values are a mapping
+    with these ``names``.
 
     Raises:
         ValueError: the clause has other parameters.
@@ -39,7 +40,6 @@ def compiled_by_number(
     found = dict.fromkeys(_PARAMETER.findall(text))
     if found.keys() != set(names):
         raise ValueError(f"parameters are {tuple(found)}, not {names}, in: {text}")
-    text = _PARAMETER.sub(lambda match: f"?{names.index(match[1]) + 1}", text)
     return Statement(in_one_line(text), expects, returns)
 
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from vespera.infrastructure.persistence.queries.compiling import (
     compiled,
-    compiled_by_number,
+    compiled_by_name,
     one_of_many,
 )
 from vespera.infrastructure.persistence.tables import (
@@ -37,13 +37,13 @@ _OTHERS = sa.exists().where(
     tasks.c.id != _given("task", sa.Text()),
     tasks.c.id.not_in(_FORERUNNERS),
 )
-IS_ALONE = compiled_by_number(
+IS_ALONE = compiled_by_name(
     sa.select(ONE).where(~_OTHERS), "key", "kind", "task", expects=1, returns=True
 )
 
 _MOMENT = _given("moment", sa.BigInteger())
 _LATEST = tasks.c.created_at + _given("within", sa.BigInteger())
-DEBOUNCE = compiled_by_number(
+DEBOUNCE = compiled_by_name(
     sa.update(tasks)
     .where(
         tasks.c.id == _given("task", sa.Text()),

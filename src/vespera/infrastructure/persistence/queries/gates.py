@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_number
+from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_name
 from vespera.infrastructure.persistence.queries.queue import (
     ASLEEP,
     BEGIN_ATTEMPT,
@@ -183,9 +183,9 @@ _THIS = (
         _OPEN,
     )
 )
-START_FIRST = compiled_by_number(_start_of_first(), "now")
-START_SUSPECT = compiled_by_number(_start_of(_OLDEST_SUSPECT), "now")
-START_TASK = compiled_by_number(_start_of(_THIS), "now", "task", expects=None)
+START_FIRST = compiled_by_name(_start_of_first(), "now")
+START_SUSPECT = compiled_by_name(_start_of(_OLDEST_SUSPECT), "now")
+START_TASK = compiled_by_name(_start_of(_THIS), "now", "task", expects=None)
 AT_A_GATE = compiled(
     sa.select(tasks.c.id).where(
         tasks.c.id == sa.bindparam("task", type_=sa.Text),
@@ -194,7 +194,7 @@ AT_A_GATE = compiled(
     ),
     "task",
 )
-OPEN_SUSPECT = compiled_by_number(_OLDEST_SUSPECT, "now")
+OPEN_SUSPECT = compiled_by_name(_OLDEST_SUSPECT, "now")
 
 
 def _last(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
@@ -271,7 +271,7 @@ _moments = sa.union_all(
     _TYPES_OPEN,
     _KEYS_OPEN,
 ).subquery()
-NEXT_TO_OPEN = compiled_by_number(sa.select(sa.func.min(_moments.c.moment)), "now")
+NEXT_TO_OPEN = compiled_by_name(sa.select(sa.func.min(_moments.c.moment)), "now")
 
 # ---- the gates themselves
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_number
+from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_name
 from vespera.infrastructure.persistence.queries.tasks import doomed
 from vespera.infrastructure.persistence.tables import (
     CANCEL,
@@ -48,7 +48,7 @@ NEWS_FOR_PARENT = compiled(news_for(tasks.c.id == sa.bindparam("task")), "task")
 _CANCELLED_WITH = sa.select(tasks.c.parent_id).where(
     tasks.c.id.in_(sa.select(doomed().c.id)), tasks.c.id != sa.bindparam("failed", type_=sa.Text)
 )
-NEWS_OF_DOOMED = compiled_by_number(news_for(tasks.c.id.in_(_CANCELLED_WITH)), "failed")
+NEWS_OF_DOOMED = compiled_by_name(news_for(tasks.c.id.in_(_CANCELLED_WITH)), "failed")
 CALL_CHILDREN_OFF = compiled(
     news_for(
         (tasks.c.parent_id == sa.bindparam("parent")) & (tasks.c.on_parent_end == CANCEL)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from vespera.infrastructure.persistence.queries.compiling import (
     compiled,
-    compiled_by_number,
+    compiled_by_name,
     compiled_insert,
     one_of_many,
 )
@@ -158,7 +158,7 @@ def _freed() -> sa.Update:
     )
 
 
-FREE_DEPENDENTS = compiled_by_number(_freed(), "failed")
+FREE_DEPENDENTS = compiled_by_name(_freed(), "failed")
 
 
 def _told(of: sa.FromClause) -> sa.ColumnElement[str]:
@@ -171,7 +171,7 @@ _WAITS_FOR: sa.ColumnElement[str] = sa.literal_column("'it waited for %s (%s), w
 _DEPENDENCY_FAILED: sa.ColumnElement[str] = sa.literal_column("'DependencyFailed'")
 _NO_TRACE: sa.ColumnElement[str] = sa.literal_column("''")
 _LOST = (tasks.c.id, tasks.c.attempt, tasks.c.updated_at, tasks.c.error, tasks.c.specialist_type)
-CANCEL_DEPENDENTS = compiled_by_number(
+CANCEL_DEPENDENTS = compiled_by_name(
     sa.update(tasks)
     .where(tasks.c.id.in_(sa.select(doomed().c.id)), tasks.c.id != _FAILED)
     .values(
@@ -196,7 +196,7 @@ _ENDED_BADLY = (
     .limit(ONE)
     .offset(NONE)
 )
-CANCEL_IF_DOOMED = compiled_by_number(
+CANCEL_IF_DOOMED = compiled_by_name(
     sa.update(tasks)
     .where(tasks.c.id == sa.bindparam("task", type_=sa.Text), sa.exists(_ENDED_BADLY))
     .values(status=CANCELLED, error=_ENDED_BADLY.scalar_subquery())

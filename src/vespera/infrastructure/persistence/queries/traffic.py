@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_number
+from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_name
 from vespera.infrastructure.persistence.queries.gates import (
     IN_WINDOW,
     IS_RUNNING,
@@ -43,7 +43,7 @@ def _traffic() -> sa.ClauseElement:
     )
 
 
-TRAFFIC = compiled_by_number(_traffic(), "type", "key", "now", "per", "key_per")
+TRAFFIC = compiled_by_name(_traffic(), "type", "key", "now", "per", "key_per")
 
 
 def _paused_before() -> sa.Select[Any]:
