@@ -56,6 +56,9 @@ class HurriedClock(SystemClock):
         hurried = BEGINNING + (time.time() - BEGINNING) * SPEED + self._ahead
         return datetime.fromtimestamp(hurried, UTC)
 
+    def monotonic(self) -> float:
+        return time.monotonic() * SPEED
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / SPEED)
 

@@ -16,6 +16,7 @@ from vespera.application.ports.persistence import TaskQueue, TaskRepository
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.flow import Flow
+from vespera.application.runtime.leases import Leases
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.runs import OpenAttempt, Stop
@@ -53,6 +54,7 @@ class Engine:
         self._flow = flow
         self._owners, self._notices, self._clock = owners, notices, clock
         self.lease, self._poll = lease, poll
+        self._leases = Leases(queue=queue, clock=clock, lease=lease)
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, OpenAttempt] = {}
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
@@ -147,12 +149,22 @@ class Engine:
     async def take_back(self) -> Collection[TaskId]:
         """Make the tasks of dead workers, and those whose lease has run out, pending again."""
         dead = await self.dead_owners()
-        taken = await self._queue.take_back(now=self._clock.now(), dead=dead)
+        await self.mind_the_clock()
+        now = self._clock.now()
+        taken = await self._queue.take_back(
+            now=now, dead=dead, expired=self._leases.expired_by(now)
+        )
         for task_id in taken:
             run = self._runs.get(task_id)
             if run is not None:
                 self._interrupt(run, Stop.LOST)
         return taken
+
+    async def mind_the_clock(self) -> int:
+        """Extend all leases if somebody has set the clock; how often that was noticed so far."""
+        if self._leases.look():
+            await self._extend()
+        return self._leases.jumps
 
     async def call_off(self) -> None:
         """Cancel the tasks that are to be cancelled, as far as they are held here or by nobody.
@@ -353,19 +365,16 @@ class Engine:
                 run.handle.cancel()
 
     async def _beat(self) -> None:
-        owner = self.owner
         while True:
             await self._clock.sleep(self.lease.total_seconds() / 3)
-            runs = dict(self._runs)
-            attempts = {task_id: run.task.attempt for task_id, run in runs.items()}
-            until = self._clock.now() + self.lease
-            try:
-                held = await self._queue.extend(attempts, owner=owner, lease_until=until)
-            except StorageError:
-                logger.exception("The leases of %d tasks could not be extended.", len(attempts))
-                continue
-            for task_id in attempts.keys() - set(held):
-                self._interrupt(runs[task_id], Stop.LOST)
+            self._leases.look()
+            await self._extend()
+
+    async def _extend(self) -> None:
+        runs = dict(self._runs)
+        attempts = {task_id: run.task.attempt for task_id, run in runs.items()}
+        for task_id in await self._leases.extend(attempts, self._owner):
+            self._interrupt(runs[task_id], Stop.LOST)
 
     async def _listen(self, poll: timedelta) -> None:
         """Tell tasks that wait what other processes have sent them."""
