@@ -271,8 +271,9 @@ class StepEnvironment:
             report=report,
         )
         what = f"Task {self._task.id!r}"
+        call = partial(supervision.value, what, partial(handler, context))
         try:
-            return await supervision.limited(what, lambda: handler(context), None)
+            return await supervision.limited(what, call, None)
         finally:
             await report.close()
 

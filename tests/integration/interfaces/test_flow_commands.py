@@ -1,4 +1,4 @@
-"""`vespera task pause|resume` and `vespera type pause|resume|list`."""
+"""`vespera task pause|resume` and `vespera queue pause|resume|list`."""
 
 import json
 
@@ -38,29 +38,29 @@ def run(vespera, program):
 
 def test_a_type_is_paused_listed_and_resumed(vespera, run):
     run(["a"])
-    paused = vespera("type", "pause", "writer")
+    paused = vespera("queue", "pause", "writer")
     assert (paused.exit_code, paused.stdout) == (0, "paused: writer\n")
-    head, row = vespera("type", "list").stdout.splitlines()
+    head, row = vespera("queue", "list").stdout.splitlines()
     assert head.split() == ["TYPE", "STATE", "LIMITS"]
     assert row.split(maxsplit=2) == ["writer", "paused", "max_concurrent=4, rate=10 in 60 s"]
-    (gate,) = json.loads(vespera("type", "list", "--json").stdout)
+    (gate,) = json.loads(vespera("queue", "list", "--json").stdout)
     assert (gate["specialist_type"], gate["limits"]["max_concurrent"]) == ("writer", 4)
 
-    resumed = vespera("type", "resume", "writer", "--json")
+    resumed = vespera("queue", "resume", "writer", "--json")
     assert json.loads(resumed.stdout) == {"name": "writer", "paused": False}
-    again = vespera("type", "resume", "writer")
+    again = vespera("queue", "resume", "writer")
     assert (again.exit_code, "is not paused" in again.stderr) == (1, True)
 
 
 def test_what_is_paused_here_is_not_run_by_the_next_program(vespera, run):
     run([])
-    vespera("type", "pause", "writer")
+    vespera("queue", "pause", "writer")
     run(["a", "b"])
     shown = vespera("task", "show", "a")
     assert "its type 'writer' is paused since" in shown.stdout
 
     assert vespera("task", "pause", "a").stdout == "paused: a\n"
-    assert vespera("type", "resume", "writer").exit_code == 0
+    assert vespera("queue", "resume", "writer").exit_code == 0
     run([])
     stands = {
         task["id"]: task["status"]

@@ -180,11 +180,11 @@ class AttemptRunner:
 
     async def _called(self, attempt: _Attempt) -> object:
         task, presence = attempt.task, attempt.presence
-        handler = self.specialists.handler(task.specialist_type)
+        what, handler = f"Task {task.id!r}", self.specialists.handler(task.specialist_type)
         try:
             returned = await self.supervision.limited(
-                f"Task {task.id!r}",
-                partial(handler, attempt.context),
+                what,
+                partial(self.supervision.value, what, partial(handler, attempt.context)),
                 task.timeout,
                 rested=lambda: presence.rested,
             )

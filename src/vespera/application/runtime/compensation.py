@@ -96,9 +96,9 @@ class Compensation:
         if record is not None:
             return "" if record.error is None else f"step {name!r}"
         try:
-            value = await self.supervision.call(
-                f"Undoing step {name!r}", undo.call, retry=undo.retry, timeout=None
-            )
+            what = f"Undoing step {name!r}"
+            call = partial(self.supervision.value, what, undo.call)
+            value = await self.supervision.call(what, call, retry=undo.retry, timeout=None)
             await self.log.succeeded(undo.key, value)
         except (LeaseLost, StorageError):
             raise

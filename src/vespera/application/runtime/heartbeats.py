@@ -56,16 +56,26 @@ class StepCall:
 class Heart:
     """Hears the heartbeats of one step, and keeps the newest detail, in a write a second at most.
 
-    ``timeout``: seconds without a heartbeat after which a call has failed; None: any time.
+    ``once`` is one call of the step's function. ``timeout``: seconds without a heartbeat after
+    which a call has failed; None: any time.
     """
 
     __slots__ = (
         *("_beaten_at", "_clock", "_closed", "_key", "_log"),
-        *("_loop", "_timeout", "_unsaved", "_writer"),
+        *("_loop", "_once", "_timeout", "_unsaved", "_writer"),
     )
 
-    def __init__(self, key: Key, *, log: StepLog, clock: Clock, timeout: float | None) -> None:
-        self._key, self._log, self._clock, self._timeout = key, log, clock, timeout
+    def __init__(
+        self,
+        key: Key,
+        once: Callable[[], Awaitable[object]],
+        *,
+        log: StepLog,
+        clock: Clock,
+        timeout: float | None,
+    ) -> None:
+        self._key, self._once, self._timeout = key, once, timeout
+        self._log, self._clock = log, clock
         self._loop = asyncio.get_running_loop()
         self._beaten_at: datetime | None = None
         self._unsaved: bytes | None = None
@@ -77,8 +87,8 @@ class Heart:
         """The newest detail, decoded."""
         return self._log.detail_of(self._key)
 
-    async def call(self, value: Callable[[], Awaitable[object]]) -> object:
-        """What ``value`` gives, which is one call of the step's function.
+    async def call(self) -> object:
+        """What the step's function gives, called once.
 
         Raises:
             HeartbeatMissed: there was none for too long.
@@ -88,8 +98,8 @@ class Heart:
         _call.set(this)
         try:
             if self._timeout is None:
-                return await value()
-            return await self._watched(value, self._timeout)
+                return await self._once()
+            return await self._watched(self._timeout)
         finally:
             this.end()
             _call.set(outer)  # no token: a coroutine may be closed in another context
@@ -120,9 +130,9 @@ class Heart:
             writer.cancel()
             await asyncio.wait({writer})
 
-    async def _watched(self, value: Callable[[], Awaitable[object]], seconds: float) -> object:
+    async def _watched(self, seconds: float) -> object:
         self._beaten_at = self._clock.now()
-        work = asyncio.ensure_future(value())
+        work = asyncio.ensure_future(self._once())
         try:
             while not work.done():
                 left = seconds - (self._clock.now() - self._beaten_at).total_seconds()
@@ -181,6 +191,12 @@ def current_call() -> StepCall:
     if call is None:
         raise InvalidRequest("there are heartbeats in a step's function only", field="heartbeat")
     return call
+
+
+def current_step() -> str | None:
+    """The name of the step whose function is being called, if one is."""
+    call = _call.get()
+    return None if call is None else call.name
 
 
 _call: ContextVar[StepCall | None] = ContextVar("step_call", default=None)

@@ -1,21 +1,18 @@
 """One step of a task: asked for, replayed or called, recorded."""
 
-from collections.abc import Callable
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from vespera.application.runtime.compensation import Compensation
-from vespera.application.runtime.heartbeats import Heart
+from vespera.application.runtime.heartbeats import Heart, current_step
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import Key, StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError
 from vespera.domain.request import seconds_of
 from vespera.domain.retry import RetryPolicy
-
-_step: ContextVar[str | None] = ContextVar("step", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +43,11 @@ class StepCalls:
         if record is not None:
             value = self.log.replay(record)
         else:
-            call = partial(self.supervision.value, f"Step {name!r}", function, in_thread=in_thread)
-            heart = Heart(
-                key, log=self.log, clock=self.supervision.clock, timeout=heartbeat_timeout
-            )
-            done = partial(heart.call, call)
-            value = await self._done(key, heart, done, retry, timeout, undoable=undo is not None)
+            what, clock = f"Step {name!r}", self.supervision.clock
+            once = partial(self.supervision.value, what, function, in_thread=in_thread)
+            heart = Heart(key, once, log=self.log, clock=clock, timeout=heartbeat_timeout)
+            called = partial(self.supervision.call, what, heart.call, retry=retry, timeout=timeout)
+            value = await self._done(key, heart, called, undoable=undo is not None)
         if undo is not None:
             self.compensation.add(key, undo, value, retry)
         return value
@@ -60,18 +56,13 @@ class StepCalls:
         self,
         key: Key,
         heart: Heart,
-        call: Callable[[], object],
-        retry: RetryPolicy,
-        timeout: float | None,
+        called: Callable[[], Awaitable[object]],
         *,
         undoable: bool,
     ) -> object:
         await self.presence.begin_work()
-        within = _step.set(key[0])
         try:
-            given = await self.supervision.call(
-                f"Step {key[0]!r}", call, retry=retry, timeout=timeout
-            )
+            given = await called()
             if heart.shut():
                 await heart.close()
             return await self.log.succeeded(key, given, undoable=undoable)
@@ -81,15 +72,9 @@ class StepCalls:
             await heart.save()
             raise await self.log.failed(key, error) from error
         finally:
-            _step.reset(within)
             self.presence.end_work()
             if heart.shut():
                 await heart.close()
-
-
-def current_step() -> str | None:
-    """The name of the step whose function is being called, if one is."""
-    return _step.get()
 
 
 def check_step_name(name: object, field: str = "name") -> None:
@@ -101,7 +86,7 @@ def check_step_name(name: object, field: str = "name") -> None:
     if not isinstance(name, str) or not name:
         what = "a step's name" if field == "name" else f"a {field}"
         raise InvalidRequest(f"{what} must be text, not {name!r}", field=field)
-    outer = _step.get()
+    outer = current_step()
     if outer is not None:
         raise InvalidRequest(
             f"step {name!r} is asked for inside step {outer!r}, which a replay does not call"

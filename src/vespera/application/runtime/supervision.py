@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,12 +32,12 @@ class Supervision:
     async def call(
         self,
         what: str,
-        function: Callable[[], object],
+        once: Callable[[], Awaitable[object]],
         *,
         retry: RetryPolicy,
         timeout: float | None,
     ) -> object:
-        """The value that ``function`` returns, or that the awaitable it returns gives.
+        """What ``once`` gives, which is one call of some function; called again as ``retry`` says.
 
         Raises:
             TaskTimedOut: the last call took longer than ``timeout`` seconds.
@@ -46,7 +46,7 @@ class Supervision:
         failures = 0
         while True:
             try:
-                return await self.limited(what, function, timeout)
+                return await self.limited(what, once, timeout)
             except Exception as error:
                 failures += 1
                 if not retry.allows(error, failures):
@@ -56,7 +56,7 @@ class Supervision:
     async def limited(
         self,
         what: str,
-        function: Callable[[], object],
+        once: Callable[[], Awaitable[object]],
         timeout: float | None,
         *,
         rested: Callable[[], timedelta] | None = None,
@@ -73,9 +73,9 @@ class Supervision:
         """
         try:
             if timeout is None:
-                return await self.value(what, function)
+                return await once()
             async with self._within(what, timeout, rested):
-                return await self.value(what, function)
+                return await once()
         except asyncio.CancelledError as error:
             if interrupted():
                 raise

@@ -1,10 +1,8 @@
 """The one place where ports meet adapters."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from os import PathLike, fspath
-from pathlib import Path
 from typing import Any, ClassVar
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
@@ -56,13 +54,18 @@ from vespera.application.workflows.task_execution_workflow import (
     Machinery,
     TaskExecutionWorkflow,
 )
-from vespera.domain.errors import InvalidRequest
 from vespera.domain.flow import Limits
 from vespera.domain.retention import retention_of
-from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.di.base import BaseContainer, Provider, Service, providers
+from vespera.infrastructure.di.options import (
+    catalogue_of,
+    check_settings,
+    directory_of_owners,
+    poll_of,
+    span_of,
+)
 from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.host import LocalHost
 from vespera.infrastructure.ids import TimeOrderedIds
@@ -83,60 +86,6 @@ from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
 from vespera.infrastructure.threads import Threads
 from vespera.infrastructure.timetable import CronTimetable
-
-POLL = timedelta(seconds=1)
-SHORTEST_LEASE = 0.001  # in seconds
-MOST_THREADS = 10_000
-
-
-def directory_of_owners(database: AsyncDatabaseManager) -> Path | None:
-    """Owners of the tasks in a database file leave their locks beside it."""
-    path = database.path
-    return None if path is None else path.with_name(f"{path.name}.owners")
-
-
-def check_seconds(value: object, field: str, *, least: float) -> None:
-    """Refuse what is no number of seconds, or too small.
-
-    Raises:
-        InvalidRequest: it is; the error names ``field``.
-    """
-    number_of(value, field, least=least, most=TEN_YEARS, what="a number of seconds")
-
-
-def span_of(seconds: float | None) -> timedelta | None:
-    """A setting in seconds; None stays None."""
-    return None if seconds is None else timedelta(seconds=seconds)
-
-
-def poll_of(database: AsyncDatabaseManager) -> timedelta | None:
-    """A database that is this container's alone has no others to look out for."""
-    return POLL if database.shared else None
-
-
-def catalogue_of(
-    specialists: providers.Aggregate[Any],
-) -> Callable[[], Mapping[str, Callable[[], object]]]:
-    """The specialists' factories, as they are overridden at the moment of asking."""
-
-    def catalogue() -> Mapping[str, Callable[[], object]]:
-        named: Any = specialists.last_overriding or specialists
-        return named.providers  # type: ignore[no-any-return]
-
-    return catalogue
-
-
-def check_workspace(value: object) -> None:
-    """Refuse what names no directory.
-
-    Raises:
-        InvalidRequest: it is no path, or one that no directory can have.
-    """
-    path = fspath(value) if isinstance(value, str | PathLike) else None
-    if not isinstance(path, str) or not path or "\0" in path:
-        raise InvalidRequest(
-            f"must be the path of a directory, as text or a Path, not {value!r}", field="workspace"
-        )
 
 
 class Container(BaseContainer):
@@ -186,17 +135,7 @@ class Container(BaseContainer):
             WiringError, UnknownSetting, OverrideRefused: as for every container.
         """
         super().__init__(settings, **more)
-        given = self.config()
-        check_workspace(given["workspace"])
-        whole_number_of(given["concurrency"], "concurrency", least=1, most=LARGEST_WHOLE)
-        whole_number_of(given["step_threads"], "step_threads", least=1, most=MOST_THREADS)
-        whole_number_of(given["payload_limit"], "payload_limit", least=1, most=LARGEST_WHOLE)
-        if given["crash_limit"] is not None:
-            whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
-        retention_of(given["retention"])
-        check_seconds(given["lease_seconds"], "lease_seconds", least=SHORTEST_LEASE)
-        if given["linger_seconds"] is not None:
-            check_seconds(given["linger_seconds"], "linger_seconds", least=0)
+        check_settings(self.config())
 
     # Adapters: one each for the container's life.
     clock: Provider[Clock] = providers.Singleton(SystemClock)
@@ -239,7 +178,6 @@ class Container(BaseContainer):
     )
     reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
     schedules: Provider[ScheduleRepository] = providers.Singleton(SqlScheduleRepository, database)
-
     gates: Provider[Gates] = providers.Singleton(SqlGates, database)
 
     # Who does the work, and how much of it at a time. A subclass gives its own.
@@ -264,7 +202,6 @@ class Container(BaseContainer):
         progress=progress,
         plain=codec.provided.plain,
     )
-
     purge_tasks = providers.Singleton(
         PurgeTasksUseCase, archive=archive, log=event_log, clock=clock
     )

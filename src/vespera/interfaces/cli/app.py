@@ -8,7 +8,7 @@ import click
 import vespera
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
-from vespera.interfaces.cli.flow import pause_task, resume_task, types
+from vespera.interfaces.cli.flow import pause_task, queue, resume_task
 from vespera.interfaces.cli.given import json_of
 from vespera.interfaces.cli.options import (
     file_names,
@@ -105,7 +105,7 @@ app.add_command(task)
 app.add_command(events)
 task.add_command(pause_task)
 task.add_command(resume_task)
-app.add_command(types)
+app.add_command(queue)
 task.add_command(signal)
 task.add_command(approve)
 task.add_command(reject)

@@ -1,4 +1,4 @@
-"""Hold tasks back and let them go on: `vespera task pause|resume`, `vespera type ...`."""
+"""Hold tasks back and let them go on: `vespera task pause|resume`, `vespera queue ...`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -62,12 +62,12 @@ def resume_task(
         _show(_ask("resume_task", task_id, target, settings_of(database_url, workspace)), as_json)
 
 
-@click.group(name="type")
-def types() -> None:
+@click.group
+def queue() -> None:
     """Hold back all tasks of a type, and let them go on."""
 
 
-@types.command(name="pause")
+@queue.command(name="pause")
 @click.argument("name", type=text, metavar="TYPE")
 @_pausing
 def pause_type(
@@ -84,7 +84,7 @@ def pause_type(
         _show(_ask("pause_type", name, target, settings_of(database_url, workspace)), as_json)
 
 
-@types.command(name="resume")
+@queue.command(name="resume")
 @click.argument("name", type=text, metavar="TYPE")
 @_pausing
 def resume_type(
@@ -101,7 +101,7 @@ def resume_type(
         _show(_ask("resume_type", name, target, settings_of(database_url, workspace)), as_json)
 
 
-@types.command(name="list")
+@queue.command(name="list")
 @_pausing
 def list_types(
     *, target: str | None, database_url: str | None, workspace: Path, as_json: bool, debug: bool

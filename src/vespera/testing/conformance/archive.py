@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from vespera.application.ports.archive import TaskArchive
 from vespera.domain.ids import ReportId, TaskId
+from vespera.domain.progress import Progress
+from vespera.domain.step import Heartbeat
 from vespera.domain.task import FINISHED, Task, TaskStatus
 from vespera.testing.conformance.samples import (
     FAILURE,
@@ -11,21 +14,31 @@ from vespera.testing.conformance.samples import (
     NOW,
     a_report,
     a_running_task,
+    a_signal,
     a_step,
     a_task,
     an_operation,
 )
 from vespera.testing.conformance.stores import PersistenceSuite, Stores
 
+A_BEAT = Heartbeat(task_id=FENCE.task_id, name="load", occurrence=1, beaten_at=NOW, detail=b"1")
+SOME_PROGRESS = Progress(
+    task_id=FENCE.task_id, attempt=FENCE.attempt, done=1.0, total=2.0, at=NOW, message="half"
+)
 COMPLETED, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED
 
 
 class TaskArchiveConformance(PersistenceSuite):
     """Give ``make_stores``; the archive is the one in question."""
 
+    ports = (TaskArchive,)
+
     async def test_a_finished_task_goes_with_all_that_belongs_to_it(self, stores: Stores) -> None:
         await stores.tasks.add(a_running_task())
         await stores.steps.record(a_step(), FENCE)
+        await stores.steps.beat(A_BEAT, FENCE, lease_until=LATER)
+        await stores.signals.send(a_signal())
+        await stores.progress.record(SOME_PROGRESS, FENCE)
         await stores.operations.add(an_operation())
         await stores.reports.add(a_report("r1"))
         task = await stores.tasks.get(FENCE.task_id)
@@ -36,6 +49,9 @@ class TaskArchiveConformance(PersistenceSuite):
         assert await stores.archive.purge(FINISHED, LATER, limit=10) == 1
         assert await _left(stores) == []
         assert await stores.steps.of_task(FENCE.task_id) == []
+        assert await stores.steps.beats_of(FENCE.task_id) == []
+        assert await stores.signals.of_task(FENCE.task_id) == []
+        assert await stores.progress.of_task(FENCE.task_id) is None
         assert await stores.operations.of_task(FENCE.task_id) == []
         assert await stores.reports.get(ReportId("r1")) is None
         assert not any((await stores.tasks.count_by_status()).values())

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.domain.errors import LeaseLost, StaleTask
 from vespera.domain.event import EventType, TaskEvent
 from vespera.domain.ids import TaskId
@@ -18,6 +19,8 @@ A = TaskId("a")
 
 class EventLogConformance(PersistenceSuite):
     """Give ``make_stores`` of a database that keeps all events; the event log is in question."""
+
+    ports = (EventLog,)
 
     async def test_an_empty_log_has_no_events_and_no_newest(self, stores: Stores) -> None:
         assert await stores.events.newest() == 0
@@ -115,6 +118,8 @@ class EventLogConformance(PersistenceSuite):
 
 class ProgressRepositoryConformance(PersistenceSuite):
     """Give ``make_stores``; the progress repository is the one in question."""
+
+    ports = (ProgressRepository,)
 
     async def test_progress_comes_back_as_it_was_said(self, stores: Stores) -> None:
         await stores.tasks.add(a_running_task())

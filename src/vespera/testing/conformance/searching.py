@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vespera.application.ports.persistence import TaskRepository
 from vespera.domain.ids import TaskId
 from vespera.domain.search import TaskOrder, TaskSearch
 from vespera.domain.task import FINISHED, TaskFailure, TaskStatus
@@ -17,6 +18,8 @@ SECOND = timedelta(seconds=1)
 
 class TaskSearchConformance(PersistenceSuite):
     """Give ``make_stores``; the task repository is the one in question."""
+
+    ports = (TaskRepository,)
 
     async def test_the_newest_come_first_and_the_oldest_if_asked_for(self, stores: Stores) -> None:
         for name, age in (("b", 1), ("c", 0), ("a", 2), ("d", 1)):

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import WRAPPER_ASSIGNMENTS, partial, wraps
 from typing import Any
 
-from vespera.application.runtime.step_calls import current_step
-from vespera.domain.retry import RetryPolicy
+from vespera.application.runtime.heartbeats import current_step
 from vespera.testing.faults.plan import Plan, Strike
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -73,19 +72,15 @@ class FaultySupervision:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def call(
-        self,
-        what: str,
-        function: Callable[[], object],
-        *,
-        retry: RetryPolicy,
-        timeout: float | None,
+    async def value(
+        self, what: str, function: Callable[[], object], *, in_thread: bool = True
     ) -> object:
-        """As ``Supervision.call``."""
+        """As ``Supervision.value``."""
+        called = partial(self._inner.value, what, function, in_thread=in_thread)
         step = current_step()
-        if step is not None:
-            function = partial(self._struck.awaited, "step", step, function)
-        return await self._inner.call(what, function, retry=retry, timeout=timeout)
+        if step is None:
+            return await called()
+        return await self._struck.awaited("step", step, called)
 
 
 class FaultyPart:

@@ -8,7 +8,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from vespera.application.runtime.supervision import Supervision
-from vespera.domain.retry import NEVER, RetryPolicy
+from vespera.domain.retry import RetryPolicy
 from vespera.testing import VirtualClock
 
 
@@ -38,7 +38,7 @@ async def test_a_plain_function_and_an_async_one_are_called_alike(
     supervision: Supervision,
 ) -> None:
     for function in (Mock(return_value=3), AsyncMock(return_value=3)):
-        assert await supervision.call("it", function, retry=NEVER, timeout=None) == 3
+        assert await supervision.value("it", function) == 3
 
 
 async def test_the_jitter_is_drawn_from_chance(
@@ -91,7 +91,7 @@ async def three() -> int:
 async def test_what_is_async_is_called_on_the_loop(
     supervision: Supervision, threads: OnTheSpot, function: Callable[[], object]
 ) -> None:
-    assert await supervision.call("it", function, retry=NEVER, timeout=None) == 3
+    assert await supervision.value("it", function) == 3
     assert threads.calls == []
 
 
@@ -108,7 +108,7 @@ async def test_what_is_async_is_called_on_the_loop(
 async def test_all_else_is_called_in_a_thread_and_what_it_gives_is_awaited_on_the_loop(
     supervision: Supervision, threads: OnTheSpot, function: Callable[[], object]
 ) -> None:
-    assert await supervision.call("it", function, retry=NEVER, timeout=None) == 3
+    assert await supervision.value("it", function) == 3
     assert threads.calls == ["it"]
 
 

@@ -1,0 +1,85 @@
+"""What the container makes of its settings."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from vespera.domain.errors import InvalidRequest
+from vespera.domain.retention import retention_of
+from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
+from vespera.infrastructure.di.base import providers
+from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+
+POLL = timedelta(seconds=1)
+SHORTEST_LEASE = 0.001  # in seconds
+MOST_THREADS = 10_000
+
+
+def check_settings(given: Mapping[str, Any]) -> None:
+    """Refuse settings that make no sense.
+
+    Raises:
+        InvalidRequest: there is one; the error names it and says what is allowed.
+    """
+    _check_workspace(given["workspace"])
+    whole_number_of(given["concurrency"], "concurrency", least=1, most=LARGEST_WHOLE)
+    whole_number_of(given["step_threads"], "step_threads", least=1, most=MOST_THREADS)
+    whole_number_of(given["payload_limit"], "payload_limit", least=1, most=LARGEST_WHOLE)
+    if given["crash_limit"] is not None:
+        whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
+    retention_of(given["retention"])
+    _check_seconds(given["lease_seconds"], "lease_seconds", least=SHORTEST_LEASE)
+    if given["linger_seconds"] is not None:
+        _check_seconds(given["linger_seconds"], "linger_seconds", least=0)
+
+
+def directory_of_owners(database: AsyncDatabaseManager) -> Path | None:
+    """Owners of the tasks in a database file leave their locks beside it."""
+    path = database.path
+    return None if path is None else path.with_name(f"{path.name}.owners")
+
+
+def span_of(seconds: float | None) -> timedelta | None:
+    """A setting in seconds; None stays None."""
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def poll_of(database: AsyncDatabaseManager) -> timedelta | None:
+    """A database that is this container's alone has no others to look out for."""
+    return POLL if database.shared else None
+
+
+def catalogue_of(
+    specialists: providers.Aggregate[Any],
+) -> Callable[[], Mapping[str, Callable[[], object]]]:
+    """The specialists' factories, as they are overridden at the moment of asking."""
+
+    def catalogue() -> Mapping[str, Callable[[], object]]:
+        named: Any = specialists.last_overriding or specialists
+        return named.providers  # type: ignore[no-any-return]
+
+    return catalogue
+
+
+def _check_seconds(value: object, field: str, *, least: float) -> None:
+    """Refuse what is no number of seconds, or too small.
+
+    Raises:
+        InvalidRequest: it is; the error names ``field``.
+    """
+    number_of(value, field, least=least, most=TEN_YEARS, what="a number of seconds")
+
+
+def _check_workspace(value: object) -> None:
+    """Refuse what names no directory.
+
+    Raises:
+        InvalidRequest: it is no path, or one that no directory can have.
+    """
+    path = fspath(value) if isinstance(value, str | PathLike) else None
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise InvalidRequest(
+            f"must be the path of a directory, as text or a Path, not {value!r}", field="workspace"
+        )
