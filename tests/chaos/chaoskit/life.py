@@ -46,14 +46,14 @@ class HurriedClock(SystemClock):
     """
 
     def __init__(self, ahead: float = 0.0) -> None:
-        self._ahead = ahead
+        self._ahead, self.set_by = ahead, 0.0
 
     def set_ahead(self, seconds: float) -> None:
         """Somebody sets the clock: so much ahead of what it would show."""
-        self._ahead = seconds
+        self.set_by = seconds
 
     def now(self) -> datetime:
-        hurried = BEGINNING + (time.time() - BEGINNING) * SPEED + self._ahead
+        hurried = BEGINNING + (time.time() - BEGINNING) * SPEED + self._ahead + self.set_by
         return datetime.fromtimestamp(hurried, UTC)
 
     def monotonic(self) -> float:

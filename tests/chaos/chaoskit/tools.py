@@ -22,12 +22,13 @@ class Tools:
     trades: tuple[str, ...] = ()
 
     def __init__(self, place: Place, container: ChaosContainer) -> None:
-        self.place, self.clock = place, container.get(Clock)
+        self.place = place
         self.stalled = asyncio.Event()
         self.offer_to(container)
 
     def offer_to(self, container: ChaosContainer) -> None:
         """Be the container's specialists; again, if its parts were made anew."""
+        self.clock = container.get(Clock)
         self.specialists = container.get(Specialists)
         self.orchestrator = container.get(TaskOrchestrator)
         for kind in type(self).__mro__:

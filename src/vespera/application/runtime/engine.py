@@ -60,6 +60,7 @@ class Engine:
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._awaiting: set[TaskId] = set()
         self._resting: set[TaskId] = set()
+        self.has_to_call_off = False  # what could not be called off when it should have been
         self._heart: asyncio.Task[None] | None = None
         self._ear: asyncio.Task[None] | None = None
 
@@ -98,11 +99,13 @@ class Engine:
         return min((moment for moment in moments if moment), default=None)
 
     async def others(self) -> Collection[OwnerId]:
-        """Who else holds tasks; this engine too, if it does not know of those that it holds: the
-        answer to a claim was lost.
+        """Who else holds tasks; this engine too, if it holds some that it does not know of: the
+        answer to a claim was lost, or a task could not be released.
         """
-        own = {self._owner} if self._runs else set()
-        return set(await self._queue.owners()) - own
+        owners = set(await self._queue.owners())
+        if self._runs and self._runs.keys() >= (await self._queue.news(self.owner)).keys():
+            owners.discard(self.owner)
+        return owners
 
     @property
     def _line(self) -> TaskQueue | Gates:
@@ -151,9 +154,8 @@ class Engine:
         dead = await self.dead_owners()
         await self.mind_the_clock()
         now = self._clock.now()
-        taken = await self._queue.take_back(
-            now=now, dead=dead, expired=self._leases.expired_by(now)
-        )
+        expired = self._leases.expired_by(now)
+        taken = await self._queue.take_back(now=now, dead=dead, expired=expired)
         for task_id in taken:
             run = self._runs.get(task_id)
             if run is not None:
@@ -180,6 +182,7 @@ class Engine:
                 with contextlib.suppress(StaleTask):
                     await self._tasks.save(cancelled)
                     self._notices.changed(cancelled)
+        self.has_to_call_off = False
 
     async def disown(self, task_id: TaskId, error: asyncio.CancelledError) -> None:
         """Release a task that was claimed by a call that was cancelled before it could begin."""
@@ -271,8 +274,8 @@ class Engine:
         run = self._runs.get(claimed.id)
         if run is None or run.presence is not presence:
             return
-        _keep(self._awaiting, claimed.id, presence.awaits)
-        _keep(self._resting, claimed.id, presence.rests)
+        (self._awaiting.add if presence.awaits else self._awaiting.discard)(claimed.id)
+        (self._resting.add if presence.rests else self._resting.discard)(claimed.id)
         if self._poll is not None and self._awaiting and self._ear is None:
             self._ear = asyncio.create_task(
                 self._listen(self._poll), name="vespera news", context=Context()
@@ -299,6 +302,7 @@ class Engine:
         except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
             signed = await self._interrupted(run, error)
         except StorageError:
+            self.has_to_call_off = True  # children, if it has ended all the same
             await self._let_go(claimed)
             self._notices.changed(claimed)  # perhaps the end was stored, and only the answer lost
             raise
@@ -314,6 +318,7 @@ class Engine:
         try:
             await self.call_off()
         except StorageError:
+            self.has_to_call_off = True
             logger.exception("Children of ended tasks are called off later.")
 
     async def _let_go(self, claimed: Task) -> None:
@@ -355,10 +360,10 @@ class Engine:
             changed = await self._tasks.get(claimed.id)  # which says since when
         return Signed(changed, released=run.stop in {Stop.RELEASE, Stop.PAUSE})
 
-    @staticmethod
-    def _interrupt(run: OpenAttempt, stop: Stop, reason: str = "") -> None:
+    def _interrupt(self, run: OpenAttempt, stop: Stop, reason: str = "") -> None:
         if run.stop is None and not run.handle.done():
             run.stop, run.reason = stop, reason
+            self._resting.discard(run.task.id)  # it has something to do now: to come to its end
             if stop is Stop.CANCEL:
                 run.presence.calling_off = reason
             if run.begun:  # an asyncio task that is cancelled before never runs, to no end at all
@@ -390,7 +395,3 @@ class Engine:
                 if task_id in self._awaiting and number != known.get(task_id):
                     self._notices.news(task_id)
             known = found
-
-
-def _keep(among: set[TaskId], task_id: TaskId, kept: bool) -> None:
-    (among.add if kept else among.discard)(task_id)

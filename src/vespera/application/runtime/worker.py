@@ -228,7 +228,8 @@ class Worker:
         if (jumps := await self._engine.mind_the_clock()) != self._jumps:
             self._look_at_all_again(jumps)
         now = self._clock.now()
-        if now >= self._take_back_at or (now >= self._look_out_at and await self._sees_dead(now)):
+        is_time = now >= self._take_back_at or self._engine.has_to_call_off
+        if is_time or (now >= self._look_out_at and await self._sees_dead(now)):
             await self._take_back(now)
         for schedule, created in await self._scheduler.fire_due():
             self._tell(WorkEventKind.FIRED, created, schedule.name)
