@@ -2,63 +2,19 @@
 
 import asyncio
 import gc
-import sqlite3
 import threading
-from contextlib import closing
 
 import pytest
-from chaoskit import judge
+from chaoskit.cancelling import Stage, swept, unfinished
 from chaoskit.children import descriptors
-from chaoskit.life import ChaosContainer, Place, container_at
-from chaoskit.stages import Hands
+from chaoskit.life import ChaosContainer
 from chaoskit.suspensions import cancelled_at
 
-from vespera import Container, TaskOrchestrator
-from vespera.application.runtime.engine import Engine
+from vespera import Container
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.infrastructure.di.base import Service
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
-
-TURNS = 100
-PATIENCE = 30
-ENDED = {"completed", "cancelled", "executed", "assigned"}
-
-
-class Stage:
-    """A container, and use cases for whom nobody has done anything yet."""
-
-    def __init__(self, directory, kind=ChaosContainer):
-        self.place = Place(directory, lease_seconds=5.0)
-        self.container = container_at(self.place, kind)
-        self.hands = Hands(self.place, self.container)
-
-    @property
-    def orchestrator(self):
-        """The present one; a container that was stopped makes its parts anew."""
-        return self.container.get(TaskOrchestrator)
-
-    def request(self, name, specialist_type="worker", **more):
-        return self.hands.request(name, specialist_type, **more)
-
-    async def created(self, name, specialist_type="worker"):
-        await self.orchestrator.create_task(self.request(name, specialist_type))
-
-    def stands(self):
-        """Every task and its status."""
-        with closing(sqlite3.connect(self.place.database)) as connection:
-            return dict(connection.execute("SELECT id, status FROM tasks"))
-
-    def complaints(self):
-        return judge.broken_promises(self.place.directory, [])
-
-    async def settled(self):
-        """When nothing is under way any more; what the worker has begun goes on by itself."""
-        database, engine = self.container.get(AsyncDatabaseManager), self.container.get(Engine)
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
-        while database.in_flight or engine.running:
-            await asyncio.sleep(0)
 
 
 async def create_task(stage, name):
@@ -176,40 +132,8 @@ TELLING = {create_task, create_tasks}
 """Which use cases consist of one commit, whose outcome a cancellation tells."""
 
 
-async def swept(stage, use_case, prepare, again=(0,), *, late=False):
-    """Cancel at the first suspension, at the second, ... until it ends before that."""
-    points, complaints = 0, []
-    before = asyncio.all_tasks()
-    while True:
-        name = f"{use_case.__name__} {points + 1}"
-        await prepare(stage, name)
-        at = {points + 1 + n for n in again}
-        end = await cancelled_at(use_case(stage, name), at, late=late)
-        await stage.settled()
-        if end.suspensions <= points:
-            assert end.error is None
-            break
-        points += 1
-        complaints += [f"{name}: {what}" for what in verdict(stage, use_case, name, end)]
-        left = asyncio.all_tasks() - before
-        if left:  # on their way out, unless they are left for good
-            _, left = await asyncio.wait(left, timeout=PATIENCE)
-        complaints += [f"{name}: {task} is left" for task in left]
-    print(f"\n{use_case.__name__}: {points} suspensions")
-    return points, complaints
-
-
-def verdict(stage, use_case, name, end):
-    if not end.cancelled:
-        yield f"the cancellation was swallowed: {end}"
-    yield from stage.complaints()
-    mine = [task for task in stage.stands() if task == name or task.startswith(f"{name} ")]
-    if len(mine) not in {0, TOGETHER.get(use_case, len(mine))}:
-        yield f"half-written: {mine}"
-    if use_case in TELLING and end.outcome != "unknown":
-        is_said = end.outcome == "committed"
-        if bool(mine) != is_said:
-            yield f"said {end.outcome}, and there is {mine}"
+def is_there(stage, name):
+    return any(task == name or task.startswith(f"{name} ") for task in stage.stands())
 
 
 async def go_on(stage):
@@ -217,8 +141,7 @@ async def go_on(stage):
     for task, status in stage.stands().items():
         if status in {"pending", "running"} and task.startswith("cancel_running_task"):
             await stage.orchestrator.cancel_task(task, "over")
-    await stage.orchestrator.run_until_idle()
-    return {task: status for task, status in stage.stands().items() if status not in ENDED}
+    return await unfinished(stage)
 
 
 @pytest.mark.parametrize(("use_case", "prepare"), USE_CASES, ids=lambda f: f.__name__)
@@ -236,11 +159,19 @@ async def go_on(stage):
 async def test_a_cancelled_use_case_is_done_or_not(tmp_path, use_case, prepare, again, late):
     stage = Stage(tmp_path)
     async with stage.container:
-        points, complaints = await swept(stage, use_case, prepare, again, late=late)
-        unfinished = await go_on(stage)
+        points, complaints = await swept(
+            stage,
+            use_case,
+            prepare,
+            again,
+            late=late,
+            telling=is_there if use_case in TELLING else None,
+            together=TOGETHER.get(use_case),
+        )
+        left = await go_on(stage)
 
     assert complaints == []
-    assert unfinished == {}
+    assert left == {}
     assert points >= 2
 
 
@@ -262,7 +193,7 @@ class LyingContainer(ChaosContainer):
 async def test_a_cancellation_with_the_wrong_outcome_is_found_out(tmp_path):
     stage = Stage(tmp_path, LyingContainer)
     async with stage.container:
-        _, complaints = await swept(stage, create_task, nothing_before, late=True)
+        _, complaints = await swept(stage, create_task, nothing_before, late=True, telling=is_there)
 
     assert any("said rolled back" in complaint for complaint in complaints)
 

@@ -77,6 +77,10 @@ class VirtualClock:
         """The current virtual moment, aware, in UTC."""
         return self._now
 
+    def monotonic(self) -> float:
+        """Virtual seconds since ``START``; a subclass whose ``now`` jumps does not change them."""
+        return (self._now - START).total_seconds()
+
     async def sleep(self, seconds: float) -> None:
         """Return once the clock has moved by ``seconds``; at once if they are not positive."""
         if seconds <= 0:

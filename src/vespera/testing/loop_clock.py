@@ -33,6 +33,10 @@ class LoopClock(VirtualClock):
         except OverflowError:
             return NEVER
 
+    def monotonic(self) -> float:
+        """Virtual seconds, as the event loop counts them."""
+        return self._loop.time()
+
     def watch(self, probe: Callable[[], int]) -> None:
         """Let no time pass while ``probe()`` is not 0: something is under way that the event loop
         does not know of, in a thread of your own, say.

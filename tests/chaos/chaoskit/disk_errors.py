@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chaoskit import children, judge, vfs
-from chaoskit.life import ENGINES, ChaosContainer, Place, container_at, into_file
-from chaoskit.stages import EXPECTED, STAGES, Hands, prepare
+from chaoskit.life import ENGINES, ChaosContainer, Place, into_file
+from chaoskit.stages import EXPECTED, STAGES, Hands, prepare, stage_set
 from chaoskit.trouble import Trouble
 from vespera import TaskOrchestrator
 from vespera.application.ports.persistence import TaskRepository
@@ -127,7 +127,7 @@ class _Ordeal:
 
     async def _through(self, place: Place, trouble: Trouble) -> list[BaseException]:
         """All errors that came to a caller, while the disk was ill and afterwards."""
-        container = container_at(place, self._engine)
+        container = stage_set(self._stage, place, self._engine)
         hands = Hands(place, container)
         life = asyncio.create_task(self._stage_once(container, hands))
         while not (trouble.hits or life.done()):  # however slow the machine is

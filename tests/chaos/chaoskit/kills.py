@@ -112,12 +112,13 @@ class _Ground:
     def _verdict(self, directory: Path, survived: int, hits: int) -> list[str]:
         if survived != 0:
             return [f"the next life ended with {survived}"]
-        again = judge.doubled(directory)
+        again = judge.most_doubled(directory)
         return [
             *judge.broken_promises(directory, judge.facts_of(directory)),
             *judge.unfinished(directory, EXPECTED[self._stage]),
             *judge.unaccounted(directory),
-            *([f"{again} effects doubled by {hits} kills"] if again > hits else []),
+            *judge.not_undone(directory),
+            *([f"{again} effects of a task doubled by {hits} kills"] if again > hits else []),
         ]
 
     def _named(self, fatal: int) -> str:

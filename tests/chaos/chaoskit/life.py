@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,9 +23,14 @@ from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.di.base import Service
 from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
+from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
+from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
+from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 
@@ -40,11 +46,18 @@ class HurriedClock(SystemClock):
     """
 
     def __init__(self, ahead: float = 0.0) -> None:
-        self._ahead = ahead
+        self._ahead, self.set_by = ahead, 0.0
+
+    def set_ahead(self, seconds: float) -> None:
+        """Somebody sets the clock: so much ahead of what it would show."""
+        self.set_by = seconds
 
     def now(self) -> datetime:
-        hurried = BEGINNING + (time.time() - BEGINNING) * SPEED + self._ahead
+        hurried = BEGINNING + (time.time() - BEGINNING) * SPEED + self._ahead + self.set_by
         return datetime.fromtimestamp(hurried, UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() * SPEED
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / SPEED)
@@ -139,6 +152,18 @@ class ChaosContainer(Container):
     tasks = providers.Singleton(_watched(SqlTaskRepository, "tasks"), place, Container.database)
     queue = providers.Singleton(_watched(SqlTaskQueue, "queue"), place, Container.database)
     steps = providers.Singleton(_watched(SqlStepRepository, "steps"), place, Container.database)
+    signals = providers.Singleton(
+        _watched(SqlSignalRepository, "signals"), place, Container.database
+    )
+    schedules = providers.Singleton(
+        _watched(SqlScheduleRepository, "schedules"), place, Container.database
+    )
+    gates = providers.Singleton(_watched(SqlGates, "gates"), place, Container.database)
+    archive = providers.Singleton(_watched(SqlTaskArchive, "archive"), place, Container.database)
+    event_log = providers.Singleton(_watched(SqlEventLog, "events"), place, Container.database)
+    progress = providers.Singleton(
+        _watched(SqlProgressRepository, "progress"), place, Container.database
+    )
     operations = providers.Singleton(
         _watched(SqlFileOperationRepository, "operations"), place, Container.database
     )
@@ -205,17 +230,38 @@ class DeafContainer(ChaosContainer):
     )
 
 
-ENGINES = {"right": ChaosContainer, "hasty": HastyContainer, "deaf": DeafContainer}
+class TwofoldContainer(ChaosContainer):
+    """A planted bug: what belongs into one transaction goes into one after the other."""
+
+    unit_of_work = providers.Object(nullcontext)
 
 
-def container_at(place: Place, kind: type[ChaosContainer] = ChaosContainer) -> ChaosContainer:
+ENGINES = {
+    "right": ChaosContainer,
+    "hasty": HastyContainer,
+    "deaf": DeafContainer,
+    "twofold": TwofoldContainer,
+}
+
+
+LINGER = 1.0
+"""Hurried seconds after which a task that only waits is let go of."""
+
+
+def container_at(
+    place: Place, kind: type[ChaosContainer] = ChaosContainer, **settings: object
+) -> ChaosContainer:
     """A container whose database and workspace are those of the place."""
     place.put_in_order()
     container = kind(
-        database_url=str(place.database),
-        workspace=str(place.workspace),
-        durability=place.durability,
-        lease_seconds=place.lease_seconds,
+        {
+            "database_url": str(place.database),
+            "workspace": str(place.workspace),
+            "durability": place.durability,
+            "lease_seconds": place.lease_seconds,
+            "linger_seconds": LINGER,
+            **settings,
+        }
     )
     container.place.override(providers.Object(place))
     return container

@@ -6,112 +6,55 @@ nothing of. ``EXPECTED`` says how its tasks stand in the end.
 """
 
 import asyncio
-import itertools
-import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
 
-from chaoskit.life import ChaosContainer, Place, append, container_at
-from vespera import RetryPolicy, TaskContext, TaskOrchestrator, TaskResult
-from vespera.application.ports.clock import Clock
-from vespera.application.runtime.specialists import Specialists
+from chaoskit import rounds, talks
+from chaoskit.life import ChaosContainer, Place, container_at
+from chaoskit.rounds import Keepers
+from chaoskit.talks import Waiters
+from vespera import RetryPolicy, TaskContext, TaskOrchestrator
 from vespera.infrastructure.persistence.schema import APPLICATION_ID
 
 Stage = Callable[["Hands", TaskOrchestrator], Awaitable[None]]
-_serial = itertools.count(1)
 LARGE = 350_000
 
 
-class Hands:
-    """The specialists of all stages; and what stages have in common."""
+class Hands(Waiters, Keepers):
+    """The specialists of all stages."""
 
-    def __init__(self, place: Place, container: ChaosContainer) -> None:
-        self.place, self.clock = place, container.get(Clock)
-        self.stalled = asyncio.Event()
-        self.offer_to(container)
-
-    def offer_to(self, container: ChaosContainer) -> None:
-        """Be the container's specialists; again, if its parts were made anew."""
-        known = container.get(Specialists)
-        for handler in (self.worker, self.flaky, self.stalling, self.writer):
-            known.register(handler.__name__, handler)
+    trades = ("worker", "flaky", "stalling", "writer")
 
     async def worker(self, task: TaskContext) -> object:
-        self._tell_begun(task)
+        self.tell_begun(task)
         for name in ("first", "second"):
-            token = await task.step(name, self._effect, task.id, name)
-            self.place.tell(what="step", task=task.id, name=name, token=token)
-        return await task.step("third", self._slow_effect, task.id, "third")
+            await self.did(task, name)
+        return await task.step("third", self.slow_effect, task.id, "third")
 
     async def flaky(self, task: TaskContext) -> object:
         """Fails twice: the first time in a step that is tried again, then as a whole."""
-        self._tell_begun(task)
+        self.tell_begun(task)
         again = RetryPolicy(max_attempts=2, delay=0.1)
-        token = await task.step("tried twice", self._fail_once, task.id, "inside", retry=again)
+        token = await task.step("tried twice", self.fail_once, task.id, "inside", retry=again)
         self.place.tell(what="step", task=task.id, name="tried twice", token=token)
-        return await task.step("tried again", self._fail_once, task.id, "outside")
+        return await task.step("tried again", self.fail_once, task.id, "outside")
 
     async def stalling(self, task: TaskContext) -> None:
-        self._tell_begun(task)
-        token = await task.step("first", self._effect, task.id, "first")
-        self.place.tell(what="step", task=task.id, name="first", token=token)
+        self.tell_begun(task)
+        await self.did(task, "first")
         self.stalled.set()
         await asyncio.Event().wait()
 
     async def writer(self, task: TaskContext) -> object:
-        self._tell_begun(task)
+        self.tell_begun(task)
         await task.files.write_text("report/one.txt", "one")
         self.place.tell(what="file", task=task.id, path="report/one.txt", text="one")
         await task.files.write_text("passing.txt", "passing")
         await task.files.delete("passing.txt")
         self.place.tell(what="file", task=task.id, path="passing.txt", text=None)
-        return await task.step("last", self._effect, task.id, "last")
-
-    async def create(
-        self, orchestrator: TaskOrchestrator, task_id: str, specialist_type: str, **more: object
-    ) -> TaskResult:
-        """Create the task, however often this is asked for, and tell of it."""
-        fields = self.request(task_id, specialist_type, **more)
-        created = await orchestrator.create_task(fields)
-        return self.told(created)
-
-    def request(self, task_id: str, specialist_type: str, **more: object) -> dict[str, object]:
-        return {
-            "task_id": task_id,
-            "title": task_id,
-            "specialist_type": specialist_type,
-            "idempotency_key": task_id,
-            **more,
-        }
-
-    def told(self, result: TaskResult) -> TaskResult:
-        """Pass on what the engine has said of a task."""
-        assert result.task_id, result.error
-        self.place.tell(what="task", task=result.task_id, status=result.status)
-        return result
-
-    def _tell_begun(self, task: TaskContext) -> None:
-        self.place.tell(what="begun", task=task.id, attempt=task.attempt)
-
-    def _effect(self, task_id: str, name: str) -> str:
-        token = f"{os.getpid()}.{next(_serial)}"
-        self.place.reach("before the effect")
-        append(self.place.effects, f"{task_id}\t{name}\t{token}")
-        self.place.reach("after the effect")
-        return token
-
-    async def _slow_effect(self, task_id: str, name: str) -> str:
-        await self.clock.sleep(0.05)
-        return self._effect(task_id, name)
-
-    def _fail_once(self, task_id: str, name: str) -> str:
-        marker = self.place.directory / f"{task_id}.{name}.failed"
-        if not marker.exists():
-            marker.touch()
-            raise ConnectionError("not yet")
-        return self._effect(task_id, name)
+        return await task.step("last", self.effect, task.id, "last")
 
 
 async def create(hands: Hands, orchestrator: TaskOrchestrator) -> None:
@@ -210,6 +153,8 @@ STAGES: Mapping[str, Stage] = {
     "shutdown": shutdown,
     "migrate": migrate,
     "checkpoint": checkpoint,
+    **talks.STAGES,
+    **rounds.STAGES,
 }
 EXPECTED: Mapping[str, Mapping[str, str]] = {
     "create": {"alone": "pending", "parent": "pending", "child": "pending"},
@@ -224,13 +169,20 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "shutdown": {"broken off": "pending"},
     "migrate": {"first": "pending"},
     "checkpoint": {f"large {number}": "pending" for number in range(14)},
+    **talks.EXPECTED,
+    **rounds.EXPECTED,
 }
 
 
 async def live(stage: str, place: Place, kind: type[ChaosContainer] = ChaosContainer) -> None:
     """Go through the stage, from opening the container to closing it."""
-    async with container_at(place, kind) as container:
+    async with stage_set(stage, place, kind) as container:
         await STAGES[stage](Hands(place, container), container.get(TaskOrchestrator))
+
+
+def stage_set(stage: str, place: Place, kind: type[ChaosContainer]) -> ChaosContainer:
+    """The container that the stage is lived in."""
+    return container_at(place, kind, **rounds.SETTINGS.get(stage, {}))
 
 
 def prepare(stage: str, place: Place) -> None:

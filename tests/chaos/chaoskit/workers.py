@@ -1,4 +1,6 @@
-"""Several worker processes on one file, killed and stopped at random, until all is done."""
+"""Several processes of ``vespera worker`` on one file, killed and stopped at random, until all is
+done.
+"""
 
 import asyncio
 import json
@@ -7,8 +9,8 @@ import random
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,15 @@ import sqlalchemy as sa
 from chaoskit import children, judge
 from chaoskit.life import SPEED, HurriedClock, Place, append, into_file
 from vespera import Container, TaskContext, TaskOrchestrator, providers
-from vespera.application.runtime.specialists import Specialists
 from vespera.domain.errors import LeaseLost
 from vespera.domain.step import Fence, StepRecord
 from vespera.infrastructure.persistence.queries.compiling import compiled
 from vespera.infrastructure.persistence.statements import Write
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.tables import steps
+from vespera.interfaces.cli.failures import Interrupted
+from vespera.interfaces.cli.work_display import display_of
+from vespera.interfaces.cli.working import WorkOrder, work
 
 LEASE = 50.0
 """In hurried seconds."""
@@ -100,8 +104,7 @@ def swarm(
             stalls += 1
         done = hive.done()
     took = time.monotonic() - begun
-    (hive.directory / "over").touch()
-    ends = [children.ended(worker) for worker in sorted(crowd)]
+    ends = hive.ended(sorted(crowd))
     return {
         "points": kills + stalls,
         "kills": kills,
@@ -131,9 +134,8 @@ def stalled(directory: str, *, engine: str = "right") -> dict[str, Any]:
     heir = hive.begin()
     _wait_for(lambda: hive.done() == 1)
     os.kill(sleeper, signal.SIGCONT)
-    _wait_for(lambda: len(hive.late()) + hive.ends() > 1)
-    (hive.directory / "over").touch()
-    ends = [children.ended(sleeper), children.ended(heir)]
+    _wait_for(lambda: len(hive.late()) + hive.handlers_ended() > 1)
+    ends = hive.ended([sleeper, heir])
     return {
         "points": 1,
         "late": len(hive.late()),
@@ -163,14 +165,20 @@ class _Hive:
         asyncio.run(self._create(count))
 
     def begin(self) -> int:
-        return children.begin(lambda: asyncio.run(self._work()), seconds=600)
+        return children.begin(self._work, seconds=1200)
+
+    def ended(self, workers: Sequence[int]) -> list[int]:
+        """Ask the workers to stop, in good order; gives their exit codes."""
+        for worker in workers:
+            os.kill(worker, signal.SIGTERM)
+        return [children.ended(worker) for worker in workers]
 
     def done(self) -> int:
         with closing(sqlite3.connect(self._place.database, timeout=30)) as connection:
             query = "SELECT count(*) FROM tasks WHERE status = 'completed'"
             return int(connection.execute(query).fetchone()[0])
 
-    def ends(self) -> int:
+    def handlers_ended(self) -> int:
         """How often a handler has come to its end."""
         return sum(fact["what"] == "end" for fact in judge.facts_of(self.directory))
 
@@ -215,19 +223,17 @@ class _Hive:
         again, most = judge.doubled(self.directory), blows * CONCURRENCY
         return [f"{again} effects doubled by {blows} blows"] if again > most else []
 
-    def _container(self) -> Container:
-        container = self._kind(
-            database_url=str(self._place.database),
-            workspace=str(self._place.workspace),
-            durability=self._durability,
-            lease_seconds=LEASE,
-            concurrency=CONCURRENCY,
-        )
-        container.get(Specialists).register("bee", _Bee(self.directory, self._pause).execute)
-        return container
+    def _settings(self) -> dict[str, object]:
+        return {
+            "database_url": str(self._place.database),
+            "workspace": str(self._place.workspace),
+            "durability": self._durability,
+            "lease_seconds": LEASE,
+            "concurrency": CONCURRENCY,
+        }
 
     async def _create(self, count: int) -> None:
-        async with self._container() as container:
+        async with self._kind(self._settings()) as container:
             orchestrator = container.get(TaskOrchestrator)
             for start in range(0, count, BATCH):
                 created = await orchestrator.create_tasks(
@@ -241,12 +247,16 @@ class _Hive:
                 )
                 assert all(result.success for result in created), created[0].error
 
-    async def _work(self) -> None:
-        async with self._container() as container:
-            orchestrator, clock = container.get(TaskOrchestrator), HurriedClock()
-            await orchestrator.start()
-            while not (self.directory / "over").exists():
-                await clock.sleep(1.0)
+    def _work(self) -> None:
+        """What the command does, with what it says thrown away."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        bee = _Bee(self.directory, self._pause)
+
+        class Beehive(self._kind):  # type: ignore[name-defined, misc]
+            specialists = providers.Aggregate(bee=providers.Object(bee.execute))
+
+        with suppress(Interrupted):
+            work(Beehive, self._settings(), WorkOrder(drain=60.0), display_of(as_json=True))
 
 
 class _Bee:

@@ -24,6 +24,10 @@ class Clock(Protocol):
         """The current moment, aware, in UTC."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds since some moment in the past, by a clock that nobody sets."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``."""
         ...

@@ -208,9 +208,12 @@ class TaskQueue(Protocol):
         """The number of news for each task that ``owner`` holds."""
         ...
 
-    async def take_back(self, *, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
+    async def take_back(
+        self, *, now: datetime, dead: Collection[OwnerId], expired: datetime | None = None
+    ) -> Sequence[TaskId]:
         """Make tasks whose lease has run out, or whose owner is dead, pending again, and count it
-        as a crash of those that were running.
+        as a crash of those that were running. A lease has run out if its end is not after
+        ``expired``, by default ``now``.
         """
         ...
 

@@ -16,6 +16,7 @@ from vespera.application.ports.persistence import TaskQueue, TaskRepository
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.flow import Flow
+from vespera.application.runtime.leases import Leases
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.runs import OpenAttempt, Stop
@@ -54,11 +55,13 @@ class Engine:
         queue.heed(flow.specialists.current_version, flow.specialists.takes_version)
         self._owners, self._notices, self._clock = owners, notices, clock
         self.lease, self._poll = lease, poll
+        self._leases = Leases(queue=queue, clock=clock, lease=lease)
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, OpenAttempt] = {}
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._awaiting: set[TaskId] = set()
         self._resting: set[TaskId] = set()
+        self.has_to_call_off = False  # what could not be called off when it should have been
         self._heart: asyncio.Task[None] | None = None
         self._ear: asyncio.Task[None] | None = None
 
@@ -97,11 +100,13 @@ class Engine:
         return min((moment for moment in moments if moment), default=None)
 
     async def others(self) -> Collection[OwnerId]:
-        """Who else holds tasks; this engine too, if it does not know of those that it holds: the
-        answer to a claim was lost.
+        """Who else holds tasks; this engine too, if it holds some that it does not know of: the
+        answer to a claim was lost, or a task could not be released.
         """
-        own = {self._owner} if self._runs else set()
-        return set(await self._queue.owners()) - own
+        owners = set(await self._queue.owners())
+        if self._runs and self._runs.keys() >= (await self._queue.news(self.owner)).keys():
+            owners.discard(self.owner)
+        return owners
 
     @property
     def _line(self) -> TaskQueue | Gates:
@@ -150,12 +155,21 @@ class Engine:
     async def take_back(self) -> Collection[TaskId]:
         """Make the tasks of dead workers, and those whose lease has run out, pending again."""
         dead = await self.dead_owners()
-        taken = await self._queue.take_back(now=self._clock.now(), dead=dead)
+        await self.mind_the_clock()
+        now = self._clock.now()
+        expired = self._leases.expired_by(now)
+        taken = await self._queue.take_back(now=now, dead=dead, expired=expired)
         for task_id in taken:
             run = self._runs.get(task_id)
             if run is not None:
                 self._interrupt(run, Stop.LOST)
         return taken
+
+    async def mind_the_clock(self) -> int:
+        """Extend all leases if somebody has set the clock; how often that was noticed so far."""
+        if self._leases.look():
+            await self._extend()
+        return self._leases.jumps
 
     async def call_off(self) -> None:
         """Cancel the tasks that are to be cancelled, as far as they are held here or by nobody.
@@ -171,6 +185,7 @@ class Engine:
                 with contextlib.suppress(StaleTask):
                     await self._tasks.save(cancelled)
                     self._notices.changed(cancelled)
+        self.has_to_call_off = False
 
     async def disown(self, task_id: TaskId, error: asyncio.CancelledError) -> None:
         """Release a task that was claimed by a call that was cancelled before it could begin."""
@@ -263,8 +278,8 @@ class Engine:
         run = self._runs.get(claimed.id)
         if run is None or run.presence is not presence:
             return
-        _keep(self._awaiting, claimed.id, presence.awaits)
-        _keep(self._resting, claimed.id, presence.rests)
+        (self._awaiting.add if presence.awaits else self._awaiting.discard)(claimed.id)
+        (self._resting.add if presence.rests else self._resting.discard)(claimed.id)
         if self._poll is not None and self._awaiting and self._ear is None:
             self._ear = asyncio.create_task(
                 self._listen(self._poll), name="vespera news", context=Context()
@@ -291,6 +306,7 @@ class Engine:
         except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
             signed = await self._interrupted(run, error)
         except StorageError:
+            self.has_to_call_off = True  # children, if it has ended all the same
             await self._let_go(claimed)
             self._notices.changed(claimed)  # perhaps the end was stored, and only the answer lost
             raise
@@ -306,6 +322,7 @@ class Engine:
         try:
             await self.call_off()
         except StorageError:
+            self.has_to_call_off = True
             logger.exception("Children of ended tasks are called off later.")
 
     async def _let_go(self, claimed: Task) -> None:
@@ -347,29 +364,26 @@ class Engine:
             changed = await self._tasks.get(claimed.id)  # which says since when
         return Signed(changed, released=run.stop in {Stop.RELEASE, Stop.PAUSE})
 
-    @staticmethod
-    def _interrupt(run: OpenAttempt, stop: Stop, reason: str = "") -> None:
+    def _interrupt(self, run: OpenAttempt, stop: Stop, reason: str = "") -> None:
         if run.stop is None and not run.handle.done():
             run.stop, run.reason = stop, reason
+            self._resting.discard(run.task.id)  # it has something to do now: to come to its end
             if stop is Stop.CANCEL:
                 run.presence.calling_off = reason
             if run.begun:  # an asyncio task that is cancelled before never runs, to no end at all
                 run.handle.cancel()
 
     async def _beat(self) -> None:
-        owner = self.owner
         while True:
             await self._clock.sleep(self.lease.total_seconds() / 3)
-            runs = dict(self._runs)
-            attempts = {task_id: run.task.attempt for task_id, run in runs.items()}
-            until = self._clock.now() + self.lease
-            try:
-                held = await self._queue.extend(attempts, owner=owner, lease_until=until)
-            except StorageError:
-                logger.exception("The leases of %d tasks could not be extended.", len(attempts))
-                continue
-            for task_id in attempts.keys() - set(held):
-                self._interrupt(runs[task_id], Stop.LOST)
+            self._leases.look()
+            await self._extend()
+
+    async def _extend(self) -> None:
+        runs = dict(self._runs)
+        attempts = {task_id: run.task.attempt for task_id, run in runs.items()}
+        for task_id in await self._leases.extend(attempts, self._owner):
+            self._interrupt(runs[task_id], Stop.LOST)
 
     async def _listen(self, poll: timedelta) -> None:
         """Tell tasks that wait what other processes have sent them."""
@@ -385,7 +399,3 @@ class Engine:
                 if task_id in self._awaiting and number != known.get(task_id):
                     self._notices.news(task_id)
             known = found
-
-
-def _keep(among: set[TaskId], task_id: TaskId, kept: bool) -> None:
-    (among.add if kept else among.discard)(task_id)

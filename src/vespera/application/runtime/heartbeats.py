@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from datetime import datetime
 
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.steps import Key, StepLog
@@ -77,7 +76,7 @@ class Heart:
         self._key, self._once, self._timeout = key, once, timeout
         self._log, self._clock = log, clock
         self._loop = asyncio.get_running_loop()
-        self._beaten_at: datetime | None = None
+        self._beaten_at: float | None = None
         self._unsaved: bytes | None = None
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
@@ -107,7 +106,7 @@ class Heart:
     def beat(self, detail: object) -> None:
         """Hear a heartbeat, from any thread."""
         if self._timeout is not None:
-            self._beaten_at = self._clock.now()
+            self._beaten_at = self._clock.monotonic()
         if detail is not None:
             self._unsaved = self._log.keep_detail(self._key, detail)
             self._loop.call_soon_threadsafe(self._write_soon)
@@ -131,11 +130,11 @@ class Heart:
             await asyncio.wait({writer})
 
     async def _watched(self, seconds: float) -> object:
-        self._beaten_at = self._clock.now()
+        self._beaten_at = self._clock.monotonic()
         work = asyncio.ensure_future(self._once())
         try:
             while not work.done():
-                left = seconds - (self._clock.now() - self._beaten_at).total_seconds()
+                left = seconds - (self._clock.monotonic() - self._beaten_at)
                 if left <= 0:
                     raise HeartbeatMissed(
                         f"Step {self._key[0]!r} gave no heartbeat for {seconds:g} s."

@@ -35,8 +35,8 @@ class Presence:
         self._waits: dict[object, datetime | None] = {}
         self._waiting: dict[object, asyncio.Task[object] | None] = {}
         self._parking: asyncio.Future[None] | None = None
-        self._rests_since: datetime | None = None
-        self._rested = timedelta()
+        self._rests_since: float | None = None  # by the clock that nobody sets
+        self._rested = 0.0
         self._known = (False, False)
 
     @property
@@ -58,7 +58,8 @@ class Presence:
     def rested(self) -> timedelta:
         """For how long it has rested, all in all."""
         since = self._rests_since
-        return self._rested + (self._clock.now() - since if since else timedelta())
+        now = self._clock.monotonic()
+        return timedelta(seconds=self._rested + (0.0 if since is None else now - since))
 
     async def begin_work(self) -> None:
         """A step begins; not while the task is being let go of."""
@@ -111,7 +112,7 @@ class Presence:
         return gone
 
     def _consider(self) -> None:
-        now, since, known = self._clock.now(), self._rests_since, (self.awaits, self.rests)
+        now, since, known = self._clock.monotonic(), self._rests_since, (self.awaits, self.rests)
         if self.rests and since is None:
             self._rests_since = now
         elif since is not None and not self.rests:

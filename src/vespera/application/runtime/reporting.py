@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from contextvars import Context
-from datetime import datetime, timedelta
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.events import ProgressRepository
@@ -13,7 +12,7 @@ from vespera.domain.progress import Progress, progress_of
 from vespera.domain.step import Fence
 
 logger = logging.getLogger("vespera")
-EVERY = timedelta(seconds=1)
+EVERY = 1.0  # seconds
 
 
 class ProgressReport:
@@ -25,7 +24,7 @@ class ProgressReport:
         self._fence, self._progress, self._clock = fence, progress, clock
         self._loop = asyncio.get_running_loop()
         self._newest: Progress | None = None
-        self._stored_at: datetime | None = None
+        self._stored_at: float | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._over = False
 
@@ -64,15 +63,15 @@ class ProgressReport:
     async def _keep(self) -> None:
         while self._newest is not None:
             if self._stored_at is not None:
-                pause = self._stored_at + EVERY - self._clock.now()
-                await self._clock.sleep(max(pause.total_seconds(), 0))
+                pause = self._stored_at + EVERY - self._clock.monotonic()
+                await self._clock.sleep(max(pause, 0.0))
             await self._store()
 
     async def _store(self) -> None:
         """Progress that cannot be stored is no reason to fail; the task's own writes will tell."""
         said, self._newest = self._newest, None
         assert said is not None
-        self._stored_at = self._clock.now()
+        self._stored_at = self._clock.monotonic()
         try:
             with contextlib.suppress(LeaseLost):
                 await self._progress.record(said, self._fence)

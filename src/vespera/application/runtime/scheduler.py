@@ -50,10 +50,16 @@ class Scheduler:
         self._timetable, self._codec, self._clock = timetable, codec, clock
         self._intake, self._poll, self._deduplication = intake, poll, Deduplication(tasks)
         self._look_at: datetime | None = LONG_AGO
+        self._plans_stand = False
 
     def look_again(self) -> None:
         """A schedule has changed: look at the next chance."""
         self._look_at = LONG_AGO
+
+    def clock_was_set(self) -> None:
+        """The moments that come next may be others now: look at the next chance."""
+        self._plans_stand = False
+        self.look_again()
 
     def pause(self, now: datetime) -> timedelta:
         """How long there is nothing to look for."""
@@ -108,11 +114,32 @@ class Scheduler:
     ) -> tuple[Sequence[tuple[TaskSchedule, Task]], datetime | None]:
         """The tasks created, and when there is something to do again. Mostly one read."""
         due = await self._schedules.next_due(LONG_AGO)
+        if due is not None and not self._plans_stand:
+            await self._bring_forward(now)
+            due = await self._schedules.next_due(LONG_AGO)
         if due is None or due > now:
             return (), due
         fired, again = await self._fire_all(now)
         later = [moment for moment in (await self._schedules.next_due(now), again) if moment]
         return fired, min(later, default=None)
+
+    async def _bring_forward(self, now: datetime) -> None:
+        """A clock that went ahead, and was set back since, leaves schedules that would sleep until
+        it is there again. A moment that had its task by then gets no other.
+        """
+        for schedule in await self._schedules.all():
+            try:
+                await self._bring_one_forward(schedule, now)
+            except (StaleSchedule, RequestError):
+                continue  # somebody else has seen to it; or it makes no sense here, told when due
+        self._plans_stand = True
+
+    async def _bring_one_forward(self, schedule: TaskSchedule, now: datetime) -> None:
+        if schedule.paused or schedule.next_due is None:
+            return
+        first = next(self.after(schedule)(now), None)
+        if first is not None and first < schedule.next_due:
+            await self._schedules.save(schedule.changed(now, next_due=first))
 
     async def _fire_all(
         self, now: datetime

@@ -25,6 +25,10 @@ class Upkeep:
         """When there is something to do next; None: never."""
         return None if self._idle else self._next or now
 
+    def look_again(self) -> None:
+        """At the next chance, whatever the time is."""
+        self._next = None
+
     async def go_on(self, now: datetime) -> None:
         """Do a little, if it is due.
 

@@ -71,6 +71,7 @@ class Worker:
         self._failure: Exception | None = None
         self._take_back_at = self._look_out_at = LONG_AGO
         self._suspects = False
+        self._jumps = 0
         crew.joined_by(self.engaged)
 
     @property
@@ -224,8 +225,11 @@ class Worker:
         """Claim once; how long to wait for news before the next round (None: not at all)."""
         if self._draining:
             return self._longest  # its end is news
+        if (jumps := await self._engine.mind_the_clock()) != self._jumps:
+            self._look_at_all_again(jumps)
         now = self._clock.now()
-        if now >= self._take_back_at or (now >= self._look_out_at and await self._sees_dead(now)):
+        is_time = now >= self._take_back_at or self._engine.has_to_call_off
+        if is_time or (now >= self._look_out_at and await self._sees_dead(now)):
             await self._take_back(now)
         for schedule, created in await self._scheduler.fire_due():
             self._tell(WorkEventKind.FIRED, created, schedule.name)
@@ -245,6 +249,14 @@ class Worker:
             self._failure = None
             self._tell(WorkEventKind.MENDED)
         return pause
+
+    def _look_at_all_again(self, jumps: int) -> None:
+        """Whatever was to be done at some moment, that was told by the clock as it was."""
+        self._jumps = jumps
+        self._take_back_at = self._look_out_at = LONG_AGO
+        self._scheduler.clock_was_set()
+        self._upkeep.look_again()
+        self._notices.all()
 
     async def _sees_dead(self, now: datetime) -> bool:
         """Look out for workers that have died; where there may be others, after each ``poll``."""

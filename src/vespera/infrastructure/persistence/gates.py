@@ -61,7 +61,8 @@ class SqlGates:
         The first pause of a type without limits looks at every task of the database.
         """
         moment, none = to_micros(now), (None,) * len(sql.LIMIT_COLUMNS)
-        if not await self._changed(sql.PAUSE_GATE, (moment, specialist_type)):
+        is_known = specialist_type in await self.all()  # a commit that does nothing would tell lies
+        if not (is_known and await self._changed(sql.PAUSE_GATE, (moment, specialist_type))):
             await self._database.commit(
                 [
                     Write(sql.SET_PAUSED, (specialist_type, moment, *none)),

@@ -95,13 +95,15 @@ class SqlTaskQueue:
         rows = await self._database.read(sql.NEWS_OF_OWNER.sql, (owner,))
         return {TaskId(row[0]): row[1] for row in rows}
 
-    async def take_back(self, *, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
-        """Make tasks whose lease has run out, or whose owner is dead, pending again, and count it
-        as a crash of those that were running.
+    async def take_back(
+        self, *, now: datetime, dead: Collection[OwnerId], expired: datetime | None = None
+    ) -> Sequence[TaskId]:
+        """Make tasks whose lease has run out by ``expired`` (by default ``now``), or whose owner is
+        dead, pending again, and count it as a crash of those that were running.
         """
         moment = to_micros(now)
         told = taken_back(self._database.ledger, moment)
-        writes = [Write(sql.TAKE_BACK_EXPIRED, (moment, moment), told=told)]
+        writes = [Write(sql.TAKE_BACK_EXPIRED, (moment, to_micros(expired or now)), told=told)]
         writes += [Write(sql.TAKE_BACK_OF_OWNER, (moment, owner), told=told) for owner in dead]
         taken = await self._database.commit(writes)
         return sorted(row[0] for rows in taken for row in rows)

@@ -45,6 +45,14 @@ class ClockConformance(AdapterSuite):
 
         assert clock.now() - began >= timedelta(seconds=self.tick * 0.9)
 
+    async def test_the_monotonic_clock_counts_the_seconds_that_pass(self, clock: Clock) -> None:
+        began, now = clock.monotonic(), clock.now()
+        await clock.sleep(self.tick)
+        passed = clock.monotonic() - began
+
+        assert passed >= self.tick * 0.9
+        assert abs(passed - (clock.now() - now).total_seconds()) < self.tick * 0.5 + 1
+
     async def test_sleepers_sleep_at_the_same_time_and_wake_in_the_order_they_are_due(
         self, clock: Clock
     ) -> None:

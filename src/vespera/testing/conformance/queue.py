@@ -210,6 +210,17 @@ class TaskQueueConformance(WaitingQueueSuite):
         assert list(await stores.queue.take_back(now=early, dead=[])) == []
         assert list(await stores.queue.take_back(now=LATER, dead=[])) == ["a"]
 
+    async def test_a_lease_is_judged_by_another_moment_if_one_is_given(
+        self, stores: Stores
+    ) -> None:
+        await stores.tasks.add(a_running_task("a"))
+        await stores.tasks.add(a_running_task("dead", owner=OwnerId("w2")))
+        early, dead = LATER - timedelta(microseconds=1), [OwnerId("w2")]
+
+        assert list(await stores.queue.take_back(now=LATER, dead=dead, expired=early)) == ["dead"]
+        assert (await stores.tasks.get(TaskId("dead"))).updated_at == LATER
+        assert list(await stores.queue.take_back(now=LATER, dead=[], expired=LATER)) == ["a"]
+
     async def test_what_was_taken_back_can_be_claimed_anew(self, stores: Stores) -> None:
         await stores.tasks.add(a_running_task("a"))
         await stores.queue.take_back(now=LATER, dead=[])

@@ -199,6 +199,10 @@ class SimulatedClock(SystemClock):
         """See ``Clock.now``."""
         return BEGINNING + timedelta(seconds=self._loop.time())
 
+    def monotonic(self) -> float:
+        """See ``Clock.monotonic``."""
+        return self._loop.time()
+
 
 class SimulatedIds:
     """Ids as ``TimeOrderedIds`` makes them, and the same in each life that goes the same way."""

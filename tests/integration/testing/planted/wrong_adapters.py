@@ -585,6 +585,7 @@ class TestGreedy(PlantedStores, TaskQueueConformance):
     "test_owners_are_those_who_hold_tasks_each_once",
     "test_tasks_of_expired_leases_and_of_dead_owners_are_pending_again",
     "test_each_taking_back_counts_as_a_crash",
+    "test_a_lease_is_judged_by_another_moment_if_one_is_given",
     "test_a_lease_holds_until_its_last_microsecond",
     "test_the_next_due_moment_is_that_of_a_pending_task_without_blockers",
     "test_the_lease_of_a_waiting_task_is_extended",
@@ -856,6 +857,13 @@ class Unlimited(VirtualClock):
             yield limit
 
 
+class Set(PlantedClock):
+    """Its monotonic clock can be set, too."""
+
+    def monotonic(self):
+        return -self.now().timestamp()
+
+
 class PlantedClocks:
     async def make_clock(self):
         clock = self.clock_class()
@@ -866,6 +874,7 @@ class PlantedClocks:
 @caught_by(
     "test_now_is_aware_and_in_utc",
     "test_a_sleep_returns_after_its_seconds_and_not_before",
+    "test_the_monotonic_clock_counts_the_seconds_that_pass",
     "test_sleepers_sleep_at_the_same_time_and_wake_in_the_order_they_are_due",
     "test_any_number_may_sleep",
     "test_a_sleep_of_nothing_lets_others_run_and_returns",
@@ -897,6 +906,11 @@ class TestHasty(PlantedClocks, ClockConformance):
 )
 class TestUnlimited(PlantedClocks, ClockConformance):
     clock_class = Unlimited
+
+
+@caught_by("test_the_monotonic_clock_counts_the_seconds_that_pass")
+class TestSet(PlantedClocks, ClockConformance):
+    clock_class = Set
 
 
 # --------------------------------------------------------------------------------------- codec

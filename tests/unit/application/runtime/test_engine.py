@@ -134,10 +134,9 @@ async def test_a_heartbeat_that_fails_is_logged_and_tried_again(
     clock: VirtualClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    engine = container.get(Engine)
-    queue = container.get(TaskQueue)
-    engine._queue = AsyncMock(wraps=queue)
-    engine._queue.extend.side_effect = [DatabaseLocked("busy"), [TaskId("t")], [TaskId("t")]]
+    leases = container.get(Engine)._leases
+    leases._queue = AsyncMock(wraps=container.get(TaskQueue))
+    leases._queue.extend.side_effect = [DatabaseLocked("busy"), [TaskId("t")], [TaskId("t")]]
     running = asyncio.create_task(workflow.run(title="A", specialist_type="stall", task_id="t"))
     await stall.entered.wait()
 
@@ -261,7 +260,10 @@ async def test_a_lease_that_ran_out_here_is_taken_up_again_here(
     queue = container.get(TaskQueue)
     engine._queue = AsyncMock(wraps=queue)
 
-    async def an_hour_later(*, now: datetime, dead: Collection[OwnerId]) -> Sequence[TaskId]:
+    async def an_hour_later(
+        *, now: datetime, dead: Collection[OwnerId], expired: datetime
+    ) -> Sequence[TaskId]:
+        assert expired == now
         return await queue.take_back(now=now + HOUR, dead=dead)
 
     engine._queue.take_back = an_hour_later

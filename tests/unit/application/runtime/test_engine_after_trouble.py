@@ -1,0 +1,92 @@
+"""What an engine still has to do after a trouble of the database, while its other tasks wait."""
+
+import asyncio
+from datetime import timedelta
+from unittest.mock import DEFAULT, AsyncMock
+
+import pytest
+
+from vespera import Container, TaskContext, TaskOrchestrator, TaskRepository
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.persistence import TaskQueue
+from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.runs import Stop
+from vespera.application.runtime.specialists import Specialists
+from vespera.domain.errors import DatabaseFull
+from vespera.domain.ids import TaskId
+
+A, B = TaskId("a"), TaskId("b")
+
+
+@pytest.fixture
+def orchestrator(container: Container, specialists: Specialists) -> TaskOrchestrator:
+    async def listener(task: TaskContext) -> object:
+        return await task.wait_for_signal("go")
+
+    async def parent(task: TaskContext) -> None:
+        await task.spawn(title="child", task_id="b", specialist_type="listener")
+        await task.sleep(5)
+
+    specialists.register("listener", listener)
+    specialists.register("parent", parent)
+    return container.get(TaskOrchestrator)
+
+
+async def create(orchestrator: TaskOrchestrator, task_id: str, kind: str) -> None:
+    await orchestrator.create_task(
+        title=task_id, task_id=task_id, specialist_type=kind, completion="auto"
+    )
+
+
+async def resting(container: Container, orchestrator: TaskOrchestrator) -> Engine:
+    """An engine one of whose tasks waits for a signal."""
+    await create(orchestrator, "a", "listener")
+    await orchestrator.start()
+    engine = container.get(Engine)
+    while A not in engine.resting:
+        await asyncio.sleep(0)
+    return engine
+
+
+async def test_it_is_among_those_who_hold_tasks_if_it_holds_one_that_it_does_not_know_of(
+    container: Container, orchestrator: TaskOrchestrator
+) -> None:
+    engine = await resting(container, orchestrator)
+    assert set(await engine.others()) == set()
+    await orchestrator.stop()
+    await create(orchestrator, "b", "listener")
+    now = container.get(Clock).now()
+    lease_until = now + timedelta(seconds=30)
+    await container.get(TaskQueue).claim(B, owner=engine.owner, now=now, lease_until=lease_until)
+
+    assert set(await engine.others()) == {engine.owner}
+
+
+async def test_a_task_that_is_called_off_does_more_than_wait(
+    container: Container, orchestrator: TaskOrchestrator
+) -> None:
+    engine = await resting(container, orchestrator)
+    engine._interrupt(engine._runs[A], Stop.RELEASE)
+
+    assert A in engine.running
+    assert A not in engine.resting
+
+
+async def test_children_that_could_not_be_called_off_are_called_off_as_soon_as_possible(
+    container: Container, orchestrator: TaskOrchestrator, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = container.get(Engine)
+    tasks = engine._tasks
+    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
+    engine._tasks.called_off.side_effect = lambda _: DEFAULT
+    await create(orchestrator, "a", "parent")
+    await orchestrator.start()
+    while B not in engine.resting:
+        await asyncio.sleep(0)
+    engine._tasks.called_off.side_effect = [DatabaseFull("full"), *[DEFAULT] * 20]
+    await orchestrator.run_until_idle()
+
+    assert "called off later" in caplog.text
+    assert (await tasks.get(A)).status == "completed"
+    assert (await tasks.get(B)).status == "cancelled"
+    assert not engine.has_to_call_off
