@@ -69,6 +69,11 @@ class Limits:
         """Whether anything is limited."""
         return any(getattr(self, field.name) is not None for field in fields(self))
 
+    @property
+    def counts_running(self) -> bool:
+        """Whether running tasks are counted, of the type or of a key."""
+        return self.max_concurrent is not None or self.max_concurrent_per_key is not None
+
 
 NO_LIMITS: Final = Limits()
 

@@ -387,3 +387,13 @@ def test_a_text_may_be_empty_but_must_be_one():
     for value in (None, 7, "\ud800"):
         with pytest.raises(InvalidRequest):
             text_of(value, "by")
+
+
+@pytest.mark.parametrize("title", ["\u5bbf\u984c", "na\u00efve", "\U0001f409"])
+def test_a_text_may_be_in_any_script(title: str) -> None:
+    assert parse_request({"title": title}, {}).title == title
+
+
+def test_the_end_of_a_parent_has_two_consequences_to_choose_from() -> None:
+    with pytest.raises(InvalidRequest, match="on_parent_end: must be one of leave, cancel"):
+        parse_request({"title": "A", "on_parent_end": "mourn"}, {})

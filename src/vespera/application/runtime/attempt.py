@@ -126,8 +126,6 @@ class AttemptRunner:
         except BaseException as error:  # noqa: BLE001  # the boundary to the specialist; recorded
             return await self._broken_off(attempt, error)
         task = attempt.as_it_stands
-        if attempt.compensation.begun is not None:  # this time it went another way
-            return await self._rewound(attempt)
         if task.completion is Completion.AUTO:
             return await self.sign_off.complete(task, outcome, untouched=not attempt.files.touched)
         return Signed(await self._save(task.execute(outcome, self._now())))

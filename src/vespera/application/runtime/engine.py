@@ -253,7 +253,8 @@ class Engine:
 
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
         told, park = partial(self._hear_of, claimed), partial(self._park, claimed)
-        presence = Presence(self._clock, told=told, park=park if kept else None)
+        lingers = not self._flow.counts_running(claimed.specialist_type)
+        presence = Presence(self._clock, told=told, park=park if kept else None, lingers=lingers)
         run = OpenAttempt(claimed, handle, kept, presence)
         presence.pause = partial(self._interrupt, run, Stop.PAUSE)
         return run

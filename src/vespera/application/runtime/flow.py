@@ -43,6 +43,11 @@ class Flow:
         """Whether tasks of the type pass a gate, as far as is known here."""
         return specialist_type in self._known
 
+    def counts_running(self, specialist_type: str) -> bool:
+        """Whether a limit says how many tasks of the type may run, as far as is known here."""
+        gate = self._known.get(specialist_type)
+        return gate is not None and gate.limits.counts_running
+
     async def look(self) -> None:
         """Store what is declared here, if it is not stored, and see what others have declared."""
         seen, declared = self.specialists.revision, self.specialists.limits()

@@ -14,7 +14,8 @@ class Presence:
     It ``awaits`` while it waits for something, and ``rests`` while no step of it is under way then.
     ``told`` hears of each change of that. ``park`` lets go of a task that rests, if nobody has news
     for it: it is then ``waiting`` without a holder, and begins anew when what it waits for has
-    come; None: it is to be kept in memory. ``pause`` breaks the attempt off.
+    come; None: it is to be kept in memory. It ``lingers`` before that, unless it is to go on by a
+    claim only, as its type's running tasks are counted. ``pause`` breaks the attempt off.
     ``calling_off`` says why, when the task is being cancelled.
     """
 
@@ -24,8 +25,10 @@ class Presence:
         *,
         told: "Callable[[Presence], None]" = lambda _: None,
         park: Callable[[Fence, int], Awaitable[bool]] | None = None,
+        lingers: bool = True,
     ) -> None:
         self._clock, self._told, self._park = clock, told, park
+        self.lingers = lingers
         self.calling_off: str | None = None
         self.pause: Callable[[], None] = lambda: None
         self._working = 0
@@ -85,9 +88,8 @@ class Presence:
 
     def over(self) -> None:
         """The attempt is over: what its handler has left waiting behind its back is called off."""
-        for waiting in list(self._waiting.values()):
-            if waiting is not None:
-                waiting.cancel()
+        for waiting in filter(None, list(self._waiting.values())):
+            waiting.cancel()
         self._waits.clear()
         self._consider()
 

@@ -206,11 +206,11 @@ class StepLog:
         Raises:
             LeaseLost: another worker has the task.
         """
-        if rests:
+        if rests or begun is None:
             suspended = self._steps.suspend(begun, self.fence, wake_at=until, now=self._now())
             await self._fenced(suspended)
             self._asleep, self._wake_at = True, until
-        elif begun is not None:
+        else:
             await self._store(begun)
 
     def check(self) -> None:

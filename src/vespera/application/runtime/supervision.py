@@ -150,10 +150,8 @@ def is_async(function: Callable[..., object]) -> bool:
 
 
 # In older versions it is asyncio's that knows an AsyncMock.
-if sys.version_info >= (3, 14):
-    _is_coroutine_function = inspect.iscoroutinefunction
-else:
-    _is_coroutine_function = asyncio.iscoroutinefunction
+_OLD = sys.version_info < (3, 14)
+_is_coroutine_function = (asyncio if _OLD else inspect).iscoroutinefunction
 
 
 async def over(handle: "asyncio.Task[object]") -> None:

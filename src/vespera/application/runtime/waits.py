@@ -149,7 +149,7 @@ class Waits:
 
     async def _rest(self, heard: asyncio.Event, wake_at: datetime | None) -> None:
         """Until there is news, or ``wake_at``; a long rest is none that must be held in memory."""
-        linger = self._work.linger
+        linger = self._work.linger if self._presence.lingers else timedelta()
         left = None if wake_at is None else wake_at - self._work.clock.now()
         pause = min((span for span in (linger, left) if span is not None), default=None)
         with contextlib.suppress(TimeoutError):

@@ -29,6 +29,9 @@ _Result = list[Rows] | Exception
 _SETTLE = 2
 """Turns of the loop that a commit waits at most while further units still arrive."""
 
+_AT_ONCE = 4
+"""Callers that are woken in one turn of the loop; all others' callbacks come in between."""
+
 _PATIENCE_HALFWAY = 1.0
 """Seconds for a lock that somebody took while a batch was being committed unit by unit."""
 
@@ -140,15 +143,22 @@ class Writer:
     def _settle(
         self, batch: "list[_Unit]", results: "_Results | None", error: BaseException | None
     ) -> None:
-        if self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        else:
-            self._rest()
         if results is None:
             results = [(unit, _own_copy(error)) for unit in batch]
         else:
             self._ledger.spread()
-        for unit, result in results:
+        self._wake(results)
+
+    def _wake(self, results: "_Results", begin: int = 0) -> None:
+        """Tell the callers, some in each turn; the next batch begins behind the last of them."""
+        end = begin + _AT_ONCE
+        if end < len(results):
+            asyncio.get_running_loop().call_soon(self._wake, results, end)
+        elif self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        else:
+            self._rest()
+        for unit, result in results[begin:end]:
             unit.settle(
                 storage_error(result, self._path) if isinstance(result, Exception) else result
             )

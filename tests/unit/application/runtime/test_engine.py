@@ -25,6 +25,7 @@ from vespera.domain.errors import DatabaseFull, DatabaseLocked, LeaseLost
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task
 from vespera.testing import VirtualClock
+from vespera.testing.conformance.samples import a_task
 
 STRANGER = OwnerId("stranger")
 HOUR = timedelta(hours=1)
@@ -517,3 +518,69 @@ async def test_a_call_off_that_meets_an_attempt_breaking_off_calls_the_task_off(
     assert called_off.status == "cancelled"
     assert (await running).status in {"running", "cancelled"}
     assert (await workflow.get_task_status("t")).status == "cancelled"
+
+
+async def test_an_attempt_that_was_replaced_while_it_waited_is_not_heard_of_any_more(
+    container: Container,
+    workflow: TaskExecutionWorkflow,
+    specialists: Specialists,
+    clock: VirtualClock,
+) -> None:
+    async def waits(task: TaskContext) -> object:
+        return await task.wait_for_signal("go")
+
+    specialists.register("waits", waits)
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="waits", task_id="t"))
+    engine, queue = container.get(Engine), container.get(TaskQueue)
+    while not engine.resting:
+        await asyncio.sleep(0)
+    await queue.take_back(now=clock.now() + HOUR, dead=())  # as another process does it
+
+    claimed = await engine.claim(TaskId("t"))
+    assert claimed is not None
+    engine.begin(claimed, kept=True)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert engine.resting == {"t"}
+    await container.get(TaskOrchestrator).signal("t", "go", "now")
+
+    assert (await running).result == "now"
+    assert not engine.resting
+
+
+async def test_signals_that_cannot_be_looked_for_are_looked_for_again(
+    container: Container,
+    workflow: TaskExecutionWorkflow,
+    specialists: Specialists,
+    clock: VirtualClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def waits(task: TaskContext) -> object:
+        return await task.wait_for_signal("go", timeout=60)
+
+    specialists.register("waits", waits)
+    engine, queue = container.get(Engine), container.get(TaskQueue)
+    engine._poll = timedelta(seconds=1)
+    engine._queue = AsyncMock(wraps=queue)
+    engine._queue.news.side_effect = [DatabaseLocked("busy"), {TaskId("t"): 1}, {}]
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="waits", task_id="t"))
+
+    with caplog.at_level(logging.ERROR, "vespera"):
+        await clock.sleep(3)
+
+    assert "It cannot be told whether signals have come." in caplog.text
+    await container.get(TaskOrchestrator).signal("t", "go", "now")
+    engine._queue.news.side_effect = None
+    assert (await running).result == "now"
+
+
+async def test_a_payload_that_cannot_be_read_fails_its_task_and_says_so(
+    container: Container, workflow: TaskExecutionWorkflow, stall: Stall, clock: VirtualClock
+) -> None:
+    await container.get(TaskRepository).add(a_task("t", specialist_type="stall", payload=b"{"))
+
+    result = await workflow.execute_task("t")
+
+    assert result.status == "failed"
+    assert "UnreadableValue" in str(result.error)
+    assert not stall.entered.is_set()

@@ -1,13 +1,20 @@
 """Events as they come: stored ones, then new ones, until the task ends or the container does."""
 
 import asyncio
+from contextlib import nullcontext
+from unittest.mock import AsyncMock
 
 import pytest
 
-from vespera import Container, TaskContext, TaskOrchestrator
+from vespera import Container, TaskContext, TaskOrchestrator, TaskRepository
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.events import EventLog, EventPage
+from vespera.application.runtime.event_feed import EventFeed
+from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.specialists import Specialists
 from vespera.domain.errors import EngineStopped, InvalidRequest, TaskNotFound
+from vespera.domain.event import EventType, TaskEvent
+from vespera.domain.ids import TaskId
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 
 
@@ -162,3 +169,27 @@ async def test_fewer_events_are_kept_if_asked_for(clock, level, expected):
 def test_a_level_that_does_not_exist_is_refused():
     with pytest.raises(InvalidRequest, match="events: must be one of 'all', 'ends', 'off'"):
         Container(events="some").get(AsyncDatabaseManager)
+
+
+async def test_more_than_fit_on_a_page_are_told_one_page_after_the_other(clock):
+    log = AsyncMock(spec=EventLog)
+    log.heard = lambda _news: nullcontext()
+    first, second = (
+        TaskEvent(id=number, type=EventType.CREATED, task_id="a", at=clock.now(), attempt=0)
+        for number in (1, 2)
+    )
+    pages = [
+        EventPage(events=[first], upto=1, more=True),
+        EventPage(events=[second], upto=2, more=False),
+    ]
+    tasks = AsyncMock(spec=TaskRepository)
+    tasks.find.return_value = {}
+    feed = EventFeed(log=log, tasks=tasks, notices=Notices(), clock=clock, poll=None)
+
+    log.page.side_effect = pages
+    assert [event.id async for event in feed.of_task(TaskId("a"), 0, None)] == [1, 2]
+
+    log.page.side_effect = pages
+    all_events = feed.of_all(0, None)
+    assert [(await anext(all_events)).id for _ in pages] == [1, 2]
+    await all_events.aclose()

@@ -486,3 +486,57 @@ async def test_a_clock_that_was_set_back_holds_nobody_up(
         return len(tasks)
 
     assert [await claimed(later), await claimed(later), await claimed(now)] == [1, 0, 1]
+
+
+# ---- waiting
+
+
+@pytest.mark.parametrize("limits", [{"max_concurrent": 1}, {"max_concurrent_per_key": 1}])
+async def test_tasks_that_have_waited_go_on_no_more_at_a_time_than_may_run(
+    orchestrator: TaskOrchestrator, specialists: Specialists, crew: Crew, limits: dict[str, int]
+) -> None:
+    async def analyst(task: TaskContext) -> None:
+        await task.sleep(5)
+        await crew.execute(task)
+
+    specialists.register("analyst", analyst, **limits)
+    created = await create(orchestrator, "a", "b", "c", concurrency_key="k")
+
+    await orchestrator.run_until_idle()
+
+    assert await stands(orchestrator, created) == ["completed"] * 3
+    assert crew.most == {"analyst": 1}
+
+
+async def test_where_only_a_rate_is_limited_a_short_wait_costs_no_second_attempt(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def analyst(task: TaskContext) -> int:
+        await task.sleep(5)
+        return task.attempt
+
+    specialists.register("analyst", analyst, rate=Rate(1, per=3600.0))
+
+    (result,) = await orchestrator.run_all([{"title": "a", "specialist_type": "analyst"}])
+
+    assert result.result == 1
+
+
+async def test_a_gate_that_another_process_has_put_there_meanwhile_is_passed_by_a_claim(
+    container: Container, orchestrator: TaskOrchestrator, specialists: Specialists, crew: Crew
+) -> None:
+    specialists.register("analyst", crew)
+    await orchestrator.run(title="before", specialist_type="analyst")
+    await container.get(Gates).declare({"analyst": Limits(max_concurrent=1)})
+
+    result = await orchestrator.run(title="behind it", specialist_type="analyst")
+
+    assert result.completed
+    assert [title for title, _ in crew.begun] == ["before", "behind it"]
+
+
+async def test_a_task_without_a_name_cannot_be_paused(orchestrator: TaskOrchestrator) -> None:
+    result = await orchestrator.pause_task("")
+
+    assert not result.success
+    assert "task_id" in str(result.error)

@@ -1,16 +1,19 @@
 """A step's function says that it is alive, and how far it is."""
 
 import asyncio
+import logging
 import threading
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 
 from vespera import Container, RetryPolicy, TaskContext, TaskExecutionWorkflow
 from vespera.application.ports.blocking_calls import BlockingCalls
+from vespera.application.ports.persistence import StepRepository
 from vespera.application.runtime.heartbeats import current_call
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.errors import InvalidRequest
+from vespera.domain.errors import DatabaseLocked, InvalidRequest, LeaseLost
 from vespera.domain.ids import TaskId
 from vespera.testing import VirtualClock
 
@@ -231,3 +234,122 @@ async def test_a_time_that_is_none_is_refused(
     result = await workflow.run(title="A", specialist_type="coder")
 
     assert f"{field}: " in result.error
+
+
+async def test_a_sign_of_life_needs_no_detail(
+    workflow: TaskExecutionWorkflow, specialists: Specialists, container: Container
+) -> None:
+    async def handler(task: TaskContext) -> None:
+        async def work() -> None:
+            await task.heartbeat()
+            assert task.last_heartbeat is None
+
+        await task.step("work", work)
+
+    specialists.register("coder", handler)
+
+    result = await workflow.run(title="A", specialist_type="coder", task_id="t")
+
+    assert result.success, result.error
+    assert await container.get(StepRepository).beats_of(TaskId("t")) == []
+
+
+@pytest.mark.parametrize("later", [None, 2])
+async def test_a_detail_that_cannot_be_stored_is_logged_and_stored_with_the_failure(
+    specialists: Specialists,
+    clock: VirtualClock,
+    caplog: pytest.LogCaptureFixture,
+    later: int | None,
+) -> None:
+    hindered = Container()
+    steps = AsyncMock(wraps=hindered.get(StepRepository))
+    beat, trouble = steps.beat, [DatabaseLocked("busy")]
+
+    async def busy_once(*args: object, **more: object) -> None:
+        if trouble:
+            if later is not None:
+                current.heartbeat(later)
+            raise trouble.pop()
+        await real.beat(*args, **more)
+
+    real, beat.side_effect = hindered.get(StepRepository), busy_once
+    hindered.override(StepRepository, steps)
+
+    async def handler(task: TaskContext) -> None:
+        async def work() -> None:
+            nonlocal current
+            current = current_call()
+            await task.heartbeat(1)
+            while trouble:
+                await asyncio.sleep(0)
+            raise ValueError("lost")
+
+        await task.step("work", work)
+
+    current = AsyncMock()
+    async with hindered:
+        hindered.get(Specialists).register("coder", handler)
+        with caplog.at_level(logging.ERROR, "vespera"):
+            await hindered.get(TaskExecutionWorkflow).run(
+                title="A", specialist_type="coder", task_id="t"
+            )
+        (kept,) = await real.beats_of(TaskId("t"))
+
+    assert "A heartbeat of step 'work' could not be kept." in caplog.text
+    assert kept.detail == str(later or 1).encode()
+
+
+async def test_a_heartbeat_that_finds_the_task_gone_ends_in_silence(
+    specialists: Specialists, caplog: pytest.LogCaptureFixture
+) -> None:
+    hindered = Container()
+    steps = AsyncMock(wraps=hindered.get(StepRepository))
+    told = asyncio.Event()
+
+    async def gone(*_: object, **__: object) -> None:
+        told.set()
+        raise LeaseLost
+
+    steps.beat.side_effect = gone
+    hindered.override(StepRepository, steps)
+
+    async def handler(task: TaskContext) -> None:
+        async def work() -> None:
+            await task.heartbeat(1)
+            await told.wait()
+
+        await task.step("work", work)
+
+    async with hindered:
+        hindered.get(Specialists).register("coder", handler)
+        result = await hindered.get(TaskExecutionWorkflow).run(title="A", specialist_type="coder")
+
+    assert result.attempt == 2
+    assert "could not be kept" not in caplog.text
+
+
+async def test_a_step_that_is_called_off_between_two_heartbeats_leaves_nothing_behind(
+    workflow: TaskExecutionWorkflow, specialists: Specialists, container: Container
+) -> None:
+    there = asyncio.Event()
+
+    async def handler(task: TaskContext) -> None:
+        async def work() -> None:
+            await task.heartbeat(1)
+            there.set()
+            await asyncio.Event().wait()
+
+        await task.step("work", work)
+
+    specialists.register("coder", handler)
+    running = asyncio.create_task(workflow.run(title="A", specialist_type="coder", task_id="t"))
+    await there.wait()
+
+    await workflow.cancel_task("t")
+
+    assert (await running).status == "cancelled"
+    assert [beat.detail for beat in await container.get(StepRepository).beats_of(TaskId("t"))] in (
+        [],
+        [b"1"],
+    )
+    assert not [task for task in asyncio.all_tasks() if "step heartbeat" in task.get_name()]

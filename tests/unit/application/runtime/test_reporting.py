@@ -144,3 +144,38 @@ async def test_a_failing_handler_leaves_its_last_word(container, specialists):
 
     progress = (await orchestrator.get_task_status("a")).progress
     assert (progress.done, progress.total, progress.share) == (7, None, None)
+
+
+async def test_what_was_being_stored_when_the_handler_ended_is_stored_all_the_same(
+    report, progress, clock
+):
+    storing = asyncio.Event()
+
+    async def slow(*_):
+        if not storing.is_set():
+            storing.set()
+            await asyncio.Event().wait()
+
+    progress.record.side_effect = slow
+    report.say(1, 3, "")
+    await storing.wait()
+    await report.close()
+
+    assert stored(progress) == [1, 1]
+
+
+async def test_of_what_was_being_stored_and_what_was_said_since_the_newer_is_kept(report, progress):
+    storing = asyncio.Event()
+
+    async def slow(*_):
+        if not storing.is_set():
+            storing.set()
+            await asyncio.Event().wait()
+
+    progress.record.side_effect = slow
+    report.say(1, 3, "")
+    await storing.wait()
+    report.say(2, 3, "")
+    await report.close()
+
+    assert stored(progress) == [1, 2]

@@ -91,3 +91,23 @@ def test_a_retention_that_makes_no_sense_is_refused(retention, field):
         Container(retention=retention)
 
     assert refused.value.field == field
+
+
+async def test_events_are_kept_if_only_tasks_are_to_go(clock):
+    container = Container(
+        workspace="/nonexistent/vespera", events="all", retention={"completed": DAY}
+    )
+    container.override(Clock, clock)
+    clock.watch(lambda: container.get(AsyncDatabaseManager).in_flight)
+    async with container:
+        container.get(Specialists).register("good", good)
+        orchestrator = container.get(TaskOrchestrator)
+        await orchestrator.start()
+        await orchestrator.run(title="A", specialist_type="good", task_id="a")
+        events = await orchestrator.newest_event()
+
+        await clock.advance(hours=25)
+
+        assert await left(orchestrator) == []
+        assert (await anext(orchestrator.events())).task_id == "a"
+        assert await orchestrator.newest_event() == events

@@ -1,0 +1,228 @@
+"""Tasks that tasks create, and wait for; time is virtual."""
+
+import asyncio
+import logging
+
+import pytest
+
+from vespera import Container, TaskContext, TaskOrchestrator, TaskRepository
+from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.specialists import Specialists
+from vespera.domain.errors import (
+    ChildFailed,
+    DatabaseFull,
+    InvalidRequest,
+    UnexpectedResult,
+)
+from vespera.domain.ids import TaskId
+from vespera.domain.task import TaskRequest
+from vespera.testing import VirtualClock
+
+
+@pytest.fixture
+def orchestrator(container: Container, specialists: Specialists) -> TaskOrchestrator:
+    async def double(task: TaskContext) -> object:
+        return 2 * task.payload["number"]  # type: ignore[operator]
+
+    async def refuse(task: TaskContext) -> None:
+        raise ValueError(f"not {task.title}")
+
+    async def for_ever(task: TaskContext) -> None:
+        await task.wait_for_signal("never")
+
+    specialists.register("double", double)
+    specialists.register("refuse", refuse)
+    specialists.register("for ever", for_ever)
+    return container.get(TaskOrchestrator)
+
+
+async def test_a_parent_gets_what_its_children_hand_back(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def parent(task: TaskContext) -> object:
+        children = [
+            await task.spawn(title="A", specialist_type="double", payload={"number": n})
+            for n in range(3)
+        ]
+        return await task.gather(*children)
+
+    specialists.register("parent", parent)
+
+    assert (await orchestrator.run(title="P", specialist_type="parent")).result == [0, 2, 4]
+
+
+async def test_what_a_child_handed_back_may_be_asked_for_again(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def parent(task: TaskContext) -> object:
+        child = await task.spawn(
+            TaskRequest(title="A", specialist_type="double", payload={"number": 4}), returns=int
+        )
+        return [child.name, await child.result(), (await child.outcome()).result]
+
+    specialists.register("parent", parent)
+
+    assert (await orchestrator.run(title="P", specialist_type="parent")).result == ["A", 8, 8]
+
+
+async def test_a_child_that_fails_is_an_error_that_names_it(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def parent(task: TaskContext) -> str:
+        child = await task.spawn({"title": "sums", "specialist_type": "refuse"}, task_id="c")
+        with pytest.raises(ChildFailed) as caught:
+            await child.result()
+        return str(caught.value)
+
+    specialists.register("parent", parent)
+
+    result = await orchestrator.run(title="P", specialist_type="parent")
+
+    assert result.result == "Child 'sums' (c) is failed: ValueError: not sums"
+
+
+async def test_a_child_that_hands_back_another_type_is_told(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def parent(task: TaskContext) -> None:
+        child = await task.spawn(
+            title="A", specialist_type="double", payload={"number": 1}, task_id="c", returns=str
+        )
+        with pytest.raises(UnexpectedResult, match=r"'A' \(c\) was to hand back str, not int: 2"):
+            await child.result()
+
+    specialists.register("parent", parent)
+
+    assert (await orchestrator.run(title="P", specialist_type="parent")).success
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"idempotency_key": "k"}, "idempotency_key"),
+        ({"parent_id": "somebody else"}, "parent_id"),
+        ({"on_parent_end": "mourn"}, "on_parent_end"),
+        ({"titel": "A"}, "titel"),
+    ],
+)
+async def test_a_child_that_makes_no_sense_is_refused(
+    orchestrator: TaskOrchestrator,
+    specialists: Specialists,
+    fields: dict[str, str],
+    field: str,
+) -> None:
+    async def parent(task: TaskContext) -> None:
+        with pytest.raises(InvalidRequest) as caught:
+            await task.spawn({"title": "A", "specialist_type": "double"}, **fields)
+        assert caught.value.field == field
+
+    specialists.register("parent", parent)
+
+    result = await orchestrator.run(title="P", specialist_type="parent")
+
+    assert result.success, result.error
+
+
+async def test_what_is_no_request_is_refused_whatever_it_is(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def parent(task: TaskContext) -> None:
+        with pytest.raises(InvalidRequest):
+            await task.spawn(7)  # type: ignore[arg-type]
+
+    specialists.register("parent", parent)
+
+    result = await orchestrator.run(title="P", specialist_type="parent")
+
+    assert result.success, result.error
+
+
+@pytest.mark.parametrize("end", ["cancel", "leave"])
+async def test_the_end_of_the_parent_is_that_of_its_children_unless_they_are_left(
+    orchestrator: TaskOrchestrator,
+    specialists: Specialists,
+    container: Container,
+    clock: VirtualClock,
+    end: str,
+) -> None:
+    async def parent(task: TaskContext) -> None:
+        await task.spawn(title="A", specialist_type="for ever", task_id="c", on_parent_end=end)
+        await task.sleep(5)
+
+    specialists.register("parent", parent)
+    await orchestrator.start()
+
+    await orchestrator.run(title="P", specialist_type="parent", task_id="p")
+    await clock.sleep(60)
+
+    child = await container.get(TaskRepository).get(TaskId("c"))
+    assert child.status == ("cancelled" if end == "cancel" else "waiting")
+    if child.error is not None:
+        assert "its parent 'p' is completed" in str(child.error)
+
+
+async def test_children_that_nobody_has_begun_are_called_off_too(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def hasty(task: TaskContext) -> None:
+        await task.spawn(title="A", specialist_type="for ever", task_id="c")
+        raise ValueError("at once")
+
+    specialists.register("parent", hasty)
+
+    await orchestrator.run(title="P", specialist_type="parent", task_id="p")
+
+    assert (await orchestrator.get_task_status("c")).status == "cancelled"
+
+
+async def test_a_child_that_is_called_off_before_its_handler_began_ends_without_it(
+    container: Container, orchestrator: TaskOrchestrator, clock: VirtualClock
+) -> None:
+    await orchestrator.create_task(title="A", specialist_type="double", task_id="t")
+    tasks = container.get(TaskRepository)
+    await tasks.call_off(TaskId("t"), "nobody wants it")
+
+    result = await orchestrator.execute_task("t")
+
+    assert result.status == "cancelled"
+    assert "nobody wants it" in str(result.error)
+
+
+async def test_children_that_cannot_be_called_off_now_are_called_off_later(
+    container: Container,
+    orchestrator: TaskOrchestrator,
+    specialists: Specialists,
+    clock: VirtualClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def parent(task: TaskContext) -> None:
+        await task.spawn(title="A", specialist_type="for ever", task_id="c")
+        await task.sleep(1)
+
+    specialists.register("parent", parent)
+    engine = container.get(Engine)
+    real, engine._tasks = engine._tasks, FullNow(engine._tasks)  # type: ignore[assignment]
+    await orchestrator.start()
+
+    with caplog.at_level(logging.ERROR, "vespera"):
+        await orchestrator.run(title="P", specialist_type="parent")
+        engine._tasks = real
+        await asyncio.sleep(0)
+        assert (await orchestrator.get_task_status("c")).status != "cancelled"
+        await clock.sleep(60)
+
+    assert "Children of ended tasks are called off later." in caplog.text
+    assert (await orchestrator.get_task_status("c")).status == "cancelled"
+
+
+class FullNow:
+    """A task repository that cannot say who is to be called off."""
+
+    def __init__(self, real: TaskRepository) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    async def called_off(self, holder: object) -> None:
+        raise DatabaseFull("the disk is full")

@@ -1,0 +1,237 @@
+"""What the steps of a task have done is undone when it fails in the end, or is called off."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from vespera import Container, RetryPolicy, TaskContext, TaskOrchestrator, TaskRepository
+from vespera.application.ports.persistence import StepRepository
+from vespera.application.runtime.specialists import Specialists
+from vespera.domain.errors import DatabaseFull
+from vespera.domain.ids import TaskId
+from vespera.domain.step import StepRecord
+from vespera.testing import VirtualClock
+
+
+class Journal:
+    """Steps that are done and undone, as they happened."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+
+    async def book(self, task: TaskContext, *names: str) -> None:
+        for name in names:
+            await task.step(name, self.noting(f"+{name}"), undo=self.noting(f"-{name}"))
+
+    def noting(self, entry: str) -> Callable[..., object]:
+        return lambda *_: self.entries.append(entry)
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+@pytest.fixture
+def orchestrator(container: Container) -> TaskOrchestrator:
+    return container.get(TaskOrchestrator)
+
+
+async def test_the_last_that_was_done_is_undone_first(
+    orchestrator: TaskOrchestrator, specialists: Specialists, journal: Journal
+) -> None:
+    async def trip(task: TaskContext) -> None:
+        await journal.book(task, "train", "hotel")
+        raise ValueError("no flight")
+
+    specialists.register("trip", trip)
+
+    result = await orchestrator.run(title="T", specialist_type="trip")
+
+    assert result.status == "failed"
+    assert str(result.error).endswith("no flight")
+    assert journal.entries == ["+train", "+hotel", "-hotel", "-train"]
+
+
+async def test_while_the_task_is_tried_again_nothing_is_undone(
+    orchestrator: TaskOrchestrator, specialists: Specialists, journal: Journal
+) -> None:
+    async def trip(task: TaskContext) -> str:
+        await journal.book(task, "train")
+        if task.attempt == 1:
+            raise ValueError("not yet")
+        return "there"
+
+    specialists.register("trip", trip)
+
+    result = await orchestrator.run(title="T", specialist_type="trip", retry={"max_attempts": 2})
+
+    assert result.result == "there"
+    assert journal.entries == ["+train"]
+
+
+async def test_an_undo_that_fails_is_told_and_the_others_are_undone(
+    orchestrator: TaskOrchestrator,
+    specialists: Specialists,
+    journal: Journal,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def no_refund(_seat: object) -> None:
+        raise OSError("no refund")
+
+    async def trip(task: TaskContext) -> None:
+        await journal.book(task, "train")
+        await task.step("flight", lambda: "12A", undo=no_refund)
+        raise ValueError("ill")
+
+    specialists.register("trip", trip)
+
+    with caplog.at_level(logging.ERROR, "vespera"):
+        result = await orchestrator.run(title="T", specialist_type="trip")
+
+    assert "ill (not undone: step 'flight': no refund)" in str(result.error)
+    assert "Step 'flight' could not be undone." in caplog.text
+    assert journal.entries == ["+train", "-train"]
+
+
+async def test_an_undo_is_retried_as_its_step(
+    orchestrator: TaskOrchestrator, specialists: Specialists, clock: VirtualClock
+) -> None:
+    tried = []
+
+    async def cancel_seat(seat: str) -> None:
+        tried.append(seat)
+        if len(tried) < 3:
+            raise OSError("busy")
+
+    async def trip(task: TaskContext) -> None:
+        retry = RetryPolicy(max_attempts=3, delay=10)
+        await task.step("flight", lambda: "12A", undo=cancel_seat, retry=retry)
+        raise ValueError("ill")
+
+    specialists.register("trip", trip)
+    began = clock.now()
+
+    result = await orchestrator.run(title="T", specialist_type="trip")
+
+    assert tried == ["12A"] * 3
+    assert "not undone" not in str(result.error)
+    assert (clock.now() - began).total_seconds() >= 20
+
+
+async def test_a_task_that_is_called_off_while_it_runs_undoes_what_it_has_done(
+    orchestrator: TaskOrchestrator, specialists: Specialists, journal: Journal
+) -> None:
+    there = asyncio.Event()
+
+    async def trip(task: TaskContext) -> None:
+        await journal.book(task, "train")
+        there.set()
+        await asyncio.Event().wait()
+
+    specialists.register("trip", trip)
+    running = asyncio.create_task(orchestrator.run(title="T", specialist_type="trip", task_id="t"))
+    await there.wait()
+
+    result = await orchestrator.cancel_task("t", "rain")
+
+    assert result.status == "cancelled"
+    assert (await running).status == "cancelled"
+    assert journal.entries == ["+train", "-train"]
+
+
+async def test_a_task_that_is_called_off_while_it_waits_for_its_next_try_undoes_it_too(
+    orchestrator: TaskOrchestrator, specialists: Specialists, journal: Journal, clock: VirtualClock
+) -> None:
+    async def trip(task: TaskContext) -> None:
+        await journal.book(task, "train")
+        raise ValueError("not yet")
+
+    specialists.register("trip", trip)
+    await orchestrator.start()
+    created = await orchestrator.create_task(
+        title="T",
+        specialist_type="trip",
+        task_id="t",
+        completion="auto",
+        retry={"max_attempts": 2, "delay": 40.0},
+    )
+    assert created.success, created.error
+    await clock.sleep(5)
+    assert journal.entries == ["+train"]
+
+    result = await orchestrator.cancel_task("t", "rain")
+
+    assert result.status == "cancelled"
+    assert "rain" in str((await orchestrator.get_task_status("t")).error)
+    assert journal.entries == ["+train", "-train"]
+
+
+class Full:
+    """A step repository whose disk is full for the records of one name."""
+
+    def __init__(self, real: StepRepository, name: str) -> None:
+        self._real, self._name = real, name
+        self.full = True
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+    async def record(self, step: StepRecord, *args: object, **more: object) -> None:
+        if self.full and step.name == self._name:
+            raise DatabaseFull("the disk is full")
+        await self._real.record(step, *args, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["undo:train", "hotel"])
+async def test_trouble_with_the_disk_is_none_of_the_steps_and_the_undoing_goes_on_later(
+    specialists: Specialists, journal: Journal, name: str
+) -> None:
+    async def trip(task: TaskContext) -> None:
+        await journal.book(task, "train", "hotel")
+        raise ValueError("ill")
+
+    hindered = Container()
+    full = Full(hindered.get(StepRepository), name)
+    hindered.override(StepRepository, full)
+    async with hindered:
+        hindered.get(Specialists).register("trip", trip)
+        orchestrator = hindered.get(TaskOrchestrator)
+        with pytest.raises(DatabaseFull):
+            await orchestrator.run(title="T", specialist_type="trip", task_id="t")
+        full.full = False
+
+        result = await orchestrator.execute_task("t")
+
+    assert result.status == "failed"
+    assert journal.entries[-1] == "-train"
+    assert "not undone" not in str(result.error)
+
+
+async def test_what_has_begun_to_be_undone_stays_so_also_if_the_handler_now_succeeds(
+    journal: Journal,
+) -> None:
+    async def trip(task: TaskContext) -> str:
+        await journal.book(task, "train")
+        if task.attempt == 1:
+            raise ValueError("ill")
+        return "well again"
+
+    hindered = Container()
+    full = Full(hindered.get(StepRepository), "undo:train")
+    hindered.override(StepRepository, full)
+    async with hindered:
+        hindered.get(Specialists).register("trip", trip)
+        orchestrator = hindered.get(TaskOrchestrator)
+        with pytest.raises(DatabaseFull):
+            await orchestrator.run(title="T", specialist_type="trip", task_id="t")
+        full.full = False
+
+        result = await orchestrator.execute_task("t")
+        stored = await hindered.get(TaskRepository).get(TaskId("t"))
+
+    assert result.status == "failed"
+    assert "ill" in str(stored.error)
+    assert journal.entries == ["+train", "-train", "-train"]
