@@ -2,7 +2,7 @@
 
 from typing import assert_type
 
-from vespera import TaskContext, TaskOrchestrator, TaskResult
+from vespera import TaskContext, TaskOrchestrator, TaskResult, versioned
 
 
 async def again(task: TaskContext, orchestrator: TaskOrchestrator) -> None:
@@ -15,3 +15,7 @@ async def again(task: TaskContext, orchestrator: TaskOrchestrator) -> None:
     await orchestrator.fork_task("t", payload=[1])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await orchestrator.retry_task("t", "mended")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     assert_type(await task.patched("change"), bool)
+
+
+versioned(print, 2)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+assert_type(versioned(print, "2", on_other_version="continue").version, str)

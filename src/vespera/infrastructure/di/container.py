@@ -6,28 +6,6 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
-from vespera.application.ports.archive import TaskArchive
-from vespera.application.ports.blocking_calls import BlockingCalls
-from vespera.application.ports.care import DatabaseCare
-from vespera.application.ports.clock import Clock
-from vespera.application.ports.codec import Codec, ValueForms
-from vespera.application.ports.events import EventLog, ProgressRepository
-from vespera.application.ports.files import FileStore
-from vespera.application.ports.gates import Gates
-from vespera.application.ports.histories import TaskHistories
-from vespera.application.ports.host import Host
-from vespera.application.ports.owners import Owners
-from vespera.application.ports.persistence import (
-    FileOperationRepository,
-    ReportRepository,
-    SignalRepository,
-    StepRepository,
-    TaskQueue,
-    TaskRepository,
-    UnitOfWork,
-)
-from vespera.application.ports.revivals import Revivals
-from vespera.application.ports.schedules import ScheduleRepository, Timetable
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.children import ChildWork
 from vespera.application.runtime.crew import Crew
@@ -62,42 +40,17 @@ from vespera.application.workflows.task_execution_workflow import (
 )
 from vespera.domain.flow import Limits
 from vespera.domain.retention import retention_of
-from vespera.infrastructure.clock import SystemClock
-from vespera.infrastructure.codec.json_forms import JsonForms
-from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
-from vespera.infrastructure.di.base import BaseContainer, Provider, Service, providers
+from vespera.infrastructure.di.adapters import Adapters
+from vespera.infrastructure.di.base import Service, providers
 from vespera.infrastructure.di.options import (
     catalogue_of,
     check_settings,
-    directory_of_owners,
     poll_of,
     span_of,
 )
-from vespera.infrastructure.files.local_file_store import LocalFileStore
-from vespera.infrastructure.host import LocalHost
-from vespera.infrastructure.ids import TimeOrderedIds
-from vespera.infrastructure.owners import LockFileOwners
-from vespera.infrastructure.persistence.care import SqliteDatabaseCare
-from vespera.infrastructure.persistence.database import AsyncDatabaseManager
-from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
-from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
-from vespera.infrastructure.persistence.gates import SqlGates
-from vespera.infrastructure.persistence.lane import Lane
-from vespera.infrastructure.persistence.report_repository import SqlReportRepository
-from vespera.infrastructure.persistence.revivals import SqlRevivals
-from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
-from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
-from vespera.infrastructure.persistence.step_repository import SqlStepRepository
-from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
-from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
-from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
-from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
-from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
-from vespera.infrastructure.threads import Threads
-from vespera.infrastructure.timetable import CronTimetable
 
 
-class Container(BaseContainer):
+class Container(Adapters):
     """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
 
     Settings, as keywords or as one mapping:
@@ -134,7 +87,6 @@ class Container(BaseContainer):
         "events": "ends",
         "retention": None,
     }
-    config = providers.Configuration(strict=True)
 
     def __init__(self, settings: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Take the settings, as a mapping, by keyword, or both; the environment is never read.
@@ -146,52 +98,6 @@ class Container(BaseContainer):
         super().__init__(settings, **more)
         check_settings(self.config())
 
-    # Adapters: one each for the container's life.
-    clock: Provider[Clock] = providers.Singleton(SystemClock)
-    new_id: Provider[TimeOrderedIds] = providers.Singleton(TimeOrderedIds, clock)
-    codec: Provider[Codec] = providers.Singleton(MsgspecCodec, config.payload_limit)
-    value_forms: Provider[ValueForms] = providers.Singleton(JsonForms, codec, config.payload_limit)
-    threads: Provider[Threads] = Service(Threads)
-    step_threads: Provider[BlockingCalls] = Service(
-        Threads, config.step_threads, name="vespera-step"
-    )
-    lane = providers.Object(Lane)
-    database: Provider[AsyncDatabaseManager] = Service(
-        AsyncDatabaseManager,
-        config.database_url,
-        durability=config.durability,
-        lane=lane,
-        events=config.events,
-    )
-    files: Provider[FileStore] = Service(
-        LocalFileStore, config.workspace, threads, database=database.provided.path
-    )
-    owners_directory = providers.Singleton(directory_of_owners, database)
-    owners: Provider[Owners] = providers.Singleton(LockFileOwners, owners_directory)
-    timetable: Provider[Timetable] = providers.Singleton(CronTimetable)
-    host: Provider[Host] = providers.Singleton(LocalHost, threads)
-    care: Provider[DatabaseCare] = providers.Singleton(
-        SqliteDatabaseCare, config.database_url, durability=config.durability
-    )
-
-    # What is kept.
-    unit_of_work: Provider[UnitOfWork] = providers.Singleton(SqlUnitOfWork, database)
-    tasks: Provider[TaskRepository] = providers.Singleton(SqlTaskRepository, database)
-    queue: Provider[TaskQueue] = providers.Singleton(SqlTaskQueue, database)
-    steps: Provider[StepRepository] = providers.Singleton(SqlStepRepository, database)
-    event_log: Provider[EventLog] = providers.Singleton(SqlEventLog, database)
-    progress: Provider[ProgressRepository] = providers.Singleton(SqlProgressRepository, database)
-    histories: Provider[TaskHistories] = providers.Singleton(SqlTaskHistories, database)
-    revivals: Provider[Revivals] = providers.Singleton(SqlRevivals, database)
-    archive: Provider[TaskArchive] = providers.Singleton(SqlTaskArchive, database)
-    signals: Provider[SignalRepository] = providers.Singleton(SqlSignalRepository, database)
-    operations: Provider[FileOperationRepository] = providers.Singleton(
-        SqlFileOperationRepository, database
-    )
-    reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
-    schedules: Provider[ScheduleRepository] = providers.Singleton(SqlScheduleRepository, database)
-    gates: Provider[Gates] = providers.Singleton(SqlGates, database)
-
     # Who does the work, and how much of it at a time. A subclass gives its own.
     specialists: providers.Aggregate[Any] = providers.Aggregate()
     limits: providers.Provider[Mapping[str, Limits]] = providers.Object({})
@@ -199,166 +105,175 @@ class Container(BaseContainer):
     # The use cases.
     track_file_operations = providers.Singleton(
         TrackFileOperationsUseCase,
-        operations=operations,
-        reports=reports,
-        files=files,
-        clock=clock,
-        new_id=new_id,
+        operations=Adapters.operations,
+        reports=Adapters.reports,
+        files=Adapters.files,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
     )
     inspect_tasks = providers.Singleton(
         InspectTasksUseCase,
-        tasks=tasks,
-        steps=steps,
-        signals=signals,
+        tasks=Adapters.tasks,
+        steps=Adapters.steps,
+        signals=Adapters.signals,
         tracking=track_file_operations,
-        progress=progress,
-        plain=codec.provided.plain,
+        progress=Adapters.progress,
+        plain=Adapters.codec.provided.plain,
     )
     purge_tasks = providers.Singleton(
-        PurgeTasksUseCase, archive=archive, log=event_log, clock=clock
+        PurgeTasksUseCase, archive=Adapters.archive, log=Adapters.event_log, clock=Adapters.clock
     )
     move_tasks = providers.Singleton(
         MoveTasksUseCase,
-        histories=histories,
-        tasks=tasks,
-        operations=operations,
-        log=event_log,
-        form=providers.Singleton(HistoryForm, codec=codec, forms=value_forms),
-        clock=clock,
-        new_id=new_id,
+        histories=Adapters.histories,
+        tasks=Adapters.tasks,
+        operations=Adapters.operations,
+        log=Adapters.event_log,
+        form=providers.Singleton(HistoryForm, codec=Adapters.codec, forms=Adapters.value_forms),
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
     )
     examine_installation = providers.Singleton(
         ExamineInstallationUseCase,
-        host=host,
-        care=care,
-        owners=owners,
-        clock=clock,
-        owners_directory=owners_directory,
-        workspace=config.workspace,
+        host=Adapters.host,
+        care=Adapters.care,
+        owners=Adapters.owners,
+        clock=Adapters.clock,
+        owners_directory=Adapters.owners_directory,
+        workspace=Adapters.config.workspace,
     )
 
     # The machine room.
-    lease = providers.Singleton(timedelta, seconds=config.lease_seconds)
-    poll = providers.Singleton(poll_of, database)
+    lease = providers.Singleton(timedelta, seconds=Adapters.config.lease_seconds)
+    poll = providers.Singleton(poll_of, Adapters.database)
     notices = providers.Singleton(Notices)
     crew = providers.Singleton(Crew)
-    intake = providers.Singleton(Intake, codec=codec, clock=clock, new_id=new_id)
-    outcomes = providers.Singleton(Outcomes, codec)
+    intake = providers.Singleton(
+        Intake, codec=Adapters.codec, clock=Adapters.clock, new_id=Adapters.new_id
+    )
+    outcomes = providers.Singleton(Outcomes, Adapters.codec)
     registry = providers.Singleton(
         Specialists,
         catalogue=providers.Singleton(catalogue_of, specialists.provider),
         limits=limits,
     )
     flow = providers.Singleton(
-        Flow, gates=gates, specialists=registry, notices=notices, clock=clock
+        Flow, gates=Adapters.gates, specialists=registry, notices=notices, clock=Adapters.clock
     )
     chance = providers.Object(random.random)
-    supervision = providers.Singleton(Supervision, clock=clock, chance=chance, threads=step_threads)
+    supervision = providers.Singleton(
+        Supervision, clock=Adapters.clock, chance=chance, threads=Adapters.step_threads
+    )
     sign_off = providers.Singleton(
         SignOff,
-        tasks=tasks,
-        reports=reports,
-        unit_of_work=unit_of_work,
+        tasks=Adapters.tasks,
+        reports=Adapters.reports,
+        unit_of_work=Adapters.unit_of_work,
         tracking=track_file_operations,
-        clock=clock,
+        clock=Adapters.clock,
     )
     file_work = providers.Singleton(
         FileWork,
-        store=files,
-        operations=operations,
+        store=Adapters.files,
+        operations=Adapters.operations,
         tracking=track_file_operations,
-        clock=clock,
-        new_id=new_id,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
     )
     wait_work = providers.Singleton(
         WaitWork,
-        tasks=tasks,
-        signals=signals,
+        tasks=Adapters.tasks,
+        signals=Adapters.signals,
         notices=notices,
-        codec=codec,
-        clock=clock,
-        linger=providers.Singleton(span_of, config.linger_seconds),
+        codec=Adapters.codec,
+        clock=Adapters.clock,
+        linger=providers.Singleton(span_of, Adapters.config.linger_seconds),
     )
     child_work = providers.Singleton(
-        ChildWork, tasks=tasks, intake=intake, outcomes=outcomes, notices=notices, crew=crew
+        ChildWork,
+        tasks=Adapters.tasks,
+        intake=intake,
+        outcomes=outcomes,
+        notices=notices,
+        crew=crew,
     )
     attempts = providers.Singleton(
         AttemptRunner,
-        tasks=tasks,
-        steps=steps,
+        tasks=Adapters.tasks,
+        steps=Adapters.steps,
         specialists=registry,
         sign_off=sign_off,
-        codec=codec,
+        codec=Adapters.codec,
         outcomes=outcomes,
         supervision=supervision,
         files=file_work,
-        progress=progress,
+        progress=Adapters.progress,
         waits=wait_work,
         children=child_work,
         lease=lease,
-        crash_limit=config.crash_limit,
+        crash_limit=Adapters.config.crash_limit,
     )
     engine = Service(
         Engine,
-        tasks=tasks,
-        queue=queue,
+        tasks=Adapters.tasks,
+        queue=Adapters.queue,
         flow=flow,
         attempts=attempts,
-        owners=owners,
+        owners=Adapters.owners,
         notices=notices,
-        clock=clock,
+        clock=Adapters.clock,
         lease=lease,
         poll=poll,
     )
     upkeep = providers.Singleton(
         Upkeep,
-        archive=archive,
-        log=event_log,
-        retention=providers.Singleton(retention_of, config.retention),
+        archive=Adapters.archive,
+        log=Adapters.event_log,
+        retention=providers.Singleton(retention_of, Adapters.config.retention),
     )
     scheduler = providers.Singleton(
         Scheduler,
-        schedules=schedules,
-        tasks=tasks,
-        unit_of_work=unit_of_work,
-        timetable=timetable,
-        codec=codec,
-        clock=clock,
+        schedules=Adapters.schedules,
+        tasks=Adapters.tasks,
+        unit_of_work=Adapters.unit_of_work,
+        timetable=Adapters.timetable,
+        codec=Adapters.codec,
+        clock=Adapters.clock,
         intake=intake,
         poll=poll,
     )
     schedule_book = providers.Singleton(
         ScheduleBook,
-        schedules=schedules,
-        tasks=tasks,
-        unit_of_work=unit_of_work,
-        timetable=timetable,
+        schedules=Adapters.schedules,
+        tasks=Adapters.tasks,
+        unit_of_work=Adapters.unit_of_work,
+        timetable=Adapters.timetable,
         scheduler=scheduler,
         notices=notices,
-        codec=codec,
-        clock=clock,
+        codec=Adapters.codec,
+        clock=Adapters.clock,
     )
     worker = Service(
         Worker,
         engine=engine,
         upkeep=upkeep,
-        queue=queue,
+        queue=Adapters.queue,
         flow=flow,
         scheduler=scheduler,
         notices=notices,
         crew=crew,
-        clock=clock,
-        concurrency=config.concurrency,
+        clock=Adapters.clock,
+        concurrency=Adapters.config.concurrency,
         poll=poll,
     )
     settling = providers.Singleton(
-        Settling, tasks=tasks, flow=flow, notices=notices, clock=clock, poll=poll
+        Settling, tasks=Adapters.tasks, flow=flow, notices=notices, clock=Adapters.clock, poll=poll
     )
     machinery = providers.Singleton(
         Machinery,
-        tasks=tasks,
-        reports=reports,
-        unit_of_work=unit_of_work,
+        tasks=Adapters.tasks,
+        reports=Adapters.reports,
+        unit_of_work=Adapters.unit_of_work,
         engine=engine,
         worker=worker,
         settling=settling,
@@ -368,36 +283,46 @@ class Container(BaseContainer):
         specialists=registry,
         notices=notices,
         outcomes=outcomes,
-        codec=codec,
-        clock=clock,
-        progress=progress,
+        codec=Adapters.codec,
+        clock=Adapters.clock,
+        progress=Adapters.progress,
         intake=intake,
     )
     retry_task = providers.Singleton(
         RetryTaskUseCase,
-        tasks=tasks,
-        steps=steps,
-        revivals=revivals,
-        operations=operations,
+        tasks=Adapters.tasks,
+        steps=Adapters.steps,
+        revivals=Adapters.revivals,
+        operations=Adapters.operations,
         tracking=track_file_operations,
         notices=notices,
-        codec=codec,
-        clock=clock,
+        codec=Adapters.codec,
+        clock=Adapters.clock,
     )
     fork_task = providers.Singleton(
-        ForkTaskUseCase, tasks=tasks, steps=steps, revivals=revivals, notices=notices, intake=intake
+        ForkTaskUseCase,
+        tasks=Adapters.tasks,
+        steps=Adapters.steps,
+        revivals=Adapters.revivals,
+        notices=notices,
+        intake=intake,
     )
     send_signal = providers.Singleton(
         SendSignalUseCase,
-        tasks=tasks,
-        signals=signals,
-        codec=codec,
+        tasks=Adapters.tasks,
+        signals=Adapters.signals,
+        codec=Adapters.codec,
         notices=notices,
-        clock=clock,
-        new_id=new_id,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
     )
     feed = providers.Singleton(
-        EventFeed, log=event_log, tasks=tasks, notices=notices, clock=clock, poll=poll
+        EventFeed,
+        log=Adapters.event_log,
+        tasks=Adapters.tasks,
+        notices=notices,
+        clock=Adapters.clock,
+        poll=poll,
     )
 
     # What runs tasks.

@@ -471,6 +471,19 @@ class TestReckless(PlantedStores, TaskArchiveConformance):
 # --------------------------------------------------------------------------------------- queue
 
 
+class IgnoresVersions(SqlTaskQueue):
+    def heed(self, current, takes):
+        pass
+
+
+@caught_by(
+    "test_an_attempt_begins_with_the_version_that_is_heeded",
+    "test_what_another_version_has_begun_is_not_claimed",
+)
+class TestIgnoresVersions(PlantedStores, TaskQueueConformance):
+    parts = {"queue": IgnoresVersions}
+
+
 class Greedy(SqlTaskQueue):
     async def claim_ready(self, **_):
         return [a_task("anything")]
