@@ -50,8 +50,7 @@ class Engine:
         lease: timedelta,
         poll: timedelta | None,
     ) -> None:
-        self._tasks, self._queue, self._attempts = tasks, queue, attempts
-        self._flow = flow
+        self._tasks, self._queue, self._attempts, self._flow = tasks, queue, attempts, flow
         queue.heed(flow.specialists.current_version, flow.specialists.takes_version)
         self._owners, self._notices, self._clock = owners, notices, clock
         self.lease, self._poll = lease, poll
