@@ -80,6 +80,21 @@ async def test_a_damaged_page_is_found_when_it_is_read_and_the_rest_stays_readab
     await database.stop()
 
 
+async def test_a_text_that_is_none_is_damage_too(path, make_task):
+    await filled(path, make_task)
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE tasks SET title = CAST(x'ff' AS TEXT)")
+    other.close()
+    database = AsyncDatabaseManager(str(path))
+
+    with pytest.raises(DatabaseCorrupt, match=str(path)):
+        await SqlTaskRepository(database).page(limit=1000)
+    async with database.session() as session:
+        with pytest.raises(DatabaseCorrupt, match=str(path)):
+            await session.execute(sa.text("SELECT * FROM tasks"))
+    await database.stop()
+
+
 async def test_a_file_that_was_cut_off_is_found_to_be_damaged(path, make_task):
     await filled(path, make_task)
     path.write_bytes(path.read_bytes()[: 4096 * 6])

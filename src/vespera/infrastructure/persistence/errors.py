@@ -95,6 +95,8 @@ def storage_error(error: Exception, path: str) -> VesperaError:
 
 def known_kind(error: BaseException) -> tuple[type[StorageError], str] | None:
     """The typed error and the advice for a trouble of the storage; None for any other error."""
+    if "Could not decode to UTF-8" in str(error):  # which has no code; nobody stores such a text
+        return _CORRUPT
     return _KINDS.get(_primary_code(error))
 
 
