@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import aiosqlite
 import sqlalchemy as sa
@@ -33,6 +33,7 @@ _READS_WITH = re.compile(
 _AT_ONCE = 5
 _AT_MOST = 15
 _LONGEST_GOODBYE = 1.0
+_OPERATIONS_BETWEEN_LOOKS = 20_000  # of SQLite's own machine: a fraction of a millisecond
 
 
 class Sessions:
@@ -166,7 +167,9 @@ class _SessionConnection(sqlite3.Connection):
         self._file = file
         self._patience = patience
         self._cursors: WeakSet[sqlite3.Cursor] = WeakSet()
-        self._is_interrupted = False
+        self.is_interrupted = False
+        # SQLite's own interrupt is lost on a statement that was sent and has not begun.
+        self.set_progress_handler(partial(_is_to_end, ref(self)), _OPERATIONS_BETWEEN_LOOKS)
 
     def cursor(self, factory: Any = None) -> Any:
         cursor = super().cursor(factory or _SessionCursor)
@@ -193,17 +196,17 @@ class _SessionConnection(sqlite3.Connection):
             attempt,
             seconds=self._patience if waits else 0,
             busy=is_busy,
-            given_up=lambda: self._is_interrupted,
+            given_up=lambda: self.is_interrupted,
         )
 
     def interrupt(self) -> None:
         """End what is under way, also a wait for somebody's lock; from any thread."""
-        self._is_interrupted = True
+        self.is_interrupted = True
         super().interrupt()
 
     def go_on(self) -> None:
         """What was interrupted has ended."""
-        self._is_interrupted = False
+        self.is_interrupted = False
 
     def commit(self) -> None:
         self.patiently(super().commit)
@@ -235,6 +238,11 @@ class _SessionConnection(sqlite3.Connection):
     def _close_cursors(self) -> None:
         for cursor in list(self._cursors):
             cursor.close()
+
+
+def _is_to_end(connection: "ref[_SessionConnection]") -> bool:
+    known = connection()
+    return known is not None and known.is_interrupted
 
 
 class _SessionCursor(sqlite3.Cursor):

@@ -10,6 +10,7 @@ import pytest
 
 from vespera import Container, RetryPolicy, TaskContext, TaskExecutionWorkflow
 from vespera.application.ports.blocking_calls import BlockingCalls
+from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import StepRepository
 from vespera.application.runtime.heartbeats import current_call
 from vespera.application.runtime.specialists import Specialists
@@ -256,12 +257,12 @@ async def test_a_sign_of_life_needs_no_detail(
 
 @pytest.mark.parametrize("later", [None, 2])
 async def test_a_detail_that_cannot_be_stored_is_logged_and_stored_with_the_failure(
-    specialists: Specialists,
     clock: VirtualClock,
     caplog: pytest.LogCaptureFixture,
     later: int | None,
 ) -> None:
     hindered = Container()
+    hindered.override(Clock, clock)
     steps = AsyncMock(wraps=hindered.get(StepRepository))
     beat, trouble = steps.beat, [DatabaseLocked("busy")]
 
@@ -300,9 +301,10 @@ async def test_a_detail_that_cannot_be_stored_is_logged_and_stored_with_the_fail
 
 
 async def test_a_heartbeat_that_finds_the_task_gone_ends_in_silence(
-    specialists: Specialists, caplog: pytest.LogCaptureFixture
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     hindered = Container()
+    hindered.override(Clock, clock)
     steps = AsyncMock(wraps=hindered.get(StepRepository))
     told = asyncio.Event()
 

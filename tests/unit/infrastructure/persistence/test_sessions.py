@@ -254,6 +254,15 @@ async def test_a_query_cancelled_within_the_block_ends_the_transaction(database,
     assert await count(database) == 0
 
 
+async def test_a_query_cancelled_before_its_thread_has_begun_it_does_not_run_on(database):
+    async with database.session() as session:
+        raw = (await (await session.connection()).get_raw_connection()).driver_connection
+        raw._conn.interrupt()  # comes first, and the statement after it
+
+        with pytest.raises(sa.exc.DBAPIError, match="interrupted"):
+            await session.execute(ENDLESS)
+
+
 async def under_way_for_a_while(database):
     while not database.in_flight:
         await asyncio.sleep(0)
