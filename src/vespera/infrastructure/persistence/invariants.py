@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from vespera.domain.schedule import CatchUp, Overlap
 from vespera.domain.task import ALLOWED, Completion
 from vespera.infrastructure.persistence.queries.compiling import compiled
+from vespera.infrastructure.persistence.queries.gates import HAS_GATE
 from vespera.infrastructure.persistence.queries.tasks import settles
 from vespera.infrastructure.persistence.statements import Statement
 from vespera.infrastructure.persistence.tables import (
@@ -23,7 +24,6 @@ from vespera.infrastructure.persistence.tables import (
     RUNNING,
     WAITING,
     file_operations,
-    gates,
     metadata,
     schedules,
     steps,
@@ -117,7 +117,6 @@ _COUNTERS_THAT_CANNOT_BE = sa.or_(
 _UNHELD = tasks.c.owner.is_(None) | tasks.c.lease_until.is_(None)
 _HELD = tasks.c.owner.is_not(None) | tasks.c.lease_until.is_not(None)
 _UNFINISHED = tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED])
-_HAS_GATE = sa.exists().where(gates.c.specialist_type == tasks.c.specialist_type)
 _SAME = sa.and_(
     tasks.c.specialist_type == task_counts.c.specialist_type,
     tasks.c.status == task_counts.c.status,
@@ -221,14 +220,14 @@ RULES = (
         "task {0} has a type that is limited or paused, but would not pass its gate",
         tasks.c.gated == NONE,
         _UNFINISHED,
-        _HAS_GATE,
+        HAS_GATE,
     ),
     _of_tasks(
         "gate",
         "task {0} waits at a gate that is not there; it will never begin",
         tasks.c.gated != NONE,
         _UNFINISHED,
-        ~_HAS_GATE,
+        ~HAS_GATE,
     ),
     _rule(
         "schedule",

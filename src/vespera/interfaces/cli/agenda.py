@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -11,10 +11,10 @@ from vespera.application.runtime.schedule_book import ScheduleResult
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.schedule import TaskSchedule
 from vespera.infrastructure.di.container import Container
-from vespera.interfaces.cli import reading
+from vespera.interfaces.cli.reading import Question
 from vespera.interfaces.cli.rendering import aligned, print_json, print_lines
 
-Settings = Mapping[str, object]
+Told = TypeVar("Told", ScheduleResult, TaskResult)
 FIELDS = (
     "name",
     "cron",
@@ -34,55 +34,36 @@ FIELDS = (
 )
 
 
-def all_of(settings: Settings, kind: type[Container]) -> Sequence[TaskSchedule]:
+async def all_schedules(container: Container) -> Sequence[TaskSchedule]:
     """All schedules, by name."""
-
-    async def question(container: Container) -> Sequence[TaskSchedule]:
-        return await container.get(TaskOrchestrator).schedules()
-
-    return reading.ask(settings, question, kind=kind)
+    return await container.get(TaskOrchestrator).schedules()
 
 
 def add(
-    settings: Settings,
-    kind: type[Container],
-    name: str,
-    request: Mapping[str, object],
-    terms: Mapping[str, Any],
-) -> ScheduleResult:
-    """Store a schedule; the database is made if there is none."""
-
-    async def question(container: Container) -> ScheduleResult:
-        return await container.get(TaskOrchestrator).schedule(name, request, **terms)
-
-    return _granted(reading.ask(settings, question, kind=kind, without_database=True))
+    name: str, request: Mapping[str, object], terms: Mapping[str, Any]
+) -> Question[ScheduleResult]:
+    """Store a schedule."""
+    return _granted(lambda orchestrator: orchestrator.schedule(name, request, **terms))
 
 
-def remove(settings: Settings, kind: type[Container], name: str) -> ScheduleResult:
+def remove(name: str) -> Question[ScheduleResult]:
     """Forget a schedule."""
-    return _granted(_asked(settings, kind, lambda o: o.unschedule(name)))
+    return _granted(lambda orchestrator: orchestrator.unschedule(name))
 
 
-def pause(settings: Settings, kind: type[Container], name: str) -> ScheduleResult:
+def pause(name: str) -> Question[ScheduleResult]:
     """Pause a schedule."""
-    return _granted(_asked(settings, kind, lambda o: o.pause_schedule(name)))
+    return _granted(lambda orchestrator: orchestrator.pause_schedule(name))
 
 
-def resume(settings: Settings, kind: type[Container], name: str) -> ScheduleResult:
+def resume(name: str) -> Question[ScheduleResult]:
     """Resume a schedule."""
-    return _granted(_asked(settings, kind, lambda o: o.resume_schedule(name)))
+    return _granted(lambda orchestrator: orchestrator.resume_schedule(name))
 
 
-def trigger(settings: Settings, kind: type[Container], name: str) -> TaskResult:
+def trigger(name: str) -> Question[TaskResult]:
     """Create a task of a schedule."""
-
-    async def question(container: Container) -> TaskResult:
-        return await container.get(TaskOrchestrator).trigger(name)
-
-    result = reading.ask(settings, question, kind=kind)
-    if not result.success:
-        raise click.ClickException(str(result.error))
-    return result
+    return _granted(lambda orchestrator: orchestrator.trigger(name))
 
 
 def show_all(schedules: Sequence[TaskSchedule], *, as_json: bool) -> None:
@@ -114,21 +95,16 @@ def show_task(result: TaskResult, *, as_json: bool) -> None:
         print_lines(f"{result.status}: {result.title} ({result.task_id})")
 
 
-def _asked(
-    settings: Settings,
-    kind: type[Container],
-    ask: Callable[[TaskOrchestrator], Awaitable[ScheduleResult]],
-) -> ScheduleResult:
-    async def question(container: Container) -> ScheduleResult:
-        return await ask(container.get(TaskOrchestrator))
+def _granted(ask: Callable[[TaskOrchestrator], Awaitable[Told]]) -> Question[Told]:
+    """What the orchestrator says; a refusal is an error."""
 
-    return reading.ask(settings, question, kind=kind)
+    async def question(container: Container) -> Told:
+        result = await ask(container.get(TaskOrchestrator))
+        if not result.success:
+            raise click.ClickException(str(result.error))
+        return result
 
-
-def _granted(result: ScheduleResult) -> ScheduleResult:
-    if not result.success:
-        raise click.ClickException(str(result.error))
-    return result
+    return question
 
 
 def _form(schedule: TaskSchedule) -> dict[str, object]:

@@ -12,9 +12,10 @@ from vespera.interfaces.cli.flow import pause_task, queue, resume_task
 from vespera.interfaces.cli.given import json_of
 from vespera.interfaces.cli.histories import export_task, import_task
 from vespera.interfaces.cli.options import (
+    Asked,
     file_names,
+    on_container,
     output,
-    own_container,
     settings_of,
     storage,
     text,
@@ -81,17 +82,11 @@ def run(
 
 @app.command()
 @click.argument("some_id", type=text, metavar="[ID]", required=False)
-@storage
-@own_container
-@output
+@on_container
 def verify(
     *,
     some_id: str | None,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Check what tasks said of files against the disk.
 
@@ -99,15 +94,12 @@ def verify(
     operations of tasks that are done, and those of no task, are judged. Exit code 1: something
     is refused.
     """
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import reading, rendering
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import reading, rendering
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        findings = reading.ask(settings, reading.findings_of(some_id), kind=kind)
-        rendering.show_findings(findings, as_json=as_json)
-        if not all(finding.passes for finding in findings):
-            sys.exit(1)
+    findings = asked.answer(reading.findings_of(some_id))
+    rendering.show_findings(findings, as_json=asked.as_json)
+    if not all(finding.passes for finding in findings):
+        sys.exit(1)
 
 
 app.add_command(task)

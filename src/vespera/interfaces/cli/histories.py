@@ -4,15 +4,7 @@ from pathlib import Path
 
 import click
 
-from vespera.interfaces.cli.failures import one_line_errors
-from vespera.interfaces.cli.options import (
-    file_names,
-    output,
-    own_container,
-    settings_of,
-    storage,
-    text,
-)
+from vespera.interfaces.cli.options import Asked, file_names, on_container, text
 
 
 @click.command(name="export")
@@ -26,31 +18,22 @@ from vespera.interfaces.cli.options import (
     help="Write it there (default: standard output). The file must not exist.",
 )
 @click.option("--redact", is_flag=True, help="Leave out values and messages of errors.")
-@storage
-@own_container
-@output
+@on_container
 def export_task(
     *,
     task_id: str,
     target_file: Path | None,
     redact: bool,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Write a task's whole history as JSON: steps, waits, signals, files, events.
 
     What is stored encrypted is in plain text there, if the container of --app has the key.
     """
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import moving, reading
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import moving
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        document = reading.ask(settings, moving.export(task_id, redact=redact), kind=kind)
-        moving.write(document, target_file, as_json=as_json)
+    document = asked.answer(moving.export(task_id, redact=redact))
+    moving.write(document, target_file, as_json=asked.as_json)
 
 
 @click.command(name="import")
@@ -63,29 +46,20 @@ def export_task(
     default=True,
     help="Leave out what the task recorded of files; for finished tasks only.",
 )
-@storage
-@own_container
-@output
+@on_container
 def import_task(
     *,
     source: str,
     task_id: str | None,
     files: bool,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Store an exported task in this database; `-` reads standard input.
 
     A task that is not finished is paused: `vespera task resume` lets it go on.
     """
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import moving, reading
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import moving
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        question = moving.import_(moving.read(source), task_id, files=files)
-        result = reading.ask(settings, question, kind=kind, without_database=True)
-        moving.show_import(result, as_json=as_json)
+    question = moving.import_(moving.read(source), task_id, files=files)
+    result = asked.answer(question, without_database=True)
+    moving.show_import(result, as_json=asked.as_json)

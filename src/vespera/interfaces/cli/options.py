@@ -1,12 +1,17 @@
 """The options that commands share, and what kinds of words they take."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from vespera.interfaces.cli.failures import one_line_errors
+
+Answer = TypeVar("Answer")
 Command = TypeVar("Command", bound=Callable[..., None])
 
 
@@ -88,6 +93,60 @@ def own_container(command: Command) -> Command:
         help="Ask this container, PATH.py[:NAME] or MODULE:NAME (default: Vespera's own).",
     )
     return container(command)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Whose container a command asks, and how it answers.
+
+    Attributes:
+        settings: of the container.
+        target: what names its class; None: it is Vespera's own.
+        as_json: answer in JSON.
+    """
+
+    settings: Mapping[str, object]
+    target: str | None
+    as_json: bool
+
+    @property
+    def kind(self) -> Any:
+        """The container's class; its file is loaded by that."""
+        from vespera.interfaces.cli.programs import load_container
+
+        return load_container(self.target)
+
+    def answer(
+        self, question: Callable[[Any], Awaitable[Answer]], *, without_database: bool = False
+    ) -> Answer:
+        """What the container answers; see ``reading.ask``."""
+        from vespera.interfaces.cli import reading
+
+        return reading.ask(
+            self.settings, question, kind=self.kind, without_database=without_database
+        )
+
+
+def on_container(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of all commands that ask a container, which they get as ``asked``. What goes
+    wrong in them is told in one line.
+    """
+
+    @wraps(command)
+    def told(
+        *args: object,
+        database_url: str | None,
+        workspace: Path,
+        target: str | None,
+        as_json: bool,
+        debug: bool,
+        **given: object,
+    ) -> None:
+        with one_line_errors(debug=debug):
+            settings = settings_of(database_url, workspace)
+            command(*args, asked=Asked(settings=settings, target=target, as_json=as_json), **given)
+
+    return storage(own_container(output(told)))
 
 
 def agreement(command: Command) -> Command:

@@ -1,21 +1,11 @@
 """The commands `vespera schedule ...` and their options."""
 
-from pathlib import Path
-
 import click
 
 from vespera.domain.schedule import CatchUp, Overlap
 from vespera.interfaces.cli.asking import agreed
-from vespera.interfaces.cli.failures import one_line_errors
 from vespera.interfaces.cli.given import json_of
-from vespera.interfaces.cli.options import (
-    agreement,
-    output,
-    own_container,
-    settings_of,
-    storage,
-    text,
-)
+from vespera.interfaces.cli.options import Asked, agreement, on_container, text
 
 
 @click.group()
@@ -24,24 +14,15 @@ def schedule() -> None:
 
 
 @schedule.command(name="list")
-@storage
-@own_container
-@output
+@on_container
 def list_schedules(
     *,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """List all schedules: when they are due next, and when they last were."""
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import agenda
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import agenda
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        agenda.show_all(agenda.all_of(settings, kind), as_json=as_json)
+    agenda.show_all(asked.answer(agenda.all_schedules), as_json=asked.as_json)
 
 
 @schedule.command()
@@ -68,9 +49,7 @@ def list_schedules(
 @click.option("--type", "specialist_type", type=text, default="generic", show_default=True)
 @click.option("--payload", metavar="JSON|@FILE", help="The tasks' payload; @- is stdin.")
 @click.option("--priority", type=int, default=0, show_default=True)
-@storage
-@own_container
-@output
+@on_container
 def add(
     *,
     name: str,
@@ -84,128 +63,86 @@ def add(
     specialist_type: str,
     payload: str | None,
     priority: int,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Have a task created whenever the time comes, by whichever worker is there.
 
     A schedule of the same NAME is replaced.
     """
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import agenda
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import agenda
 
-        request = {
-            "title": title or name,
-            "specialist_type": specialist_type,
-            "payload": json_of(payload, "--payload") or {},
-            "priority": priority,
-        }
-        terms = {
-            "cron": cron,
-            "every": every,
-            "time_zone": time_zone,
-            "catch_up": catch_up,
-            "most_catch_up": most_catch_up,
-            "overlap": overlap,
-        }
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        agenda.show(agenda.add(settings, kind, name, request, terms), as_json=as_json)
+    request = {
+        "title": title or name,
+        "specialist_type": specialist_type,
+        "payload": json_of(payload, "--payload") or {},
+        "priority": priority,
+    }
+    terms = {
+        "cron": cron,
+        "every": every,
+        "time_zone": time_zone,
+        "catch_up": catch_up,
+        "most_catch_up": most_catch_up,
+        "overlap": overlap,
+    }
+    added = asked.answer(agenda.add(name, request, terms), without_database=True)
+    agenda.show(added, as_json=asked.as_json)
 
 
 @schedule.command()
 @click.argument("name", type=text)
-@storage
-@own_container
 @agreement
-@output
+@on_container
 def remove(
     *,
     name: str,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
     yes: bool,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Forget a schedule. The tasks that it has created stay."""
-    with one_line_errors(debug=debug):
-        agreed(f"Remove the schedule {name!r}?", yes=yes)
-        from vespera.interfaces.cli import agenda
-        from vespera.interfaces.cli.programs import load_container
+    agreed(f"Remove the schedule {name!r}?", yes=yes)
+    from vespera.interfaces.cli import agenda
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        agenda.show(agenda.remove(settings, kind, name), as_json=as_json)
+    agenda.show(asked.answer(agenda.remove(name)), as_json=asked.as_json)
 
 
 @schedule.command()
 @click.argument("name", type=text)
-@storage
-@own_container
-@output
+@on_container
 def pause(
     *,
     name: str,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Let a schedule create no tasks until it is resumed."""
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import agenda
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import agenda
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        agenda.show(agenda.pause(settings, kind, name), as_json=as_json)
+    agenda.show(asked.answer(agenda.pause(name)), as_json=asked.as_json)
 
 
 @schedule.command()
 @click.argument("name", type=text)
-@storage
-@own_container
-@output
+@on_container
 def resume(
     *,
     name: str,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Let a paused schedule go on. What came in between is not made up for."""
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import agenda
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import agenda
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        agenda.show(agenda.resume(settings, kind, name), as_json=as_json)
+    agenda.show(asked.answer(agenda.resume(name)), as_json=asked.as_json)
 
 
 @schedule.command()
 @click.argument("name", type=text)
-@storage
-@own_container
-@output
+@on_container
 def trigger(
     *,
     name: str,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Create a task of a schedule now. A worker runs it."""
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import agenda
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import agenda
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        agenda.show_task(agenda.trigger(settings, kind, name), as_json=as_json)
+    agenda.show_task(asked.answer(agenda.trigger(name)), as_json=asked.as_json)

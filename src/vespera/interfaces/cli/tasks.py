@@ -1,33 +1,21 @@
 """The commands `vespera task ...` and their options."""
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import click
 
 from vespera.domain.search import TaskOrder
 from vespera.domain.task import FINISHED, TaskStatus
 from vespera.interfaces.cli.asking import agreed
-from vespera.interfaces.cli.failures import one_line_errors
-from vespera.interfaces.cli.options import (
-    agreement,
-    moment,
-    output,
-    own_container,
-    settings_of,
-    span,
-    storage,
-    text,
-)
+from vespera.interfaces.cli.options import Asked, agreement, moment, on_container, span, text
 
 
 @click.group()
 def task() -> None:
-    """Look at tasks."""
+    """Look at tasks, tell them what they wait for, hold them back, run them again."""
 
 
 @task.command(name="list")
-@storage
 @click.option("--status", type=click.Choice(list(TaskStatus), case_sensitive=False), multiple=True)
 @click.option(
     "--type", "specialist_type", type=text, metavar="NAME", help="Only this specialist type."
@@ -48,78 +36,50 @@ def task() -> None:
 )
 @click.option("--after", type=text, metavar="NEXT|ID", help="Go on behind this page or task.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
-@own_container
-@output
+@on_container
 def list_tasks(
     *,
-    target: str | None,
-    database_url: str | None,
-    workspace: Path,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
     status: tuple[TaskStatus, ...],
     **search: str | int | datetime | None,
 ) -> None:
     """List tasks, oldest first."""
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import reading, rendering
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import reading, rendering
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        query = reading.list_tasks({**search, "status": status or None})
-        rendering.show_page(reading.ask(settings, query, kind=kind), as_json=as_json)
+    query = reading.list_tasks({**search, "status": status or None})
+    rendering.show_page(asked.answer(query), as_json=asked.as_json)
 
 
 @task.command(name="show")
 @click.argument("task_id", type=text, metavar="ID")
-@storage
-@own_container
-@output
+@on_container
 def show_task(
     *,
     task_id: str,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Show a task: payload, progress, steps, file operations with verdicts, error."""
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import reading, rendering
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import reading, rendering
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        details = reading.ask(settings, reading.show_task(task_id), kind=kind)
-        rendering.show_task(details, as_json=as_json)
+    details = asked.answer(reading.show_task(task_id))
+    rendering.show_task(details, as_json=asked.as_json)
 
 
 @task.command(name="watch")
 @click.argument("task_id", type=text, metavar="ID")
-@storage
-@own_container
-@output
+@on_container
 def watch_task(
     *,
     task_id: str,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Print what happened to a task and what happens, until it is finished.
 
     Exit code 1: it ended otherwise than completed. With --json, one object a line.
     """
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import reading, watching
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import watching
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        watching.exit_with(
-            reading.ask(settings, watching.one_task(task_id, as_json=as_json), kind=kind)
-        )
+    watching.exit_with(asked.answer(watching.one_task(task_id, as_json=asked.as_json)))
 
 
 @task.command(name="purge")
@@ -131,34 +91,25 @@ def watch_task(
     help="By default all of them.",
 )
 @click.option("--dry-run", is_flag=True, help="Count what could go at once; remove nothing.")
-@storage
-@own_container
 @agreement
-@output
+@on_container
 def purge_tasks(
     *,
     older_than: timedelta,
     status: tuple[str, ...],
     dry_run: bool,
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
     yes: bool,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Remove finished tasks that were last changed longer ago than AGE, and older events.
 
     What an unfinished task depends on stays, and so does the parent of a task that stays. The file
     does not shrink by that: `vespera db vacuum`.
     """
-    with one_line_errors(debug=debug):
-        settings = settings_of(database_url, workspace)
-        if not dry_run:
-            agreed(f"Remove old tasks from {settings['database_url']} for good?", yes=yes)
-        from vespera.interfaces.cli import purging, reading
-        from vespera.interfaces.cli.programs import load_container
+    if not dry_run:
+        agreed(f"Remove old tasks from {asked.settings['database_url']} for good?", yes=yes)
+    from vespera.interfaces.cli import purging
 
-        question = purging.purge(older_than, status or None, dry_run=dry_run)
-        result = reading.ask(settings, question, kind=load_container(target))
-        purging.show_purge(result, dry_run=dry_run, as_json=as_json)
+    question = purging.purge(older_than, status or None, dry_run=dry_run)
+    result = asked.answer(question)
+    purging.show_purge(result, dry_run=dry_run, as_json=asked.as_json)

@@ -1,12 +1,9 @@
 """The command `vespera events` and its options."""
 
-from pathlib import Path
-
 import click
 
 from vespera.domain.event import EventType
-from vespera.interfaces.cli.failures import one_line_errors
-from vespera.interfaces.cli.options import output, own_container, settings_of, storage
+from vespera.interfaces.cli.options import Asked, on_container
 
 
 @click.command()
@@ -24,26 +21,17 @@ from vespera.interfaces.cli.options import output, own_container, settings_of, s
     multiple=True,
     help="Only these.",
 )
-@storage
-@own_container
-@output
+@on_container
 def events(
     *,
     follow: bool,
     after: int | None,
     types: tuple[str, ...],
-    database_url: str | None,
-    workspace: Path,
-    target: str | None,
-    as_json: bool,
-    debug: bool,
+    asked: Asked,
 ) -> None:
     """Print what happened to tasks, in the order of commits. With --json, one object a line."""
-    with one_line_errors(debug=debug):
-        from vespera.interfaces.cli import reading, watching
-        from vespera.interfaces.cli.programs import load_container
+    from vespera.interfaces.cli import watching
 
-        settings, kind = settings_of(database_url, workspace), load_container(target)
-        kinds = frozenset(map(EventType, types)) or None
-        question = watching.all_tasks(after, kinds, follow=follow, as_json=as_json)
-        reading.ask(settings, question, kind=kind)
+    kinds = frozenset(map(EventType, types)) or None
+    question = watching.all_tasks(after, kinds, follow=follow, as_json=asked.as_json)
+    asked.answer(question)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -185,25 +186,32 @@ class Full:
         await self._real.record(step, *args, **more)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["undo:train", "hotel"])
-async def test_trouble_with_the_disk_is_none_of_the_steps_and_the_undoing_goes_on_later(
-    specialists: Specialists, journal: Journal, name: str
-) -> None:
-    async def trip(task: TaskContext) -> None:
-        await journal.book(task, "train", "hotel")
-        raise ValueError("ill")
-
+@asynccontextmanager
+async def broken_off_at(
+    name: str, trip: Callable[[TaskContext], Awaitable[object]]
+) -> AsyncIterator[Container]:
+    """A container whose disk was full for the record of this name, once, in the task ``t``."""
     hindered = Container()
     full = Full(hindered.get(StepRepository), name)
     hindered.override(StepRepository, full)
     async with hindered:
         hindered.get(Specialists).register("trip", trip)
-        orchestrator = hindered.get(TaskOrchestrator)
         with pytest.raises(DatabaseFull):
-            await orchestrator.run(title="T", specialist_type="trip", task_id="t")
+            await hindered.get(TaskOrchestrator).run(title="T", specialist_type="trip", task_id="t")
         full.full = False
+        yield hindered
 
-        result = await orchestrator.execute_task("t")
+
+@pytest.mark.parametrize("name", ["undo:train", "hotel"])
+async def test_trouble_with_the_disk_is_none_of_the_steps_and_the_undoing_goes_on_later(
+    journal: Journal, name: str
+) -> None:
+    async def trip(task: TaskContext) -> None:
+        await journal.book(task, "train", "hotel")
+        raise ValueError("ill")
+
+    async with broken_off_at(name, trip) as hindered:
+        result = await hindered.get(TaskOrchestrator).execute_task("t")
 
     assert result.status == "failed"
     assert journal.entries[-1] == "-train"
@@ -219,17 +227,8 @@ async def test_what_has_begun_to_be_undone_stays_so_also_if_the_handler_now_succ
             raise ValueError("ill")
         return "well again"
 
-    hindered = Container()
-    full = Full(hindered.get(StepRepository), "undo:train")
-    hindered.override(StepRepository, full)
-    async with hindered:
-        hindered.get(Specialists).register("trip", trip)
-        orchestrator = hindered.get(TaskOrchestrator)
-        with pytest.raises(DatabaseFull):
-            await orchestrator.run(title="T", specialist_type="trip", task_id="t")
-        full.full = False
-
-        result = await orchestrator.execute_task("t")
+    async with broken_off_at("undo:train", trip) as hindered:
+        result = await hindered.get(TaskOrchestrator).execute_task("t")
         stored = await hindered.get(TaskRepository).get(TaskId("t"))
 
     assert result.status == "failed"

@@ -23,6 +23,20 @@ def progress():
 
 
 @pytest.fixture
+def storing(progress):
+    """Is set when the first word is being stored, which never ends by itself."""
+    begun = asyncio.Event()
+
+    async def slow(*_):
+        if not begun.is_set():
+            begun.set()
+            await asyncio.Event().wait()
+
+    progress.record.side_effect = slow
+    return begun
+
+
+@pytest.fixture
 async def report(progress, clock):
     return ProgressReport(FENCE, progress=progress, clock=clock)
 
@@ -147,16 +161,8 @@ async def test_a_failing_handler_leaves_its_last_word(container, specialists):
 
 
 async def test_what_was_being_stored_when_the_handler_ended_is_stored_all_the_same(
-    report, progress, clock
+    report, progress, storing
 ):
-    storing = asyncio.Event()
-
-    async def slow(*_):
-        if not storing.is_set():
-            storing.set()
-            await asyncio.Event().wait()
-
-    progress.record.side_effect = slow
     report.say(1, 3, "")
     await storing.wait()
     await report.close()
@@ -164,15 +170,9 @@ async def test_what_was_being_stored_when_the_handler_ended_is_stored_all_the_sa
     assert stored(progress) == [1, 1]
 
 
-async def test_of_what_was_being_stored_and_what_was_said_since_the_newer_is_kept(report, progress):
-    storing = asyncio.Event()
-
-    async def slow(*_):
-        if not storing.is_set():
-            storing.set()
-            await asyncio.Event().wait()
-
-    progress.record.side_effect = slow
+async def test_of_what_was_being_stored_and_what_was_said_since_the_newer_is_kept(
+    report, progress, storing
+):
     report.say(1, 3, "")
     await storing.wait()
     report.say(2, 3, "")

@@ -318,15 +318,15 @@ DROP_OPEN_GATE = compiled(
     ),
     "type",
 )
-_HAS_GATE = sa.exists().where(gates.c.specialist_type == tasks.c.specialist_type).correlate(tasks)
+HAS_GATE = sa.exists().where(gates.c.specialist_type == tasks.c.specialist_type).correlate(tasks)
 MARK_GATED = compiled(
     sa.update(tasks)
     .where(
         tasks.c.specialist_type == sa.bindparam("type", type_=sa.Text),
         tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]),
-        tasks.c.gated != _HAS_GATE,
+        tasks.c.gated != HAS_GATE,
     )
-    .values(gated=_HAS_GATE),
+    .values(gated=HAS_GATE),
     "type",
 )
 _GOING_ON = tasks.c.status.not_in([EXECUTED, ASSIGNED, COMPLETED, FAILED, CANCELLED])

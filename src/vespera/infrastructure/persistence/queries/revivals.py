@@ -7,6 +7,7 @@ from vespera.infrastructure.persistence.queries.compiling import (
     compiled_insert,
     one_of_many,
 )
+from vespera.infrastructure.persistence.queries.gates import HAS_GATE
 from vespera.infrastructure.persistence.tables import (
     CANCEL,
     CANCELLED,
@@ -17,7 +18,6 @@ from vespera.infrastructure.persistence.tables import (
     PENDING,
     RUN,
     file_operations,
-    gates,
     steps,
     task_dependencies,
     tasks,
@@ -33,7 +33,6 @@ _ORPHANED = (
     )
     .correlate(tasks)
 )
-_HAS_GATE = sa.exists().where(gates.c.specialist_type == tasks.c.specialist_type).correlate(tasks)
 REVIVE_TASK = compiled(
     sa.update(tasks)
     .where(
@@ -52,7 +51,7 @@ REVIVE_TASK = compiled(
         report_id=sa.null(),
         undoable=sa.bindparam("undoable"),
         cancelling=sa.null(),
-        gated=_HAS_GATE,
+        gated=HAS_GATE,
         retries=tasks.c.retries + ONE,
         error=sa.null(),
         outcome=sa.null(),
