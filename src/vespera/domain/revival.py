@@ -10,12 +10,11 @@ from datetime import datetime
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.step import UNDO_PREFIX, UNDOING, StepKey, StepRecord
-from vespera.domain.task import OnFailedDependency, ParentEnd, Task, TaskStatus
+from vespera.domain.task import ENDED_BADLY, OnFailedDependency, ParentEnd, Task, TaskStatus
 
 SIGNAL_PREFIX = "signal:"
 """How the waits for signals are called in a task's history."""
 
-ENDED_BADLY = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 DEPENDENCY_FAILED = "DependencyFailed"
 
 

@@ -67,6 +67,9 @@ ALLOWED: Mapping[TaskStatus, frozenset[TaskStatus]] = {
     S.CANCELLED: frozenset(),
 }
 FINISHED = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
+ENDED_BADLY = frozenset({S.FAILED, S.CANCELLED})
+UNDER_WAY = frozenset({S.PENDING, S.RUNNING, S.WAITING})
+"""Where a task stands that goes on by itself, in its time."""
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,10 +14,17 @@ from vespera.application.runtime.waits import Found, Waits
 from vespera.domain.errors import ChildFailed, InvalidRequest, UnexpectedResult
 from vespera.domain.ids import TaskId
 from vespera.domain.request import Given, parse_request
-from vespera.domain.task import Completion, ParentEnd, Task, TaskOutcome, TaskRequest, TaskStatus
+from vespera.domain.task import (
+    ENDED_BADLY,
+    Completion,
+    ParentEnd,
+    Task,
+    TaskOutcome,
+    TaskRequest,
+    TaskStatus,
+)
 
 T = TypeVar("T")
-FAILED = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +110,7 @@ class Children:
             child = await self._work.tasks.get(child_id)
             if child.status is TaskStatus.COMPLETED:
                 return Found(child.outcome or b"null")
-            return Found(error=_failure_of(child, name)) if child.status in FAILED else None
+            return Found(error=_failure_of(child, name)) if child.status in ENDED_BADLY else None
 
         awaits = f"the task {child_id!r} ({name})"
         async with self._work.crew.engaged():

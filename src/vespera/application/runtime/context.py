@@ -22,10 +22,9 @@ from vespera.domain.ids import TaskId
 from vespera.domain.request import Given, moment_of, seconds_of, span_of
 from vespera.domain.retry import NEVER, RetryPolicy
 from vespera.domain.signal import APPROVAL, Approval
-from vespera.domain.task import Task, TaskFailure, TaskOutcome, TaskRequest, TaskStatus
+from vespera.domain.task import ENDED_BADLY, Task, TaskFailure, TaskOutcome, TaskRequest
 
 T = TypeVar("T")
-ENDED_BADLY = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 
 
 class TaskContext:

@@ -5,10 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from vespera.domain.ids import TaskId
-from vespera.domain.task import Task, TaskStatus
-
-DEAD_ENDS = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
-
+from vespera.domain.task import ENDED_BADLY, Task
 
 Events = dict[asyncio.Event, None]  # told in the order in which they came
 
@@ -63,7 +60,7 @@ class Notices:
 
     def changed(self, task: Task) -> None:
         """Tell of a task's stored change. A dead end is told to all: any may hang on it."""
-        if task.status in DEAD_ENDS or task.refused:
+        if task.status in ENDED_BADLY or task.refused:
             self.all()
             return
         if self._waiting:

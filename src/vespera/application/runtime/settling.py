@@ -11,10 +11,9 @@ from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.notices import Notices
 from vespera.domain.errors import EngineStopped
 from vespera.domain.ids import TaskId
-from vespera.domain.task import Task, TaskStatus
+from vespera.domain.task import UNDER_WAY, Task, TaskStatus
 
 MOST_NAMED = 3
-UNDER_WAY = frozenset({TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.WAITING})
 
 
 class Settling:

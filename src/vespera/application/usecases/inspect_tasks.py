@@ -18,10 +18,8 @@ from vespera.domain.progress import Progress
 from vespera.domain.search import cursor_of, parse_search
 from vespera.domain.signal import Signal
 from vespera.domain.step import StepRecord
-from vespera.domain.task import Task, TaskStatus
+from vespera.domain.task import UNDER_WAY, Task
 from vespera.domain.verification import Finding
-
-UNDER_WAY = frozenset({TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.WAITING})
 
 
 class TaskFilter(TypedDict, total=False):

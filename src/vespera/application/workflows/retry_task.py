@@ -17,14 +17,13 @@ from vespera.domain.dedup import dedup_key_of
 from vespera.domain.errors import NotRetryable, StaleTask
 from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.revival import (
-    ENDED_BADLY,
     Revived,
     falls_with,
     is_retryable,
     revived,
     was_cancelled_with_another,
 )
-from vespera.domain.task import ParentEnd, Task
+from vespera.domain.task import ENDED_BADLY, ParentEnd, Task
 
 MOST_TRIES = 5
 UNDONE = ("it was undone", ("Undone",))

@@ -15,7 +15,7 @@ from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.schedule_book import ScheduleBook
-from vespera.application.runtime.settling import UNDER_WAY, Settling
+from vespera.application.runtime.settling import Settling
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.worker import Worker
@@ -37,7 +37,7 @@ from vespera.domain.request import (
     parse_request,
     task_id_of,
 )
-from vespera.domain.task import Completion, Task, TaskOutcome, TaskRequest, TaskStatus
+from vespera.domain.task import UNDER_WAY, Completion, Task, TaskOutcome, TaskRequest, TaskStatus
 from vespera.domain.verification import Finding
 
 

@@ -6,9 +6,9 @@ from functools import partial
 
 from vespera.domain.errors import StaleTask
 from vespera.domain.ids import TaskId
-from vespera.domain.revival import ENDED_BADLY, Revived
+from vespera.domain.revival import Revived
 from vespera.domain.step import StepRecord
-from vespera.domain.task import Task
+from vespera.domain.task import ENDED_BADLY, Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.debouncing import alone

@@ -10,7 +10,14 @@ from vespera.domain.errors import GatedType, StaleTask, TaskNotFound, TaskOver
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.revival import called_off_with
 from vespera.domain.search import TaskSearch
-from vespera.domain.task import Completion, OnFailedDependency, ParentEnd, Task, TaskStatus
+from vespera.domain.task import (
+    ENDED_BADLY,
+    Completion,
+    OnFailedDependency,
+    ParentEnd,
+    Task,
+    TaskStatus,
+)
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.debouncing import alone, debounced
@@ -48,8 +55,6 @@ from vespera.infrastructure.persistence.values import (
     to_micros_if_any,
     to_retry,
 )
-
-ENDED_BADLY = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 
 
 class SqlTaskRepository:

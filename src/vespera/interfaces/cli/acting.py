@@ -11,12 +11,12 @@ from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.engine import Engine
-from vespera.application.runtime.settling import UNDER_WAY, Settling
+from vespera.application.runtime.settling import Settling
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import TaskNotFound, TaskOver
 from vespera.domain.ids import TaskId
-from vespera.domain.task import Task, TaskStatus
+from vespera.domain.task import UNDER_WAY, Task, TaskStatus
 from vespera.infrastructure.di.container import Container
 from vespera.interfaces.cli.containers import made
 from vespera.interfaces.cli.failures import Interrupted
