@@ -112,13 +112,16 @@ class Sessions:
 class _Connection(aiosqlite.Connection):
     """Counts what is under way on its thread, and ends it when it is cancelled.
 
-    Left alone, a cancelled query would run on in its thread for as long as it likes.
+    Left alone, a cancelled query would run on in its thread for as long as it likes, and what a
+    cancelled connecting opened would stay open.
     """
 
     def __init__(
         self, connect: Callable[[], sqlite3.Connection], counting: Callable[[], Any]
     ) -> None:
-        super().__init__(connect, iter_chunk_size=64)
+        super().__init__(self._open, iter_chunk_size=64)
+        self._connect_it = connect
+        self._opened: sqlite3.Connection | None = None
         self._thread.daemon = True
         self._counting = counting
 
@@ -130,6 +133,19 @@ class _Connection(aiosqlite.Connection):
         """Return when the thread has ended, if it was told to: it has nothing more to do."""
         if self.is_alive and not self._running:
             self._thread.join(_LONGEST_GOODBYE)
+
+    def stop(self) -> "asyncio.Future[Any] | None":
+        """End the thread; nothing that it opened stays open."""
+        self._tx.put_nowait((None, self._shut))
+        return super().stop()
+
+    def _open(self) -> sqlite3.Connection:
+        self._opened = self._connect_it()
+        return self._opened
+
+    def _shut(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         with self._counting():

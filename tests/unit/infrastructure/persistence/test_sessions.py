@@ -1,10 +1,12 @@
 import asyncio
+import sqlite3
 import threading
 
 import pytest
 import sqlalchemy as sa
 
 from vespera.domain.errors import DatabaseLocked
+from vespera.infrastructure.persistence.connection import Opening
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.tables import tasks as table
 
@@ -214,6 +216,35 @@ async def test_a_cancelled_query_does_not_run_on(database):
 
     assert database.in_flight == 0
     assert await count(database) == 0
+
+
+async def test_a_connection_is_closed_though_its_opening_was_cancelled(database, monkeypatch):
+    opened, connect = [], Opening.connect
+    may_connect = threading.Event()
+    await database.read("SELECT 1")  # the database's own connections are open
+
+    def recorded(opening, factory):
+        may_connect.wait()
+        opened.append(connect(opening, factory))
+        return opened[0]
+
+    monkeypatch.setattr(Opening, "connect", recorded)
+
+    async def query():
+        async with database.session() as session:
+            await session.execute(COUNT)
+
+    querying = asyncio.create_task(query())
+    while not database.in_flight:
+        await asyncio.sleep(0)
+    querying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await querying
+    may_connect.set()
+    await database.stop()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
 
 
 async def test_a_cancelled_query_of_a_session_that_wrote_gives_back_the_lock(
