@@ -288,7 +288,7 @@ def task(name, payload=b""):
                 created_at=NOW, updated_at=NOW)
 
 async def main():
-    database = AsyncDatabaseManager(sys.argv[1])
+    database = AsyncDatabaseManager(sys.argv[1], spill_above=None)
     tasks = SqlTaskRepository(database)
     await tasks.add(task("a"))
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))

@@ -23,6 +23,12 @@ class TaskArchive(Protocol):
         """Remove up to ``limit`` of them, the oldest first, in one transaction; gives how many.
 
         Their steps, progress, file operations and reports go with them, but for a report on which
-        a task that stays was completed.
+        a task that stays was completed. Values of theirs that are in files are left to ``sweep``.
+        """
+        ...
+
+    async def sweep(self, before: datetime) -> int:
+        """Remove the files of values that nothing refers to any more, or never came to; gives how
+        many. One that was written, or came to be referred to, at ``before`` or later stays.
         """
         ...

@@ -1,6 +1,11 @@
 """How values become bytes and values again."""
 
-from typing import Protocol
+from typing import Final, Protocol
+
+LOST: Final = b"\0V!"
+"""How that begins which is handed out in the place of a stored value that is gone; behind it, in
+UTF-8, why. ``decode`` and ``same`` raise ``UnreadableValue`` with that.
+"""
 
 
 class Codec(Protocol):
@@ -19,7 +24,8 @@ class Codec(Protocol):
         """The value that ``data`` stands for.
 
         Raises:
-            UnreadableValue: the data is damaged, or of a type that this program does not have.
+            UnreadableValue: the data is damaged, of a type that this program does not have, or
+                gone (see ``LOST``).
         """
         ...
 

@@ -95,6 +95,7 @@ class EncryptedCodec:
                 and that is not accepted.
         """
         if envelope.kind_of(data) != envelope.ENCRYPTED:
+            envelope.refuse_lost(data)
             if self._accept_plain:
                 return data
             raise UnreadableValue(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from vespera.application.ports.codec import LOST
 from vespera.domain.errors import UnreadableValue
 
 _MARK = b"\0V"
@@ -51,6 +52,8 @@ def body_of(data: bytes) -> bytes:
 
 def shown(data: bytes) -> str | None:
     """What people are shown of packed data that cannot be opened; None if it is plain."""
+    if data.startswith(LOST):
+        return f"(lost: {_reason(data)})"
     kind = kind_of(data)
     return None if kind is None else PACKINGS[kind].label
 
@@ -59,9 +62,26 @@ def refuse(data: bytes) -> None:
     """Refuse packed data.
 
     Raises:
-        UnreadableValue: it is packed; the message says what is needed.
+        UnreadableValue: it is packed; the message says what is needed. Or it is gone.
     """
+    if not data.startswith(_MARK):
+        return
+    refuse_lost(data)
     kind = kind_of(data)
     if kind is not None:
         packing = PACKINGS[kind]
         raise UnreadableValue(f"What is stored is {packing.label[1:-1]}; {packing.way_out}.")
+
+
+def refuse_lost(data: bytes) -> None:
+    """Refuse what stands for a value that is gone.
+
+    Raises:
+        UnreadableValue: it does so; the message says why it is gone.
+    """
+    if data.startswith(LOST):
+        raise UnreadableValue(_reason(data))
+
+
+def _reason(data: bytes) -> str:
+    return data[len(LOST) :].decode(errors="replace")

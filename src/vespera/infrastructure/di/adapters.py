@@ -73,6 +73,7 @@ class Adapters(BaseContainer):
         durability=config.durability,
         lane=lane,
         events=config.events,
+        spill_above=config.spill_above,
     )
     files: Provider[FileStore] = Service(
         LocalFileStore, config.workspace, threads, database=database.provided.path

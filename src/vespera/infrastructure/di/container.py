@@ -45,9 +45,11 @@ from vespera.infrastructure.di.base import Service, providers
 from vespera.infrastructure.di.options import (
     catalogue_of,
     check_settings,
+    keeps_files,
     poll_of,
     span_of,
 )
+from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
 class Container(Adapters):
@@ -64,6 +66,8 @@ class Container(Adapters):
         crash_limit: after how many crashes in a row a task fails; None: never.
         step_threads: how many functions that are not async may run at a time, 1 or more.
         payload_limit: bytes of one stored value, 1 or more.
+        spill_above: values that take more bytes as they are stored (compressed, encrypted) are kept
+            in files beside the database file, in the directory ``<database>-values``; None: none.
         events: which are kept: ``"all"``, ``"ends"`` (how attempts and tasks ended, and progress),
             or ``"off"``.
         retention: how long finished tasks and events are kept: a mapping of "completed", "failed",
@@ -84,6 +88,7 @@ class Container(Adapters):
         "crash_limit": 10,
         "step_threads": 32,
         "payload_limit": 1024 * 1024,
+        "spill_above": SPILL_ABOVE,
         "events": "ends",
         "retention": None,
     }
@@ -230,6 +235,7 @@ class Container(Adapters):
         archive=Adapters.archive,
         log=Adapters.event_log,
         retention=providers.Singleton(retention_of, Adapters.config.retention),
+        sweeps=providers.Singleton(keeps_files, Adapters.database),
     )
     scheduler = providers.Singleton(
         Scheduler,

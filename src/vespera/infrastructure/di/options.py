@@ -11,6 +11,7 @@ from vespera.domain.retention import retention_of
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
 from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.spilling import checked_spill_above
 
 POLL = timedelta(seconds=1)
 SHORTEST_LEASE = 0.001  # in seconds
@@ -29,6 +30,7 @@ def check_settings(given: Mapping[str, Any]) -> None:
     whole_number_of(given["payload_limit"], "payload_limit", least=1, most=LARGEST_WHOLE)
     if given["crash_limit"] is not None:
         whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
+    checked_spill_above(given["spill_above"])
     retention_of(given["retention"])
     _check_seconds(given["lease_seconds"], "lease_seconds", least=SHORTEST_LEASE)
     if given["linger_seconds"] is not None:
@@ -49,6 +51,11 @@ def span_of(seconds: float | None) -> timedelta | None:
 def poll_of(database: AsyncDatabaseManager) -> timedelta | None:
     """A database that is this container's alone has no others to look out for."""
     return POLL if database.shared else None
+
+
+def keeps_files(database: AsyncDatabaseManager) -> bool:
+    """Large values are kept in files beside a database file."""
+    return database.path is not None
 
 
 def catalogue_of(

@@ -1,6 +1,5 @@
 """A copy of a database at one moment: whole, verified and durable, or not there at all."""
 
-import errno
 import os
 import secrets
 import sqlite3
@@ -14,6 +13,8 @@ from pathlib import Path
 from vespera.domain.errors import DatabaseCorrupt, InvalidRequest
 from vespera.infrastructure.persistence.errors import storage_error
 from vespera.infrastructure.persistence.schema import revision_of
+from vespera.infrastructure.persistence.syncing import sync
+from vespera.infrastructure.persistence.value_care import ValueCopies
 
 _PAGES = 2048
 """Pages that are copied between two looks at whether the work was called off."""
@@ -72,20 +73,27 @@ class BackupPlace:
 def copy_to(
     connection: sqlite3.Connection, *, place: BackupPlace, called_off: Callable[[], bool]
 ) -> int:
-    """Copy the database of ``connection``; gives the copy's size in bytes.
+    """Copy the database of ``connection``, and the files of large values that it refers to; gives
+    the size of all in bytes.
 
     Raises:
         DatabaseCorrupt: the copy is not sound; it is gone again.
         InvalidRequest: somebody else has taken the place meanwhile.
         OSError, StorageError, sqlite3.Error: it cannot be written, or was called off.
     """
+    values = ValueCopies(place.source, place.path, called_off)
     with _draft_beside(place) as draft:
-        _copy(connection, draft, called_off)
-        _verify(draft, place.path)
-        _sync(draft)
-        size = draft.stat().st_size
-        _publish(draft, place)
-    return size
+        try:
+            _copy(connection, draft, values, called_off)
+            _verify(draft, place.path, values)
+            sync(draft)
+            size = draft.stat().st_size
+            _publish(draft, place)
+        except BaseException:
+            values.undo()
+            raise
+    values.drop_older()
+    return size + values.size
 
 
 @contextmanager
@@ -102,7 +110,12 @@ def _draft_beside(place: BackupPlace) -> Iterator[Path]:
             path.unlink(missing_ok=True)
 
 
-def _copy(connection: sqlite3.Connection, draft: Path, called_off: Callable[[], bool]) -> None:
+def _copy(
+    connection: sqlite3.Connection,
+    draft: Path,
+    values: ValueCopies,
+    called_off: Callable[[], bool],
+) -> None:
     def look_up(_status: int, _remaining: int, _total: int) -> None:
         if called_off():
             raise sqlite3.OperationalError("interrupted")
@@ -110,6 +123,7 @@ def _copy(connection: sqlite3.Connection, draft: Path, called_off: Callable[[], 
     connection.execute("BEGIN")
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the moment is now
+        values.hold(connection)
         with closing(sqlite3.connect(draft, isolation_level=None)) as target:
             target.execute("PRAGMA synchronous=FULL")
             connection.backup(target, pages=_PAGES, progress=look_up)
@@ -121,17 +135,18 @@ def _copy(connection: sqlite3.Connection, draft: Path, called_off: Callable[[], 
         connection.execute("ROLLBACK")
 
 
-def _verify(draft: Path, copy: Path) -> None:
+def _verify(draft: Path, copy: Path, values: ValueCopies) -> None:
     with closing(sqlite3.connect(draft, isolation_level=None)) as target:
         # In this mode the file is one file; whoever opens it for work changes the mode again.
         target.execute("PRAGMA journal_mode=DELETE").fetchone()
         revision_of(target, str(copy))
         problem = _problem_in(target)
-    if problem:
-        raise DatabaseCorrupt(
-            f"{copy}: the copy would not be sound, because the database is not ({problem});"
-            " nothing was left there. `vespera db check` tells more; restore an older copy."
-        )
+        if problem:
+            raise DatabaseCorrupt(
+                f"{copy}: the copy would not be sound, because the database is not ({problem});"
+                " nothing was left there. `vespera db check` tells more; restore an older copy."
+            )
+        values.make(target)
 
 
 def _problem_in(connection: sqlite3.Connection) -> str:
@@ -150,7 +165,7 @@ def _publish(draft: Path, place: BackupPlace) -> None:
         draft.replace(place.path)
     else:
         _move_to_free_place(draft, place.path)
-    _sync(place.path.parent)
+    sync(place.path.parent)
 
 
 def _move_to_free_place(draft: Path, path: Path) -> None:
@@ -160,17 +175,6 @@ def _move_to_free_place(draft: Path, path: Path) -> None:
         raise _refused(path, "somebody has made a file of that name meanwhile") from error
     except OSError:  # a file system without hard links
         draft.rename(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP} or not path.is_dir():
-            raise  # some file systems cannot sync directories
-    finally:
-        os.close(descriptor)
 
 
 def _beside(path: Path, suffix: str) -> Path:

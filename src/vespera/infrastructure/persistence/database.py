@@ -8,7 +8,8 @@ import sqlite3
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,16 @@ from vespera.infrastructure.persistence.ledger import Ledger
 from vespera.infrastructure.persistence.location import location_of
 from vespera.infrastructure.persistence.pinned_file import PinnedFile
 from vespera.infrastructure.persistence.schema import prepare_file, prepare_memory
+from vespera.infrastructure.persistence.spilling import (
+    SPILL_ABOVE,
+    Holder,
+    Query,
+    RemovedMeanwhile,
+    Spill,
+    checked_spill_above,
+)
 from vespera.infrastructure.persistence.statements import Rows, Values
+from vespera.infrastructure.persistence.sweeping import swept
 from vespera.infrastructure.persistence.write_ahead_log import WriteAheadLog
 from vespera.infrastructure.persistence.writer import Writer, Writes
 
@@ -37,6 +47,7 @@ opened: "weakref.WeakSet[AsyncDatabaseManager]" = weakref.WeakSet()
 _PATIENCE_WITH_FILES = 30.0
 _PATIENCE_WITH_MEMORY = 5.0
 _LONGEST_PATIENCE = 1_000_000
+_MOST_TRIES = 5
 
 
 class AsyncDatabaseManager:
@@ -51,7 +62,8 @@ class AsyncDatabaseManager:
     one). ``busy_timeout``: seconds to wait for other programs and sessions that hold the
     database; by default 30 for a file, 5 for memory.
     ``lane``: makes the lanes that work is done on; tests give their own. ``events``: which are
-    kept, as ``Ledger`` has it.
+    kept, as ``Ledger`` has it. ``spill_above``: stored values of more bytes are kept in files
+    beside the database file; None: all are kept in it.
 
     All repositories of a database write through one connection; see ``writer.py``.
     """
@@ -64,6 +76,7 @@ class AsyncDatabaseManager:
         busy_timeout: float | None = None,
         lane: Callable[..., Lane] = Lane,
         events: str = "ends",
+        spill_above: int | None = SPILL_ABOVE,
     ) -> None:
         """Remember where the database is; nothing is opened yet.
 
@@ -80,6 +93,7 @@ class AsyncDatabaseManager:
         )
         self._lane = lane
         self.ledger = Ledger(events)
+        self._spill = Spill(location.path, checked_spill_above(spill_above))
         self._parts: _Parts | None = None
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
@@ -119,7 +133,7 @@ class AsyncDatabaseManager:
     @property
     def in_flight(self) -> int:
         """How many operations are under way outside the event loop at this moment."""
-        return self._parts.in_flight if self._parts else 0
+        return (self._parts.in_flight if self._parts else 0) + self._spill.in_flight
 
     async def start(self) -> None:
         """Open the database; also done by its first use. Opening it twice changes nothing.
@@ -173,26 +187,26 @@ class AsyncDatabaseManager:
         async with parts.sessions().open() as session:
             yield session
 
-    async def read(self, sql: str, values: Values = ()) -> Rows:
-        """The rows that a query gives, of committed state only.
+    async def read(self, sql: str, values: Values = (), holder: Holder | None = None) -> Rows:
+        """The rows that a query gives, of committed state only; ``holder``: they hold values.
 
         Raises:
             StorageError: the database cannot be read.
         """
-        (rows,) = await self.read_together([(sql, values)])
+        (rows,) = await self.read_together([(sql, values, holder)])
         return rows
 
-    async def read_together(self, queries: Sequence[tuple[str, Values]]) -> Sequence[Rows]:
+    async def read_together(self, queries: Sequence[Query]) -> Sequence[Rows]:
         """As ``read``, for several queries, all of the same committed state."""
         parts = self._parts or await self._opened()
         parts.check_loop()
 
         def fetch(connection: sqlite3.Connection) -> Sequence[Rows]:
             if len(queries) == 1:
-                return [connection.execute(*queries[0]).fetchall()]
+                return [self._fetched(connection, *queries[0])]
             connection.execute("BEGIN")
             try:
-                return [connection.execute(*query).fetchall() for query in queries]
+                return [self._fetched(connection, *query) for query in queries]
             finally:
                 connection.execute("ROLLBACK")
 
@@ -201,15 +215,48 @@ class AsyncDatabaseManager:
         except (sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
             raise storage_error(error, parts.name) from error
 
-    async def commit(self, writes: Writes) -> Sequence[Rows]:
+    async def commit(self, writes: Writes, holder: Holder | None = None) -> Sequence[Rows]:
         """Make the writes durable, all or none; gives the rows of those that return rows.
+        ``holder``: the last of these rows hold values.
 
         Raises:
             VesperaError: as ``Writer.commit``.
         """
         parts = self._parts or await self._opened()
         parts.check_loop()
-        return await parts.writer.commit(writes)
+        if self._spill.is_for(writes):
+            return await self._commit_with_files(parts, writes)
+        returned = await parts.writer.commit(writes)
+        if holder is not None:
+            for place, rows in enumerate(returned):
+                if self._spill.is_partial(rows, holder):
+                    returned[place] = await self._spill.made_whole(rows, holder)
+        return returned
+
+    async def sweep(self, before: datetime) -> int:
+        """Remove the files of values that no row refers to and that are older than ``before``, by
+        their time stamps; gives how many.
+
+        Raises:
+            StorageError: the database, or the files, cannot be reached.
+        """
+        return await swept(self, self._spill, before)
+
+    async def _commit_with_files(self, parts: "_Parts", writes: Writes) -> Sequence[Rows]:
+        for _ in range(_MOST_TRIES):
+            changed, guards = await self._spill.spilled(writes)
+            with suppress(RemovedMeanwhile):
+                returned = await parts.writer.commit([*changed, *guards])
+                return returned[: len(returned) - len(guards)]
+        raise RemovedMeanwhile
+
+    def _fetched(
+        self, connection: sqlite3.Connection, sql: str, values: Values, holder: Holder | None = None
+    ) -> Rows:
+        def fetch() -> Rows:
+            return connection.execute(sql, values).fetchall()
+
+        return fetch() if holder is None else self._spill.whole(fetch, holder)
 
     async def _opened(self) -> "_Parts":
         """The open parts; those who come while they are being opened wait for the same opening,
@@ -226,7 +273,7 @@ class AsyncDatabaseManager:
         return self._parts
 
     async def _open(self) -> None:
-        parts = _Parts(self._opening, self._lane, self.ledger)
+        parts = _Parts(self._opening, self._lane, self.ledger, self._spill)
         try:
             await parts.open()
         except BaseException as error:
@@ -252,7 +299,10 @@ class AsyncDatabaseManager:
 class _Parts:
     """What an open database consists of. It does not know the manager, which may be forgotten."""
 
-    def __init__(self, opening: Opening, lane: Callable[..., Lane], ledger: Ledger) -> None:
+    def __init__(
+        self, opening: Opening, lane: Callable[..., Lane], ledger: Ledger, spill: Spill
+    ) -> None:
+        self._spill = spill
         in_memory = opening.location.path is None
         self._opening = opening
         self._loop = asyncio.get_running_loop()
@@ -309,6 +359,7 @@ class _Parts:
             if self._sessions is not None:
                 await self._sessions.close()
         finally:
+            await self._spill.stop()
             await self.close_lanes()
 
     async def close_lanes(self) -> None:
@@ -332,6 +383,7 @@ class _Parts:
             else:
                 prepare_file(connection, path=self.name, lock=self._lock)
                 self._file.pin()
+                self._spill.install(connection)
         except BaseException:
             connection.close()
             raise

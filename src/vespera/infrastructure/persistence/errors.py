@@ -93,6 +93,14 @@ def storage_error(error: Exception, path: str) -> VesperaError:
     return typed
 
 
+def trouble_with_file(error: OSError, directory: str) -> StorageError:
+    """The typed error for a file of a large value in ``directory`` that cannot be written."""
+    leaf, advice = _SYSTEM_KINDS.get(error.errno, _FAILED)
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        leaf, advice = _READ_ONLY
+    return leaf(f"{directory}: {advice} ({error.strerror}).")
+
+
 def known_kind(error: BaseException) -> tuple[type[StorageError], str] | None:
     """The typed error and the advice for a trouble of the storage; None for any other error."""
     if "Could not decode to UTF-8" in str(error):  # which has no code; nobody stores such a text

@@ -9,6 +9,7 @@ from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.spilling import TASKS
 from vespera.infrastructure.persistence.statements import Row, Statement, Write
 from vespera.infrastructure.persistence.task_events import claimed
 from vespera.infrastructure.persistence.task_repository import task_from_row
@@ -103,7 +104,7 @@ class SqlGates:
             Write(sql.PROMOTE_DUE, moment),
             Write(sql.FORGET_STARTS, moment),
         ]
-        claimed = await self._database.commit(preparing + one * max(min(limit, AT_ONCE), 0))
+        claimed = await self._database.commit(preparing + one * max(min(limit, AT_ONCE), 0), TASKS)
         return [task_from_row(row) for rows in claimed for row in rows]
 
     async def has_suspects(self, *, now: datetime) -> bool:
@@ -155,12 +156,12 @@ class SqlGates:
         """Pending tasks that are paused, or whose type is: this one, and those it waits for, also
         through others.
         """
-        rows = await self._database.read(sql.PAUSED_BEFORE_TASK.sql, (task_id,))
+        rows = await self._database.read(sql.PAUSED_BEFORE_TASK.sql, (task_id,), TASKS)
         return [task_from_row(row) for row in rows]
 
     async def _begun_after(self, start: Write, begun: Write, now: datetime) -> Task | None:
         forget = Write(sql.FORGET_STARTS, (to_micros(now),))
-        (rows,) = await self._database.commit([forget, start, begun])
+        (rows,) = await self._database.commit([forget, start, begun], TASKS)
         return task_from_row(rows[0]) if rows else None
 
     def _begun(self, owner: OwnerId, now: datetime, lease_until: datetime) -> Write:

@@ -1,19 +1,24 @@
 """Looks at the whole of a database, as of one moment, for what must not be there."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 from vespera.application.ports.care import Flaw, Inspection
+from vespera.infrastructure.persistence.file_lock import never
 from vespera.infrastructure.persistence.invariants import RULES, UNFINISHED_EDGES, Rule
 from vespera.infrastructure.persistence.schema import REVISIONS, create_tables, revision_of
+from vespera.infrastructure.persistence.value_care import lost_values
 
 MOST_LISTED = 100
 """Flaws that are listed of one rule; more are counted."""
 
 
-def inspect_database(connection: sqlite3.Connection, *, path: str) -> Inspection:
+def inspect_database(
+    connection: sqlite3.Connection, *, path: Path, called_off: Callable[[], bool] = never
+) -> Inspection:
     """What is wrong with the database; nothing is changed.
 
     Raises:
@@ -23,12 +28,15 @@ def inspect_database(connection: sqlite3.Connection, *, path: str) -> Inspection
     """
     connection.execute("BEGIN")
     try:
-        revision = revision_of(connection, path)
+        revision = revision_of(connection, str(path))
         flaws, unlisted = _listed(_flaws(connection, revision))
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-    return Inspection(path=path, revision=revision, flaws=flaws, unlisted=unlisted)
+    if revision == REVISIONS[-1]:
+        lost, more = _listed(_guarded("value", lost_values(connection, path, called_off)))
+        flaws, unlisted = [*flaws, *lost], unlisted + more
+    return Inspection(path=str(path), revision=revision, flaws=flaws, unlisted=unlisted)
 
 
 def _flaws(connection: sqlite3.Connection, revision: str) -> Iterator[Flaw]:

@@ -13,6 +13,7 @@ from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.debouncing import alone
 from vespera.infrastructure.persistence.ledger import Ledger
+from vespera.infrastructure.persistence.spilling import TASKS
 from vespera.infrastructure.persistence.statements import Statement, Tally, Write, in_chunks
 from vespera.infrastructure.persistence.step_repository import step_row
 from vespera.infrastructure.persistence.task_events import retried, tally_of
@@ -61,7 +62,7 @@ class SqlRevivals:
     async def _many(self, statement: Statement, task_ids: Collection[TaskId]) -> Sequence[Task]:
         found: dict[TaskId, Task] = {}
         for text, chunk in in_chunks(statement, storable_texts(task_ids)):
-            for row in await self._database.read(text, chunk):
+            for row in await self._database.read(text, chunk, TASKS):
                 task = task_from_row(row)
                 found[task.id] = task
         return [found[task_id] for task_id in sorted(found)]

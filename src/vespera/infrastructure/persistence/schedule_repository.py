@@ -8,6 +8,7 @@ from vespera.domain.errors import StaleSchedule
 from vespera.domain.schedule import CatchUp, Overlap, TaskSchedule
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.spilling import SCHEDULES
 from vespera.infrastructure.persistence.statements import Row, Write
 from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import (
@@ -62,16 +63,17 @@ class SqlScheduleRepository:
         """The schedule, if there is one of this name."""
         if not storable_texts([name]):
             return None
-        rows = await self._database.read(sql.SCHEDULE_BY_NAME.sql, (name,))
+        rows = await self._database.read(sql.SCHEDULE_BY_NAME.sql, (name,), SCHEDULES)
         return _from_row(rows[0]) if rows else None
 
     async def all(self) -> Sequence[TaskSchedule]:
         """All schedules, by name."""
-        return [_from_row(row) for row in await self._database.read(sql.ALL_SCHEDULES.sql)]
+        rows = await self._database.read(sql.ALL_SCHEDULES.sql, (), SCHEDULES)
+        return [_from_row(row) for row in rows]
 
     async def due(self, now: datetime) -> Sequence[TaskSchedule]:
         """Those that are not paused, and of which a moment has come by ``now``, by that moment."""
-        rows = await self._database.read(sql.DUE_SCHEDULES.sql, (to_micros(now),))
+        rows = await self._database.read(sql.DUE_SCHEDULES.sql, (to_micros(now),), SCHEDULES)
         return [_from_row(row) for row in rows]
 
     async def next_due(self, after: datetime) -> datetime | None:

@@ -8,6 +8,7 @@ from vespera.domain.ids import TaskId
 from vespera.domain.signal import Signal
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.spilling import SIGNALS
 from vespera.infrastructure.persistence.statements import Row, Write
 from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import from_micros, from_micros_if_any, to_micros
@@ -34,12 +35,12 @@ class SqlSignalRepository:
 
     async def oldest(self, task_id: TaskId, name: str) -> Signal | None:
         """The first that was stored under this name, of those that the task has not received."""
-        rows = await self._database.read(sql.OLDEST_SIGNAL.sql, (task_id, name))
+        rows = await self._database.read(sql.OLDEST_SIGNAL.sql, (task_id, name), SIGNALS)
         return signal_from_row(rows[0]) if rows else None
 
     async def of_task(self, task_id: TaskId) -> Sequence[Signal]:
         """All that was sent to the task, in the order in which it was stored."""
-        rows = await self._database.read(sql.SIGNALS_OF_TASK.sql, (task_id,))
+        rows = await self._database.read(sql.SIGNALS_OF_TASK.sql, (task_id,), SIGNALS)
         return [signal_from_row(row) for row in rows]
 
 

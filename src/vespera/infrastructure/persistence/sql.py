@@ -32,6 +32,7 @@ SCHEMA = (
     "CREATE TABLE gates ( specialist_type TEXT NOT NULL, paused_at BIGINT, max_concurrent BIGINT, max_concurrent_per_key BIGINT, rate_count BIGINT, rate_per BIGINT, key_rate_count BIGINT, key_rate_per BIGINT, PRIMARY KEY (specialist_type) ) WITHOUT ROWID",
     "CREATE TABLE schedules ( name TEXT NOT NULL, version BIGINT NOT NULL, paused BIGINT NOT NULL, next_due BIGINT, last_due BIGINT, last_task_id TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, cron TEXT, every DOUBLE, time_zone TEXT NOT NULL, catch_up TEXT NOT NULL, most_catch_up BIGINT NOT NULL, overlap TEXT NOT NULL, title TEXT NOT NULL, specialist_type TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
     "CREATE INDEX schedules_due ON schedules (next_due) WHERE paused = 0 AND next_due IS NOT NULL",
+    "CREATE INDEX schedules_spilled ON schedules (request) WHERE typeof(request) = 'text'",
     "CREATE TABLE starts ( number BIGINT NOT NULL, task_id TEXT NOT NULL, attempt BIGINT NOT NULL, specialist_type TEXT NOT NULL, concurrency_key TEXT, began_at BIGINT NOT NULL, kept_until BIGINT NOT NULL, PRIMARY KEY (number) ) WITHOUT ROWID",
     "CREATE INDEX starts_kept ON starts (kept_until)",
     "CREATE INDEX starts_of_key ON starts (specialist_type, concurrency_key, began_at) WHERE concurrency_key IS NOT NULL",
@@ -53,15 +54,19 @@ SCHEMA = (
     "CREATE INDEX tasks_ready ON tasks (priority DESC, id) WHERE status = 'pending' AND blockers = 0 AND paused_at IS NULL AND run_after IS NULL AND gated = 0",
     "CREATE INDEX tasks_running_through_gates ON tasks (specialist_type, concurrency_key) WHERE status = 'running' AND gated = 1",
     "CREATE INDEX tasks_set_aside ON tasks (status, created_at, id, specialist_type) WHERE status IN ('assigned', 'executed', 'failed', 'cancelled')",
+    "CREATE INDEX tasks_spilled ON tasks (payload, outcome) WHERE typeof(payload) = 'text' OR typeof(outcome) = 'text'",
     "CREATE INDEX tasks_suspicious ON tasks (id) WHERE status = 'pending' AND blockers = 0 AND paused_at IS NULL AND crashes >= 2",
     "CREATE UNIQUE INDEX tasks_to_begin_by_dedup_key ON tasks (dedup_key, specialist_type) WHERE dedup_key IS NOT NULL AND status = 'pending' AND attempt = 0",
     "CREATE INDEX tasks_with_error ON tasks (created_at, id) WHERE error IS NOT NULL",
     "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE INDEX verification_reports_of_task ON verification_reports (task_id)",
     "CREATE TABLE heartbeats ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, beaten_at BIGINT NOT NULL, detail BLOB NOT NULL, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE INDEX heartbeats_spilled ON heartbeats (detail) WHERE typeof(detail) = 'text'",
     "CREATE TABLE progress ( task_id TEXT NOT NULL, attempt BIGINT NOT NULL, done DOUBLE NOT NULL, total DOUBLE, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (task_id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE TABLE signals ( task_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, sent_at BIGINT NOT NULL, received_at BIGINT, seq BIGINT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (task_id, id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE INDEX signals_spilled ON signals (payload) WHERE typeof(payload) = 'text'",
     "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, wake_at BIGINT, awaits TEXT, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    "CREATE INDEX steps_spilled ON steps (value, error) WHERE typeof(value) = 'text' OR typeof(error) = 'text'",
     "CREATE TABLE task_dependencies ( task_id TEXT NOT NULL, depends_on TEXT NOT NULL, position BIGINT NOT NULL, freed BIGINT NOT NULL, PRIMARY KEY (task_id, depends_on), FOREIGN KEY(task_id) REFERENCES tasks (id), FOREIGN KEY(depends_on) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX task_dependencies_dependents ON task_dependencies (depends_on)",
 )
@@ -113,11 +118,13 @@ TASK_COLUMNS = (
 INSERT_TASK = Statement(
     "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, retries, forked_from, handler_version, title, description, error, payload, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (EXISTS (SELECT * FROM gates WHERE gates.specialist_type = ?)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     expects=1,
+    stores=(37, 38),
 )
 
 INSERT_RUNNING_TASK = Statement(
     "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, run_after, created_at, updated_at, completion, specialist_type, parent_id, timeout, idempotency_key, request_digest, report_id, retry, news, spawned, undoable, on_parent_end, cancelling, concurrency_key, paused_at, gated, on_failed_dependency, dedup_key, retries, forked_from, handler_version, title, description, error, payload, outcome) SELECT anon_1.id, anon_1.status, anon_1.priority, anon_1.blockers, anon_1.version, anon_1.attempt, anon_1.failures, anon_1.crashes, anon_1.owner, anon_1.lease_until, anon_1.run_after, anon_1.created_at, anon_1.updated_at, anon_1.completion, anon_1.specialist_type, anon_1.parent_id, anon_1.timeout, anon_1.idempotency_key, anon_1.request_digest, anon_1.report_id, anon_1.retry, anon_1.news, anon_1.spawned, anon_1.undoable, anon_1.on_parent_end, anon_1.cancelling, anon_1.concurrency_key, anon_1.paused_at, anon_1.gated, anon_1.on_failed_dependency, anon_1.dedup_key, anon_1.retries, anon_1.forked_from, anon_1.handler_version, anon_1.title, anon_1.description, anon_1.error, anon_1.payload, anon_1.outcome FROM (SELECT ? AS id, ? AS status, ? AS priority, ? AS blockers, ? AS version, ? AS attempt, ? AS failures, ? AS crashes, ? AS owner, ? AS lease_until, ? AS run_after, ? AS created_at, ? AS updated_at, ? AS completion, ? AS specialist_type, ? AS parent_id, ? AS timeout, ? AS idempotency_key, ? AS request_digest, ? AS report_id, ? AS retry, ? AS news, ? AS spawned, ? AS undoable, ? AS on_parent_end, ? AS cancelling, ? AS concurrency_key, ? AS paused_at, EXISTS (SELECT * FROM gates WHERE gates.specialist_type = ?) AS gated, ? AS on_failed_dependency, ? AS dedup_key, ? AS retries, ? AS forked_from, ? AS handler_version, ? AS title, ? AS description, ? AS error, ? AS payload, ? AS outcome) AS anon_1 WHERE anon_1.gated = 0",
     expects=1,
+    stores=(37, 38),
 )
 
 INSERT_DEPENDENCY = Statement(
@@ -135,11 +142,13 @@ COUNT_BLOCKERS = Statement(
 UPDATE_TASK = Statement(
     "UPDATE tasks SET status=?, version=(tasks.version + 1), attempt=?, failures=?, owner=?, lease_until=?, run_after=?, updated_at=?, report_id=?, error=?, outcome=? WHERE tasks.id = ? AND tasks.version = ?",
     expects=1,
+    stores=(9,),
 )
 
 COMPLETE_TASK = Statement(
     "UPDATE tasks SET status=?, version=(tasks.version + 1), attempt=?, failures=?, owner=?, lease_until=?, run_after=?, updated_at=?, report_id=?, error=?, outcome=? WHERE tasks.id = ? AND tasks.version = ? AND ? = (SELECT count(*) AS count_1 FROM file_operations WHERE file_operations.task_id = ?)",
     expects=1,
+    stores=(9,),
 )
 
 RELEASE_DEPENDENTS = Statement(
@@ -200,6 +209,7 @@ DEBOUNCE = Statement(
     "UPDATE tasks SET priority=:new_priority, version=(tasks.version + 1), run_after=min(:moment, coalesce(tasks.created_at + :within, :moment)), updated_at=:now, title=:new_title, description=:new_description, payload=:new_payload WHERE tasks.id = :task AND tasks.status = 'pending' AND tasks.attempt = 0 RETURNING run_after",
     expects=1,
     returns=True,
+    stores=("new_payload",),
 )
 
 # Who may run what, and until when.
@@ -409,6 +419,7 @@ STEP_COLUMNS = (
 RECORD_STEP = Statement(
     "INSERT INTO steps (task_id, name, occurrence, seq, epoch, recorded_at, wake_at, awaits, value, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id, name, occurrence) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, recorded_at = excluded.recorded_at, wake_at = excluded.wake_at, awaits = excluded.awaits, value = excluded.value, error = excluded.error WHERE steps.awaits IS NOT NULL OR steps.error IS NOT NULL AND steps.epoch < excluded.epoch",
     expects=1,
+    stores=(8, 9),
 )
 
 STEPS_OF_TASK = Statement(
@@ -420,6 +431,7 @@ HEARTBEAT_COLUMNS = ("task_id", "name", "occurrence", "beaten_at", "detail")
 RECORD_HEARTBEAT = Statement(
     "INSERT INTO heartbeats (task_id, name, occurrence, beaten_at, detail) VALUES (?, ?, ?, ?, ?) ON CONFLICT (task_id, name, occurrence) DO UPDATE SET beaten_at = excluded.beaten_at, detail = excluded.detail",
     expects=1,
+    stores=(4,),
 )
 
 HEARTBEATS_OF_TASK = Statement(
@@ -433,6 +445,7 @@ SIGNAL_COLUMNS = ("task_id", "id", "name", "sent_at", "received_at", "seq", "pay
 INSERT_SIGNAL = Statement(
     "INSERT INTO signals (task_id, id, name, sent_at, received_at, seq, payload) VALUES (?, ?, ?, ?, ?, (SELECT tasks.news FROM tasks WHERE tasks.id = ?), ?)",
     expects=1,
+    stores=(6,),
 )
 
 NEWS_FOR_PARENT = Statement(
@@ -495,6 +508,7 @@ REPORT_OF_TASK = Statement(
 INSERT_OLD_SIGNAL = Statement(
     "INSERT INTO signals (task_id, id, name, sent_at, received_at, seq, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
     expects=1,
+    stores=(6,),
 )
 
 # Operations on files.
@@ -573,11 +587,13 @@ SCHEDULE_COLUMNS = (
 INSERT_SCHEDULE = Statement(
     "INSERT INTO schedules (name, version, paused, next_due, last_due, last_task_id, created_at, updated_at, cron, every, time_zone, catch_up, most_catch_up, overlap, title, specialist_type, request) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     expects=1,
+    stores=(16,),
 )
 
 UPDATE_SCHEDULE = Statement(
     "UPDATE schedules SET version=?, paused=?, next_due=?, last_due=?, last_task_id=?, updated_at=?, cron=?, every=?, time_zone=?, catch_up=?, most_catch_up=?, overlap=?, title=?, specialist_type=?, request=? WHERE schedules.name = ? AND schedules.version = ?",
     expects=1,
+    stores=(14,),
 )
 
 DELETE_SCHEDULE = Statement(
@@ -712,6 +728,7 @@ AGE_STEPS = Statement("UPDATE steps SET epoch=(steps.epoch - ?) WHERE steps.task
 UNDO_STEP = Statement(
     "UPDATE steps SET value=NULL, error=? WHERE steps.task_id = ? AND steps.name = ? AND steps.occurrence = ?",
     expects=1,
+    stores=(0,),
 )
 
 FORGET_STEP = Statement(
@@ -739,4 +756,18 @@ DEPENDENTS_OF_TASKS = Statement(
 COPY_STEP = Statement(
     "INSERT INTO steps (task_id, name, occurrence, seq, epoch, recorded_at, wake_at, awaits, value, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     expects=1,
+    stores=(8, 9),
+)
+
+# Values that are in files beside the database.
+
+REFERENCES = Statement(
+    """SELECT schedules.request, 'schedules' AS holder, 'request' AS place, json_array(schedules.name) AS "row" FROM schedules WHERE typeof(schedules.request) = 'text' AND typeof(schedules.request) = 'text' UNION ALL SELECT tasks.payload, 'tasks' AS holder, 'payload' AS place, json_array(tasks.id) AS "row" FROM tasks WHERE (typeof(tasks.payload) = 'text' OR typeof(tasks.outcome) = 'text') AND typeof(tasks.payload) = 'text' UNION ALL SELECT tasks.outcome, 'tasks' AS holder, 'outcome' AS place, json_array(tasks.id) AS "row" FROM tasks WHERE (typeof(tasks.payload) = 'text' OR typeof(tasks.outcome) = 'text') AND typeof(tasks.outcome) = 'text' UNION ALL SELECT heartbeats.detail, 'heartbeats' AS holder, 'detail' AS place, json_array(heartbeats.task_id, heartbeats.name, heartbeats.occurrence) AS "row" FROM heartbeats WHERE typeof(heartbeats.detail) = 'text' AND typeof(heartbeats.detail) = 'text' UNION ALL SELECT signals.payload, 'signals' AS holder, 'payload' AS place, json_array(signals.task_id, signals.id) AS "row" FROM signals WHERE typeof(signals.payload) = 'text' AND typeof(signals.payload) = 'text' UNION ALL SELECT steps.value, 'steps' AS holder, 'value' AS place, json_array(steps.task_id, steps.name, steps.occurrence) AS "row" FROM steps WHERE (typeof(steps.value) = 'text' OR typeof(steps.error) = 'text') AND typeof(steps.value) = 'text' UNION ALL SELECT steps.error, 'steps' AS holder, 'error' AS place, json_array(steps.task_id, steps.name, steps.occurrence) AS "row" FROM steps WHERE (typeof(steps.value) = 'text' OR typeof(steps.error) = 'text') AND typeof(steps.error) = 'text'"""
+)
+
+IS_KEPT = Statement("SELECT 1 WHERE vespera_renewed(?)", expects=1, returns=True)
+
+SET_STRAYS_ASIDE = Statement(
+    "SELECT vespera_set_aside(anon_1.value, ?) AS vespera_set_aside_1 FROM json_each(?) AS anon_1 WHERE (anon_1.value NOT IN (SELECT substr(schedules.request, 8, 64) AS substr_1 FROM schedules WHERE typeof(schedules.request) = 'text' AND typeof(schedules.request) = 'text' UNION ALL SELECT substr(tasks.payload, 8, 64) AS substr_2 FROM tasks WHERE (typeof(tasks.payload) = 'text' OR typeof(tasks.outcome) = 'text') AND typeof(tasks.payload) = 'text' UNION ALL SELECT substr(tasks.outcome, 8, 64) AS substr_3 FROM tasks WHERE (typeof(tasks.payload) = 'text' OR typeof(tasks.outcome) = 'text') AND typeof(tasks.outcome) = 'text' UNION ALL SELECT substr(heartbeats.detail, 8, 64) AS substr_4 FROM heartbeats WHERE typeof(heartbeats.detail) = 'text' AND typeof(heartbeats.detail) = 'text' UNION ALL SELECT substr(signals.payload, 8, 64) AS substr_5 FROM signals WHERE typeof(signals.payload) = 'text' AND typeof(signals.payload) = 'text' UNION ALL SELECT substr(steps.value, 8, 64) AS substr_6 FROM steps WHERE (typeof(steps.value) = 'text' OR typeof(steps.error) = 'text') AND typeof(steps.value) = 'text' UNION ALL SELECT substr(steps.error, 8, 64) AS substr_7 FROM steps WHERE (typeof(steps.value) = 'text' OR typeof(steps.error) = 'text') AND typeof(steps.error) = 'text'))",
+    returns=True,
 )

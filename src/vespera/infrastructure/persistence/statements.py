@@ -18,12 +18,14 @@ _AT_ONCE = 500
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A compiled SQL text. ``expects`` rows must be changed (or returned, if it ``returns`` rows);
-    ``None``: any number.
+    ``None``: any number. ``stores``: those of its parameters, by place or by name, that are values
+    as the codec has stored them.
     """
 
     sql: str
     expects: int | None = None
     returns: bool = False
+    stores: tuple[int | str, ...] = ()
 
 
 class Entry(NamedTuple):

@@ -11,6 +11,7 @@ from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.fence import lost, must_hold
+from vespera.infrastructure.persistence.spilling import HEARTBEATS, STEPS
 from vespera.infrastructure.persistence.statements import Row, Write
 from vespera.infrastructure.persistence.task_events import recorded, suspended
 from vespera.infrastructure.persistence.task_repository import adding
@@ -30,7 +31,7 @@ class SqlStepRepository:
 
     async def of_task(self, task_id: TaskId) -> Sequence[StepRecord]:
         """All records of the task, in the order of ``seq``."""
-        rows = await self._database.read(sql.STEPS_OF_TASK.sql, (task_id,))
+        rows = await self._database.read(sql.STEPS_OF_TASK.sql, (task_id,), STEPS)
         return [step_from_row(row) for row in rows]
 
     async def record(
@@ -102,7 +103,7 @@ class SqlStepRepository:
 
     async def beats_of(self, task_id: TaskId) -> Sequence[Heartbeat]:
         """The last heartbeat of each step of the task, by name and occurrence."""
-        rows = await self._database.read(sql.HEARTBEATS_OF_TASK.sql, (task_id,))
+        rows = await self._database.read(sql.HEARTBEATS_OF_TASK.sql, (task_id,), HEARTBEATS)
         return [beat_from_row(row) for row in rows]
 
 

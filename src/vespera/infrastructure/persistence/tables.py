@@ -11,6 +11,11 @@ from vespera.domain.task import SUSPICIOUS
 
 metadata = sa.MetaData()
 
+
+class StoredValue(sa.LargeBinary):
+    """A value as the codec has stored it; or, as a text, the reference to a file that holds it."""
+
+
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
 RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")
 WAITING: sa.ColumnElement[str] = sa.literal_column("'waiting'")
@@ -22,6 +27,7 @@ CANCELLED: sa.ColumnElement[str] = sa.literal_column("'cancelled'")
 CANCEL: sa.ColumnElement[str] = sa.literal_column("'cancel'")
 AUTO: sa.ColumnElement[str] = sa.literal_column("'auto'")
 RUN: sa.ColumnElement[str] = sa.literal_column("'run'")
+TEXT: sa.ColumnElement[str] = sa.literal_column("'text'")
 NONE: sa.ColumnElement[int] = sa.literal_column("0")
 ONE: sa.ColumnElement[int] = sa.literal_column("1")
 
@@ -65,8 +71,8 @@ tasks = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("error", sa.Text),
-    sa.Column("payload", sa.LargeBinary, nullable=False),
-    sa.Column("outcome", sa.LargeBinary),
+    sa.Column("payload", StoredValue, nullable=False),
+    sa.Column("outcome", StoredValue),
     sqlite_with_rowid=False,
 )
 _CALM: sa.ColumnElement[int] = sa.literal_column(str(SUSPICIOUS))
@@ -190,8 +196,8 @@ steps = sa.Table(
     sa.Column("recorded_at", sa.BigInteger, nullable=False),
     sa.Column("wake_at", sa.BigInteger),
     sa.Column("awaits", sa.Text),
-    sa.Column("value", sa.LargeBinary),
-    sa.Column("error", sa.LargeBinary),
+    sa.Column("value", StoredValue),
+    sa.Column("error", StoredValue),
     sqlite_with_rowid=False,
 )
 
@@ -204,7 +210,7 @@ signals = sa.Table(
     sa.Column("sent_at", sa.BigInteger, nullable=False),
     sa.Column("received_at", sa.BigInteger),
     sa.Column("seq", sa.BigInteger, nullable=False),
-    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("payload", StoredValue, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -291,7 +297,7 @@ schedules = sa.Table(
     sa.Column("overlap", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("specialist_type", sa.Text, nullable=False),
-    sa.Column("request", sa.LargeBinary, nullable=False),
+    sa.Column("request", StoredValue, nullable=False),
     sqlite_with_rowid=False,
 )
 sa.Index(
@@ -307,7 +313,7 @@ heartbeats = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("occurrence", sa.BigInteger, primary_key=True),
     sa.Column("beaten_at", sa.BigInteger, nullable=False),
-    sa.Column("detail", sa.LargeBinary, nullable=False),
+    sa.Column("detail", StoredValue, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -349,3 +355,25 @@ sa.Index(
     sqlite_where=starts.c.concurrency_key.is_not(None),
 )
 sa.Index("starts_kept", starts.c.kept_until)
+
+
+def is_spilled(column: sa.Column[bytes]) -> sa.ColumnElement[bool]:
+    """Whether the value is in a file, and a reference here."""
+    return sa.func.typeof(column) == TEXT
+
+
+def some_spilled(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Whether one of the row's values is in a file; what the table's index over these says, word
+    by word.
+    """
+    return sa.or_(*map(is_spilled, value_columns(table)))
+
+
+def value_columns(table: sa.Table) -> list[sa.Column[bytes]]:
+    """The columns of stored values."""
+    return [column for column in table.c if isinstance(column.type, StoredValue)]
+
+
+tables_with_values = tuple(table for table in metadata.sorted_tables if value_columns(table))
+for _table in tables_with_values:
+    sa.Index(f"{_table.name}_spilled", *value_columns(_table), sqlite_where=some_spilled(_table))

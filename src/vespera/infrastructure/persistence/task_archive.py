@@ -48,6 +48,10 @@ class SqlTaskArchive:
                 return await self._purge(statuses, to_micros(before), limit)
         raise StaleTask
 
+    async def sweep(self, before: datetime) -> int:
+        """See ``TaskArchive.sweep``."""
+        return await self._database.sweep(before)
+
     async def _purge(self, statuses: Collection[TaskStatus], moment: int, limit: int) -> int:
         for status in sorted(FINISHED & set(statuses)):
             finding, _ = _PURGEABLE[status]

@@ -17,6 +17,7 @@ from vespera.infrastructure.persistence.file_operation_repository import (
 )
 from vespera.infrastructure.persistence.report_repository import report_from_row, row_of_report
 from vespera.infrastructure.persistence.signal_repository import signal_from_row
+from vespera.infrastructure.persistence.spilling import HEARTBEATS, SIGNALS, STEPS, TASKS
 from vespera.infrastructure.persistence.statements import Entry, Row, Write
 from vespera.infrastructure.persistence.step_repository import (
     beat_from_row,
@@ -34,15 +35,15 @@ from vespera.infrastructure.persistence.values import (
 )
 
 _QUERIES = (
-    sql.TASK_BY_ID,
-    sql.RELATIVES_AWAITED,
-    sql.RELATIVES_SPAWNED,
-    sql.STEPS_OF_TASK,
-    sql.SIGNALS_OF_TASK,
-    sql.HEARTBEATS_OF_TASK,
-    sql.PROGRESS_OF_TASK,
-    sql.OPERATIONS_OF_TASK,
-    sql.REPORT_OF_TASK,
+    (sql.TASK_BY_ID, TASKS),
+    (sql.RELATIVES_AWAITED, None),
+    (sql.RELATIVES_SPAWNED, None),
+    (sql.STEPS_OF_TASK, STEPS),
+    (sql.SIGNALS_OF_TASK, SIGNALS),
+    (sql.HEARTBEATS_OF_TASK, HEARTBEATS),
+    (sql.PROGRESS_OF_TASK, None),
+    (sql.OPERATIONS_OF_TASK, None),
+    (sql.REPORT_OF_TASK, None),
 )
 
 
@@ -56,7 +57,8 @@ class SqlTaskHistories:
         """See ``TaskHistories.get``."""
         if not storable_texts([task_id]):
             raise TaskNotFound(task_id)
-        found = await self._database.read_together([(one.sql, (task_id,)) for one in _QUERIES])
+        queries = [(query.sql, (task_id,), holder) for query, holder in _QUERIES]
+        found = await self._database.read_together(queries)
         task, awaited, spawned, steps, signals, beats, progress, operations, reports = found
         if not task:
             raise TaskNotFound(task_id)

@@ -8,6 +8,7 @@ from vespera.domain.step import Fence
 from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
+from vespera.infrastructure.persistence.spilling import TASKS
 from vespera.infrastructure.persistence.statements import Row, Rows, Statement, Write
 from vespera.infrastructure.persistence.task_events import claimed, taken_back
 from vespera.infrastructure.persistence.task_repository import task_from_row
@@ -37,7 +38,8 @@ class SqlTaskQueue:
             [
                 Write(sql.WAKE_DUE, (moment, moment)),
                 Write(sql.CLAIM_READY, values, told=claimed(self._database.ledger)),
-            ]
+            ],
+            TASKS,
         )
         found = [task_from_row(row) for row in rows]
         return sorted(found, key=lambda task: (-task.priority, task.id))
@@ -121,5 +123,5 @@ class SqlTaskQueue:
 
     async def _claim(self, statement: Statement, values: Row) -> Rows:
         write = Write(statement, values, told=claimed(self._database.ledger))
-        (rows,) = await self._database.commit([write])
+        (rows,) = await self._database.commit([write], TASKS)
         return rows

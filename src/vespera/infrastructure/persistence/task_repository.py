@@ -28,6 +28,7 @@ from vespera.infrastructure.persistence.searching import (
     PENDING_ONLY,
     query_of,
 )
+from vespera.infrastructure.persistence.spilling import TASKS
 from vespera.infrastructure.persistence.statements import (
     Row,
     Statement,
@@ -120,7 +121,7 @@ class SqlTaskRepository:
 
     async def called_off(self, holder: OwnerId | None) -> Sequence[Task]:
         """Unfinished tasks that are to be cancelled, and are held by ``holder`` or nobody."""
-        rows = await self._database.read(sql.CALLED_OFF.sql, (holder,))
+        rows = await self._database.read(sql.CALLED_OFF.sql, (holder,), TASKS)
         return [task_from_row(row) for row in rows]
 
     async def call_off(self, task_id: TaskId, reason: str) -> None:
@@ -162,7 +163,7 @@ class SqlTaskRepository:
     ) -> Sequence[Task]:
         """Tasks in the order of their ids, beginning behind ``after``."""
         values = (after or "", status, status, specialist_type, specialist_type, max(limit, 0))
-        rows = await self._database.read(sql.PAGE_OF_TASKS.sql, values)
+        rows = await self._database.read(sql.PAGE_OF_TASKS.sql, values, TASKS)
         return [task_from_row(row) for row in rows]
 
     async def count_by_status(self) -> Mapping[TaskStatus, int]:
@@ -185,23 +186,24 @@ class SqlTaskRepository:
         if search.statuses == PENDING_ONLY:
             ((pending,),) = await self._database.read(COUNT_FEW_PENDING, (FEW + 1,))
             few_pending = pending <= FEW
-        rows = await self._database.read(*query_of(search, few_pending=few_pending))
+        rows = await self._database.read(*query_of(search, few_pending=few_pending), TASKS)
         return [task_from_row(row) for row in rows]
 
     async def dependencies_of(self, task_id: TaskId) -> Sequence[Task]:
         """The tasks that this one waits or waited for, in the order they were given."""
-        rows = await self._database.read(sql.DEPENDENCIES_OF_TASK.sql, (task_id,))
+        rows = await self._database.read(sql.DEPENDENCIES_OF_TASK.sql, (task_id,), TASKS)
         return [task_from_row(row) for row in rows]
 
     async def dead_ends_of(self, task_id: TaskId) -> Sequence[Task]:
         """Failed, cancelled or refused tasks that this one waits for, also through others."""
-        rows = await self._database.read(sql.DEAD_ENDS_OF_TASK.sql, (task_id,))
+        rows = await self._database.read(sql.DEAD_ENDS_OF_TASK.sql, (task_id,), TASKS)
         return [task_from_row(row) for row in rows]
 
     async def _many(self, statement: Statement, keys: Collection[str]) -> Sequence[Task]:
         found = []
         for text, chunk in in_chunks(statement, storable_texts(keys)):
-            found += [task_from_row(row) for row in await self._database.read(text, chunk)]
+            rows = await self._database.read(text, chunk, TASKS)
+            found += [task_from_row(row) for row in rows]
         return found
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from vespera.infrastructure.persistence.statements import MANY, Statement
+from vespera.infrastructure.persistence.tables import StoredValue
 
 _PARAMETER = re.compile(r":(\w+)")
 _DIALECT = sqlite.dialect(paramstyle="qmark")
@@ -24,7 +25,9 @@ def compiled(
     order = tuple(getattr(text, "positiontup", None) or ())
     if order != names:
         raise ValueError(f"parameters are {order}, not {names}, in: {text}")
-    return Statement(in_one_line(str(text)), expects, returns)
+    stored = _stored_values(text)
+    stores = tuple(place for place, name in enumerate(names) if name in stored)
+    return Statement(in_one_line(str(text)), expects, returns, stores)
 
 
 def compiled_by_name(
@@ -36,11 +39,14 @@ def compiled_by_name(
     Raises:
         ValueError: the clause has other parameters.
     """
-    text = str(clause.compile(dialect=sqlite.dialect(paramstyle="named")))
+    clause_compiled = clause.compile(dialect=sqlite.dialect(paramstyle="named"))
+    text = str(clause_compiled)
     found = dict.fromkeys(_PARAMETER.findall(text))
     if found.keys() != set(names):
         raise ValueError(f"parameters are {tuple(found)}, not {names}, in: {text}")
-    return Statement(in_one_line(text), expects, returns)
+    stored = _stored_values(clause_compiled)
+    stores = tuple(name for name in names if name in stored)
+    return Statement(in_one_line(text), expects, returns, stores)
 
 
 def in_one_line(text: str) -> str:
@@ -56,3 +62,8 @@ def compiled_insert(table: sa.Table) -> Statement:
 def one_of_many(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
     """``column IN (...)`` whose values are filled in by ``in_chunks``."""
     return column.in_(sa.text(MANY))
+
+
+def _stored_values(text: Any) -> set[str]:
+    """The names of the parameters that are stored values."""
+    return {name for name, bind in text.binds.items() if isinstance(bind.type, StoredValue)}

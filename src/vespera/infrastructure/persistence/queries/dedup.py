@@ -14,6 +14,7 @@ from vespera.infrastructure.persistence.tables import (
     ONE,
     PENDING,
     UNDER_WAY,
+    StoredValue,
     task_dependencies,
     tasks,
 )
@@ -53,7 +54,7 @@ DEBOUNCE = compiled_by_name(
     .values(
         title=_given("new_title", sa.Text()),
         description=_given("new_description", sa.Text()),
-        payload=_given("new_payload", sa.LargeBinary()),
+        payload=_given("new_payload", StoredValue()),
         priority=_given("new_priority", sa.BigInteger()),
         run_after=sa.func.min(_MOMENT, sa.func.coalesce(_LATEST, _MOMENT)),
         updated_at=_given("now", sa.BigInteger()),

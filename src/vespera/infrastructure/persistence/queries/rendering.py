@@ -20,12 +20,13 @@ from vespera.infrastructure.persistence.queries import (
     steps,
     tasks,
     traffic,
+    values,
 )
 from vespera.infrastructure.persistence.statements import Statement
 
 TOPICS = (
     *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
-    *(file_operations, reports, schedules, events, purge, revivals),
+    *(file_operations, reports, schedules, events, purge, revivals, values),
 )
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
@@ -57,7 +58,8 @@ def _shown(value: object) -> str:
     if isinstance(value, Statement):
         expects = f", expects={value.expects}" if value.expects is not None else ""
         returns = ", returns=True" if value.returns else ""
-        return f"Statement({_text(value.sql)}{expects}{returns})"
+        stores = f", stores={value.stores!r}" if value.stores else ""
+        return f"Statement({_text(value.sql)}{expects}{returns}{stores})"
     if isinstance(value, tuple):
         return f"({', '.join(_text(text) for text in value)})"
     raise TypeError(f"There is no way to write {value!r} down.")

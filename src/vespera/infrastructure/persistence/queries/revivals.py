@@ -17,6 +17,7 @@ from vespera.infrastructure.persistence.tables import (
     ONE,
     PENDING,
     RUN,
+    StoredValue,
     file_operations,
     steps,
     task_dependencies,
@@ -77,7 +78,7 @@ _THIS_STEP = sa.and_(
 UNDO_STEP = compiled(
     sa.update(steps)
     .where(_THIS_STEP)
-    .values(value=sa.null(), error=sa.bindparam("undone", type_=sa.LargeBinary)),
+    .values(value=sa.null(), error=sa.bindparam("undone", type_=StoredValue)),
     "undone",
     "task",
     "step",

@@ -22,6 +22,7 @@ def upgrade() -> None:
     _create_heartbeats()
     _create_gates()
     _create_starts()
+    _create_indexes_of_spilled_values()
     op.execute(sa.text(f"PRAGMA application_id={0x56535052}"))
 
 
@@ -354,3 +355,16 @@ def _create_starts() -> None:
         sqlite_where=sa.text("concurrency_key IS NOT NULL"),
     )
     op.create_index("starts_kept", "starts", ["kept_until"])
+
+
+def _create_indexes_of_spilled_values() -> None:
+    columns = {
+        "tasks": ["payload", "outcome"],
+        "steps": ["value", "error"],
+        "signals": ["payload"],
+        "schedules": ["request"],
+        "heartbeats": ["detail"],
+    }
+    for table, values in columns.items():
+        spilled = " OR ".join(f"typeof({value}) = 'text'" for value in values)
+        op.create_index(f"{table}_spilled", table, values, sqlite_where=sa.text(spilled))
