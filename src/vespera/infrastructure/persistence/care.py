@@ -89,7 +89,7 @@ class SqliteDatabaseCare:
 
         path = self._file()
         async with self._connection() as do:
-            return await do(partial(inspect_database, path=path, called_off=do.is_called_off))
+            return await do(partial(inspect_database, path=str(path), called_off=do.is_called_off))
 
     async def back_up(self, copy: str | PathLike[str], *, overwrite: bool = False) -> Backup:
         """See ``DatabaseCare.back_up``."""

@@ -8,7 +8,7 @@ import sqlite3
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +27,6 @@ from vespera.infrastructure.persistence.spilling import (
     SPILL_ABOVE,
     Holder,
     Query,
-    RemovedMeanwhile,
     Spill,
     checked_spill_above,
 )
@@ -47,7 +46,6 @@ opened: "weakref.WeakSet[AsyncDatabaseManager]" = weakref.WeakSet()
 _PATIENCE_WITH_FILES = 30.0
 _PATIENCE_WITH_MEMORY = 5.0
 _LONGEST_PATIENCE = 1_000_000
-_MOST_TRIES = 5
 
 
 class AsyncDatabaseManager:
@@ -203,10 +201,10 @@ class AsyncDatabaseManager:
 
         def fetch(connection: sqlite3.Connection) -> Sequence[Rows]:
             if len(queries) == 1:
-                return [self._fetched(connection, *queries[0])]
+                return [self._spill.fetched(connection, *queries[0])]
             connection.execute("BEGIN")
             try:
-                return [self._fetched(connection, *query) for query in queries]
+                return [self._spill.fetched(connection, *query) for query in queries]
             finally:
                 connection.execute("ROLLBACK")
 
@@ -225,13 +223,9 @@ class AsyncDatabaseManager:
         parts = self._parts or await self._opened()
         parts.check_loop()
         if self._spill.is_for(writes):
-            return await self._commit_with_files(parts, writes)
+            return await self._spill.commit(parts.writer.commit, writes)
         returned = await parts.writer.commit(writes)
-        if holder is not None:
-            for place, rows in enumerate(returned):
-                if self._spill.is_partial(rows, holder):
-                    returned[place] = await self._spill.made_whole(rows, holder)
-        return returned
+        return returned if holder is None else await self._spill.made_whole(returned, holder)
 
     async def sweep(self, before: datetime) -> int:
         """Remove the files of values that no row refers to and that are older than ``before``, by
@@ -241,22 +235,6 @@ class AsyncDatabaseManager:
             StorageError: the database, or the files, cannot be reached.
         """
         return await swept(self, self._spill, before)
-
-    async def _commit_with_files(self, parts: "_Parts", writes: Writes) -> Sequence[Rows]:
-        for _ in range(_MOST_TRIES):
-            changed, guards = await self._spill.spilled(writes)
-            with suppress(RemovedMeanwhile):
-                returned = await parts.writer.commit([*changed, *guards])
-                return returned[: len(returned) - len(guards)]
-        raise RemovedMeanwhile
-
-    def _fetched(
-        self, connection: sqlite3.Connection, sql: str, values: Values, holder: Holder | None = None
-    ) -> Rows:
-        def fetch() -> Rows:
-            return connection.execute(sql, values).fetchall()
-
-        return fetch() if holder is None else self._spill.whole(fetch, holder)
 
     async def _opened(self) -> "_Parts":
         """The open parts; those who come while they are being opened wait for the same opening,

@@ -17,7 +17,7 @@ MOST_LISTED = 100
 
 
 def inspect_database(
-    connection: sqlite3.Connection, *, path: Path, called_off: Callable[[], bool] = never
+    connection: sqlite3.Connection, *, path: str, called_off: Callable[[], bool] = never
 ) -> Inspection:
     """What is wrong with the database; nothing is changed.
 
@@ -28,15 +28,15 @@ def inspect_database(
     """
     connection.execute("BEGIN")
     try:
-        revision = revision_of(connection, str(path))
+        revision = revision_of(connection, path)
         flaws, unlisted = _listed(_flaws(connection, revision))
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     if revision == REVISIONS[-1]:
-        lost, more = _listed(_guarded("value", lost_values(connection, path, called_off)))
+        lost, more = _listed(_guarded("value", lost_values(connection, Path(path), called_off)))
         flaws, unlisted = [*flaws, *lost], unlisted + more
-    return Inspection(path=str(path), revision=revision, flaws=flaws, unlisted=unlisted)
+    return Inspection(path=path, revision=revision, flaws=flaws, unlisted=unlisted)
 
 
 def _flaws(connection: sqlite3.Connection, revision: str) -> Iterator[Flaw]:

@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +25,7 @@ _AT_ONCE = 4
 """Files that are written or read at the same time."""
 
 _NEVER = 2**63
+_MOST_TRIES = 5
 _NAMING = 3
 """So many of a row's first cells may name it."""
 
@@ -40,6 +42,7 @@ class Holder(NamedTuple):
         return f"the {what} of {self.text.format(*map(repr, row[:_NAMING]))}"
 
 
+Commit = Callable[[Sequence[Write]], Awaitable[Sequence[Rows]]]
 Query = tuple[str, Values] | tuple[str, Values, Holder | None]
 
 
@@ -116,29 +119,41 @@ class Spill:
                     return True
         return False
 
-    async def spilled(self, writes: Sequence[Write]) -> tuple[list[Write], list[Write]]:
-        """The writes with references, once the files are on disk; and those that, in the same
-        transaction, make sure that nobody has removed the files meanwhile.
+    async def commit(self, commit: Commit, writes: Sequence[Write]) -> Sequence[Rows]:
+        """Have the large values in files, on disk; then commit the writes, which refer to them.
 
         Raises:
             StorageError: a file cannot be written; nothing refers to those that were.
+            VesperaError: as ``commit``.
         """
-        references: list[str] = []
-        changed = await self._in_thread(
-            lambda: [self._without_large(write, references) for write in writes]
-        )
-        return changed, [Write(sql.IS_KEPT, (one,), RemovedMeanwhile) for one in references]
+        for _ in range(_MOST_TRIES):
+            changed, references = await self._in_thread(lambda: self._spilled(writes))
+            guards = [Write(sql.IS_KEPT, (one,), RemovedMeanwhile) for one in references]
+            with suppress(RemovedMeanwhile):
+                returned = await commit([*changed, *guards])
+                return returned[: len(returned) - len(guards)]
+        raise RemovedMeanwhile
 
-    def is_partial(self, rows: Rows, holder: Holder) -> bool:
-        """Whether one of the rows holds a reference."""
-        return any(type(row[place]) is str for row in rows for place in holder.places)
+    def fetched(
+        self,
+        connection: sqlite3.Connection,
+        text: str,
+        values: Values,
+        holder: Holder | None = None,
+    ) -> Rows:
+        """What a query gives, with the values that its rows refer to, if they hold any; blocks."""
+
+        def fetch() -> Rows:
+            return connection.execute(text, values).fetchall()
+
+        return fetch() if holder is None else self.whole(fetch, holder)
 
     def whole(self, fetch: Callable[[], Rows], holder: Holder) -> Rows:
         """The rows with the values that they refer to; blocks. A value that is gone is replaced by
         ``LostBytes``, so that only who needs it is troubled.
         """
         rows = fetch()
-        if not self.is_partial(rows, holder):
+        if not _is_partial(rows, holder):
             return rows
         found = [self._whole_row(row, holder) for row in rows]
         if not any(type(row[place]) is LostBytes for row in found for place in holder.places):
@@ -146,14 +161,18 @@ class Spill:
         # Its task may have been purged, and the file removed, since the rows were read.
         return [self._whole_row(row, holder) for row in fetch()]
 
-    async def made_whole(self, rows: Rows, holder: Holder) -> Rows:
-        """As ``whole``, without blocking; for rows that a commit has given.
+    async def made_whole(self, returned: Sequence[Rows], holder: Holder) -> Sequence[Rows]:
+        """As ``whole``, without blocking, for what a commit has given.
 
         Raises:
             asyncio.CancelledError: with ``outcome`` "committed".
         """
+        if not any(_is_partial(rows, holder) for rows in returned):
+            return returned
         try:
-            return await self._in_thread(lambda: self.whole(lambda: rows, holder))
+            return await self._in_thread(
+                lambda: [[self._whole_row(row, holder) for row in rows] for rows in returned]
+            )
         except asyncio.CancelledError as cancelled:
             cancelled.outcome = "committed"  # type: ignore[attr-defined]
             raise
@@ -176,6 +195,10 @@ class Spill:
             return await self._threads.run(work)
         except OSError as error:
             raise trouble_with_file(error, self._directory()) from error
+
+    def _spilled(self, writes: Sequence[Write]) -> tuple[list[Write], list[str]]:
+        references: list[str] = []
+        return [self._without_large(write, references) for write in writes], references
 
     def _without_large(self, write: Write, references: list[str]) -> Write:
         large = [place for place in write.statement.stores if self._is_large(write, place)]
@@ -226,6 +249,11 @@ class RemovedMeanwhile(StorageError):
 
 
 WAY_OUT = "restore the file from a copy; `vespera db check` tells whether there are more"
+
+
+def _is_partial(rows: Rows, holder: Holder) -> bool:
+    """Whether one of the rows holds a reference."""
+    return any(type(row[place]) is str for row in rows for place in holder.places)
 
 
 def _value(values: Values, place: int | str) -> Any:

@@ -84,8 +84,8 @@ class ValueCopies:
         problem = self._source.problem_of(text)
         if reference is None or problem is not None:
             raise DatabaseCorrupt(
-                f"{_named(*whose)} is {problem}; the copy would lack it, and nothing was left there."
-                f" To copy the rest, purge the task, or {WAY_OUT}."
+                f"{_named(*whose)} is {problem}; the copy would lack it, and nothing was left"
+                f" there. To copy the rest, purge the task, or {WAY_OUT}."
             )
         self._digests.add(reference.digest)
         self._copy.keep(self._source.read(reference))
