@@ -210,7 +210,7 @@ class Spill:
 
     def _is_large(self, write: Write, place: int | str) -> bool:
         value = _value(write.values, place)
-        return value is not None and len(value) > self._above
+        return value is not None and len(value) > self._above and type(value) is not LostBytes
 
     def _kept(self, value: bytes) -> str:
         if self.files is None:

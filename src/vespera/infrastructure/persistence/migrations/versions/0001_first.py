@@ -366,5 +366,5 @@ def _create_indexes_of_spilled_values() -> None:
         "heartbeats": ["detail"],
     }
     for table, values in columns.items():
-        spilled = " OR ".join(f"typeof({value}) = 'text'" for value in values)
+        spilled = " OR ".join(f"{value} < x''" for value in values)
         op.create_index(f"{table}_spilled", table, values, sqlite_where=sa.text(spilled))
