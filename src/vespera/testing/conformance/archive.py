@@ -1,5 +1,6 @@
 """The promises of ``TaskArchive``."""
 
+from datetime import timedelta
 from typing import Any
 
 from vespera.application.ports.archive import TaskArchive
@@ -108,6 +109,14 @@ class TaskArchiveConformance(PersistenceSuite):
         await stores.operations.add(an_operation("o2", task_id=TaskId("second")))
 
         assert await stores.archive.purge(FINISHED, LATER, limit=10) == 0
+
+    async def test_nothing_that_a_task_needs_is_swept_away(self, stores: Stores) -> None:
+        large = b'"' + b"x" * 1_000_000 + b'"'
+        await stores.tasks.add(a_task("a", payload=large))
+        await stores.archive.sweep(LATER + timedelta(days=36_500))
+
+        assert (await stores.tasks.get(TaskId("a"))).payload == large
+        assert await stores.archive.sweep(NOW) == 0
 
     async def test_the_ground_of_another_tasks_completion_stays(self, stores: Stores) -> None:
         await stores.tasks.add(_done("a"))

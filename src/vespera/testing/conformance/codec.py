@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from vespera.application.ports.codec import Codec
+from vespera.application.ports.codec import LOST, Codec
 from vespera.domain.errors import PayloadTooLarge, UnreadableValue, UnstorableValue
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 
@@ -124,6 +124,13 @@ class CodecConformance(AdapterSuite):
     def test_what_was_never_stored_is_unreadable(self, codec: Codec, data: bytes) -> None:
         with pytest.raises(UnreadableValue):
             codec.decode(data)
+
+    def test_what_was_lost_is_unreadable(self, codec: Codec) -> None:
+        lost = LOST + b"its file is missing"
+        with pytest.raises(UnreadableValue):
+            codec.decode(lost)
+        with pytest.raises(UnreadableValue):
+            codec.same(lost, codec.encode(1, what="payload"))
 
     def test_a_type_that_the_program_no_longer_has_is_unreadable(self, codec: Codec) -> None:
         data = _of_a_class_that_is_gone(codec)

@@ -1,13 +1,18 @@
 """What is over for long enough goes while a worker works."""
 
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 
 from vespera import Container, TaskOrchestrator
+from vespera.application.ports.archive import TaskArchive
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.events import EventLog
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.errors import InvalidRequest
+from vespera.application.runtime.upkeep import Upkeep
+from vespera.domain.errors import InvalidRequest, StorageError
+from vespera.domain.retention import retention_of
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 
 DAY = timedelta(days=1)
@@ -111,3 +116,46 @@ async def test_events_are_kept_if_only_tasks_are_to_go(clock):
         assert await left(orchestrator) == []
         assert (await anext(orchestrator.events())).task_id == "a"
         assert await orchestrator.newest_event() == events
+
+
+class TestFilesOfLargeValues:
+    @pytest.fixture
+    def archive(self):
+        return AsyncMock(spec=TaskArchive, **{"purge.return_value": 0})
+
+    @pytest.fixture
+    def make_upkeep(self, archive):
+        def make(retention=None, *, sweeps):
+            log = AsyncMock(spec=EventLog)
+            return Upkeep(
+                archive=archive, log=log, retention=retention_of(retention), sweeps=sweeps
+            )
+
+        return make
+
+    async def test_they_are_swept_at_once_and_then_every_hour(self, archive, make_upkeep, clock):
+        upkeep, now = make_upkeep(sweeps=True), clock.now()
+        assert upkeep.due(now) == now
+
+        for minutes in (0, 1, 59, 60, 61, 121):
+            await upkeep.go_on(now + timedelta(minutes=minutes))
+
+        swept = [call.args[0] - now for call in archive.sweep.await_args_list]
+        assert swept == [timedelta(hours=-1), timedelta(0), timedelta(minutes=61)]
+        assert upkeep.due(now) == now + timedelta(minutes=181)
+
+    async def test_without_files_there_is_nothing_to_do(self, archive, make_upkeep, clock):
+        upkeep = make_upkeep(sweeps=False)
+        await upkeep.go_on(clock.now())
+
+        assert upkeep.due(clock.now()) is None
+        archive.sweep.assert_not_awaited()
+
+    async def test_files_that_cannot_be_removed_hold_nobody_up(
+        self, archive, make_upkeep, clock, caplog
+    ):
+        archive.sweep.side_effect = StorageError("read-only")
+        await make_upkeep({"completed": DAY}, sweeps=True).go_on(clock.now())
+
+        assert "were not removed: read-only" in caplog.text
+        archive.purge.assert_awaited()

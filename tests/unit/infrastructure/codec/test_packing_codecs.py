@@ -14,10 +14,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vespera.application.ports.codec import Codec
+from vespera.application.ports.codec import LOST, Codec
 from vespera.domain.errors import InvalidRequest, MissingExtra, PayloadTooLarge, UnreadableValue
 from vespera.infrastructure.codec.compressed_codec import CompressedCodec
 from vespera.infrastructure.codec.encrypted_codec import EncryptedCodec
+from vespera.infrastructure.codec.json_forms import JsonForms
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 
 KEY, OTHER = (base64.urlsafe_b64encode(bytes([start]) * 32).decode() for start in (7, 8))
@@ -51,6 +52,19 @@ VALUES = [
     [Decimal("1.10"), datetime(2030, 1, 1, tzinfo=UTC)],
     {1: "a", (2, 3): "b"},
 ]
+
+
+@every_codec
+def test_what_was_lost_is_said_to_be_so_by_whatever_codec(codec):
+    lost = LOST + b"the payload of task 'a' is in a file that is missing"
+    stored = codec.encode(1, what="payload")
+
+    for reading in (lambda: codec.decode(lost), lambda: codec.same(stored, lost)):
+        with pytest.raises(UnreadableValue, match=r"^the payload of task 'a' is in a file"):
+            reading()
+    assert "the payload of task 'a'" in codec.plain(lost)
+    with pytest.raises(UnreadableValue, match=r"^the payload of task 'a'"):
+        JsonForms(codec).to_json(lost)
 
 
 @every_codec
