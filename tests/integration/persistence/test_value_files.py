@@ -8,6 +8,7 @@ import stat
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,7 +23,10 @@ from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
+from vespera.infrastructure.persistence.spilling import Spill
+from vespera.infrastructure.persistence.statements import Statement, Write
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
+from vespera.infrastructure.persistence.sweeping import swept
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
@@ -239,6 +243,23 @@ class TestKeeping:
         await tasks.add(make_task("b", payload=OTHER))
         assert (await tasks.get("b")).payload == OTHER
 
+    @pytest.mark.parametrize("turns", [0, 1, 2, 5, 20, 100, 500])
+    async def test_whoever_stores_one_may_be_cancelled_at_any_moment(
+        self, tasks, make_task, care, turns
+    ):
+        await tasks.page()
+        adding = asyncio.ensure_future(tasks.add(make_task("a", payload=LARGE)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        adding.cancel()
+        (given,) = await asyncio.gather(adding, return_exceptions=True)
+
+        there = [task.payload for task in await tasks.page()]
+        assert there in ([], [LARGE])
+        assert given is not None or there
+        assert getattr(given, "outcome", "rolled back") != "committed" or there
+        assert (await care.check()).sound
+
 
 class TestWhatIsGone:
     @pytest.fixture
@@ -413,6 +434,40 @@ class TestSweeping:
         finally:
             await one.stop()
             await other.stop()
+
+    async def test_a_row_that_was_not_seen_before_the_transaction_is_seen_within_it(
+        self, database, tasks, make_task, directory
+    ):
+        await tasks.add(make_task("a", payload=LARGE))
+        make_old(directory)
+        blind = SimpleNamespace(path=None, commit=database.commit, read_together=nothing)
+
+        assert await swept(blind, Spill(database.path, 100), an_hour_ago()) == 0
+        assert (await tasks.get("a")).payload == LARGE
+
+    async def test_what_a_committed_row_refers_to_stays_although_its_end_is_being_committed(
+        self, database, tasks, make_task, directory
+    ):
+        await tasks.add(make_task("a", payload=LARGE, status=TaskStatus.COMPLETED))
+        make_old(directory)
+        await tasks.page()
+
+        async def commit_with_a_purge_that_fails(writes):
+            gone = Write(Statement("DELETE FROM tasks"), ())
+            broken = Write(Statement("SELECT broken"), ())
+            await database.commit([gone, *writes, broken])
+
+        hasty = SimpleNamespace(
+            path=None,
+            commit=commit_with_a_purge_that_fails,
+            read_together=database.read_together,
+        )
+        assert await swept(hasty, Spill(database.path, 100), an_hour_ago()) == 0
+        assert (await tasks.get("a")).payload == LARGE
+
+
+async def nothing(_queries):
+    return [[]]
 
 
 class TestCopies:
