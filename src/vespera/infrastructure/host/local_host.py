@@ -26,7 +26,7 @@ class LocalHost:
     def describe(self) -> HostFacts:
         """See ``Host.describe``."""
         # slow to import, and rarely asked for
-        from vespera.infrastructure.packages import needed_packages  # noqa: PLC0415
+        from vespera.infrastructure.host.packages import needed_packages  # noqa: PLC0415
 
         required, extras = needed_packages()
         return HostFacts(
