@@ -14,7 +14,8 @@ from vespera.application.runtime.handler_versions import (
     version_of,
 )
 from vespera.domain.errors import SpecialistError
-from vespera.domain.flow import NO_LIMITS, Limits, Rate
+from vespera.domain.flow import ALL_TYPES, NO_LIMITS, Limits, Rate, check_limits_of_all
+from vespera.domain.request import specialist_type_of
 
 Handler = Callable[[TaskContext], object]
 logger = logging.getLogger("vespera")
@@ -26,7 +27,11 @@ class Specialists:
 
     Args:
         catalogue: gives the factories by type; asked at each look-up.
-        limits: what the container says of types; it wins over what their classes say.
+        limits: what the container says of types; it wins over what their classes say. Of all types
+            together it is said under "*".
+
+    Raises:
+        InvalidRequest: of all types something is limited that cannot be.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Specialists:
         self._catalogue = catalogue
         self._registered: dict[str, object] = {}
         self._limits = dict(limits or {})
+        check_limits_of_all(self._limits.get(ALL_TYPES, NO_LIMITS))
         self._own_limits: dict[str, Limits] = {}
         self._refused: set[tuple[str, str]] = set()
         self.revision = 0
@@ -69,7 +75,8 @@ class Specialists:
             rate_per_key: the same of tasks with the same ``concurrency_key``.
 
         Raises:
-            InvalidRequest: a limit makes no sense, or versions cannot be told apart.
+            InvalidRequest: a limit or the type's name makes no sense, or versions cannot be told
+                apart.
         """
         given = Limits(
             max_concurrent=max_concurrent,
@@ -77,16 +84,20 @@ class Specialists:
             rate=rate,
             rate_per_key=rate_per_key,
         )
+        specialist_type_of(specialist_type)
+        check_members(specialist)
         self._own_limits.pop(specialist_type, None)
         if given.any:
             self._own_limits[specialist_type] = given
-        check_members(specialist)
         self._registered[specialist_type] = specialist
         self.revision += 1
 
     def limits(self) -> Mapping[str, Limits]:
-        """The limits of every known type."""
-        return {kind: self._limits_of(kind) for kind in self.names()}
+        """The limits of every known type, and those of all together, if something is said of
+        them.
+        """
+        of_all = {ALL_TYPES: self._limits[ALL_TYPES]} if ALL_TYPES in self._limits else {}
+        return {**{kind: self._limits_of(kind) for kind in self.names()}, **of_all}
 
     def _limits_of(self, specialist_type: str) -> Limits:
         if specialist_type in self._own_limits:

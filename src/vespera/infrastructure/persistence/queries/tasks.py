@@ -16,6 +16,7 @@ from vespera.infrastructure.persistence.tables import (
     CANCEL,
     CANCELLED,
     COMPLETED,
+    EVERY_TYPE,
     EXECUTED,
     FAILED,
     HELD_BACK,
@@ -57,7 +58,9 @@ _CHANGE = (
 )
 _CHANGE_NAMES = (*(f"new_{name}" for name in _CHANGES), "old_id", "old_version")
 
-_GATED = sa.exists().where(gates.c.specialist_type == sa.bindparam("gate", type_=sa.Text))
+_GATED = sa.exists().where(
+    gates.c.specialist_type.in_([sa.bindparam("gate", type_=sa.Text), EVERY_TYPE])
+)
 _ROW = {
     name: _GATED if name == "gated" else sa.bindparam(f"row_{name}", type_=column.type)
     for name, column in tasks.c.items()
