@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_name
+from vespera.infrastructure.persistence.queries.passing import has_gate
 from vespera.infrastructure.persistence.queries.queue import (
     ASLEEP,
     BEGIN_ATTEMPT,
@@ -138,8 +139,8 @@ def _types_at_gates() -> sa.CTE:
 
     def least(*conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[str]:
         types = sa.select(tasks.c.specialist_type).where(READY_AT_GATE, *conditions)
-        first = types.order_by(tasks.c.specialist_type).limit(ONE).offset(NONE)
-        return first.correlate_except(tasks).scalar_subquery()
+        in_index = types.order_by(tasks.c.specialist_type, tasks.c.priority.desc(), tasks.c.id)
+        return in_index.limit(ONE).offset(NONE).correlate_except(tasks).scalar_subquery()
 
     is_there = sa.exists().where(_whole.c.specialist_type == EVERY_TYPE)
     found = sa.select(least().label("name")).where(is_there).cte("types", recursive=True)
@@ -353,11 +354,7 @@ DROP_OPEN_GATE = compiled(
     ),
     "type",
 )
-HAS_GATE = (
-    sa.exists()
-    .where(gates.c.specialist_type.in_([tasks.c.specialist_type, EVERY_TYPE]))
-    .correlate(tasks)
-)
+HAS_GATE = has_gate(tasks.c.specialist_type)
 _MARK = (
     sa.update(tasks)
     .where(tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]), tasks.c.gated != HAS_GATE)

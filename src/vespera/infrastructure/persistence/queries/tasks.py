@@ -10,13 +10,13 @@ from vespera.infrastructure.persistence.queries.compiling import (
     compiled_insert,
     one_of_many,
 )
+from vespera.infrastructure.persistence.queries.passing import has_gate
 from vespera.infrastructure.persistence.tables import (
     ASSIGNED,
     AUTO,
     CANCEL,
     CANCELLED,
     COMPLETED,
-    EVERY_TYPE,
     EXECUTED,
     FAILED,
     HELD_BACK,
@@ -29,7 +29,6 @@ from vespera.infrastructure.persistence.tables import (
     SIMPLY_READY,
     WAITING,
     file_operations,
-    gates,
     task_counts,
     task_dependencies,
     tasks,
@@ -58,9 +57,7 @@ _CHANGE = (
 )
 _CHANGE_NAMES = (*(f"new_{name}" for name in _CHANGES), "old_id", "old_version")
 
-_GATED = sa.exists().where(
-    gates.c.specialist_type.in_([sa.bindparam("gate", type_=sa.Text), EVERY_TYPE])
-)
+_GATED = has_gate(sa.bindparam("gate", type_=sa.Text))
 _ROW = {
     name: _GATED if name == "gated" else sa.bindparam(f"row_{name}", type_=column.type)
     for name, column in tasks.c.items()
