@@ -261,6 +261,11 @@ FAULTS = [
     ),
     (
         "gate",
+        "task 'f' has a type that is limited or paused, but would not pass its gate",
+        "INSERT INTO gates (specialist_type, max_concurrent) VALUES ('*', 1)",
+    ),
+    (
+        "gate",
         "task 'd' waits at a gate that is not there; it will never begin",
         "UPDATE tasks SET gated = 1 WHERE id = 'd'",
     ),
