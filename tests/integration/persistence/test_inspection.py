@@ -300,6 +300,29 @@ def test_every_foreign_key_has_a_rule():
     assert len([rule for rule in RULES if rule.name == "orphan"]) == len(keys)
 
 
+async def test_a_dependency_that_is_waited_for_no_more_does_not_count(path, check):
+    behind = {"depends_on": ["a", "z"], "on_failed_dependency": "run"}
+    async with Working(database_url=str(path)) as container:
+        orchestrator = container.get(TaskOrchestrator)
+        await orchestrator.create_tasks(
+            [
+                {"title": "a", "specialist_type": "bad", "task_id": "a"},
+                {"title": "z", "specialist_type": "good", "task_id": "z"},
+                {"title": "b", "specialist_type": "good", "task_id": "b", **behind},
+            ]
+        )
+        await orchestrator.pause_task("z")
+        await orchestrator.run_until_idle()
+        failed = await check()
+        assert (await orchestrator.retry_task("a")).success
+    retried = await check()
+    execute(path, "UPDATE tasks SET blockers = 2 WHERE id = 'b'")
+    (flaw,) = (await check()).flaws
+
+    assert (failed.flaws, retried.flaws) == ([], [])
+    assert flaw.text == "task 'b' waits for 2 others by its count, but for 1 in fact"
+
+
 async def test_a_circle_whose_tasks_are_done_is_none(worked_with, check):
     execute(worked_with, "INSERT INTO task_dependencies VALUES ('a', 'b', 9, 0)")
 
