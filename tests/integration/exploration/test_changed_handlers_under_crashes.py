@@ -277,28 +277,53 @@ def test_a_version_that_goes_on_with_others_tasks_does_no_step_anew(world, made_
     assert report.complete
 
 
-def test_a_worker_never_goes_on_with_what_another_version_has_begun(
-    world, clerks, made_of, of_version
-):
-    def that_fails_at_first(version):
+@pytest.fixture
+def failing_at_first(clerks, of_version):
+    """As ``of_version``, but the first two attempts fail, so that somebody else may come."""
+
+    def failing_at_first(version, **policy):
         inner = of_version(version)
 
         async def handler(task):
-            if task.attempt == 1:
-                await task.step("pack", clerks.work, task.id, version)
+            await clerks.work(task.id, version)
+            if task.attempt < 3:
                 raise OSError("no tape")
             await inner.execute(task)
 
-        return versioned(handler, version)
+        return versioned(handler, version, **policy)
 
-    async def retried(app):
-        await app.orchestrator.create_task(PARCEL, retry={"max_attempts": 3, "delay": 1.0})
-        await app.run_until_idle()
+    return failing_at_first
 
+
+async def retried(app):
+    await app.orchestrator.create_task(PARCEL, retry={"max_attempts": 4, "delay": 1.0})
+    await app.run_until_idle()
+
+
+def never_the_old_version_after_the_new(app, world):
+    done = [effect.value for effect in world.log().of("work")]
+    assert done == sorted(done), done
+    assert app.tasks.get("a").handler_version == done[-1]
+
+
+@pytest.mark.parametrize(
+    ("policy", "holds"),
+    [
+        ("refuse", each_task_is_done_by_the_version_that_has_begun_it),
+        ("continue", never_the_old_version_after_the_new),
+    ],
+    ids=["refuse", "continue"],
+)
+def test_two_workers_of_different_versions_keep_to_them(
+    world, made_of, failing_at_first, policy, holds
+):
     report = explore_schedules(
-        [made_of(that_fails_at_first(version)) for version in "12"],
+        [
+            made_of(failing_at_first("1")),
+            made_of(failing_at_first("2", on_other_version=policy)),
+        ],
         retried,
-        [all_completed, each_task_is_done_by_the_version_that_has_begun_it, *ALWAYS],
+        [all_completed, holds, *ALWAYS],
         world=world,
         bound=1,
         slow=(),

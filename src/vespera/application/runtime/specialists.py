@@ -11,6 +11,7 @@ from vespera.application.runtime.handler_versions import (
     chosen,
     is_taken,
     members_of,
+    version_after,
     version_of,
 )
 from vespera.domain.errors import SpecialistError
@@ -118,9 +119,13 @@ class Specialists:
             made = listed or factory
         return members_of(made)
 
-    def current_version(self, specialist_type: str) -> str | None:
-        """The version of the newest handler of the type, if it says one."""
-        return version_of(self._makers(specialist_type)[0]) if self.knows(specialist_type) else None
+    def current_version(self, specialist_type: str, begun_by: str | None = None) -> str | None:
+        """The version of the handler, if it says one, that a task of the type begins with, or that
+        goes on with one which ``begun_by`` has.
+        """
+        if not self.knows(specialist_type):
+            return begun_by
+        return version_after(self._makers(specialist_type), begun_by)
 
     def takes_version(self, specialist_type: str, version: str) -> bool:
         """Whether tasks of the type that this version of its handler has begun go on here."""
