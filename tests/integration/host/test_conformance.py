@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from vespera.infrastructure.host import LocalHost
+from vespera.infrastructure.host.local_host import LocalHost
 from vespera.infrastructure.threads import Threads
 from vespera.testing.conformance import HostConformance
 

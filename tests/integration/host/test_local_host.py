@@ -7,7 +7,7 @@ from importlib import metadata
 
 import pytest
 
-from vespera.infrastructure.host import LocalHost
+from vespera.infrastructure.host.local_host import LocalHost
 from vespera.infrastructure.threads import Threads
 
 

@@ -1,5 +1,7 @@
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from unittest.mock import Mock
 from uuid import RFC_4122, UUID
@@ -59,6 +61,14 @@ def test_ids_increase_with_time(clock, new_id):
 def test_two_makers_under_a_clock_that_stands_still_share_no_id(clock):
     one, other = TimeOrderedIds(clock), TimeOrderedIds(clock)
     assert {one() for _ in range(100)}.isdisjoint(other() for _ in range(100))
+
+
+def test_a_process_that_is_forked_makes_other_ids_than_its_parent(new_id, monkeypatch):
+    new_id()
+    child = copy(new_id)
+    of_the_parent = {new_id() for _ in range(30)}
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert of_the_parent.isdisjoint(child() for _ in range(30))
 
 
 def test_ids_made_in_many_threads_are_all_different(new_id):

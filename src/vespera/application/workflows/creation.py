@@ -35,6 +35,7 @@ class Creation:
     tasks: TaskRepository
     unit_of_work: UnitOfWork
     codec: Codec
+    deduplication: Deduplication
 
     async def add(self, tasks: Sequence[Task], requests: Sequence[TaskRequest]) -> list[Stored]:
         """Store the tasks in one transaction; gives, in their place, those that are there already
@@ -48,9 +49,9 @@ class Creation:
         keys = {task.idempotency_key for task in tasks if task.idempotency_key}
         for _ in range(MOST_TRIES):
             known = dict(await self.tasks.find_by_keys(keys)) if keys else {}
-            chosen = [self._same(task, known) for task in tasks]
+            chosen = [self._same(task, known) for task in tasks] if keys else list(tasks)
             new = [i for i in order if chosen[i] is tasks[i]]
-            arrivals = await self._deduplication.choose([(tasks[i], requests[i]) for i in new])
+            arrivals = await self.deduplication.choose([(tasks[i], requests[i]) for i in new])
             try:
                 await self._store(arrivals)
             except (DuplicateRow, StaleTask):
@@ -65,9 +66,11 @@ class Creation:
         for has failed, or have taken over what is new.
         """
         found = [Stored(task, created=False) for task in chosen]
+        changed = False
         for i, arrival in arrivals.items():
             found[i] = Stored(arrival.task, created=arrival.new)
-        if not any(_is_changed(arrival) for arrival in arrivals.values()):
+            changed = changed or _is_changed(arrival)
+        if not changed:
             return found
         stored = await self.tasks.find([task.id for task, _ in found])
         return [Stored(stored[task.id], created) for task, created in found]
@@ -88,17 +91,13 @@ class Creation:
     async def _store(self, arrivals: Sequence[Arrival]) -> None:
         try:
             async with self.unit_of_work():
-                await self._deduplication.store(arrivals)
+                await self.deduplication.store(arrivals)
         except TaskNotFound as error:
             if any(error.task_id in {a.behind, a.task.id} for a in arrivals):
                 raise StaleTask from error  # it has ended, and is purged already
             awaited = any(error.task_id in a.request.depends_on for a in arrivals)
             field = "depends_on" if awaited else "parent_id"
             raise InvalidRequest(str(error), field=field) from error
-
-    @property
-    def _deduplication(self) -> Deduplication:
-        return Deduplication(self.tasks)
 
     async def _check_ids(self, task_ids: Sequence[TaskId]) -> None:
         for task_id in await self.tasks.find(task_ids):

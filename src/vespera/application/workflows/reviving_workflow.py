@@ -83,4 +83,4 @@ class RevivingWorkflow(TaskExecutionWorkflow):
             )
         except (RequestError, PayloadError) as error:
             return TaskResult(success=False, error=str(error))
-        return replace(self._result(fork), created=True)
+        return self._result(fork, created=True)

@@ -8,6 +8,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.persistence import ReportRepository, TaskRepository, UnitOfWork
+from vespera.application.runtime.deduplication import Deduplication
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.flow import Flow
@@ -77,6 +78,7 @@ class TaskExecutionWorkflow:
             tasks=machinery.tasks,
             unit_of_work=machinery.unit_of_work,
             codec=machinery.codec,
+            deduplication=Deduplication(machinery.tasks),
         )
 
     async def create_task(self, request: Given = None, /, **fields: object) -> TaskResult:
@@ -182,10 +184,9 @@ class TaskExecutionWorkflow:
         except (RequestError, PayloadError) as error:
             return TaskResult(success=False, error=str(error))
         try:
-            result = await self._of(await self._finish(task))
+            return await self._of(await self._finish(task), created=created)
         except EngineStopped as error:
-            result = self._result(task, error=str(error))
-        return replace(result, created=created)
+            return self._result(task, error=str(error), created=created)
 
     execute_complete_task_lifecycle = run
 
@@ -201,7 +202,7 @@ class TaskExecutionWorkflow:
         except (RequestError, PayloadError) as error:
             return [TaskResult(success=False, error=str(error)) for _ in given]
         self._m.notices.work()
-        return [replace(self._result(task), created=created) for task, created in stored]
+        return [self._result(task, created=created) for task, created in stored]
 
     async def _begin(self, task: Task, request: TaskRequest) -> Stored:
         """Store the task; in the same transaction claim it, if it can run at once."""
@@ -300,13 +301,13 @@ class TaskExecutionWorkflow:
         self._m.notices.changed(cancelled)
         return cancelled
 
-    async def _of(self, signed: Signed) -> TaskResult:
+    async def _of(self, signed: Signed, *, created: bool = False) -> TaskResult:
         """The result of work that was to come to its end."""
         task = signed.task
         done = task.status in {TaskStatus.COMPLETED, TaskStatus.EXECUTED} and not signed.refused
         error = None if done and not task.error else await self._why_not(task)
         findings = signed.refused or await self._refused(task)
-        return self._result(task, error=error, findings=findings)
+        return self._result(task, error=error, findings=findings, created=created)
 
     async def _why_not(self, task: Task) -> str:
         if task.status is TaskStatus.ASSIGNED:
@@ -335,7 +336,12 @@ class TaskExecutionWorkflow:
         return TaskResult(success=False, error=str(error))
 
     def _result(
-        self, task: Task, *, error: str | None = None, findings: tuple[Finding, ...] = ()
+        self,
+        task: Task,
+        *,
+        error: str | None = None,
+        findings: tuple[Finding, ...] = (),
+        created: bool = False,
     ) -> TaskResult:
         outcome = None
         if task.outcome is not None:
@@ -356,4 +362,5 @@ class TaskExecutionWorkflow:
             attempt=task.attempt,
             failures=task.failures,
             paused=task.paused,
+            created=created,
         )

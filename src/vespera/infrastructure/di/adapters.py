@@ -30,7 +30,7 @@ from vespera.infrastructure.di.options import (
     directory_of_owners,
 )
 from vespera.infrastructure.files.local_file_store import LocalFileStore
-from vespera.infrastructure.host import LocalHost
+from vespera.infrastructure.host.local_host import LocalHost
 from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare

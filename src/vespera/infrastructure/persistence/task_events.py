@@ -17,14 +17,15 @@ _ID, _ATTEMPT, _AT = (sql.TASK_COLUMNS.index(name) for name in ("id", "attempt",
 
 def begun(ledger: Ledger, task: Task) -> Sequence[Entry]:
     """A new task, and where it stands if it is not pending."""
-    at = to_micros(task.created_at)
-    told = ledger.told(EventType.CREATED, task.id, at, 0)
+    told = ledger.told(EventType.CREATED, task.id, to_micros(task.created_at), 0)
     return told if task.status is TaskStatus.PENDING else (*told, *changed(ledger, task))
 
 
 def changed(ledger: Ledger, task: Task) -> Sequence[Entry]:
     """One transition of a task."""
     kind = event_of(task)
+    if kind not in ledger.kept:
+        return ()
     data: dict[str, object] = {}
     if task.error is not None and kind not in _NOT_BY_ERROR:
         data["error"] = str(task.error)
@@ -88,6 +89,8 @@ def tallies_of_cancelled(rows: Rows) -> Sequence[Tally]:
 def recorded(ledger: Ledger, step: StepRecord, attempt: int) -> Sequence[Entry]:
     """A step that has a result, or failed."""
     kind = EventType.STEP_FAILED if step.failed else EventType.STEP_RECORDED
+    if kind not in ledger.kept:
+        return ()
     data = f'{{"step":{quoted(step.name)},"occurrence":{step.occurrence}}}'
     return ledger.told(kind, step.task_id, to_micros(step.recorded_at), attempt, data)
 

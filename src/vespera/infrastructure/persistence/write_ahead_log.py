@@ -17,11 +17,11 @@ class WriteAheadLog:
     def __init__(self, path: Path | None) -> None:
         self._path = None if path is None else path.with_name(path.name + "-wal")
         self._limit = _ENOUGH
+        self.is_long = False
 
-    @property
-    def is_long(self) -> bool:
-        """Whether it is time to ``move``."""
-        return self._path is not None and self._size(self._path) >= self._limit
+    def look(self) -> None:
+        """See whether it ``is_long``, and it is time to ``move``."""
+        self.is_long = self._path is not None and self._size(self._path) >= self._limit
 
     def move(self, connection: sqlite3.Connection) -> None:
         """Move as much of the log as nobody reads, and make it short again if that is all of it.
@@ -30,6 +30,7 @@ class WriteAheadLog:
             sqlite3.Error: the disk is in trouble; the log stays, and nothing is lost.
         """
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self.is_long = False
         if self._path is not None:
             self._limit = self._size(self._path) + _ENOUGH
 

@@ -57,6 +57,7 @@ class Writer:
         self._path = path
         self._waiting: list[_Unit] = []
         self._busy = False
+        self._moving = False
         self._idle: asyncio.Future[None] | None = None
         self._last_size = 0
         self._seen = 0
@@ -117,14 +118,33 @@ class Writer:
         if not batch:
             self._rest()
             return
-        work = partial(_commit_under_lock, self._lock, self._file, self._ledger, batch)
+        work = partial(self._commit_under_lock, batch)
         self._lane.submit(work, partial(self._settle, batch), partial(_all_unwanted, batch))
-        if self._log.is_long:
-            self._lane.submit(self._move_log, _tell_of_trouble, aside=True)
+        if self._log.is_long and not self._moving:
+            self._moving = True
+            self._lane.submit(self._move_log, self._moved, aside=True)
+
+    def _commit_under_lock(
+        self, units: "Sequence[_Unit]", connection: sqlite3.Connection
+    ) -> "_Results":
+        """Commit those units that are still wanted once nobody else holds the database."""
+        self._file.check()
+        with self._lock.held():
+            connection.execute("BEGIN IMMEDIATE")
+            begun = [unit for unit in units if unit.begin()]
+            results = _carry_through(connection, [unit.writes for unit in begun], self._ledger)
+        self._log.look()
+        return list(zip(begun, results, strict=True))
 
     def _move_log(self, connection: sqlite3.Connection) -> None:
         with self._lock.held():
             self._log.move(connection)
+
+    def _moved(self, _result: object, error: BaseException | None) -> None:
+        self._moving = False
+        if error is not None:
+            told = "The log was not moved into the database; it is tried again."
+            logger.warning(told, exc_info=error)
 
     def _rest(self) -> None:
         self._busy = False
@@ -218,29 +238,6 @@ def commit_batch(
     """
     connection.execute("BEGIN IMMEDIATE")
     return _carry_through(connection, units, ledger or Ledger())
-
-
-def _commit_under_lock(
-    lock: FileLock,
-    file: PinnedFile,
-    ledger: Ledger,
-    units: Sequence[_Unit],
-    connection: sqlite3.Connection,
-) -> _Results:
-    """Commit those units that are still wanted once nobody else holds the database."""
-    file.check()
-    with lock.held():
-        connection.execute("BEGIN IMMEDIATE")
-        begun = [unit for unit in units if unit.begin()]
-        results = _carry_through(connection, [unit.writes for unit in begun], ledger)
-    return list(zip(begun, results, strict=True))
-
-
-def _tell_of_trouble(_result: object, error: BaseException | None) -> None:
-    if error is not None:
-        logger.warning(
-            "The log was not moved into the database; it is tried again.", exc_info=error
-        )
 
 
 def _all_unwanted(units: Sequence[_Unit]) -> bool:

@@ -437,10 +437,11 @@ async def test_draining_an_idle_writer_returns_at_once(slow_writer):
 class TroubledLog(WriteAheadLog):
     """Always long, and on a disk that cannot shorten it."""
 
-    is_long = True
-
     def __init__(self):
         super().__init__(None)
+
+    def look(self):
+        self.is_long = True
 
     def move(self, connection):
         raise sqlite3.OperationalError("disk I/O error")

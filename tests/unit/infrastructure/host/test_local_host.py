@@ -2,7 +2,7 @@
 
 import pytest
 
-from vespera.infrastructure.host import file_system_of
+from vespera.infrastructure.host.local_host import file_system_of
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw

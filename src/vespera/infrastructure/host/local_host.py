@@ -7,7 +7,6 @@ import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib import metadata
 from os import PathLike
 from pathlib import Path
 
@@ -15,9 +14,6 @@ from vespera.domain.health import HostFacts, PlaceFacts
 from vespera.infrastructure.threads import Threads
 
 _MOUNTS = Path("/proc/self/mountinfo")
-_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?:.*extra == ['\"](?P<extra>[\w-]+)['\"])?")
-_OWN = "vespera"
-_FOR_DEVELOPERS = "dev"
 _ENTRIES = 100
 
 
@@ -29,11 +25,10 @@ class LocalHost:
 
     def describe(self) -> HostFacts:
         """See ``Host.describe``."""
-        required: dict[str, str | None] = {}
-        extras: dict[str, dict[str, str | None]] = {}
-        for name, extra in _requirements():
-            group = extras.setdefault(extra, {}) if extra else required
-            group[name] = _version_of(name)
+        # slow to import, and rarely asked for
+        from vespera.infrastructure.host.packages import needed_packages  # noqa: PLC0415
+
+        required, extras = needed_packages()
         return HostFacts(
             python=f"{platform.python_implementation()} {platform.python_version()}",
             system=f"{platform.system()} {platform.release()} ({platform.machine()})",
@@ -66,24 +61,6 @@ def file_system_of(path: str, mounts: str) -> str:
         if holds and len(point) >= length:  # of two mounts at one point the later one is seen
             found, length = after.split(" ")[0], len(point)
     return found
-
-
-def _requirements() -> list[tuple[str, str | None]]:
-    """Each package that Vespera's own installation names, and the extra that it belongs to."""
-    try:
-        lines = metadata.requires(_OWN) or []
-    except metadata.PackageNotFoundError:
-        return []
-    found = [match for match in map(_REQUIREMENT.match, lines) if match]
-    pairs = [(match["name"], match["extra"]) for match in found]
-    return [(name, extra) for name, extra in pairs if name != _OWN and extra != _FOR_DEVELOPERS]
-
-
-def _version_of(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _look_at(given: Path) -> PlaceFacts:
