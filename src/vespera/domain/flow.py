@@ -9,6 +9,8 @@ from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_numb
 
 SHORTEST_WINDOW: Final = 0.001
 """In seconds."""
+ALL_TYPES: Final = "*"
+"""Where limits are declared by type: all types together. No type has this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,24 @@ class Limits:
 NO_LIMITS: Final = Limits()
 
 
+def check_limits_of_all(limits: Limits) -> None:
+    """Refuse limits that cannot be declared of all types together.
+
+    Raises:
+        InvalidRequest: there is one; the error names it.
+    """
+    for name in (field.name for field in fields(limits) if field.name != "max_concurrent"):
+        if getattr(limits, name) is not None:
+            told = f"of all types ({ALL_TYPES!r}) only max_concurrent is limited; give this by type"
+            raise InvalidRequest(told, field=f"limits[{ALL_TYPES!r}].{name}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What the tasks of a type pass before they run; ``paused_at``: closed since then."""
+    """What the tasks of a type pass before they run; ``paused_at``: closed since then.
+
+    That of ``ALL_TYPES`` is passed by every task, beside that of its own type.
+    """
 
     specialist_type: str
     limits: Limits = NO_LIMITS
@@ -90,9 +107,10 @@ class Gate:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What there is of a type at a moment: running tasks, and attempts begun in the rates' windows;
-    of all, and of one key.
+    of all, and of one key. ``running_of_all``: tasks of whatever type that run behind gates.
     """
 
+    running_of_all: int = 0
     running: int = 0
     running_of_key: int = 0
     begun: int = 0
@@ -119,6 +137,14 @@ def closed_by(gate: Gate, traffic: Traffic, key: str | None) -> str:
         whose = f"of type {kind!r} with the key {key!r}"
         return _worn(whose, traffic.begun_of_key, limits.rate_per_key, "rate_per_key")
     return ""
+
+
+def closed_for_all(gate: Gate, traffic: Traffic) -> str:
+    """Why no task of any type may begin now, in words; "" if one may. ``gate``: of all types."""
+    most = gate.limits.max_concurrent
+    if most is None or traffic.running_of_all < most:
+        return ""
+    return f"{traffic.running_of_all} tasks of all types are running (max_concurrent={most})"
 
 
 def task_paused(paused_at: datetime) -> str:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from vespera.domain.dedup import check_dedup
 from vespera.domain.errors import InvalidRequest
+from vespera.domain.flow import ALL_TYPES
 from vespera.domain.ids import TaskId
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, RetryPolicy, number_of, whole_number_of
 from vespera.domain.task import (
@@ -106,7 +107,7 @@ def specialist_type_of(value: object) -> str:
     Raises:
         InvalidRequest: it is no text, or one that no type can have as its name.
     """
-    return _filled_text(value, "specialist_type")
+    return _type_name(value, "specialist_type")
 
 
 def seconds_of(value: object, field: str) -> float | None:
@@ -250,6 +251,13 @@ def _filled_text(value: object, name: str) -> str:
     return text
 
 
+def _type_name(value: object, name: str) -> str:
+    text = _filled_text(value, name)
+    if text == ALL_TYPES:
+        raise InvalidRequest(f"{text!r} stands for all types together; name one", field=name)
+    return text
+
+
 def _optional_text(value: object, name: str) -> str | None:
     return None if value is None else _filled_text(value, name)
 
@@ -341,7 +349,7 @@ def _kind(value: object) -> str:
 _CHECKS: Mapping[str, Callable[[object, str], object]] = {
     "title": _filled_text,
     "description": _text,
-    "specialist_type": _filled_text,
+    "specialist_type": _type_name,
     "payload": _mapping,
     "depends_on": _texts,
     "parent_id": _optional_text,

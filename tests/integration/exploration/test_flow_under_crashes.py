@@ -2,13 +2,13 @@
 
 import pytest
 
-from vespera import Clock
+from vespera import Clock, Container, providers
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.flow import Rate
+from vespera.domain.flow import Limits, Rate
 from vespera.testing import explore_crashes, explore_schedules
 
 LIMITS = {"max_concurrent": 1}
-RATE = {"rate": Rate(1, per=100.0)}
+RATE = {"rate": Rate(1, per=20.0)}
 
 
 @pytest.fixture
@@ -81,6 +81,12 @@ def never_two_at_once(app, world):
     assert running[0][0] <= 1
 
 
+def one_after_the_other(app, world):
+    """Between a task's two effects there is none of the other task's."""
+    order = [effect.key for effect in world.log()]
+    assert order in (["a", "a", "b", "b"], ["b", "b", "a", "a"]), order
+
+
 def charged_once_each(app, world):
     for task in app.tasks.all():
         assert world.log().count("charge", key=task.id) == 1
@@ -88,7 +94,7 @@ def charged_once_each(app, world):
 
 @pytest.mark.parametrize(
     "limits",
-    [LIMITS, {"max_concurrent_per_key": 1}, RATE, {"rate_per_key": Rate(1, per=100.0)}],
+    [LIMITS, {"max_concurrent_per_key": 1}, RATE, {"rate_per_key": Rate(1, per=20.0)}],
     ids=lambda limits: next(iter(limits)),
 )
 def test_a_limit_outlives_every_death(world, limited, limits):
@@ -121,15 +127,10 @@ def test_a_pause_outlives_every_death(world, limited):
     "limits", [LIMITS, {"max_concurrent_per_key": 1}], ids=lambda limits: next(iter(limits))
 )
 def test_two_workers_never_run_more_than_may(world, limited, limits):
-    def one_at_a_time(app, world):
-        """Between a task's two effects there is none of the other task's."""
-        order = [effect.key for effect in world.log()]
-        assert order in (["a", "a", "b", "b"], ["b", "b", "a", "a"]), order
-
     report = explore_schedules(
         limited(**limits),
         two_orders,
-        [all_completed, one_at_a_time, "engine", "database"],
+        [all_completed, one_after_the_other, "engine", "database"],
         world=world,
         order="fifo",
         slow=(),
@@ -137,6 +138,64 @@ def test_two_workers_never_run_more_than_may(world, limited, limits):
     )
 
     report.raise_for_failures()
+    assert report.runs > 10
+
+
+class OneAtATime(Container):
+    limits = providers.Object({"*": Limits(max_concurrent=1)})
+
+
+@pytest.fixture
+def all_limited(shop, limited):
+    """As ``limited``, but what is limited are all types together; "other" is one more."""
+    shop.container_class = OneAtATime
+    of_one_type = limited()
+
+    def build():
+        container = of_one_type()
+        specialists = container.get(Specialists)
+        specialists.register("other", specialists.handler("limited"))
+        return container
+
+    return build
+
+
+async def two_orders_of_different_types(app):
+    await app.orchestrator.create_tasks(
+        [*orders("a"), {**orders("b", priority=1)[0], "specialist_type": "other"}]
+    )
+    await app.run_until_idle()
+
+
+def never_two_of_whatever_type(app, world):
+    assert len(world.database.tuples("SELECT id FROM tasks WHERE status = 'running'")) <= 1
+
+
+def test_a_limit_of_all_types_outlives_every_death(world, all_limited):
+    report = explore_crashes(
+        all_limited,
+        two_orders_of_different_types,
+        [all_completed, never_two_of_whatever_type, charged_once_each, "engine", "database"],
+        world=world,
+        at=("commit", "effect"),
+    )
+
+    report.raise_for_failures()
+    assert report.kinds["commit"] >= 2 * 8
+
+
+def test_two_workers_never_run_more_of_all_types_than_may(world, all_limited):
+    report = explore_schedules(
+        all_limited,
+        two_orders_of_different_types,
+        [all_completed, one_after_the_other, "engine", "database"],
+        world=world,
+        bound=1,
+        slow=(),
+    )
+
+    report.raise_for_failures()
+    assert report.complete
     assert report.runs > 10
 
 

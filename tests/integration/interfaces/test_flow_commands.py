@@ -13,7 +13,12 @@ PROGRAM = """
 
     class Writing(Container):
         specialists = providers.Aggregate(writer=providers.Object(writer))
-        limits = providers.Object({"writer": Limits(max_concurrent=4, rate=Rate(10, per=60.0))})
+        limits = providers.Object(
+            {
+                "writer": Limits(max_concurrent=4, rate=Rate(10, per=60.0)),
+                "*": Limits(max_concurrent=8),
+            }
+        )
 
     async def main(container, input):
         orchestrator = container.get(TaskOrchestrator)
@@ -40,10 +45,11 @@ def test_a_type_is_paused_listed_and_resumed(vespera, run):
     run(["a"])
     paused = vespera("queue", "pause", "writer")
     assert (paused.exit_code, paused.stdout) == (0, "paused: writer\n")
-    head, row = vespera("queue", "list").stdout.splitlines()
+    head, of_all, row = vespera("queue", "list").stdout.splitlines()
     assert head.split() == ["TYPE", "STATE", "LIMITS"]
+    assert of_all.split() == ["*", "open", "max_concurrent=8"]
     assert row.split(maxsplit=2) == ["writer", "paused", "max_concurrent=4, rate=10 in 60 s"]
-    (gate,) = json.loads(vespera("queue", "list", "--json").stdout)
+    _, gate = json.loads(vespera("queue", "list", "--json").stdout)
     assert (gate["specialist_type"], gate["limits"]["max_concurrent"]) == ("writer", 4)
 
     resumed = vespera("queue", "resume", "writer", "--json")
@@ -73,6 +79,14 @@ def test_what_is_paused_here_is_not_run_by_the_next_program(vespera, run):
     assert vespera("task", "resume", "a").stdout == "resumed: a\n"
     run([])
     assert json.loads(vespera("task", "show", "a", "--json").stdout)["status"] == "completed"
+
+
+def test_all_types_are_not_paused_by_one_command(vespera, run):
+    run([])
+
+    refused = vespera("queue", "pause", "*")
+
+    assert (refused.exit_code, "'*' stands for all types" in refused.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

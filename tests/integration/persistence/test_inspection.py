@@ -261,6 +261,11 @@ FAULTS = [
     ),
     (
         "gate",
+        "task 'f' has a type that is limited or paused, but would not pass its gate",
+        "INSERT INTO gates (specialist_type, max_concurrent) VALUES ('*', 1)",
+    ),
+    (
+        "gate",
         "task 'd' waits at a gate that is not there; it will never begin",
         "UPDATE tasks SET gated = 1 WHERE id = 'd'",
     ),
@@ -293,6 +298,29 @@ def test_every_foreign_key_has_a_rule():
     keys = [key for table in metadata.sorted_tables for key in table.foreign_keys]
 
     assert len([rule for rule in RULES if rule.name == "orphan"]) == len(keys)
+
+
+async def test_a_dependency_that_is_waited_for_no_more_does_not_count(path, check):
+    behind = {"depends_on": ["a", "z"], "on_failed_dependency": "run"}
+    async with Working(database_url=str(path)) as container:
+        orchestrator = container.get(TaskOrchestrator)
+        await orchestrator.create_tasks(
+            [
+                {"title": "a", "specialist_type": "bad", "task_id": "a"},
+                {"title": "z", "specialist_type": "good", "task_id": "z"},
+                {"title": "b", "specialist_type": "good", "task_id": "b", **behind},
+            ]
+        )
+        await orchestrator.pause_task("z")
+        await orchestrator.run_until_idle()
+        failed = await check()
+        assert (await orchestrator.retry_task("a")).success
+    retried = await check()
+    execute(path, "UPDATE tasks SET blockers = 2 WHERE id = 'b'")
+    (flaw,) = (await check()).flaws
+
+    assert (failed.flaws, retried.flaws) == ([], [])
+    assert flaw.text == "task 'b' waits for 2 others by its count, but for 1 in fact"
 
 
 async def test_a_circle_whose_tasks_are_done_is_none(worked_with, check):

@@ -4,7 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from vespera.domain.flow import Gate, Limits, Rate, Traffic, closed_by, task_paused
+from vespera.domain.flow import (
+    ALL_TYPES,
+    Gate,
+    Limits,
+    Rate,
+    Traffic,
+    closed_by,
+    closed_for_all,
+    task_paused,
+)
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -57,6 +66,21 @@ def test_without_a_key_no_limit_by_key_counts() -> None:
     gate = Gate(specialist_type="a", limits=Limits(max_concurrent_per_key=1, rate_per_key=Rate(1)))
 
     assert closed_by(gate, Traffic(running_of_key=7, begun_of_key=7), None) == ""
+
+
+@pytest.mark.parametrize(
+    ("most", "said"),
+    [
+        (3, "3 tasks of all types are running (max_concurrent=3)"),
+        (2, "3 tasks of all types are running (max_concurrent=2)"),
+        (4, ""),
+        (None, ""),
+    ],
+)
+def test_all_types_are_told_together(most: int | None, said: str) -> None:
+    gate = Gate(specialist_type=ALL_TYPES, limits=Limits(max_concurrent=most))
+
+    assert closed_for_all(gate, Traffic(running_of_all=3, running=9)) == said
 
 
 def test_a_pause_is_told_before_all_limits() -> None:

@@ -166,6 +166,7 @@ def test_a_time_zone_that_says_nothing_is_none() -> None:
         ({"title": "x" * 10_001}, "title"),
         ({"title": "A", "description": None}, "description"),
         ({"title": "A", "specialist_type": ""}, "specialist_type"),
+        ({"title": "A", "specialist_type": "*"}, "specialist_type"),
         ({"title": "A", "payload": [1]}, "payload"),
         ({"title": "A", "payload": {1: 2}}, "payload"),
         ({"title": "A", "depends_on": "abc"}, "depends_on"),

@@ -21,7 +21,9 @@ class Gates(Protocol):
         ...
 
     async def declare(self, limits: Mapping[str, Limits]) -> None:
-        """Set the limits of these types; a gate without limits goes, unless it is paused."""
+        """Set the limits of these types; a gate without limits goes, unless it is paused. Those of
+        ``ALL_TYPES`` hold for all types together, known and unknown ones, beside their own.
+        """
         ...
 
     async def pause_type(self, specialist_type: str, *, now: datetime) -> None:
@@ -73,7 +75,7 @@ class Gates(Protocol):
         ...
 
     async def traffic_of(self, task: Task, gate: Gate, *, now: datetime) -> Traffic:
-        """What there is of the task's type, and of its key."""
+        """What there is of the task's type, and of its key, and how many run behind gates."""
         ...
 
     async def paused_before(self, task_id: TaskId) -> Sequence[Task]:

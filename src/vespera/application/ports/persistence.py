@@ -149,14 +149,18 @@ class TaskQueue(Protocol):
     No claim takes a paused task, or one whose type passes a gate; those are left to ``Gates``.
     """
 
-    def heed(self, current: Callable[[str], str | None], takes: Callable[[str, str], bool]) -> None:
+    def heed(
+        self,
+        current: Callable[[str, str | None], str | None],
+        takes: Callable[[str, str], bool],
+    ) -> None:
         """Heed the versions of handlers, in all claims of this process, also those of ``Gates``.
 
         Args:
-            current: the version of a type's handler, which its tasks have that begin here; None:
-                it has none.
+            current: the version of a type's handler that a task has from this claim on, given the
+                one that it had, or None if it begins; None: the handler has none.
             takes: whether a task of this type goes on here that this version of its handler has
-                begun. Asked in any thread.
+                begun. Both are asked in any thread.
         """
         ...
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextvars import Context
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.leases import Leases
+from vespera.application.runtime.listening import listen
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.runs import OpenAttempt, Stop
@@ -260,10 +261,18 @@ class Engine:
         self._notices.close()
         try:
             await self.release()
+            await self._release_rest()
         finally:  # also if it is cancelled: whoever asks shall not take it for alive
             if self._owner is not None:
                 self._owners.leave(self._owner)
                 self._owner = None
+
+    async def _release_rest(self) -> None:
+        """What broke off, and could not be released as the database was in trouble."""
+        with contextlib.suppress(StorageError):
+            held = await self._queue.news(self._owner) if self._owner else ()
+            for task in (await self._tasks.find(held)).values():
+                await self._let_go(task)
 
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
         told, park = partial(self._hear_of, claimed), partial(self._park, claimed)
@@ -280,9 +289,15 @@ class Engine:
         (self._awaiting.add if presence.awaits else self._awaiting.discard)(claimed.id)
         (self._resting.add if presence.rests else self._resting.discard)(claimed.id)
         if self._poll is not None and self._awaiting and self._ear is None:
-            self._ear = asyncio.create_task(
-                self._listen(self._poll), name="vespera news", context=Context()
+            listening = listen(
+                self._awaiting,
+                owner=self.owner,
+                queue=self._queue,
+                notices=self._notices,
+                clock=self._clock,
+                poll=self._poll,
             )
+            self._ear = asyncio.create_task(listening, name="vespera news", context=Context())
         self._notices.news(claimed.id)  # the waits see to it that the database knows of a rest
 
     async def _park(self, claimed: Task, fence: Fence, news: int) -> bool:
@@ -383,18 +398,3 @@ class Engine:
         attempts = {task_id: run.task.attempt for task_id, run in runs.items()}
         for task_id in await self._leases.extend(attempts, self._owner):
             self._interrupt(runs[task_id], Stop.LOST)
-
-    async def _listen(self, poll: timedelta) -> None:
-        """Tell tasks that wait what other processes have sent them."""
-        known: Mapping[TaskId, int] = {}
-        while True:
-            await self._clock.sleep(poll.total_seconds())
-            try:
-                found = await self._queue.news(self.owner)
-            except StorageError:
-                logger.exception("It cannot be told whether signals have come.")
-                continue
-            for task_id, number in found.items():
-                if task_id in self._awaiting and number != known.get(task_id):
-                    self._notices.news(task_id)
-            known = found

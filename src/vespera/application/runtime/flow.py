@@ -1,6 +1,6 @@
 """Who may begin: what is declared and paused, the claims that respect it, and why a task waits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from vespera.application.ports.clock import Clock
@@ -8,7 +8,16 @@ from vespera.application.ports.gates import Gates
 from vespera.application.ports.persistence import TaskQueue
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.flow import NO_LIMITS, Gate, Traffic, closed_by, task_paused
+from vespera.domain.flow import (
+    ALL_TYPES,
+    NO_LIMITS,
+    Gate,
+    Limits,
+    Traffic,
+    closed_by,
+    closed_for_all,
+    task_paused,
+)
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task, TaskStatus
 
@@ -33,6 +42,7 @@ class Flow:
         self._notices, self._clock = notices, clock
         self._known: Mapping[str, Gate] = {}
         self._seen: int | None = None
+        self._declared: Mapping[str, Limits] = {}
 
     @property
     def gates(self) -> Gates | None:
@@ -41,25 +51,26 @@ class Flow:
 
     def has_gate(self, specialist_type: str) -> bool:
         """Whether tasks of the type pass a gate, as far as is known here."""
-        return specialist_type in self._known
+        return bool(self._gates_of(specialist_type))
 
     def counts_running(self, specialist_type: str) -> bool:
         """Whether a limit says how many tasks of the type may run, as far as is known here."""
-        gate = self._known.get(specialist_type)
-        return gate is not None and gate.limits.counts_running
+        return any(gate.limits.counts_running for gate in self._gates_of(specialist_type))
 
     async def look(self) -> None:
-        """Store what is declared here, if it is not stored, and see what others have declared."""
+        """Store what is declared here, if that was not done, and see what others have declared."""
         seen, declared = self.specialists.revision, self.specialists.limits()
         stored = await self._gates.all()
         told = {kind: gate.limits for kind, gate in stored.items()}
         news = {
-            kind: limits for kind, limits in declared.items() if limits != told.get(kind, NO_LIMITS)
+            kind: limits
+            for kind, limits in declared.items()
+            if limits not in {self._declared.get(kind), told.get(kind, NO_LIMITS)}
         }
         if news:
             await self._gates.declare(news)
             stored = await self._gates.all()
-        self._known, self._seen = stored, seen
+        self._known, self._seen, self._declared = stored, seen, declared
 
     async def declare(self) -> None:
         """``look``, if that was not done since a specialist was registered."""
@@ -140,11 +151,19 @@ class Flow:
         now = self._clock.now()
         if task.run_after is not None and task.run_after > now:
             return f"it runs after {task.run_after.isoformat(' ', 'seconds')}"
-        gate = (await self._gates.all()).get(task.specialist_type) if task.gated else None
-        if gate is None:
-            return ""
+        return await self._closed(task, now) if task.gated else ""
+
+    def _gates_of(self, specialist_type: str) -> Sequence[Gate]:
+        """Those that tasks of the type pass, as far as is known here."""
+        return [self._known[kind] for kind in (ALL_TYPES, specialist_type) if kind in self._known]
+
+    async def _closed(self, task: Task, now: datetime) -> str:
+        gates, kind = await self._gates.all(), task.specialist_type
+        gate = gates.get(kind, Gate(specialist_type=kind))
         traffic = await self._gates.traffic_of(task, gate, now=now)
-        return closed_by(gate, traffic, task.concurrency_key)
+        of_all = gates.get(ALL_TYPES)
+        full = closed_for_all(of_all, traffic) if of_all else ""
+        return full or closed_by(gate, traffic, task.concurrency_key)
 
     def _other_version(self, task: Task) -> str:
         version, known = task.handler_version, self.specialists

@@ -73,6 +73,18 @@ def is_taken(members: Sequence[object], version: str) -> bool:
     return version in map(version_of, members)
 
 
+def version_after(members: Sequence[object], version: str | None) -> str | None:
+    """The version that a task has after this one, or to begin with, where these are the members.
+
+    What the newest goes on with is its own from then on: an older worker that took it back would
+    not know the steps that it has done since.
+    """
+    newest = version_of(members[0])
+    if version is not None and (newest is None or version in map(version_of, members)):
+        return version
+    return newest
+
+
 def chosen(members: Sequence[object], version: str | None) -> object:
     """The member that goes on with tasks of this version: that one, or else the newest."""
     return next((m for m in members if version and version_of(m) == version), members[0])

@@ -11,10 +11,12 @@ from vespera.application.runtime.handler_versions import (
     chosen,
     is_taken,
     members_of,
+    version_after,
     version_of,
 )
 from vespera.domain.errors import SpecialistError
-from vespera.domain.flow import NO_LIMITS, Limits, Rate
+from vespera.domain.flow import ALL_TYPES, NO_LIMITS, Limits, Rate, check_limits_of_all
+from vespera.domain.request import specialist_type_of
 
 Handler = Callable[[TaskContext], object]
 logger = logging.getLogger("vespera")
@@ -26,7 +28,11 @@ class Specialists:
 
     Args:
         catalogue: gives the factories by type; asked at each look-up.
-        limits: what the container says of types; it wins over what their classes say.
+        limits: what the container says of types; it wins over what their classes say. Of all types
+            together it is said under "*".
+
+    Raises:
+        InvalidRequest: of all types something is limited that cannot be.
     """
 
     def __init__(
@@ -38,6 +44,7 @@ class Specialists:
         self._catalogue = catalogue
         self._registered: dict[str, object] = {}
         self._limits = dict(limits or {})
+        check_limits_of_all(self._limits.get(ALL_TYPES, NO_LIMITS))
         self._own_limits: dict[str, Limits] = {}
         self._refused: set[tuple[str, str]] = set()
         self.revision = 0
@@ -69,7 +76,8 @@ class Specialists:
             rate_per_key: the same of tasks with the same ``concurrency_key``.
 
         Raises:
-            InvalidRequest: a limit makes no sense, or versions cannot be told apart.
+            InvalidRequest: a limit or the type's name makes no sense, or versions cannot be told
+                apart.
         """
         given = Limits(
             max_concurrent=max_concurrent,
@@ -77,16 +85,20 @@ class Specialists:
             rate=rate,
             rate_per_key=rate_per_key,
         )
+        specialist_type_of(specialist_type)
+        check_members(specialist)
         self._own_limits.pop(specialist_type, None)
         if given.any:
             self._own_limits[specialist_type] = given
-        check_members(specialist)
         self._registered[specialist_type] = specialist
         self.revision += 1
 
     def limits(self) -> Mapping[str, Limits]:
-        """The limits of every known type."""
-        return {kind: self._limits_of(kind) for kind in self.names()}
+        """The limits of every known type, and those of all together, if something is said of
+        them.
+        """
+        of_all = {ALL_TYPES: self._limits[ALL_TYPES]} if ALL_TYPES in self._limits else {}
+        return {**{kind: self._limits_of(kind) for kind in self.names()}, **of_all}
 
     def _limits_of(self, specialist_type: str) -> Limits:
         if specialist_type in self._own_limits:
@@ -107,9 +119,13 @@ class Specialists:
             made = listed or factory
         return members_of(made)
 
-    def current_version(self, specialist_type: str) -> str | None:
-        """The version of the newest handler of the type, if it says one."""
-        return version_of(self._makers(specialist_type)[0]) if self.knows(specialist_type) else None
+    def current_version(self, specialist_type: str, begun_by: str | None = None) -> str | None:
+        """The version of the handler, if it says one, that a task of the type begins with, or that
+        goes on with one which ``begun_by`` has.
+        """
+        if not self.knows(specialist_type):
+            return begun_by
+        return version_after(self._makers(specialist_type), begun_by)
 
     def takes_version(self, specialist_type: str, version: str) -> bool:
         """Whether tasks of the type that this version of its handler has begun go on here."""

@@ -103,7 +103,8 @@ class Container(Adapters):
         super().__init__(settings, **more)
         check_settings(self.config())
 
-    # Who does the work, and how much of it at a time. A subclass gives its own.
+    # Who does the work, and how much of it at a time, by type and ("*") of all types together. A
+    # subclass gives its own.
     specialists: providers.Aggregate[Any] = providers.Aggregate()
     limits: providers.Provider[Mapping[str, Limits]] = providers.Object({})
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from vespera.domain.flow import Gate, Limits, Rate, Traffic
+from vespera.domain.flow import ALL_TYPES, Gate, Limits, Rate, Traffic
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task
 from vespera.infrastructure.persistence import sql
@@ -44,14 +44,15 @@ class SqlGates:
     async def declare(self, limits: Mapping[str, Limits]) -> None:
         """Set the limits of these types; a gate without limits goes, unless it is paused.
 
-        The first limit of a type, and the end of the last, look at every task of the database.
+        Under ``ALL_TYPES`` it is all of them together. The first limit of a type, and the end of
+        the last, look at every task of the database.
         """
         writes = []
         for kind in storable_texts(limits):
             writes += [
                 Write(sql.SET_LIMITS, (kind, None, *_to_limits(limits[kind]))),
                 Write(sql.DROP_OPEN_GATE, (kind,)),
-                Write(sql.MARK_GATED, (kind,)),
+                _marked(kind),
             ]
         if writes:
             await self._database.commit(writes)
@@ -144,8 +145,9 @@ class SqlGates:
             "key_per": _to_rate(gate.limits.rate_per_key)[1] or 0,
         }
         (row,) = await self._database.read(sql.TRAFFIC.sql, values)
-        running, running_of_key, begun, begun_of_key = row
+        of_all, running, running_of_key, begun, begun_of_key = row
         return Traffic(
+            running_of_all=of_all,
             running=running,
             running_of_key=running_of_key,
             begun=begun,
@@ -171,6 +173,11 @@ class SqlGates:
     async def _changed(self, statement: Statement, values: Row) -> bool:
         (rows,) = await self._database.commit([Write(statement, values)])
         return bool(rows)
+
+
+def _marked(kind: str) -> Write:
+    """Tasks that are not finished know whether they pass a gate."""
+    return Write(sql.MARK_ALL_GATED, ()) if kind == ALL_TYPES else Write(sql.MARK_GATED, (kind,))
 
 
 def _to_limits(limits: Limits) -> Row:

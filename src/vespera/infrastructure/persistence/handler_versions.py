@@ -12,23 +12,25 @@ class VersionQuestions:
     """
 
     def __init__(self) -> None:
-        self._current: Callable[[str], str | None] = lambda _kind: None
+        self._current: Callable[[str, str | None], str | None] = lambda _kind, version: version
         self._takes: Callable[[str, str], bool] = lambda _kind, _version: True
 
     def answer_by(
-        self, current: Callable[[str], str | None], takes: Callable[[str, str], bool]
+        self,
+        current: Callable[[str, str | None], str | None],
+        takes: Callable[[str, str], bool],
     ) -> None:
         """Ask these from now on."""
         self._current, self._takes = current, takes
 
     def install(self, connection: sqlite3.Connection) -> None:
         """Make the functions known to a connection."""
-        connection.create_function("vespera_version", 1, self.current)
+        connection.create_function("vespera_version", 2, self.current)
         connection.create_function("vespera_takes", 2, self.takes)
 
-    def current(self, specialist_type: str) -> str | None:
-        """The version of the type's handler here."""
-        return self._current(specialist_type)
+    def current(self, specialist_type: str, version: str | None) -> str | None:
+        """The version that a task of the type has when it is claimed here, which had this one."""
+        return self._current(specialist_type, version)
 
     def takes(self, specialist_type: str, version: str) -> bool:
         """Whether this version of it is done here."""

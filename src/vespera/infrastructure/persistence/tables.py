@@ -7,6 +7,7 @@ large columns come last, so that reading the small ones does not touch them.
 
 import sqlalchemy as sa
 
+from vespera.domain.flow import ALL_TYPES
 from vespera.domain.task import SUSPICIOUS
 
 metadata = sa.MetaData()
@@ -28,6 +29,7 @@ CANCEL: sa.ColumnElement[str] = sa.literal_column("'cancel'")
 AUTO: sa.ColumnElement[str] = sa.literal_column("'auto'")
 RUN: sa.ColumnElement[str] = sa.literal_column("'run'")
 NO_BYTES: sa.ColumnElement[bytes] = sa.literal_column("x''")
+EVERY_TYPE: sa.ColumnElement[str] = sa.literal_column(f"'{ALL_TYPES}'")
 NONE: sa.ColumnElement[int] = sa.literal_column("0")
 ONE: sa.ColumnElement[int] = sa.literal_column("1")
 
@@ -79,6 +81,7 @@ _CALM: sa.ColumnElement[int] = sa.literal_column(str(SUSPICIOUS))
 _READY = (tasks.c.status == PENDING) & (tasks.c.blockers == NONE) & tasks.c.paused_at.is_(None)
 _AT_ONCE = _READY & tasks.c.run_after.is_(None)
 SIMPLY_READY = _AT_ONCE & (tasks.c.gated == NONE)
+READY_AT_GATE = _AT_ONCE & (tasks.c.gated == ONE) & (tasks.c.crashes < _CALM)
 # Tasks of a type that is limited or paused lie apart, so that nobody walks over them.
 sa.Index(
     "tasks_ready",
@@ -92,7 +95,7 @@ sa.Index(
     tasks.c.priority.desc(),
     tasks.c.id,
     tasks.c.concurrency_key,
-    sqlite_where=_AT_ONCE & (tasks.c.gated == ONE) & (tasks.c.crashes < _CALM),
+    sqlite_where=READY_AT_GATE,
 )
 sa.Index("tasks_suspicious", tasks.c.id, sqlite_where=_READY & (tasks.c.crashes >= _CALM))
 sa.Index(

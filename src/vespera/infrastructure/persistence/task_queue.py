@@ -21,7 +21,11 @@ class SqlTaskQueue:
     def __init__(self, database: AsyncDatabaseManager) -> None:
         self._database = database
 
-    def heed(self, current: Callable[[str], str | None], takes: Callable[[str, str], bool]) -> None:
+    def heed(
+        self,
+        current: Callable[[str, str | None], str | None],
+        takes: Callable[[str, str], bool],
+    ) -> None:
         """See ``TaskQueue.heed``; it holds for the claims of ``Gates`` too."""
         self._database.versions.answer_by(current, takes)
 

@@ -61,7 +61,10 @@ def resume_type(*, name: str, asked: Asked) -> None:
 @queue.command(name="list")
 @on_container
 def list_types(*, asked: Asked) -> None:
-    """List the types that are paused or have limits, as the database knows them."""
+    """List the types that are paused or have limits, as the database knows them.
+
+    Under * stand the limits of all types together.
+    """
     from vespera.application.ports.gates import Gates
     from vespera.interfaces.cli import rendering
 

@@ -8,7 +8,7 @@ import pytest
 
 from vespera.application.ports.gates import Gates
 from vespera.domain.errors import GatedType
-from vespera.domain.flow import Gate, Limits, Rate, Traffic
+from vespera.domain.flow import ALL_TYPES, Gate, Limits, Rate, Traffic
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task, TaskStatus
 from vespera.testing.conformance.samples import LATER, NOW, WORKER, a_running_task, a_task
@@ -157,6 +157,71 @@ class GatesConformance(PersistenceSuite):
         assert _ids(await _claim_ready(stores)) == ["a", "c", "d", "e"]
         assert await _claim(stores, B) is None
 
+    async def test_of_all_types_together_no_more_begin_than_may(self, stores: Stores) -> None:
+        await stores.gates.declare({ALL_TYPES: Limits(max_concurrent=3)})
+        for number in range(10):
+            kind = f"type {number % 4}"
+            await stores.tasks.add(a_task(f"{number}", specialist_type=kind, priority=number))
+        shares = await asyncio.gather(
+            *(_claim_ready(stores, owner=f"w{number}", limit=2) for number in range(10)),
+            *(_claim(stores, TaskId(f"{number}")) for number in range(10)),
+            stores.queue.claim_ready(owner=WORKER, now=NOW, lease_until=LATER, limit=9),
+        )
+        running = await stores.tasks.page(status=TaskStatus.RUNNING)
+        assert sum(1 if isinstance(s, Task) else len(s or ()) for s in shares) == 3
+        assert _ids(running) == ["7", "8", "9"]
+
+        await stores.tasks.save(running[0].execute(b"", NOW))
+        assert _ids(await _claim_ready(stores)) == ["6"]
+
+    async def test_a_type_s_own_limits_hold_beside_those_of_all_types(self, stores: Stores) -> None:
+        own, of_all = Limits(max_concurrent=1), Limits(max_concurrent=2)
+        await stores.gates.declare({"x": own, ALL_TYPES: of_all, "z": Limits(max_concurrent=9)})
+        for name, kind in (("a", "x"), ("b", "x"), ("c", "y"), ("d", "z")):
+            await stores.tasks.add(a_task(name, specialist_type=kind))
+        first, second = await _claim_ready(stores)
+        assert (first.id, second.id) == ("a", "c")
+        assert await _claim_ready(stores) == []
+
+        await stores.tasks.save(second.execute(b"", NOW))
+        assert await _claim(stores, B) is None
+        assert _ids(await _claim_ready(stores)) == ["d"]
+        await stores.tasks.save(first.execute(b"", NOW))
+        assert _ids(await _claim_ready(stores)) == ["b"]
+
+    async def test_the_limits_of_all_types_hold_for_every_task_until_they_are_lifted(
+        self, stores: Stores
+    ) -> None:
+        await stores.tasks.add(a_task("a"))
+        await stores.tasks.add(a_running_task("b"))
+        await stores.gates.declare({ALL_TYPES: Limits(max_concurrent=1)})
+        await stores.tasks.add(a_task("c", specialist_type="nobody knows it"))
+        await stores.gates.pause_type("generic", now=NOW)
+        await stores.gates.resume_type("generic")
+        with pytest.raises(GatedType):
+            await stores.tasks.add(a_running_task("d"))
+        assert await _claimed_by_anybody(stores, A) == []
+        assert [(await stores.tasks.get(TaskId(i))).gated for i in "abc"] == [True] * 3
+
+        await stores.gates.declare({ALL_TYPES: Limits(), "generic": Limits(max_concurrent=9)})
+        assert [(await stores.tasks.get(TaskId(i))).gated for i in "abc"] == [True, True, False]
+        assert len(await _claimed_by_anybody(stores, A)) == 2
+
+    async def test_a_suspicious_task_waits_for_its_turn_among_all_types_too(
+        self, stores: Stores
+    ) -> None:
+        await stores.gates.declare({ALL_TYPES: Limits(max_concurrent=1)})
+        await stores.tasks.add(a_task("a", crashes=2))
+        await stores.tasks.add(a_task("b", specialist_type="other"))
+        (calm,) = await _claim_ready(stores)
+        assert not await stores.gates.has_suspects(now=NOW)
+        assert await _claim(stores, A) is None
+
+        await stores.tasks.save(calm.execute(b"", NOW))
+        assert await stores.gates.has_suspects(now=NOW)
+        suspect = await stores.gates.claim_suspect(owner=WORKER, now=NOW, lease_until=LATER)
+        assert suspect and suspect.id == "a"
+
     async def test_a_rate_counts_the_attempts_of_a_window(self, stores: Stores) -> None:
         await stores.gates.declare({"generic": Limits(rate=Rate(2, per=60.0))})
         for name in "abcd":
@@ -213,7 +278,8 @@ class GatesConformance(PersistenceSuite):
 
         told = await stores.gates.traffic_of(a_task("c", concurrency_key="x"), gate, now=NOW)
 
-        assert told == Traffic(running=2, running_of_key=1, begun=2, begun_of_key=1)
+        running = {"running_of_all": 2, "running": 2, "running_of_key": 1}
+        assert told == Traffic(**running, begun=2, begun_of_key=1)
 
     async def test_what_is_paused_is_found_through_what_a_task_waits_for(
         self, stores: Stores

@@ -40,18 +40,18 @@ class TaskQueueConformance(WaitingQueueSuite):
         assert await stores.tasks.get(A) == claimed
 
     async def test_an_attempt_begins_with_the_version_that_is_heeded(self, stores: Stores) -> None:
-        stores.queue.heed({"new": "2"}.get, lambda _kind, _version: True)
+        stores.queue.heed(lambda kind, had: f"{kind} after {had}", lambda _kind, _version: True)
         await stores.tasks.add(a_task("a", specialist_type="new"))
         await stores.tasks.add(a_task("b", specialist_type="new", attempt=1))
         await stores.tasks.add(a_task("c", specialist_type="new", handler_version="1", attempt=1))
         claimed = await _claim_ready(stores)
 
         found = {task.id: task.handler_version for task in claimed}
-        assert found == {"a": "2", "b": None, "c": "1"}
+        assert found == {"a": "new after None", "b": None, "c": "new after 1"}
 
     async def test_what_another_version_has_begun_is_not_claimed(self, stores: Stores) -> None:
         begun = {"handler_version": "1", "attempt": 1}
-        stores.queue.heed(lambda _kind: "2", lambda _kind, version: version == "2")
+        stores.queue.heed(lambda _kind, _had: "2", lambda _kind, version: version == "2")
         await stores.tasks.add(a_task("a", **begun))
         await stores.tasks.add(a_task("b", run_after=LATER, **begun))
         await stores.tasks.add(a_task("c", crashes=9, **begun))
@@ -59,7 +59,7 @@ class TaskQueueConformance(WaitingQueueSuite):
         assert await _claim(stores, A) is None
         assert not await stores.queue.has_suspects(now=NOW)
         assert await stores.queue.next_due() is None
-        stores.queue.heed(lambda _kind: "2", lambda _kind, _version: True)
+        stores.queue.heed(lambda _kind, _had: "2", lambda _kind, _version: True)
 
         assert _ids(await _claim_ready(stores)) == ["a"]
         assert await stores.queue.has_suspects(now=NOW)

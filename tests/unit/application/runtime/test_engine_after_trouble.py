@@ -90,3 +90,31 @@ async def test_children_that_could_not_be_called_off_are_called_off_as_soon_as_p
     assert (await tasks.get(A)).status == "completed"
     assert (await tasks.get(B)).status == "cancelled"
     assert not engine.has_to_call_off
+
+
+async def test_a_task_that_could_not_be_released_when_it_broke_off_is_released_at_the_end(
+    container: Container, orchestrator: TaskOrchestrator
+) -> None:
+    engine = await resting(container, orchestrator)
+    tasks = engine._tasks
+    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
+    engine._tasks.save.side_effect = [DatabaseFull("full"), *[DEFAULT] * 20]
+    await orchestrator.stop()
+    assert (await tasks.get(A)).owner == engine.owner
+
+    await engine.stop()
+
+    released = await tasks.get(A)
+    assert (released.status, released.owner, released.crashes) == ("pending", None, 0)
+
+
+async def test_an_engine_stops_where_the_database_cannot_be_read(
+    container: Container, orchestrator: TaskOrchestrator
+) -> None:
+    engine = await resting(container, orchestrator)
+    engine._queue = AsyncMock(wraps=engine._queue, spec=TaskQueue)
+    engine._queue.news.side_effect = DatabaseFull("full")
+
+    await engine.stop()
+
+    assert not engine.started

@@ -141,6 +141,25 @@ async def test_the_new_code_goes_on_where_it_says_so_or_has_no_version(
     assert (await orchestrator.get_task_status("t")).result == "new"
 
 
+async def test_what_the_new_code_goes_on_with_is_its_own_from_then_on(
+    container: Container,
+    specialists: Specialists,
+    begun: Callable[[object], Awaitable[None]],
+    orchestrator: TaskOrchestrator,
+) -> None:
+    async def failing(_task: TaskContext) -> None:
+        raise ValueError
+
+    await begun(ONE)
+    specialists.register("w", versioned(failing, "2", on_other_version="continue"))
+    assert (await orchestrator.execute_task("t")).status == "failed"
+    await orchestrator.retry_task("t")
+
+    specialists.register("w", ONE)
+    assert (await container.get(TaskRepository).get("t")).handler_version == "2"
+    assert "Version '2' of 'w' is not here" in str((await orchestrator.execute_task("t")).error)
+
+
 async def test_what_code_without_a_version_has_begun_any_version_goes_on_with(
     orchestrator: TaskOrchestrator,
     container: Container,
@@ -185,6 +204,9 @@ async def test_classes_that_a_container_provides_say_their_versions() -> None:
         assert [known.current_version(each) for each in ("one", "both", "plain", "nobody")] == [
             *("1", "2", None, None)
         ]
+        given = {"one": "0", "both": "1", "plain": "7", "nobody": "8"}
+        after = {kind: known.current_version(kind, had) for kind, had in given.items()}
+        assert after == {"one": "1", "both": "1", "plain": "7", "nobody": "8"}
         assert not known.takes_version("one", "2")
         assert known.takes_version("nobody", "2")
         assert known.takes_version("both", "0")

@@ -91,6 +91,7 @@ async def test_queries_on_the_hot_path_use_their_indexes(database):
     for index in (
         "tasks_ready",
         "tasks_at_gates (specialist_type=?)",
+        "tasks_at_gates (specialist_type>?)",
         "tasks_running_through_gates (specialist_type=?)",
         "starts_of_type (specialist_type=? AND began_at>? AND began_at<?)",
     ):

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_name
+from vespera.infrastructure.persistence.queries.passing import has_gate
 from vespera.infrastructure.persistence.queries.queue import (
     ASLEEP,
     BEGIN_ATTEMPT,
@@ -18,12 +19,15 @@ from vespera.infrastructure.persistence.tables import (
     ASSIGNED,
     CANCELLED,
     COMPLETED,
+    EVERY_TYPE,
     EXECUTED,
     FAILED,
     NONE,
     ONE,
     PENDING,
+    READY_AT_GATE,
     RUNNING,
+    SIMPLY_READY,
     WAITING,
     gates,
     starts,
@@ -67,6 +71,13 @@ _BEGUN_OF_TYPE = (
 _NOT_FULL = gates.c.max_concurrent.is_(None) | (gates.c.max_concurrent > _RUNNING_OF_TYPE)
 _NOT_WORN = gates.c.rate_count.is_(None) | (gates.c.rate_count > _BEGUN_OF_TYPE)
 _TYPE_OPEN = sa.and_(gates.c.paused_at.is_(None), _NOT_FULL, _NOT_WORN)
+_whole = gates.alias("whole")
+_RUNNING_OF_ALL = (
+    sa.select(sa.func.count()).select_from(running_tasks).where(IS_RUNNING).scalar_subquery()
+)
+_ALL_OPEN = ~sa.exists().where(
+    _whole.c.specialist_type == EVERY_TYPE, _whole.c.max_concurrent <= _RUNNING_OF_ALL
+)
 
 
 def _full_keys() -> sa.Select[Any]:
@@ -96,9 +107,9 @@ _worn_gate = gates.alias("worn_gate")
 _KEY_OPEN = tasks.c.concurrency_key.is_(None) | sa.tuple_(
     tasks.c.specialist_type, tasks.c.concurrency_key
 ).not_in(sa.union_all(_full_keys(), _worn_keys()))
-_OPEN = (gates.c.specialist_type.is_(None) | _TYPE_OPEN) & _KEY_OPEN
-_AT_GATE = sa.and_(READY, tasks.c.run_after.is_(None), tasks.c.gated == ONE, tasks.c.crashes < CALM)
-_PLAIN = sa.and_(READY, tasks.c.run_after.is_(None), tasks.c.gated == NONE, tasks.c.crashes < CALM)
+_OPEN = (gates.c.specialist_type.is_(None) | _TYPE_OPEN) & _KEY_OPEN & _ALL_OPEN
+_AT_GATE = READY_AT_GATE & TAKEN
+_PLAIN = sa.and_(SIMPLY_READY, tasks.c.crashes < CALM, TAKEN)
 
 
 # ---- the next one that may begin is written down as a start, and then begun
@@ -121,12 +132,37 @@ def _first_of(
     )
 
 
+def _types_at_gates() -> sa.CTE:
+    """The types of tasks that wait at gates, one seek in their index for each; none where there is
+    no gate of all types: then each of them has a gate of its own.
+    """
+
+    def least(*conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[str]:
+        types = sa.select(tasks.c.specialist_type).where(READY_AT_GATE, *conditions)
+        in_index = types.order_by(tasks.c.specialist_type, tasks.c.priority.desc(), tasks.c.id)
+        return in_index.limit(ONE).offset(NONE).correlate_except(tasks).scalar_subquery()
+
+    is_there = sa.exists().where(_whole.c.specialist_type == EVERY_TYPE)
+    found = sa.select(least().label("name")).where(is_there).cte("types", recursive=True)
+    further = sa.select(least(tasks.c.specialist_type > found.c.name))
+    return found.union_all(further.where(found.c.name.is_not(None)))
+
+
 def _candidates() -> sa.CompoundSelect[Any]:
-    """The first of each gate that is open, and the first of all that have none."""
+    """The first of each gate that is open, of each type that only the gate of all types holds up,
+    and of all that have none.
+    """
     same_type = tasks.c.specialist_type == gates.c.specialist_type
     of_gate = _first_of(_AT_GATE, same_type, _KEY_OPEN).correlate(gates).scalar_subquery()
+    types, own = _types_at_gates(), gates.alias("own")
+    of_type = _first_of(_AT_GATE, tasks.c.specialist_type == types.c.name).correlate(types)
+    has_own = sa.exists().where(own.c.specialist_type == types.c.name)
     plain = _first_of(_PLAIN).scalar_subquery()
-    return sa.union_all(sa.select(of_gate).where(_TYPE_OPEN), sa.select(plain))
+    return sa.union_all(
+        sa.select(of_gate).where(_TYPE_OPEN),
+        sa.select(of_type.scalar_subquery()).select_from(types).where(~has_own),
+        sa.select(plain),
+    )
 
 
 def _start_of(chosen: sa.Select[Any]) -> sa.Insert:
@@ -148,7 +184,7 @@ def _start_of_first() -> sa.Insert:
     chosen = (
         sa.select(tasks.c.id)
         .select_from(_WITH_GATE)
-        .where(tasks.c.id.in_(_candidates()))
+        .where(tasks.c.id.in_(_candidates()), _ALL_OPEN)
         .order_by(tasks.c.priority.desc(), tasks.c.id)
         .limit(ONE)
         .offset(NONE)
@@ -318,17 +354,16 @@ DROP_OPEN_GATE = compiled(
     ),
     "type",
 )
-HAS_GATE = sa.exists().where(gates.c.specialist_type == tasks.c.specialist_type).correlate(tasks)
-MARK_GATED = compiled(
+HAS_GATE = has_gate(tasks.c.specialist_type)
+_MARK = (
     sa.update(tasks)
-    .where(
-        tasks.c.specialist_type == sa.bindparam("type", type_=sa.Text),
-        tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]),
-        tasks.c.gated != HAS_GATE,
-    )
-    .values(gated=HAS_GATE),
-    "type",
+    .where(tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]), tasks.c.gated != HAS_GATE)
+    .values(gated=HAS_GATE)
 )
+MARK_GATED = compiled(
+    _MARK.where(tasks.c.specialist_type == sa.bindparam("type", type_=sa.Text)), "type"
+)
+MARK_ALL_GATED = compiled(_MARK)
 _GOING_ON = tasks.c.status.not_in([EXECUTED, ASSIGNED, COMPLETED, FAILED, CANCELLED])
 _THIS_ONE = tasks.c.id == sa.bindparam("task", type_=sa.Text)
 PAUSE_TASK = compiled(

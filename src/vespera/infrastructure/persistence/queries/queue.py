@@ -23,7 +23,8 @@ TAKEN = tasks.c.handler_version.is_(None) | (
 READY = sa.and_(
     tasks.c.status == PENDING, tasks.c.blockers == NONE, tasks.c.paused_at.is_(None), TAKEN
 )
-_CURRENT_VERSION = sa.func.vespera_version(tasks.c.specialist_type)
+_FIRST_VERSION = sa.func.vespera_version(tasks.c.specialist_type, sa.null())
+_NEXT_VERSION = sa.func.vespera_version(tasks.c.specialist_type, tasks.c.handler_version)
 _UNGATED = tasks.c.gated == NONE
 BEGIN_ATTEMPT = (
     sa.update(tasks)
@@ -32,7 +33,8 @@ BEGIN_ATTEMPT = (
         version=tasks.c.version + ONE,
         attempt=tasks.c.attempt + ONE,
         handler_version=sa.case(
-            (tasks.c.attempt == NONE, _CURRENT_VERSION), else_=tasks.c.handler_version
+            (tasks.c.attempt == NONE, _FIRST_VERSION),
+            (tasks.c.handler_version.is_not(None), _NEXT_VERSION),
         ),
         owner=sa.bindparam("new_owner"),
         lease_until=sa.bindparam("new_lease"),

@@ -10,6 +10,7 @@ from vespera.infrastructure.persistence.queries.compiling import (
     compiled_insert,
     one_of_many,
 )
+from vespera.infrastructure.persistence.queries.passing import has_gate
 from vespera.infrastructure.persistence.tables import (
     ASSIGNED,
     AUTO,
@@ -28,7 +29,6 @@ from vespera.infrastructure.persistence.tables import (
     SIMPLY_READY,
     WAITING,
     file_operations,
-    gates,
     task_counts,
     task_dependencies,
     tasks,
@@ -57,7 +57,7 @@ _CHANGE = (
 )
 _CHANGE_NAMES = (*(f"new_{name}" for name in _CHANGES), "old_id", "old_version")
 
-_GATED = sa.exists().where(gates.c.specialist_type == sa.bindparam("gate", type_=sa.Text))
+_GATED = has_gate(sa.bindparam("gate", type_=sa.Text))
 _ROW = {
     name: _GATED if name == "gated" else sa.bindparam(f"row_{name}", type_=column.type)
     for name, column in tasks.c.items()

@@ -36,6 +36,7 @@ def _traffic() -> sa.ClauseElement:
     running = sa.and_(IS_RUNNING, running_tasks.c.specialist_type == text("type"))
     begun = sa.and_(starts.c.specialist_type == text("type"), IN_WINDOW)
     return sa.select(
+        _counted(running_tasks, IS_RUNNING),
         _counted(running_tasks, running),
         _counted(running_tasks, running, running_tasks.c.concurrency_key == text("key")),
         _counted(starts, begun, since("per")),
