@@ -61,6 +61,8 @@ class Engine:
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._awaiting: set[TaskId] = set()
         self._resting: set[TaskId] = set()
+        self._unreleased: set[TaskId] = set()  # what broke off, and is ours still
+        self._listen = partial(listen, queue=queue, notices=notices, clock=clock)
         self.has_to_call_off = False  # what could not be called off when it should have been
         self._heart: asyncio.Task[None] | None = None
         self._ear: asyncio.Task[None] | None = None
@@ -261,7 +263,8 @@ class Engine:
         self._notices.close()
         try:
             await self.release()
-            await self._release_rest()
+            if self._owner and self._unreleased:
+                await self._release_rest()
         finally:  # also if it is cancelled: whoever asks shall not take it for alive
             if self._owner is not None:
                 self._owners.leave(self._owner)
@@ -270,9 +273,9 @@ class Engine:
     async def _release_rest(self) -> None:
         """What broke off, and could not be released as the database was in trouble."""
         with contextlib.suppress(StorageError):
-            held = await self._queue.news(self._owner) if self._owner else ()
-            for task in (await self._tasks.find(held)).values():
-                await self._let_go(task)
+            for task in (await self._tasks.find(self._unreleased)).values():
+                if task.owner == self._owner:
+                    await self._let_go(task)
 
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
         told, park = partial(self._hear_of, claimed), partial(self._park, claimed)
@@ -289,14 +292,7 @@ class Engine:
         (self._awaiting.add if presence.awaits else self._awaiting.discard)(claimed.id)
         (self._resting.add if presence.rests else self._resting.discard)(claimed.id)
         if self._poll is not None and self._awaiting and self._ear is None:
-            listening = listen(
-                self._awaiting,
-                owner=self.owner,
-                queue=self._queue,
-                notices=self._notices,
-                clock=self._clock,
-                poll=self._poll,
-            )
+            listening = self._listen(self._awaiting, owner=self.owner, poll=self._poll)
             self._ear = asyncio.create_task(listening, name="vespera news", context=Context())
         self._notices.news(claimed.id)  # the waits see to it that the database knows of a rest
 
@@ -372,6 +368,9 @@ class Engine:
             await self._tasks.save(changed)
         except StaleTask:
             return Signed(await self._tasks.get(claimed.id))
+        except StorageError:
+            self._unreleased.add(claimed.id)
+            raise
         if run.stop is None:
             raise error
         if run.stop is Stop.PAUSE:

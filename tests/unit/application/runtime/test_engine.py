@@ -563,8 +563,8 @@ async def test_signals_that_cannot_be_looked_for_are_looked_for_again(
     specialists.register("waits", waits)
     engine, queue = container.get(Engine), container.get(TaskQueue)
     engine._poll = timedelta(seconds=1)
-    engine._queue = AsyncMock(wraps=queue)
-    engine._queue.news.side_effect = [DatabaseLocked("busy"), {TaskId("t"): 1}, {}]
+    troubled = engine._listen.keywords["queue"] = AsyncMock(wraps=queue, spec=TaskQueue)
+    troubled.news.side_effect = [DatabaseLocked("busy"), {TaskId("t"): 1}, {}]
     running = asyncio.create_task(workflow.run(title="A", specialist_type="waits", task_id="t"))
 
     with caplog.at_level(logging.ERROR, "vespera"):
@@ -572,7 +572,7 @@ async def test_signals_that_cannot_be_looked_for_are_looked_for_again(
 
     assert "It cannot be told whether signals have come." in caplog.text
     await container.get(TaskOrchestrator).signal("t", "go", "now")
-    engine._queue.news.side_effect = None
+    troubled.news.side_effect = None
     assert (await running).result == "now"
 
 

@@ -13,7 +13,7 @@ from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.runs import Stop
 from vespera.application.runtime.specialists import Specialists
 from vespera.domain.errors import DatabaseFull
-from vespera.domain.ids import TaskId
+from vespera.domain.ids import OwnerId, TaskId
 
 A, B = TaskId("a"), TaskId("b")
 
@@ -108,13 +108,32 @@ async def test_a_task_that_could_not_be_released_when_it_broke_off_is_released_a
     assert (released.status, released.owner, released.crashes) == ("pending", None, 0)
 
 
-async def test_an_engine_stops_where_the_database_cannot_be_read(
+async def test_an_engine_stops_where_the_database_is_in_trouble_to_the_end(
     container: Container, orchestrator: TaskOrchestrator
 ) -> None:
     engine = await resting(container, orchestrator)
-    engine._queue = AsyncMock(wraps=engine._queue, spec=TaskQueue)
-    engine._queue.news.side_effect = DatabaseFull("full")
+    engine._tasks = AsyncMock(wraps=engine._tasks, spec=TaskRepository)
+    engine._tasks.save.side_effect = engine._tasks.find.side_effect = DatabaseFull("full")
+    await orchestrator.stop()
 
     await engine.stop()
 
     assert not engine.started
+
+
+async def test_what_could_not_be_released_and_others_have_taken_is_left_to_them(
+    container: Container, orchestrator: TaskOrchestrator
+) -> None:
+    engine = await resting(container, orchestrator)
+    tasks, other = engine._tasks, OwnerId("other")
+    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
+    engine._tasks.save.side_effect = [DatabaseFull("full"), *[DEFAULT] * 20]
+    await orchestrator.stop()
+    now, queue = container.get(Clock).now(), container.get(TaskQueue)
+    await queue.take_back(now=now, dead={engine.owner})
+    later = now + timedelta(seconds=30)
+    await queue.claim(A, owner=other, now=now, lease_until=later)
+
+    await engine.stop()
+
+    assert (await tasks.get(A)).owner == other
