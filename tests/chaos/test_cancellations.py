@@ -178,9 +178,9 @@ async def test_a_cancelled_use_case_is_done_or_not(tmp_path, use_case, prepare, 
 class LyingDatabase(AsyncDatabaseManager):
     """A planted bug: a cancelled commit is always said to have been rolled back."""
 
-    async def commit(self, writes):
+    async def commit(self, writes, holder=None):
         try:
-            return await super().commit(writes)
+            return await super().commit(writes, holder)
         except asyncio.CancelledError as cancelled:
             cancelled.outcome = "rolled back"
             raise

@@ -184,11 +184,11 @@ class HastyDatabase(AsyncDatabaseManager):
 
     _late: "set[asyncio.Task[Any]]"
 
-    async def commit(self, writes: Any) -> Any:
+    async def commit(self, writes: Any, holder: Any = None) -> Any:
         if any(write.statement.returns for write in writes):
-            return await super().commit(writes)
+            return await super().commit(writes, holder)
         self._late = getattr(self, "_late", set())
-        commit = asyncio.create_task(super().commit(writes))
+        commit = asyncio.create_task(super().commit(writes, holder))
         self._late.add(commit)
         commit.add_done_callback(self._late.discard)
         return []
@@ -212,9 +212,9 @@ class HastyContainer(ChaosContainer):
 class DeafDatabase(AsyncDatabaseManager):
     """A planted bug: does not listen when the disk says that a commit has failed."""
 
-    async def commit(self, writes: Any) -> Any:
+    async def commit(self, writes: Any, holder: Any = None) -> Any:
         try:
-            return await super().commit(writes)
+            return await super().commit(writes, holder)
         except StorageError:
             return []
 
