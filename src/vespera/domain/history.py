@@ -9,10 +9,8 @@ from vespera.domain.file_operation import FileOperation
 from vespera.domain.request import task_id_of
 from vespera.domain.signal import Signal
 from vespera.domain.step import StepRecord
-from vespera.domain.task import UNDER_WAY, Task, TaskStatus
+from vespera.domain.task import GOING_ON, Task, TaskStatus
 from vespera.domain.verification import Report
-
-"""A task in one of these may be begun by a worker."""
 
 
 def check_history(
@@ -46,7 +44,7 @@ def check_history(
 
 def at_rest(task: Task, now: datetime) -> Task:
     """The task as nobody holds it: one that a worker might begin is pending, and paused."""
-    if task.status not in UNDER_WAY:
+    if task.status not in GOING_ON:
         return replace(task, owner=None, lease_until=None)
     is_due_by_plan = task.status is TaskStatus.PENDING
     return replace(

@@ -68,7 +68,7 @@ ALLOWED: Mapping[TaskStatus, frozenset[TaskStatus]] = {
 }
 FINISHED = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
 ENDED_BADLY = frozenset({S.FAILED, S.CANCELLED})
-UNDER_WAY = frozenset({S.PENDING, S.RUNNING, S.WAITING})
+GOING_ON = frozenset({S.PENDING, S.RUNNING, S.WAITING})
 """Where a task stands that goes on by itself, in its time."""
 
 

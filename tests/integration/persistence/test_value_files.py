@@ -125,16 +125,7 @@ class TestKeeping:
     ):
         steps, signals = SqlStepRepository(database), SqlSignalRepository(database)
         schedules = SqlScheduleRepository(database)
-        step = StepRecord(
-            task_id="a",
-            name="s",
-            occurrence=1,
-            seq=1,
-            epoch=0,
-            recorded_at=now,
-            value=b"v" * 200,
-            error=None,
-        )
+        step = a_step(now)
         failed = replace(step, name="f", seq=2, value=None, error=b"e" * 200)
         beat = Heartbeat(task_id="a", name="h", occurrence=1, beaten_at=now, detail=b"h" * 200)
         sent = Signal(task_id="a", id="1", name="n", sent_at=now, payload=b"p" * 200)
@@ -290,16 +281,7 @@ class TestWhatIsGone:
 
     async def test_a_step_is_named(self, database, tasks, lost, now, directory):
         steps = SqlStepRepository(database)
-        step = StepRecord(
-            task_id="a",
-            name="s",
-            occurrence=2,
-            seq=1,
-            epoch=0,
-            recorded_at=now,
-            value=b"v" * 200,
-            error=None,
-        )
+        step = a_step(now, occurrence=2)
         await steps.record(step, FENCE)
         for file in directory.iterdir():
             file.unlink()

@@ -20,8 +20,15 @@ async def clock() -> AsyncIterator[VirtualClock]:
 
 
 @pytest.fixture
-async def container(clock: VirtualClock) -> AsyncIterator[Container]:
-    container = Container(workspace="/nonexistent/vespera", concurrency=4)
+def container_class() -> type[Container]:
+    return Container
+
+
+@pytest.fixture
+async def container(
+    clock: VirtualClock, container_class: type[Container]
+) -> AsyncIterator[Container]:
+    container = container_class(workspace="/nonexistent/vespera", concurrency=4)
     container.override(Clock, clock)
     clock.watch(lambda: container.get(AsyncDatabaseManager).in_flight)
     clock.watch(lambda: container.get(BlockingCalls).in_flight)

@@ -59,8 +59,7 @@ class Engine:
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, OpenAttempt] = {}
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
-        self._awaiting: set[TaskId] = set()
-        self._resting: set[TaskId] = set()
+        self._awaiting, self._resting = set[TaskId](), set[TaskId]()
         self._unreleased: set[TaskId] = set()  # what broke off, and is ours still
         self._listen = partial(listen, queue=queue, notices=notices, clock=clock)
         self.has_to_call_off = False  # what could not be called off when it should have been
@@ -336,9 +335,11 @@ class Engine:
             logger.exception("Children of ended tasks are called off later.")
 
     async def _let_go(self, claimed: Task) -> None:
-        """The end could not be stored; if it cannot be released either, its lease runs out."""
+        """The end could not be stored; if it cannot be released either, ``stop`` tries it again."""
+        self._unreleased.add(claimed.id)
         with contextlib.suppress(StorageError, StaleTask):
             await self._tasks.save(claimed.release(self._clock.now()))
+            self._unreleased.discard(claimed.id)
 
     def _forget(self, run: OpenAttempt) -> None:
         if self._runs.get(run.task.id) is run:

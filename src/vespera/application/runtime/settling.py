@@ -11,7 +11,7 @@ from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.notices import Notices
 from vespera.domain.errors import EngineStopped
 from vespera.domain.ids import TaskId
-from vespera.domain.task import UNDER_WAY, Task, TaskStatus
+from vespera.domain.task import GOING_ON, Task, TaskStatus
 
 MOST_NAMED = 3
 
@@ -53,7 +53,7 @@ class Settling:
         """The task, once it is neither running nor will be: executed, handed over, finished,
         paused, or behind a task that will never complete. Errors as for ``settled``.
         """
-        return await self._until(task_id, lambda task: task.status not in UNDER_WAY, by_itself=True)
+        return await self._until(task_id, lambda task: task.status not in GOING_ON, by_itself=True)
 
     async def pause(self, task_id: TaskId, seconds: float) -> None:
         """Return after ``seconds``, or when the task has changed.

@@ -18,7 +18,7 @@ from vespera.domain.progress import Progress
 from vespera.domain.search import cursor_of, parse_search
 from vespera.domain.signal import Signal
 from vespera.domain.step import StepRecord
-from vespera.domain.task import UNDER_WAY, Task
+from vespera.domain.task import GOING_ON, Task
 from vespera.domain.verification import Finding
 
 
@@ -169,7 +169,7 @@ class InspectTasksUseCase:
         return InspectTaskResult(success=True, details=details)
 
     async def _open_waits(self, task: Task) -> Sequence[StepRecord]:
-        if task.status not in UNDER_WAY or not task.attempt:
+        if task.status not in GOING_ON or not task.attempt:
             return ()
         return [record for record in await self._steps.of_task(task.id) if record.open]
 

@@ -49,7 +49,7 @@ class Creation:
         keys = {task.idempotency_key for task in tasks if task.idempotency_key}
         for _ in range(MOST_TRIES):
             known = dict(await self.tasks.find_by_keys(keys)) if keys else {}
-            chosen = [self._same(task, known) for task in tasks] if keys else list(tasks)
+            chosen = [self._same(task, known) for task in tasks]
             new = [i for i in order if chosen[i] is tasks[i]]
             arrivals = await self.deduplication.choose([(tasks[i], requests[i]) for i in new])
             try:
@@ -66,11 +66,9 @@ class Creation:
         for has failed, or have taken over what is new.
         """
         found = [Stored(task, created=False) for task in chosen]
-        changed = False
         for i, arrival in arrivals.items():
             found[i] = Stored(arrival.task, created=arrival.new)
-            changed = changed or _is_changed(arrival)
-        if not changed:
+        if not any(_is_changed(arrival) for arrival in arrivals.values()):
             return found
         stored = await self.tasks.find([task.id for task, _ in found])
         return [Stored(stored[task.id], created) for task, created in found]

@@ -38,7 +38,7 @@ from vespera.domain.request import (
     parse_request,
     task_id_of,
 )
-from vespera.domain.task import UNDER_WAY, Completion, Task, TaskOutcome, TaskRequest, TaskStatus
+from vespera.domain.task import GOING_ON, Completion, Task, TaskOutcome, TaskRequest, TaskStatus
 from vespera.domain.verification import Finding
 
 
@@ -231,7 +231,7 @@ class TaskExecutionWorkflow:
     async def _finish(self, task: Task) -> Signed:
         """Bring a task that ``run`` created, now or earlier, as far as it will go."""
         signed = Signed(task)
-        if task.status in UNDER_WAY:
+        if task.status in GOING_ON:
             signed = await self._work_off(task)
         if signed.task.status is TaskStatus.EXECUTED and not signed.refused:
             signed = await self._m.sign_off.complete(signed.task, signed.task.outcome or b"")
@@ -258,7 +258,7 @@ class TaskExecutionWorkflow:
                         return Signed(await self._m.settling.worked(task_id))
                 engine.begin(claimed, kept=False)
             signed = await engine.join(task_id)
-            if signed.released or signed.task.status not in UNDER_WAY:
+            if signed.released or signed.task.status not in GOING_ON:
                 return signed
             await self._until_due(signed.task)
 
@@ -293,7 +293,7 @@ class TaskExecutionWorkflow:
         return await self._of(signed)
 
     async def _call_off(self, task: Task, reason: str) -> Task:
-        if task.undoable and task.status in UNDER_WAY:
+        if task.undoable and task.status in GOING_ON:
             await self._m.tasks.call_off(task.id, reason)
             return (await self._execute(task.id)).task
         cancelled = task.cancel(called_off(reason), self._m.clock.now())

@@ -22,6 +22,7 @@ from vespera.infrastructure.persistence.tables import (
     NONE,
     ONE,
     RUNNING,
+    UNFINISHED,
     WAITING,
     file_operations,
     metadata,
@@ -116,7 +117,6 @@ _COUNTERS_THAT_CANNOT_BE = sa.or_(
 )
 _UNHELD = tasks.c.owner.is_(None) | tasks.c.lease_until.is_(None)
 _HELD = tasks.c.owner.is_not(None) | tasks.c.lease_until.is_not(None)
-_UNFINISHED = tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED])
 _SAME = sa.and_(
     tasks.c.specialist_type == task_counts.c.specialist_type,
     tasks.c.status == task_counts.c.status,
@@ -219,14 +219,14 @@ RULES = (
         "gate",
         "task {0} has a type that is limited or paused, but would not pass its gate",
         tasks.c.gated == NONE,
-        _UNFINISHED,
+        UNFINISHED,
         HAS_GATE,
     ),
     _of_tasks(
         "gate",
         "task {0} waits at a gate that is not there; it will never begin",
         tasks.c.gated != NONE,
-        _UNFINISHED,
+        UNFINISHED,
         ~HAS_GATE,
     ),
     _rule(

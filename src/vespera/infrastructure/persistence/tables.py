@@ -159,12 +159,12 @@ sa.Index(
     unique=True,
     sqlite_where=tasks.c.idempotency_key.is_not(None),
 )
-UNDER_WAY: sa.ColumnElement[bool] = tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED])
+UNFINISHED: sa.ColumnElement[bool] = tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED])
 sa.Index(
     "tasks_by_dedup_key",
     tasks.c.dedup_key,
     tasks.c.specialist_type,
-    sqlite_where=tasks.c.dedup_key.is_not(None) & UNDER_WAY,
+    sqlite_where=tasks.c.dedup_key.is_not(None) & UNFINISHED,
 )
 sa.Index(
     "tasks_to_begin_by_dedup_key",

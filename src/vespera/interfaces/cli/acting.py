@@ -16,7 +16,7 @@ from vespera.application.runtime.specialists import Specialists
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import TaskNotFound, TaskOver
 from vespera.domain.ids import TaskId
-from vespera.domain.task import UNDER_WAY, Task, TaskStatus
+from vespera.domain.task import GOING_ON, Task, TaskStatus
 from vespera.infrastructure.di.container import Container
 from vespera.interfaces.cli.containers import made
 from vespera.interfaces.cli.failures import Interrupted
@@ -101,7 +101,7 @@ def cancel(task_id: str, reason: str) -> Question[TaskResult]:
         orchestrator = container.get(TaskOrchestrator)
         task = await _found(container, task_id)
         knows = container.get(Specialists).knows(task.specialist_type)
-        if knows or not task.undoable or task.status not in UNDER_WAY:
+        if knows or not task.undoable or task.status not in GOING_ON:
             return _accepted(await orchestrator.cancel_task(task_id, reason))
         try:
             await container.get(TaskRepository).call_off(task.id, reason or "it was called off")

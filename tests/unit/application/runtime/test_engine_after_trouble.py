@@ -9,6 +9,7 @@ import pytest
 from vespera import Container, TaskContext, TaskOrchestrator, TaskRepository
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskQueue
+from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.runs import Stop
 from vespera.application.runtime.specialists import Specialists
@@ -137,3 +138,24 @@ async def test_what_could_not_be_released_and_others_have_taken_is_left_to_them(
     await engine.stop()
 
     assert (await tasks.get(A)).owner == other
+
+
+async def test_a_task_whose_end_could_be_neither_stored_nor_released_is_released_at_the_end(
+    container: Container, orchestrator: TaskOrchestrator
+) -> None:
+    engine = container.get(Engine)
+    tasks = engine._tasks
+    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
+    engine._tasks.save.side_effect = [DatabaseFull("full"), *[DEFAULT] * 20]
+    engine._attempts = AsyncMock(spec=AttemptRunner)
+    engine._attempts.run.side_effect = DatabaseFull("full")
+    await create(orchestrator, "b", "listener")
+    claimed = await engine.claim(B)
+    assert claimed is not None
+    with pytest.raises(DatabaseFull):
+        await engine.begin(claimed, kept=False)
+    assert (await tasks.get(B)).owner == engine.owner
+
+    await engine.stop()
+
+    assert (await tasks.get(B)).owner is None

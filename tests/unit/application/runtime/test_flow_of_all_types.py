@@ -2,12 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import pytest
 
 from vespera import Container, TaskContext, TaskOrchestrator, providers
-from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.gates import Gates
 from vespera.application.runtime.flow import Flow
@@ -15,7 +13,6 @@ from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.specialists import Specialists
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.flow import ALL_TYPES, Limits, Rate
-from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.testing import VirtualClock
 
 TWO = {ALL_TYPES: Limits(max_concurrent=2)}
@@ -46,13 +43,8 @@ class Staff:
 
 
 @pytest.fixture
-async def container(clock: VirtualClock) -> AsyncIterator[Container]:
-    container = Limited(workspace="/nonexistent/vespera", concurrency=4)
-    container.override(Clock, clock)
-    clock.watch(lambda: container.get(AsyncDatabaseManager).in_flight)
-    clock.watch(lambda: container.get(BlockingCalls).in_flight)
-    async with container:
-        yield container
+def container_class() -> type[Container]:
+    return Limited
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from vespera.infrastructure.persistence.tables import (
     NONE,
     ONE,
     PENDING,
-    UNDER_WAY,
+    UNFINISHED,
     StoredValue,
     task_dependencies,
     tasks,
 )
 
 TASKS_BY_DEDUP_KEY = compiled(
-    sa.select(tasks).where(one_of_many(tasks.c.dedup_key), UNDER_WAY),
+    sa.select(tasks).where(one_of_many(tasks.c.dedup_key), UNFINISHED),
 )
 
 
@@ -34,7 +34,7 @@ _FORERUNNERS = sa.select(task_dependencies.c.depends_on).where(
 _OTHERS = sa.exists().where(
     tasks.c.dedup_key == _given("key", sa.Text()),
     tasks.c.specialist_type == _given("kind", sa.Text()),
-    UNDER_WAY,
+    UNFINISHED,
     tasks.c.id != _given("task", sa.Text()),
     tasks.c.id.not_in(_FORERUNNERS),
 )

@@ -28,6 +28,7 @@ from vespera.infrastructure.persistence.tables import (
     READY_AT_GATE,
     RUNNING,
     SIMPLY_READY,
+    UNFINISHED,
     WAITING,
     gates,
     starts,
@@ -355,11 +356,7 @@ DROP_OPEN_GATE = compiled(
     "type",
 )
 HAS_GATE = has_gate(tasks.c.specialist_type)
-_MARK = (
-    sa.update(tasks)
-    .where(tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]), tasks.c.gated != HAS_GATE)
-    .values(gated=HAS_GATE)
-)
+_MARK = sa.update(tasks).where(UNFINISHED, tasks.c.gated != HAS_GATE).values(gated=HAS_GATE)
 MARK_GATED = compiled(
     _MARK.where(tasks.c.specialist_type == sa.bindparam("type", type_=sa.Text)), "type"
 )
@@ -379,7 +376,7 @@ RESUME_TASK = compiled(
     sa.update(tasks)
     .where(
         _THIS_ONE,
-        tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]),
+        UNFINISHED,
         tasks.c.paused_at.is_not(None),
     )
     .values(paused_at=sa.null())

@@ -6,12 +6,10 @@ from vespera.infrastructure.persistence.queries.compiling import compiled, compi
 from vespera.infrastructure.persistence.queries.tasks import doomed
 from vespera.infrastructure.persistence.tables import (
     CANCEL,
-    CANCELLED,
-    COMPLETED,
-    FAILED,
     NONE,
     ONE,
     PENDING,
+    UNFINISHED,
     WAITING,
     signals,
     tasks,
@@ -34,7 +32,7 @@ def news_for(receiver: sa.ColumnElement[bool]) -> sa.Update:
     """Who holds the task hears of it by the number; if nobody does, it is ready to go on."""
     return (
         sa.update(tasks)
-        .where(receiver, tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]))
+        .where(receiver, UNFINISHED)
         .values(
             news=tasks.c.news + ONE,
             status=sa.case((_ASLEEP, PENDING), else_=tasks.c.status),
@@ -67,7 +65,7 @@ CALLED_OFF = compiled(
     .where(
         tasks.c.cancelling.is_not(None),
         tasks.c.owner.is_(None) | (tasks.c.owner == sa.bindparam("holder")),
-        tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED]),
+        UNFINISHED,
     )
     .order_by(tasks.c.id),
     "holder",
