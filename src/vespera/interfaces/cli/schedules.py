@@ -53,17 +53,12 @@ def list_schedules(
 def add(
     *,
     name: str,
-    cron: str | None,
-    every: float | None,
-    time_zone: str,
-    catch_up: CatchUp,
-    most_catch_up: int,
-    overlap: Overlap,
     title: str | None,
     specialist_type: str,
     payload: str | None,
     priority: int,
     asked: Asked,
+    **terms: object,
 ) -> None:
     """Have a task created whenever the time comes, by whichever worker is there.
 
@@ -76,14 +71,6 @@ def add(
         "specialist_type": specialist_type,
         "payload": json_of(payload, "--payload") or {},
         "priority": priority,
-    }
-    terms = {
-        "cron": cron,
-        "every": every,
-        "time_zone": time_zone,
-        "catch_up": catch_up,
-        "most_catch_up": most_catch_up,
-        "overlap": overlap,
     }
     added = asked.answer(agenda.add(name, request, terms), without_database=True)
     agenda.show(added, as_json=asked.as_json)
