@@ -30,7 +30,11 @@ DURABILITIES = ("full", "normal")
 
 
 async def work(task: TaskContext) -> int:
-    return await task.step("work", lambda: 42)
+    return await task.step("work", answer)
+
+
+async def answer() -> int:
+    return 42
 
 
 class BenchContainer(Container):

@@ -45,7 +45,11 @@ PLAIN_UNITS: list[Unit] = [
 
 
 async def work(task: TaskContext) -> int:
-    return await task.step("work", lambda: 42)
+    return await task.step("work", answer)
+
+
+async def answer() -> int:
+    return 42
 
 
 class RuntimeContainer(Container):

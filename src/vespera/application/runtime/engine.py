@@ -277,12 +277,14 @@ class Engine:
                     await self._let_go(task)
 
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
-        told, park = partial(self._hear_of, claimed), partial(self._park, claimed)
-        lingers = not self._flow.counts_running(claimed.specialist_type)
-        presence = Presence(self._clock, told=told, park=park if kept else None, lingers=lingers)
-        run = OpenAttempt(claimed, handle, kept, presence)
-        presence.pause = partial(self._interrupt, run, Stop.PAUSE)
-        return run
+        presence = Presence(
+            self._clock,
+            told=partial(self._hear_of, claimed),
+            park=partial(self._park, claimed) if kept else None,
+            pause=partial(self._pause, claimed.id),
+            lingers=not self._flow.counts_running(claimed.specialist_type),
+        )
+        return OpenAttempt(claimed, handle, kept, presence)
 
     def _hear_of(self, claimed: Task, presence: Presence) -> None:
         run = self._runs.get(claimed.id)
@@ -294,6 +296,10 @@ class Engine:
             listening = self._listen(self._awaiting, owner=self.owner, poll=self._poll)
             self._ear = asyncio.create_task(listening, name="vespera news", context=Context())
         self._notices.news(claimed.id)  # the waits see to it that the database knows of a rest
+
+    def _pause(self, task_id: TaskId) -> None:
+        if task_id in self._runs:
+            self._interrupt(self._runs[task_id], Stop.PAUSE)
 
     async def _park(self, claimed: Task, fence: Fence, news: int) -> bool:
         """Let go of a task that waits, and of its attempt with it."""

@@ -25,12 +25,12 @@ class Presence:
         *,
         told: "Callable[[Presence], None]" = lambda _: None,
         park: Callable[[Fence, int], Awaitable[bool]] | None = None,
+        pause: Callable[[], None] = lambda: None,
         lingers: bool = True,
     ) -> None:
         self._clock, self._told, self._park = clock, told, park
-        self.lingers = lingers
+        self.pause, self.lingers = pause, lingers
         self.calling_off: str | None = None
-        self.pause: Callable[[], None] = lambda: None
         self._working = 0
         self._waits: dict[object, datetime | None] = {}
         self._waiting: dict[object, asyncio.Task[object] | None] = {}
