@@ -7,22 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from vespera.application.ports.histories import TaskHistory
-from vespera.application.runtime.children import Children, ChildWork
-from vespera.application.runtime.compensation import Compensation
+from vespera.application.runtime.children import ChildWork
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.crew import Crew
+from vespera.application.runtime.equipment import AttemptWork, Equipment
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
-from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.specialists import Specialists
-from vespera.application.runtime.step_calls import StepCalls
 from vespera.application.runtime.supervision import Supervision
-from vespera.application.runtime.tracked_files import FileWork, TaskFiles
-from vespera.application.runtime.waits import Waits, WaitWork
+from vespera.application.runtime.tracked_files import FileWork
+from vespera.application.runtime.waits import WaitWork
 from vespera.application.usecases.history_document import HistoryForm
 from vespera.domain.errors import NonDeterministicTask
 from vespera.domain.ids import OwnerId, TaskId
@@ -142,28 +140,28 @@ class _Parts:
 
     def context(self) -> TaskContext:
         """The task, as its handler sees it."""
-        supervision = Supervision(clock=self._clock, chance=lambda: 0.5, threads=self._nothing)
-        presence = HaltedPresence(self.frontier, self._clock)
-        undoing = Compensation(log=self.log, codec=self._codec, supervision=supervision)
-        waits = self._waits(presence)
-        report = ProgressReport(self.log.fence, progress=ProgressOfOneTask(), clock=self._clock)
-        return TaskContext(
-            task=self._task,
-            payload=cast("Mapping[str, object]", self._codec.decode(self._task.payload)),
-            steps=StepCalls(
-                log=self.log, supervision=supervision, presence=presence, compensation=undoing
-            ),
-            files=self._files(),
-            waits=waits,
-            children=Children(task=self._task, log=self.log, waits=waits, work=self._child_work()),
-            supervision=supervision,
+        work = AttemptWork(
             tasks=self._tasks,
+            codec=self._codec,
             outcomes=self.outcomes,
-            report=report,
+            supervision=Supervision(clock=self._clock, chance=lambda: 0.5, threads=self._nothing),
+            files=self._file_work(),
+            progress=ProgressOfOneTask(),
+            waits=self._wait_work(),
+            children=self._child_work(),
+        )
+        return TaskContext(
+            Equipment(
+                task=self._task,
+                log=self.log,
+                presence=HaltedPresence(self.frontier, self._clock),
+                work=work,
+                operations=self._history.operations,
+            )
         )
 
-    def _waits(self, presence: HaltedPresence) -> Waits:
-        work = WaitWork(
+    def _wait_work(self) -> WaitWork:
+        return WaitWork(
             tasks=self._tasks,
             signals=self._nothing,
             notices=Notices(),
@@ -171,7 +169,6 @@ class _Parts:
             clock=self._clock,
             linger=None,
         )
-        return Waits(task_id=self._task.id, log=self.log, presence=presence, work=work)
 
     def _child_work(self) -> ChildWork:
         return ChildWork(
@@ -182,17 +179,15 @@ class _Parts:
             crew=Crew(),
         )
 
-    def _files(self) -> TaskFiles:
-        operations = self._history.operations
-        store: Any = KnownFiles(self.frontier, operations, self._contents)
-        work = FileWork(
+    def _file_work(self) -> FileWork:
+        store: Any = KnownFiles(self.frontier, self._history.operations, self._contents)
+        return FileWork(
             store=store,
             operations=self._nothing,
             tracking=store,
             clock=self._clock,
             new_id=lambda: "new",
         )
-        return TaskFiles(fence=self.log.fence, recorded=operations, work=work)
 
     def _done(self, dependencies: Mapping[str, TaskOutcome] | None) -> list[Task] | None:
         if dependencies is None:

@@ -10,18 +10,16 @@ from typing import Any, cast
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import SignalRepository, TaskRepository
 from vespera.application.runtime.children import Children
-from vespera.application.runtime.compensation import Compensation
 from vespera.application.runtime.context import TaskContext
+from vespera.application.runtime.equipment import AttemptWork, Equipment
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.presence import Presence
-from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.specialists import Specialists
-from vespera.application.runtime.step_calls import StepCalls
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
-from vespera.application.runtime.waits import Waits, WaitWork
+from vespera.application.runtime.waits import WaitWork
 from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.progress import Progress
 from vespera.domain.retry import RetryPolicy
@@ -246,36 +244,32 @@ class StepEnvironment:
             await self._threads.stop()
 
     async def _carry_out(self, handler: Callable[[TaskContext], Any], log: StepLog) -> object:
-        supervision = Supervision(clock=self.clock, chance=lambda: 0.5, threads=self._threads)
-        report = ProgressReport(log.fence, progress=self._said, clock=self.clock)
-        tasks = cast("TaskRepository", Dependencies(self._task, self._dependencies, self._outcomes))
-        presence = Presence(self.clock)
-        waits = Waits(
-            task_id=self._task.id, log=log, presence=presence, work=self._wait_work(tasks)
-        )
-        context = TaskContext(
-            task=self._task,
-            payload=cast("Mapping[str, object]", self._codec.decode(self._task.payload)),
-            steps=StepCalls(
-                log=log,
-                supervision=supervision,
-                presence=presence,
-                compensation=Compensation(log=log, codec=self._codec, supervision=supervision),
-            ),
-            files=cast("TaskFiles", self._files),
-            waits=waits,
-            children=cast("Children", MissingChildren()),
-            supervision=supervision,
-            tasks=tasks,
-            outcomes=self._outcomes,
-            report=report,
-        )
-        what = f"Task {self._task.id!r}"
-        call = partial(supervision.value, what, partial(handler, context))
+        equipment = self._equipment(log)
+        supervision, what = equipment.work.supervision, f"Task {self._task.id!r}"
+        call = partial(supervision.value, what, partial(handler, TaskContext(equipment)))
         try:
             return await supervision.limited(what, call, None)
         finally:
-            await report.close()
+            await equipment.report.close()
+
+    def _equipment(self, log: StepLog) -> Equipment:
+        tasks = cast("TaskRepository", Dependencies(self._task, self._dependencies, self._outcomes))
+        nothing: Any = None  # files and children are given below
+        work = AttemptWork(
+            tasks=tasks,
+            codec=self._codec,
+            outcomes=self._outcomes,
+            supervision=Supervision(clock=self.clock, chance=lambda: 0.5, threads=self._threads),
+            files=nothing,
+            progress=self._said,
+            waits=self._wait_work(tasks),
+            children=nothing,
+        )
+        presence = Presence(self.clock)
+        equipment = Equipment(task=self._task, log=log, presence=presence, work=work)
+        equipment.files = cast("TaskFiles", self._files)
+        equipment.children = cast("Children", MissingChildren())
+        return equipment
 
     def _wait_work(self, tasks: TaskRepository) -> WaitWork:
         return WaitWork(

@@ -2,29 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import cast
 
-from vespera.application.ports.codec import Codec
-from vespera.application.ports.events import ProgressRepository
-from vespera.application.ports.persistence import StepRepository, TaskRepository
-from vespera.application.runtime.children import Children, ChildWork
-from vespera.application.runtime.compensation import Compensation, Ending
+from vespera.application.ports.persistence import StepRepository
+from vespera.application.runtime.compensation import Ending
 from vespera.application.runtime.context import TaskContext
+from vespera.application.runtime.equipment import AttemptWork, Equipment
 from vespera.application.runtime.failures import called_off, failure_of
-from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.presence import Presence
-from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
-from vespera.application.runtime.step_calls import StepCalls
 from vespera.application.runtime.steps import StepLog
-from vespera.application.runtime.supervision import Supervision, interrupted
-from vespera.application.runtime.tracked_files import FileWork, TaskFiles
-from vespera.application.runtime.waits import Waits, WaitWork
+from vespera.application.runtime.supervision import interrupted
 from vespera.domain.errors import (
     CrashLimitReached,
     LeaseLost,
@@ -34,7 +26,7 @@ from vespera.domain.errors import (
 )
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OwnerId
-from vespera.domain.step import Heartbeat, StepRecord
+from vespera.domain.step import UNDOING, Heartbeat, StepRecord
 from vespera.domain.task import Completion, Task, TaskStatus
 
 logger = logging.getLogger("vespera")
@@ -42,41 +34,13 @@ PASS_ON = (LeaseLost, StorageError, asyncio.CancelledError, KeyboardInterrupt, S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Attempt:
-    """What one attempt is made of."""
-
-    task: Task
-    context: TaskContext
-    log: StepLog
-    files: TaskFiles
-    compensation: Compensation
-    presence: Presence
-    report: ProgressReport
-
-    @property
-    def as_it_stands(self) -> Task:
-        """The task, with what the attempt has added to it."""
-        log, task = self.log, self.task
-        if (log.spawned, log.undoable) == (task.spawned, task.undoable):
-            return task
-        return replace(task, spawned=log.spawned, undoable=log.undoable)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRunner:
     """Runs the handler of a claimed task and stores the outcome, the failure, or the next try."""
 
-    tasks: TaskRepository
+    work: AttemptWork
     steps: StepRepository
     specialists: Specialists
     sign_off: SignOff
-    codec: Codec
-    outcomes: Outcomes
-    supervision: Supervision
-    files: FileWork
-    progress: ProgressRepository
-    waits: WaitWork
-    children: ChildWork
     lease: timedelta
     crash_limit: int | None
 
@@ -105,96 +69,69 @@ class AttemptRunner:
         if self.crash_limit is not None and task.crashes >= self.crash_limit:
             return Signed(await self._given_up(task))
         try:
-            attempt = await self._prepared(task, owner, presence)
+            equipment = await self._prepared(task, owner, presence)
+            context = TaskContext(equipment)
         except UnreadableValue as error:
             return Signed(await self._failed(task, error))
-        return await self._carried_out(attempt)
+        return await self._carried_out(context, equipment)
 
-    async def _carried_out(self, attempt: _Attempt) -> Signed:
+    async def _carried_out(self, context: TaskContext, equipment: Equipment) -> Signed:
         try:
-            returned = await self._called(attempt)
-            outcome = self.outcomes.encode(returned)
+            returned = await self._called(context, equipment)
+            outcome = self.work.outcomes.encode(returned)
         except asyncio.CancelledError:
-            if attempt.presence.calling_off is None:
+            if equipment.presence.calling_off is None:
                 raise
             running = asyncio.current_task()
             while running is not None and running.cancelling():
                 running.uncancel()  # it is this cancellation that is carried out now
-            return await self._rewound(attempt)
+            return await self._rewound(equipment)
         except PASS_ON:
             raise
         except BaseException as error:  # noqa: BLE001  # the boundary to the specialist; recorded
-            return await self._broken_off(attempt, error)
-        task = attempt.as_it_stands
+            return await self._broken_off(equipment, error)
+        task = _as_it_stands(equipment)
         if task.completion is Completion.AUTO:
-            return await self.sign_off.complete(task, outcome, untouched=not attempt.files.touched)
+            untouched = not equipment.files.touched
+            return await self.sign_off.complete(task, outcome, untouched=untouched)
         return Signed(await self._save(task.execute(outcome, self._now())))
 
-    async def _prepared(self, task: Task, owner: OwnerId, presence: Presence) -> _Attempt:
+    async def _prepared(self, task: Task, owner: OwnerId, presence: Presence) -> Equipment:
         records, operations, beats = await self._history(task)
         log = StepLog(
             task=task,
             owner=owner,
             records=records,
             steps=self.steps,
-            codec=self.codec,
-            clock=self.supervision.clock,
+            codec=self.work.codec,
+            clock=self.work.supervision.clock,
             lease=self.lease,
             beats=beats,
             pause=presence.pause,
         )
-        report = ProgressReport(log.fence, progress=self.progress, clock=self.supervision.clock)
-        files = TaskFiles(fence=log.fence, recorded=operations, work=self.files)
-        compensation = Compensation(log=log, codec=self.codec, supervision=self.supervision)
         presence.calling_off = task.cancelling or presence.calling_off
-        log.rewinding = task.cancelling is not None or compensation.begun is not None
-        waits = Waits(task_id=task.id, log=log, presence=presence, work=self.waits)
-        context = TaskContext(
-            task=task,
-            payload=cast("Mapping[str, object]", self.codec.decode(task.payload)),
-            steps=StepCalls(
-                log=log,
-                supervision=self.supervision,
-                presence=presence,
-                compensation=compensation,
-            ),
-            files=files,
-            waits=waits,
-            children=Children(task=task, log=log, waits=waits, work=self.children),
-            supervision=self.supervision,
-            tasks=self.tasks,
-            outcomes=self.outcomes,
-            report=report,
-        )
-        return _Attempt(
-            task=task,
-            context=context,
-            log=log,
-            files=files,
-            compensation=compensation,
-            presence=presence,
-            report=report,
+        log.rewinding = task.cancelling is not None or log.find(UNDOING) is not None
+        return Equipment(
+            task=task, log=log, presence=presence, work=self.work, operations=operations
         )
 
-    async def _called(self, attempt: _Attempt) -> object:
-        task, presence = attempt.task, attempt.presence
-        what, handler = (
-            f"Task {task.id!r}",
-            self.specialists.handler(task.specialist_type, task.handler_version),
-        )
+    async def _called(self, context: TaskContext, equipment: Equipment) -> object:
+        task, presence, supervision = equipment.task, equipment.presence, self.work.supervision
+        what = f"Task {task.id!r}"
+        handler = self.specialists.handler(task.specialist_type, task.handler_version)
         try:
-            returned = await self.supervision.limited(
+            returned = await supervision.limited(
                 what,
-                partial(self.supervision.value, what, partial(handler, attempt.context)),
+                partial(supervision.value, what, partial(handler, context)),
                 task.timeout,
                 rested=lambda: presence.rested,
             )
         finally:
             presence.over()
-            await attempt.report.close()
-        if attempt.log.lost:
+            await equipment.report.close()
+        if equipment.log.lost:
             raise LeaseLost
-        attempt.log.check()
+        equipment.log.check()
         return returned
 
     async def _history(
@@ -203,7 +140,7 @@ class AttemptRunner:
         if task.attempt == 1 and task.forked_from is None:
             return (), (), ()
         records = await self.steps.of_task(task.id)
-        operations = await self.files.operations.of_task(task.id)
+        operations = await self.work.files.operations.of_task(task.id)
         return records, operations, await self.steps.beats_of(task.id)
 
     async def _given_up(self, task: Task) -> Task:
@@ -216,26 +153,26 @@ class AttemptRunner:
         logger.error("%s", error)
         return await self._save(task.fail(failure_of(error), self._now()))
 
-    async def _broken_off(self, attempt: _Attempt, error: BaseException) -> Signed:
-        task = attempt.as_it_stands
+    async def _broken_off(self, equipment: Equipment, error: BaseException) -> Signed:
+        task = _as_it_stands(equipment)
         if interrupted():
             logger.warning("Task %s raised while it was being stopped.", task.id, exc_info=error)
             raise asyncio.CancelledError from error
-        if attempt.log.rewinding:
-            return await self._rewound(attempt)
-        if self._tries_again(task, error) or not attempt.compensation:
+        if equipment.log.rewinding:
+            return await self._rewound(equipment)
+        if self._tries_again(task, error) or not equipment.compensation:
             return Signed(await self._failed(task, error))
-        return await self._undone(attempt, Ending(TaskStatus.FAILED, failure_of(error)))
+        return await self._undone(equipment, Ending(TaskStatus.FAILED, failure_of(error)))
 
-    async def _rewound(self, attempt: _Attempt) -> Signed:
+    async def _rewound(self, equipment: Equipment) -> Signed:
         """It was called off, in this attempt or before; or it was being undone already."""
-        failure = called_off(attempt.presence.calling_off or "")
-        return await self._undone(attempt, Ending(TaskStatus.CANCELLED, failure))
+        failure = called_off(equipment.presence.calling_off or "")
+        return await self._undone(equipment, Ending(TaskStatus.CANCELLED, failure))
 
-    async def _undone(self, attempt: _Attempt, ending: Ending) -> Signed:
+    async def _undone(self, equipment: Equipment, ending: Ending) -> Signed:
         """Undo what the steps have done, and end the task as that was begun."""
-        ending = await attempt.compensation.carry_out(ending)
-        task, now = attempt.as_it_stands, self._now()
+        ending = await equipment.compensation.carry_out(ending)
+        task, now = _as_it_stands(equipment), self._now()
         if ending.status is TaskStatus.CANCELLED:
             return Signed(await self._save(task.cancel(ending.failure, now)))
         return Signed(await self._save(task.fail(ending.failure, now)))
@@ -248,12 +185,20 @@ class AttemptRunner:
         now, failures, failure = self._now(), task.failures + 1, failure_of(error)
         if not self._tries_again(task, error):
             return await self._save(task.fail(failure, now))
-        wait = timedelta(seconds=task.retry.wait(failures, self.supervision.chance()))
+        wait = timedelta(seconds=task.retry.wait(failures, self.work.supervision.chance()))
         return await self._save(task.try_again(failure, now + wait, now))
 
     async def _save(self, task: Task) -> Task:
-        await self.tasks.save(task)
+        await self.work.tasks.save(task)
         return task
 
     def _now(self) -> datetime:
-        return self.supervision.clock.now()
+        return self.work.supervision.clock.now()
+
+
+def _as_it_stands(equipment: Equipment) -> Task:
+    """The task, with what the attempt has added to it."""
+    log, task = equipment.log, equipment.task
+    if (log.spawned, log.undoable) == (task.spawned, task.undoable):
+        return task
+    return replace(task, spawned=log.spawned, undoable=log.undoable)

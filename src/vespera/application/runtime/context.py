@@ -4,25 +4,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
-from vespera.application.ports.persistence import TaskRepository
-from vespera.application.runtime.children import Child, Children
-from vespera.application.runtime.derived import Derived
+from vespera.application.ports.clock import Clock
+from vespera.application.runtime.children import Child
+from vespera.application.runtime.equipment import Equipment
 from vespera.application.runtime.heartbeats import current_call
-from vespera.application.runtime.outcomes import Outcomes
-from vespera.application.runtime.patches import Patches
-from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.step_calls import StepCalls, check_step_name
-from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
-from vespera.application.runtime.waits import Waits
 from vespera.domain.errors import UnexpectedSignal
 from vespera.domain.ids import TaskId
 from vespera.domain.request import Given, moment_of, seconds_of, span_of
 from vespera.domain.retry import NEVER, RetryPolicy
 from vespera.domain.signal import APPROVAL, Approval
-from vespera.domain.task import ENDED_BADLY, Task, TaskFailure, TaskOutcome, TaskRequest
+from vespera.domain.task import ENDED_BADLY, TaskFailure, TaskOutcome, TaskRequest
 
 T = TypeVar("T")
 
@@ -34,33 +29,21 @@ class TaskContext:
         id, title, description, specialist_type: as they were asked for.
         payload: the decoded payload.
         attempt: 1 for the first claim of the task; one more after each crash or retry.
-        files: the workspace, tracked.
     """
 
-    def __init__(
-        self,
-        *,
-        task: Task,
-        payload: Mapping[str, object],
-        files: TaskFiles,
-        steps: StepCalls,
-        waits: Waits,
-        children: Children,
-        supervision: Supervision,
-        tasks: TaskRepository,
-        outcomes: Outcomes,
-        report: ProgressReport,
-    ) -> None:
+    def __init__(self, equipment: Equipment) -> None:
+        task = equipment.task
         self.id: TaskId = task.id
         self.title, self.description = task.title, task.description
         self.specialist_type, self.attempt = task.specialist_type, task.attempt
-        self.payload = payload
-        self.files = files
-        self._steps, self._supervision = steps, supervision
-        self._derived = Derived(task)
-        self._patches = Patches(steps.log, steps.presence)
-        self._waits, self._children = waits, children
-        self._tasks, self._outcomes, self._report = tasks, outcomes, report
+        self.payload = cast("Mapping[str, object]", equipment.work.codec.decode(task.payload))
+        self._equipment = equipment
+        self._steps = StepCalls(equipment)
+
+    @property
+    def files(self) -> TaskFiles:
+        """The workspace, tracked."""
+        return self._equipment.files
 
     @overload
     async def step(
@@ -162,12 +145,12 @@ class TaskContext:
             LeaseLost: another worker has the task.
         """
         check_step_name(name)
-        await self._waits.moment(name, self._supervision.clock.now() + span_of(seconds, "seconds"))
+        await self._equipment.waits.moment(name, self._clock.now() + span_of(seconds, "seconds"))
 
     async def sleep_until(self, moment: datetime, *, name: str = "sleep") -> None:
         """Go on at this moment, which has a time zone. Otherwise as ``sleep``."""
         check_step_name(name)
-        await self._waits.moment(name, moment_of(moment, "moment"))
+        await self._equipment.waits.moment(name, moment_of(moment, "moment"))
 
     @overload
     async def wait_for_signal(
@@ -195,7 +178,7 @@ class TaskContext:
             LeaseLost: another worker has the task.
         """
         check_step_name(name)
-        payload = await self._waits.signal(name, self._after(timeout))
+        payload = await self._equipment.waits.signal(name, self._after(timeout))
         return _of_type(payload, returns, f"signal {name!r}")
 
     async def wait_for_approval(
@@ -212,7 +195,7 @@ class TaskContext:
         if name:
             check_step_name(name)
         signal = f"{APPROVAL}:{name}" if name else APPROVAL
-        said = await self._waits.signal(signal, self._after(timeout), awaits=question)
+        said = await self._equipment.waits.signal(signal, self._after(timeout), awaits=question)
         return _of_type(said, Approval, f"approval {question!r}")
 
     @overload
@@ -249,7 +232,7 @@ class TaskContext:
         """
         named = name or str(fields.get("title", "") or _title_of(request))
         check_step_name(named)
-        return await self._children.spawn(named, request, fields, returns)
+        return await self._equipment.children.spawn(named, request, fields, returns)
 
     async def gather(self, *children: Child[T]) -> list[T]:
         """The results of all of these children, in that order, once they all have ended.
@@ -259,9 +242,13 @@ class TaskContext:
         """
         return [await child.result() for child in children]
 
+    @property
+    def _clock(self) -> Clock:
+        return self._equipment.work.supervision.clock
+
     def _after(self, timeout: float | None) -> datetime | None:
         seconds = seconds_of(timeout, "timeout")
-        now = self._supervision.clock.now()
+        now = self._clock.now()
         return None if seconds is None else now + timedelta(seconds=seconds)
 
     async def heartbeat(self, detail: object = None) -> None:
@@ -279,7 +266,7 @@ class TaskContext:
             UnstorableValue, PayloadTooLarge: the detail cannot be stored.
         """
         current_call().heartbeat(detail)
-        await self._supervision.clock.sleep(0)
+        await self._clock.sleep(0)
 
     @property
     def last_heartbeat(self) -> object:
@@ -298,8 +285,7 @@ class TaskContext:
             InvalidRequest: it is asked for inside a step.
             LeaseLost: another worker has the task.
         """
-        clock = self._supervision.clock
-        return await self.step("task.now", clock.now, in_thread=False)
+        return await self.step("task.now", self._clock.now, in_thread=False)
 
     async def patched(self, name: str) -> bool:
         """Whether the task goes the new way where the handler has been changed.
@@ -317,7 +303,7 @@ class TaskContext:
             LeaseLost: another worker has the task.
         """
         check_step_name(name)
-        return await self._patches.holds(name)
+        return await self._equipment.patches.holds(name)
 
     def uuid(self, name: str = "") -> str:
         """A new id, as the text of a UUID, the same in each attempt: fit for the idempotency key
@@ -326,13 +312,13 @@ class TaskContext:
         It is derived from the task and from how often ``name`` was asked for before; what asks in
         branches side by side should give names of its own.
         """
-        return self._derived.uuid(name)
+        return self._equipment.derived.uuid(name)
 
     def random(self, name: str = "") -> Random:
         """A new generator of random numbers, which gives the same ones in each attempt; not for
         secrets. ``name``: as for ``uuid``.
         """
-        return self._derived.random(name)
+        return self._equipment.derived.random(name)
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Say how far the work has come, for `status.progress`, `vespera task show` and events.
@@ -349,12 +335,12 @@ class TaskContext:
         Raises:
             InvalidRequest: a number is none, or out of range, or the message is no text.
         """
-        self._report.say(done, total, message)
+        self._equipment.report.say(done, total, message)
 
     async def dependencies(self) -> Mapping[TaskId, TaskOutcome]:
         """What came of the tasks that this one waited for, by id, in the order they were given."""
-        done = await self._tasks.dependencies_of(self.id)
-        decode = self._outcomes.decode
+        done = await self._equipment.work.tasks.dependencies_of(self.id)
+        decode = self._equipment.work.outcomes.decode
         return {
             task.id: decode(task.outcome)
             for task in done
@@ -365,7 +351,7 @@ class TaskContext:
         """Why those tasks that this one waited for have failed, or were cancelled; by id, in the
         order they were given. There are some only with ``on_failed_dependency="run"``.
         """
-        found = await self._tasks.dependencies_of(self.id)
+        found = await self._equipment.work.tasks.dependencies_of(self.id)
         return {t.id: t.error for t in found if t.error is not None and t.status in ENDED_BADLY}
 
 

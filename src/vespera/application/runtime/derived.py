@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-from collections import Counter
 
 from vespera.domain.task import Task
 
@@ -13,8 +12,8 @@ class Derived:
     """
 
     def __init__(self, task: Task) -> None:
-        self._seed = f"{task.id} {task.created_at.isoformat()}"
-        self._asked: Counter[tuple[str, str]] = Counter()
+        self._task = task
+        self._asked: dict[tuple[str, str], int] = {}
 
     def uuid(self, name: str) -> str:
         """The next id under this name, with the marks of version 4."""
@@ -28,6 +27,6 @@ class Derived:
         return random.Random(self._next("random", name))  # noqa: S311  (to be the same each time)
 
     def _next(self, kind: str, name: str) -> bytes:
-        self._asked[kind, name] += 1
-        text = f"{self._seed} {kind} {self._asked[kind, name]} {name}"
+        turn = self._asked[kind, name] = self._asked.get((kind, name), 0) + 1
+        text = f"{self._task.id} {self._task.created_at.isoformat()} {kind} {turn} {name}"
         return hashlib.sha256(text.encode()).digest()

@@ -1,28 +1,26 @@
 """One step of a task: asked for, replayed or called, recorded."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from vespera.application.runtime.compensation import Compensation
+from vespera.application.runtime.equipment import Equipment
 from vespera.application.runtime.heartbeats import Heart, current_step
-from vespera.application.runtime.presence import Presence
-from vespera.application.runtime.steps import Key, StepLog
-from vespera.application.runtime.supervision import Supervision
+from vespera.application.runtime.steps import Key
 from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError
 from vespera.domain.request import seconds_of
 from vespera.domain.retry import RetryPolicy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StepCalls:
     """Calls the functions of one attempt's steps."""
 
-    log: StepLog
-    supervision: Supervision
-    presence: Presence
-    compensation: Compensation
+    __slots__ = ("_equipment", "_log", "_presence", "_supervision")
+
+    def __init__(self, equipment: Equipment) -> None:
+        self._equipment = equipment
+        self._log, self._presence = equipment.log, equipment.presence
+        self._supervision = equipment.work.supervision
 
     async def value(
         self,
@@ -39,17 +37,17 @@ class StepCalls:
         check_step_name(name)
         seconds_of(timeout, "timeout")
         seconds_of(heartbeat_timeout, "heartbeat_timeout")
-        key, record = self.log.ask(name)
+        key, record = self._log.ask(name)
         if record is not None:
-            value = self.log.replay(record)
+            value = self._log.replay(record)
         else:
-            what, clock = f"Step {name!r}", self.supervision.clock
-            once = partial(self.supervision.value, what, function, in_thread=in_thread)
-            heart = Heart(key, once, log=self.log, clock=clock, timeout=heartbeat_timeout)
-            called = partial(self.supervision.call, what, heart.call, retry=retry, timeout=timeout)
+            what, clock = f"Step {name!r}", self._supervision.clock
+            once = partial(self._supervision.value, what, function, in_thread=in_thread)
+            heart = Heart(key, once, log=self._log, clock=clock, timeout=heartbeat_timeout)
+            called = partial(self._supervision.call, what, heart.call, retry=retry, timeout=timeout)
             value = await self._done(key, heart, called, undoable=undo is not None)
-        if undo is not None and not self.log.inherits(record):
-            self.compensation.add(key, undo, value, retry)
+        if undo is not None and not self._log.inherits(record):
+            self._equipment.compensation.add(key, undo, value, retry)
         return value
 
     async def _done(
@@ -60,19 +58,19 @@ class StepCalls:
         *,
         undoable: bool,
     ) -> object:
-        await self.presence.begin_work()
+        await self._presence.begin_work()
         try:
             given = await called()
             if heart.shut():
                 await heart.close()
-            return await self.log.succeeded(key, given, undoable=undoable)
+            return await self._log.succeeded(key, given, undoable=undoable)
         except (LeaseLost, StorageError):
             raise
         except Exception as error:  # the boundary to the step's function; recorded whole
             await heart.save()
-            raise await self.log.failed(key, error) from error
+            raise await self._log.failed(key, error) from error
         finally:
-            self.presence.end_work()
+            self._presence.end_work()
             if heart.shut():
                 await heart.close()
 

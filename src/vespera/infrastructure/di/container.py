@@ -10,6 +10,7 @@ from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.children import ChildWork
 from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.equipment import AttemptWork
 from vespera.application.runtime.event_feed import EventFeed
 from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.intake import Intake
@@ -203,12 +204,9 @@ class Container(Adapters):
         notices=notices,
         crew=crew,
     )
-    attempts = providers.Singleton(
-        AttemptRunner,
+    attempt_work = providers.Singleton(
+        AttemptWork,
         tasks=Adapters.tasks,
-        steps=Adapters.steps,
-        specialists=registry,
-        sign_off=sign_off,
         codec=Adapters.codec,
         outcomes=outcomes,
         supervision=supervision,
@@ -216,6 +214,13 @@ class Container(Adapters):
         progress=Adapters.progress,
         waits=wait_work,
         children=child_work,
+    )
+    attempts = providers.Singleton(
+        AttemptRunner,
+        work=attempt_work,
+        steps=Adapters.steps,
+        specialists=registry,
+        sign_off=sign_off,
         lease=lease,
         crash_limit=Adapters.config.crash_limit,
     )

@@ -1,0 +1,87 @@
+"""What one attempt works with, made when it is first asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from vespera.application.ports.codec import Codec
+from vespera.application.ports.events import ProgressRepository
+from vespera.application.ports.persistence import TaskRepository
+from vespera.application.runtime.children import Children, ChildWork
+from vespera.application.runtime.compensation import Compensation
+from vespera.application.runtime.derived import Derived
+from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.patches import Patches
+from vespera.application.runtime.presence import Presence
+from vespera.application.runtime.reporting import ProgressReport
+from vespera.application.runtime.steps import StepLog
+from vespera.application.runtime.supervision import Supervision
+from vespera.application.runtime.tracked_files import FileWork, TaskFiles
+from vespera.application.runtime.waits import Waits, WaitWork
+from vespera.domain.file_operation import FileOperation
+from vespera.domain.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptWork:
+    """What attempts are made of, the same for all tasks."""
+
+    tasks: TaskRepository
+    codec: Codec
+    outcomes: Outcomes
+    supervision: Supervision
+    files: FileWork
+    progress: ProgressRepository
+    waits: WaitWork
+    children: ChildWork
+
+
+class Equipment:
+    """One attempt's tools. Most handlers use few of them, and each task would carry all of them
+    about while it is under way: so a tool is made when it is first asked for. But what threads may
+    ask for is there from the beginning.
+    """
+
+    def __init__(
+        self,
+        *,
+        task: Task,
+        log: StepLog,
+        presence: Presence,
+        work: AttemptWork,
+        operations: Sequence[FileOperation] = (),
+    ) -> None:
+        """``operations``: what earlier attempts have recorded of files."""
+        self.task, self.log, self.presence, self.work = task, log, presence, work
+        self._operations = operations
+        self.derived = Derived(task)
+        clock = work.supervision.clock
+        self.report = ProgressReport(log.fence, progress=work.progress, clock=clock)
+
+    @cached_property
+    def files(self) -> TaskFiles:
+        """The workspace."""
+        return TaskFiles(fence=self.log.fence, recorded=self._operations, work=self.work.files)
+
+    @cached_property
+    def compensation(self) -> Compensation:
+        """What is to be undone."""
+        work = self.work
+        return Compensation(log=self.log, codec=work.codec, supervision=work.supervision)
+
+    @cached_property
+    def waits(self) -> Waits:
+        """Moments and signals."""
+        return Waits(
+            task_id=self.task.id, log=self.log, presence=self.presence, work=self.work.waits
+        )
+
+    @cached_property
+    def children(self) -> Children:
+        """Tasks that this one spawns."""
+        return Children(task=self.task, log=self.log, waits=self.waits, work=self.work.children)
+
+    @cached_property
+    def patches(self) -> Patches:
+        """Changes of the handler."""
+        return Patches(self.log, self.presence)
