@@ -124,7 +124,7 @@ class AttemptRunner:
                 what,
                 partial(supervision.value, what, partial(handler, context)),
                 task.timeout,
-                rested=lambda: presence.rested,
+                rested=presence.rested,
             )
         finally:
             presence.over()

@@ -225,7 +225,8 @@ class Engine:
         run = self._runs[task_id]
         run.callers += 1
         try:
-            return await asyncio.shield(run.handle)
+            await over(run.handle)
+            return run.handle.result()
         except asyncio.CancelledError:
             if run.stop and run.handle.cancelled() and not interrupted():  # it broke off, not we
                 return Signed(await self._tasks.get(task_id))

@@ -54,7 +54,6 @@ class Presence:
         """When the first of its waits ends by itself."""
         return min((moment for moment in self._waits.values() if moment), default=None)
 
-    @property
     def rested(self) -> timedelta:
         """For how long it has rested, all in all."""
         since = self._rests_since

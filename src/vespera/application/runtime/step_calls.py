@@ -1,6 +1,6 @@
 """One step of a task: asked for, replayed or called, recorded."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -41,11 +41,10 @@ class StepCalls:
         if record is not None:
             value = self._log.replay(record)
         else:
-            what, clock = f"Step {name!r}", self._supervision.clock
-            once = partial(self._supervision.value, what, function, in_thread=in_thread)
-            heart = Heart(key, once, log=self._log, clock=clock, timeout=heartbeat_timeout)
-            called = partial(self._supervision.call, what, heart.call, retry=retry, timeout=timeout)
-            value = await self._done(key, heart, called, undoable=undo is not None)
+            once = partial(self._supervision.value, _called(name), function, in_thread=in_thread)
+            log, clock = self._log, self._supervision.clock
+            heart = Heart(key, once, log=log, clock=clock, timeout=heartbeat_timeout)
+            value = await self._done(key, heart, retry, timeout, undoable=undo is not None)
         if undo is not None and not self._log.inherits(record):
             self._equipment.compensation.add(key, undo, value, retry)
         return value
@@ -54,13 +53,16 @@ class StepCalls:
         self,
         key: Key,
         heart: Heart,
-        called: Callable[[], Awaitable[object]],
+        retry: RetryPolicy,
+        timeout: float | None,
         *,
         undoable: bool,
     ) -> object:
         await self._presence.begin_work()
         try:
-            given = await called()
+            given = await self._supervision.call(
+                _called(key[0]), heart.call, retry=retry, timeout=timeout
+            )
             if heart.shut():
                 await heart.close()
             return await self._log.succeeded(key, given, undoable=undoable)
@@ -73,6 +75,10 @@ class StepCalls:
             self._presence.end_work()
             if heart.shut():
                 await heart.close()
+
+
+def _called(name: str) -> str:
+    return f"Step {name!r}"
 
 
 def check_step_name(name: object, field: str = "name") -> None:

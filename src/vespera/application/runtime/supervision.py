@@ -4,11 +4,12 @@ import asyncio
 import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from types import FunctionType
+from typing import Any
 
 from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.clock import Clock, TimeLimit
@@ -81,18 +82,22 @@ class Supervision:
                 raise
             raise CancelledInside(f"{what} awaited something that had been cancelled.") from error
 
-    async def value(
+    def value(
         self, what: str, function: Callable[[], object], *, in_thread: bool = True
-    ) -> object:
-        """Call once, where such a function belongs, and give what it gives, awaited if need be.
+    ) -> Awaitable[object]:
+        """Call once, where such a function belongs; awaited, it gives what the call gives, which is
+        awaited if need be.
 
-        Raises:
+        Raises (here, or when it is awaited):
             Exception: whatever the call raised.
         """
         if in_thread and not is_async(function):
-            result = await self.threads.call(function, what=what)
-        else:
-            result = function()
+            return self._in_thread(what, function)
+        result = function()
+        return result if inspect.isawaitable(result) else _given(result)
+
+    async def _in_thread(self, what: str, function: Callable[[], object]) -> object:
+        result = await self.threads.call(function, what=what)
         return await result if inspect.isawaitable(result) else result
 
     @asynccontextmanager
@@ -154,8 +159,20 @@ _OLD = sys.version_info < (3, 14)
 _is_coroutine_function = (asyncio if _OLD else inspect).iscoroutinefunction
 
 
-async def over(handle: "asyncio.Task[object]") -> None:
+async def over(handle: "asyncio.Task[Any]") -> None:
     """Wait for the end of a task, whatever it is; one's own cancellation passes."""
-    await asyncio.wait({handle})
-    with suppress(asyncio.CancelledError):
-        handle.exception()
+    if not handle.done():
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        handle.add_done_callback(partial(_tell, ended))
+        await ended
+
+
+def _tell(ended: "asyncio.Future[None]", handle: "asyncio.Task[Any]") -> None:
+    if not handle.cancelled():
+        handle.exception()  # is raised to whoever asks for the result, or to nobody
+    if not ended.done():
+        ended.set_result(None)
+
+
+async def _given(value: object) -> object:
+    return value

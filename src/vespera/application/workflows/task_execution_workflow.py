@@ -231,21 +231,23 @@ class TaskExecutionWorkflow:
     async def _finish(self, task: Task) -> Signed:
         """Bring a task that ``run`` created, now or earlier, as far as it will go."""
         signed = Signed(task)
-        if task.status in GOING_ON:
-            signed = await self._work_off(task)
+        if task.status is TaskStatus.PENDING:
+            signed = await self._work_off(task.id)
+        elif task.status in GOING_ON:
+            signed = await self._execute(task.id)
         if signed.task.status is TaskStatus.EXECUTED and not signed.refused:
             signed = await self._m.sign_off.complete(signed.task, signed.task.outcome or b"")
             self._m.notices.changed(signed.task)
         return signed
 
-    async def _work_off(self, task: Task) -> Signed:
-        if task.status is TaskStatus.PENDING:
-            task = await self._m.tasks.get(task.id)
-            if task.blockers:
-                async with self._m.worker.engaged():
-                    return Signed(await self._m.settling.worked(task.id))
-            await self._until_due(task)
-        return await self._execute(task.id)
+    async def _work_off(self, task_id: TaskId) -> Signed:
+        """A task that could not begin at once."""
+        task = await self._m.tasks.get(task_id)
+        if task.blockers:
+            async with self._m.worker.engaged():
+                return Signed(await self._m.settling.worked(task_id))
+        await self._until_due(task)
+        return await self._execute(task_id)
 
     async def _execute(self, task_id: TaskId) -> Signed:
         """Run the task here, or wait for whoever runs it; again after each retry's wait."""

@@ -94,10 +94,10 @@ async def test_rest_adds_up_and_counts_while_it_lasts(ledger: Ledger, clock: Vir
     presence.end_work()
     await clock.sleep(2)
 
-    assert presence.rested == timedelta(seconds=7)
+    assert presence.rested() == timedelta(seconds=7)
     presence.end_wait("a")
     await clock.sleep(100)
-    assert presence.rested == timedelta(seconds=7)
+    assert presence.rested() == timedelta(seconds=7)
 
 
 async def test_only_who_rests_is_let_go_of(ledger: Ledger) -> None:
