@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.quick import quick
 
 StepKey = tuple[str, int]
 """A step's name and its occurrence."""
@@ -27,7 +28,8 @@ class Fence:
     owner: OwnerId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick
+@dataclass(frozen=True, kw_only=True)
 class StepRecord:
     """A step's one recorded result, or its failure within one retry epoch.
 

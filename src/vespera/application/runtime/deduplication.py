@@ -44,7 +44,9 @@ class Deduplication:
     async def choose(self, asked: Sequence[tuple[Task, TaskRequest]]) -> list[Arrival]:
         """What each of them is, given what is under way, and those before it."""
         keys = {key for _, request in asked if (key := dedup_key_of(request)) is not None}
-        known = dict(await self.tasks.under_way(keys)) if keys else {}
+        if not keys:
+            return [Arrival(task, request, task) for task, request in asked]
+        known = dict(await self.tasks.under_way(keys))
         return [_arrival(task, request, known) for task, request in asked]
 
     async def store(self, arrivals: Sequence[Arrival]) -> None:

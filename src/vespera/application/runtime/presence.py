@@ -88,10 +88,11 @@ class Presence:
 
     def over(self) -> None:
         """The attempt is over: what its handler has left waiting behind its back is called off."""
-        for waiting in filter(None, list(self._waiting.values())):
-            waiting.cancel()
-        self._waits.clear()
-        self._consider()
+        if self._waits:
+            for waiting in filter(None, list(self._waiting.values())):
+                waiting.cancel()
+            self._waits.clear()
+            self._consider()
 
     async def parked(self, fence: Fence, news: int) -> bool:
         """Let go of the task if it rests, and if no other ``news`` has come than this.

@@ -4,6 +4,7 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from types import FunctionType
 
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.handler_versions import (
@@ -191,7 +192,7 @@ def _handler_of(specialist: object) -> object:
     """The method ``execute``, if there is one; a mock makes one up when asked for it, and only its
     ``dir`` tells whether it was there before.
     """
-    if inspect.isroutine(specialist):
+    if type(specialist) is FunctionType or inspect.isroutine(specialist):
         return specialist
     has_execute = hasattr(type(specialist), "execute") or "execute" in dir(specialist)
     if callable(specialist) and not has_execute:

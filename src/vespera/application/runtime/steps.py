@@ -256,18 +256,17 @@ class StepLog:
         self._next_seq += 1
         return self._next_seq - 1
 
-    async def _record(
+    def _record(
         self,
         key: Key,
         value: bytes | None,
         error: bytes | None,
         **along: Unpack[Along],
-    ) -> None:
-        await self._store(self._of(key, value=value, error=error), **along)
+    ) -> Awaitable[None]:
+        return self._store(self._of(key, value=value, error=error), **along)
 
     async def _store(self, record: StepRecord, **along: Unpack[Along]) -> None:
-        now = self._now()
-        lease_until = None
+        now, lease_until = record.recorded_at, None
         if self._asleep or now >= self._extend_at:
             lease_until, self._extend_at = now + self._lease, now + self._lease / 3
         self._asleep = False

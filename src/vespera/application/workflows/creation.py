@@ -68,7 +68,7 @@ class Creation:
         found = [Stored(task, created=False) for task in chosen]
         for i, arrival in arrivals.items():
             found[i] = Stored(arrival.task, created=arrival.new)
-        if not any(_is_changed(arrival) for arrival in arrivals.values()):
+        if not any(map(_is_changed, arrivals.values())):
             return found
         stored = await self.tasks.find([task.id for task, _ in found])
         return [Stored(stored[task.id], created) for task, created in found]

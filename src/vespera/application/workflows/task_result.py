@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 
 from vespera.domain.ids import ReportId, TaskId
 from vespera.domain.progress import Progress
+from vespera.domain.quick import quick
 from vespera.domain.task import FINISHED, TaskOutcome, TaskStatus
 from vespera.domain.verification import Finding
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@quick
+@dataclass(frozen=True, kw_only=True)
 class TaskResult:
     """What came of a call, and how the task stands.
 
