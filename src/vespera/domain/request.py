@@ -229,14 +229,12 @@ def _text(value: object, name: str) -> str:
         raise InvalidRequest(f"must be text, got {_kind(value)}", field=name)
     if len(value) > LONGEST_TEXT:
         raise InvalidRequest(f"is longer than {LONGEST_TEXT:,} characters", field=name)
-    if "\0" in value or not _encodable(value):
+    if "\0" in value or not (value.isascii() or _encodable(value)):
         raise InvalidRequest("has a NUL or a lone surrogate, which cannot be stored", field=name)
     return str.__str__(value)  # plain text, also of the member of an enum
 
 
 def _encodable(value: str) -> bool:
-    if value.isascii():
-        return True
     try:
         value.encode()
     except UnicodeEncodeError:

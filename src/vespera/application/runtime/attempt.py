@@ -92,8 +92,7 @@ class AttemptRunner:
             return await self._broken_off(equipment, error)
         task = _as_it_stands(equipment)
         if task.completion is Completion.AUTO:
-            untouched = not equipment.files.touched
-            return await self.sign_off.complete(task, outcome, untouched=untouched)
+            return await self.sign_off.complete(task, outcome, untouched=equipment.untouched)
         return Signed(await self._save(task.execute(outcome, self._now())))
 
     async def _prepared(self, task: Task, owner: OwnerId, presence: Presence) -> Equipment:

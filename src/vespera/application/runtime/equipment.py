@@ -63,6 +63,11 @@ class Equipment:
         """The workspace."""
         return TaskFiles(fence=self.log.fence, recorded=self._operations, work=self.work.files)
 
+    @property
+    def untouched(self) -> bool:
+        """Whether no file operation of the task is known."""
+        return not self._operations and ("files" not in vars(self) or not self.files.touched)
+
     @cached_property
     def compensation(self) -> Compensation:
         """What is to be undone."""

@@ -65,9 +65,10 @@ class Creation:
         """Some are not as they were asked for: they have been cancelled at once, as what they wait
         for has failed, or have taken over what is new.
         """
-        found = [Stored(task, created=False) for task in chosen]
-        for i, arrival in arrivals.items():
-            found[i] = Stored(arrival.task, created=arrival.new)
+        found = [
+            Stored(arrivals[i].task, arrivals[i].new) if i in arrivals else Stored(task, False)
+            for i, task in enumerate(chosen)
+        ]
         if not any(map(_is_changed, arrivals.values())):
             return found
         stored = await self.tasks.find([task.id for task, _ in found])
