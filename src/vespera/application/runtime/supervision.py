@@ -159,12 +159,11 @@ _OLD = sys.version_info < (3, 14)
 _is_coroutine_function = (asyncio if _OLD else inspect).iscoroutinefunction
 
 
-async def over(handle: "asyncio.Task[Any]") -> None:
-    """Wait for the end of a task, whatever it is; one's own cancellation passes."""
-    if not handle.done():
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        handle.add_done_callback(partial(_tell, ended))
-        await ended
+def over(handle: "asyncio.Task[Any]") -> "asyncio.Future[None]":
+    """To be awaited for the end of a task, whatever it is; one's own cancellation passes."""
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    handle.add_done_callback(partial(_tell, ended))
+    return ended
 
 
 def _tell(ended: "asyncio.Future[None]", handle: "asyncio.Task[Any]") -> None:

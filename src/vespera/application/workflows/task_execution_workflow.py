@@ -230,11 +230,12 @@ class TaskExecutionWorkflow:
 
     async def _finish(self, task: Task) -> Signed:
         """Bring a task that ``run`` created, now or earlier, as far as it will go."""
-        signed = Signed(task)
         if task.status is TaskStatus.PENDING:
             signed = await self._work_off(task.id)
         elif task.status in GOING_ON:
             signed = await self._execute(task.id)
+        else:
+            signed = Signed(task)
         if signed.task.status is TaskStatus.EXECUTED and not signed.refused:
             signed = await self._m.sign_off.complete(signed.task, signed.task.outcome or b"")
             self._m.notices.changed(signed.task)

@@ -1,7 +1,7 @@
 """Units of work: what is written in one block is one transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -35,20 +35,15 @@ class SqlUnitOfWork:
         return _Block(self._database)
 
 
-async def store(database: AsyncDatabaseManager, writes: Sequence[Write]) -> None:
+def store(database: AsyncDatabaseManager, writes: Sequence[Write]) -> Awaitable[object]:
     """Add the writes to the open unit of work, or commit them as a unit of their own.
 
-    Raises:
+    Raises (when it is awaited):
         ForeignUnitOfWork: the open unit belongs to another asyncio task.
         VesperaError: as ``AsyncDatabaseManager.commit``, where no unit is open.
     """
     unit = _open_unit(database)
-    if unit is None:
-        await database.commit(writes)
-    elif unit.task is asyncio.current_task():
-        unit.writes.extend(writes)
-    else:
-        raise ForeignUnitOfWork
+    return database.commit(writes) if unit is None else unit.add(writes)
 
 
 class _Block:
@@ -89,6 +84,11 @@ class _OpenUnit:
     outer: "_OpenUnit | None"
     writes: list[Write] = field(default_factory=list)
     is_open: bool = True
+
+    async def add(self, writes: Sequence[Write]) -> None:
+        if self.task is not asyncio.current_task():
+            raise ForeignUnitOfWork
+        self.writes.extend(writes)
 
 
 _innermost: ContextVar[_OpenUnit | None] = ContextVar("unit_of_work", default=None)
