@@ -52,8 +52,14 @@ async def answer() -> int:
     return 42
 
 
+async def work_in_thread(task: TaskContext) -> int:
+    return await task.step("work", lambda: 42)
+
+
 class RuntimeContainer(Container):
-    specialists = providers.Aggregate(worker=providers.Object(work))
+    specialists = providers.Aggregate(
+        worker=providers.Object(work), threaded=providers.Object(work_in_thread)
+    )
 
 
 def main() -> None:
@@ -98,6 +104,7 @@ class Bench:
         for durability in ("FULL", "NORMAL"):
             self._alone(figures, durability)
             self._in_company(figures, durability)
+        self._in_threads(figures)
         self._in_a_full_file(figures)
         print(f"round {number + 1} done", flush=True)
         return figures
@@ -125,6 +132,13 @@ class Bench:
         figures[f"100 callers, {durability}: lag of the loop, p99, ms"] = ours.lag_ms
         idle = asyncio.run(idle_lag())
         figures[f"100 callers, {durability}: lag of an idle loop, p99, ms"] = idle
+
+    def _in_threads(self, figures: Figures) -> None:
+        """The same step as a function that is not async, which is called in a thread."""
+        threaded = asyncio.run(measured(self._fresh(), "NORMAL", self.tasks, 100, "threaded"))
+        name = "100 callers, NORMAL, the step in a thread"
+        figures[f"{name}: tasks/s"] = threaded.rate
+        figures[f"{name}: CPU us a task"] = threaded.processor_us
 
     def _in_a_full_file(self, figures: Figures) -> None:
         if self.full_file is None:
@@ -160,18 +174,20 @@ class Measured:
     lag_ms: float
 
 
-async def measured(path: Path, durability: str, count: int, callers: int) -> Measured:
+async def measured(
+    path: Path, durability: str, count: int, callers: int, specialist_type: str = "worker"
+) -> Measured:
     """So many tasks, the container's end with its last checkpoint among what is written."""
     taken: list[float] = []
     settings = {"database_url": str(path), "durability": durability.lower()}
     async with RuntimeContainer(settings) as container:
         run = container.get(TaskExecutionWorkflow).run
-        await run(title="warm", specialist_type="worker")
+        await run(title="warm", specialist_type=specialist_type)
 
         async def caller(share: int) -> None:
             for _ in range(share):
                 started = time.perf_counter()
-                result = await run(title="bench", specialist_type="worker", payload={"n": 1})
+                result = await run(title="bench", specialist_type=specialist_type, payload={"n": 1})
                 taken.append(time.perf_counter() - started)
                 assert result.completed, result.error
 

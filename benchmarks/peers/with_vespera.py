@@ -14,7 +14,7 @@ async def work(task: TaskContext) -> object:
     return await task.step("work", same, task.payload["number"])
 
 
-def same(number: object) -> object:
+async def same(number: object) -> object:
     return number
 
 
