@@ -161,9 +161,7 @@ class Engine:
         expired = self._leases.expired_by(now)
         taken = await self._queue.take_back(now=now, dead=dead, expired=expired)
         for task_id in taken:
-            run = self._runs.get(task_id)
-            if run is not None:
-                self._interrupt(run, Stop.LOST)
+            self._break_off(task_id, Stop.LOST)
         return taken
 
     async def mind_the_clock(self) -> int:
@@ -198,9 +196,8 @@ class Engine:
                 self._notices.work()
 
     def begin(self, claimed: Task, *, kept: bool) -> "asyncio.Task[Signed]":
-        """Start the attempt of a task that this engine has claimed.
-
-        It runs in an empty ``contextvars`` context, the same here as after a recovery.
+        """Start the attempt of a task that this engine has claimed, in an empty ``contextvars``
+        context, the same here as after a recovery.
 
         Args:
             claimed: running, as stored.
@@ -209,8 +206,7 @@ class Engine:
         handle = asyncio.create_task(
             self._conduct(claimed), name=f"vespera task {claimed.id}", context=Context()
         )
-        if claimed.id in self._runs:  # its lease ran out unnoticed, and now it is ours again
-            self._interrupt(self._runs[claimed.id], Stop.LOST)
+        self._break_off(claimed.id, Stop.LOST)  # its lease ran out unnoticed, and it is ours again
         self._runs[claimed.id] = self._run_of(claimed, handle, kept=kept)
         self.handles.add(handle)
         handle.add_done_callback(self.handles.discard)
@@ -278,13 +274,10 @@ class Engine:
                     await self._let_go(task)
 
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
-        presence = Presence(
-            self._clock,
-            told=partial(self._hear_of, claimed),
-            park=partial(self._park, claimed) if kept else None,
-            pause=partial(self._pause, claimed.id),
-            lingers=not self._flow.counts_running(claimed.specialist_type),
-        )
+        told, park = partial(self._hear_of, claimed), partial(self._park, claimed) if kept else None
+        pause = partial(self._break_off, claimed.id, Stop.PAUSE)
+        lingers = not self._flow.counts_running(claimed.specialist_type)
+        presence = Presence(self._clock, told=told, park=park, pause=pause, lingers=lingers)
         return OpenAttempt(claimed, handle, kept, presence)
 
     def _hear_of(self, claimed: Task, presence: Presence) -> None:
@@ -298,16 +291,11 @@ class Engine:
             self._ear = asyncio.create_task(listening, name="vespera news", context=Context())
         self._notices.news(claimed.id)  # the waits see to it that the database knows of a rest
 
-    def _pause(self, task_id: TaskId) -> None:
-        if task_id in self._runs:
-            self._interrupt(self._runs[task_id], Stop.PAUSE)
-
     async def _park(self, claimed: Task, fence: Fence, news: int) -> bool:
         """Let go of a task that waits, and of its attempt with it."""
         parked = await self._queue.park(fence, news=news, now=self._clock.now())
-        run = self._runs.get(claimed.id)
-        if parked and run is not None:
-            self._interrupt(run, Stop.PARKED)
+        if parked:
+            self._break_off(claimed.id, Stop.PARKED)
         return parked
 
     async def _conduct(self, claimed: Task) -> Signed:
@@ -384,6 +372,10 @@ class Engine:
         if run.stop is Stop.PAUSE:
             changed = await self._tasks.get(claimed.id)  # which says since when
         return Signed(changed, released=run.stop in {Stop.RELEASE, Stop.PAUSE})
+
+    def _break_off(self, task_id: TaskId, stop: Stop) -> None:
+        if task_id in self._runs:
+            self._interrupt(self._runs[task_id], stop)
 
     def _interrupt(self, run: OpenAttempt, stop: Stop, reason: str = "") -> None:
         if run.stop is None and not run.handle.done():
