@@ -17,9 +17,7 @@ _ID, _ATTEMPT, _AT = (sql.TASK_COLUMNS.index(name) for name in ("id", "attempt",
 
 def begun(ledger: Ledger, task: Task) -> Sequence[Entry]:
     """A new task, and where it stands if it is not pending."""
-    told: Sequence[Entry] = ()
-    if EventType.CREATED in ledger.kept:
-        told = ledger.told(EventType.CREATED, task.id, to_micros(task.created_at), 0)
+    told = ledger.told(EventType.CREATED, task.id, to_micros(task.created_at), 0)
     return told if task.status is TaskStatus.PENDING else (*told, *changed(ledger, task))
 
 
