@@ -218,7 +218,9 @@ class VirtualClock:
             await one_turn()
             is_quiet = not ready
             quiet, turns = (quiet + 1 if is_quiet else 0), turns + 1
-            if _threads_at_work(loop) or any(probe() for probe in self._probes):
+            may_be_over = is_quiet or turns == _PATIENCE_TURNS  # else threads need not be asked
+            is_busy = any(probe() for probe in self._probes)
+            if is_busy or (may_be_over and _threads_at_work(loop)):
                 quiet = turns = 0  # however long it takes
                 if is_quiet:
                     let_threads_work()

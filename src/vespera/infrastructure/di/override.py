@@ -102,6 +102,8 @@ class Override(Generic[V]):
 
     def _services(self, which: Callable[[Any], bool]) -> str:
         """The services that hold the part and are such."""
+        if not any(map(which, self._graph.services())):  # as nearly always
+            return ""
         names = map(self._graph.name_of, filter(which, self._graph.services_on(self.part)))
         return " and ".join(names)
 

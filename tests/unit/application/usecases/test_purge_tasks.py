@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from vespera import TaskOrchestrator
+from vespera.application.usecases.purge_tasks import BATCH
 
 HOUR = timedelta(hours=1)
 
@@ -14,21 +15,31 @@ async def good(_task):
 
 
 @pytest.fixture
-async def orchestrator(container, specialists, clock):
+def finished():
+    """How many tasks were completed two hours ago; a test of batches has more of them."""
+    return 8
+
+
+@pytest.fixture
+async def orchestrator(container, specialists, clock, finished):
     specialists.register("good", good)
     orchestrator = container.get(TaskOrchestrator)
     await orchestrator.run_all(
-        [{"title": f"{n}", "specialist_type": "good", "task_id": f"{n:03}"} for n in range(450)]
+        [
+            {"title": f"{n}", "specialist_type": "good", "task_id": f"{n:03}"}
+            for n in range(finished)
+        ]
     )
     await orchestrator.create_task(title="open", task_id="open", depends_on=["007"])
     await clock.advance(hours=2)
     return orchestrator
 
 
-async def test_what_is_old_enough_goes_in_batches(orchestrator):
+@pytest.mark.parametrize("finished", [2 * BATCH + 50])
+async def test_what_is_old_enough_goes_in_batches(orchestrator, finished):
     purged = await orchestrator.purge(HOUR)
 
-    assert (purged.success, purged.tasks) == (True, 449)
+    assert (purged.success, purged.tasks) == (True, finished - 1)
     assert purged.events > 0
     left = [task.id for task in (await orchestrator.tasks()).tasks]
     assert sorted(left) == ["007", "open"]
@@ -38,8 +49,8 @@ async def test_what_is_old_enough_goes_in_batches(orchestrator):
 async def test_a_dry_run_counts_and_removes_nothing(orchestrator):
     counted = await orchestrator.purge(HOUR, dry_run=True)
 
-    assert (counted.tasks, counted.events) == (449, 0)
-    assert (await orchestrator.count_tasks())["good"] == {"completed": 450}
+    assert (counted.tasks, counted.events) == (7, 0)
+    assert (await orchestrator.count_tasks())["good"] == {"completed": 8}
 
 
 async def test_what_is_younger_stays(orchestrator):
@@ -65,4 +76,4 @@ async def test_what_makes_no_sense_is_a_refusal(orchestrator, older_than, status
 
     assert not purged.success
     assert (purged.error or "").startswith(told)
-    assert (await orchestrator.count_tasks())["good"] == {"completed": 450}
+    assert (await orchestrator.count_tasks())["good"] == {"completed": 8}
