@@ -37,10 +37,10 @@ class SqlTaskQueue:
         are pending from the moment they are due.
         """
         moment, most = to_micros(now), max(limit, 0)
-        values = (owner, to_micros(lease_until), moment, most, moment, most)
+        values = (owner, to_micros(lease_until), moment, most, most, most)
         (rows,) = await self._database.commit(
             [
-                Write(sql.WAKE_DUE, (moment, moment)),
+                Write(sql.WAKE_DUE, {"now": moment}),
                 Write(sql.CLAIM_READY, values, told=claimed(self._database.ledger)),
             ],
             TASKS,
