@@ -243,12 +243,12 @@ OWNERS = Statement(
 )
 
 TAKE_BACK_EXPIRED = Statement(
-    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + CASE WHEN (tasks.status = 'running') THEN 1 ELSE 0 END), owner=NULL, lease_until=NULL, run_after=NULL, updated_at=? WHERE tasks.owner IS NOT NULL AND tasks.lease_until <= ? RETURNING id, attempt",
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + CASE WHEN (tasks.status = 'running') THEN 1 ELSE 0 END), owner=NULL, lease_until=NULL, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.owner IS NOT NULL AND tasks.lease_until <= ? LIMIT ? OFFSET 0) RETURNING id, attempt",
     returns=True,
 )
 
 TAKE_BACK_OF_OWNER = Statement(
-    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + CASE WHEN (tasks.status = 'running') THEN 1 ELSE 0 END), owner=NULL, lease_until=NULL, run_after=NULL, updated_at=? WHERE tasks.owner IS NOT NULL AND tasks.owner = ? RETURNING id, attempt",
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), crashes=(tasks.crashes + CASE WHEN (tasks.status = 'running') THEN 1 ELSE 0 END), owner=NULL, lease_until=NULL, run_after=NULL, updated_at=? WHERE tasks.id IN (SELECT tasks.id FROM tasks WHERE tasks.owner IS NOT NULL AND tasks.owner = ? LIMIT ? OFFSET 0) RETURNING id, attempt",
     returns=True,
 )
 

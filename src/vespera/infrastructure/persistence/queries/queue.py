@@ -128,7 +128,6 @@ OWNERS = compiled(
 )
 _MAKE_PENDING = (
     sa.update(tasks)
-    .where(tasks.c.owner.is_not(None))
     .values(
         status=PENDING,
         version=tasks.c.version + ONE,
@@ -140,16 +139,26 @@ _MAKE_PENDING = (
     )
     .returning(tasks.c.id, tasks.c.attempt)
 )
+
+
+def _take_back(*conditions: sa.ColumnElement[bool]) -> sa.Update:
+    held_by_others = sa.select(tasks.c.id).where(tasks.c.owner.is_not(None), *conditions)
+    so_many = held_by_others.limit(sa.bindparam("so_many")).offset(NONE)
+    return _MAKE_PENDING.where(tasks.c.id.in_(so_many))
+
+
 TAKE_BACK_EXPIRED = compiled(
-    _MAKE_PENDING.where(tasks.c.lease_until <= sa.bindparam("expired")),
+    _take_back(tasks.c.lease_until <= sa.bindparam("expired")),
     "now",
     "expired",
+    "so_many",
     returns=True,
 )
 TAKE_BACK_OF_OWNER = compiled(
-    _MAKE_PENDING.where(tasks.c.owner == sa.bindparam("dead_owner")),
+    _take_back(tasks.c.owner == sa.bindparam("dead_owner")),
     "now",
     "dead_owner",
+    "so_many",
     returns=True,
 )
 _NEXT_DELAYED = (
