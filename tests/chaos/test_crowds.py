@@ -6,9 +6,8 @@ import pytest
 def test_a_crowd_of_stale_tasks_does_not_hold_up_the_start(sweep):
     found = sweep("stale", tasks=10_000)
 
-    assert found["still_running"] == 0
     assert found["extra_mb"] < 30
-    assert found["ready_of_processor"] < 5  # 0.2 s on an idle machine
+    assert found["ready_of_processor"] < 1  # 0.1 s on an idle machine
 
 
 @pytest.mark.chaos
@@ -16,9 +15,8 @@ def test_a_crowd_of_stale_tasks_does_not_hold_up_the_start(sweep):
 def test_a_hundred_thousand_stale_tasks_cost_little_time_and_memory(sweep):
     found = sweep("stale")
 
-    assert found["still_running"] == 0
     assert found["extra_mb"] < 30
-    assert found["ready_of_processor"] < 20  # 2 s on an idle machine; on a slow one more
+    assert found["ready"] < 2  # 0.1 s on an idle machine
 
 
 @pytest.mark.chaos

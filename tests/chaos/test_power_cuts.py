@@ -22,6 +22,29 @@ def test_an_engine_that_acknowledges_before_the_commit_is_found_out_by_power_cut
     assert any("lost" in complaint for complaint in found["complaints"])
 
 
+def test_a_value_that_a_row_refers_to_is_whole_after_a_power_cut(sweep):
+    found = sweep("power", moments=2, stages=["large"], of="-values")
+
+    assert found["complaints"] == []
+    assert found["points"] == 16
+
+
+@pytest.mark.parametrize("bug", ["early", "unsynced", "nameless"])
+def test_a_row_that_may_be_on_the_disk_before_its_value_is_found_out(sweep, bug):
+    found = sweep("power", moments=2, stages=["large"], of="-values", engine=bug)
+
+    assert any("value: the " in complaint for complaint in found["complaints"])
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1800)
+def test_no_power_cut_loses_a_value_that_a_row_refers_to(sweep):
+    found = sweep("power", moments=1000, stages=["large"], of="-values")
+
+    assert found["complaints"] == []
+    assert found["points"] >= 250
+
+
 @pytest.mark.chaos
 @pytest.mark.timeout(1800)
 def test_no_power_cut_at_any_operation_loses_what_was_acknowledged(sweep):

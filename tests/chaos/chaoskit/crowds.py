@@ -15,6 +15,7 @@ from typing import Any
 from chaoskit import children
 from chaoskit.life import HurriedClock, Place
 from vespera import Container, TaskContext, TaskOrchestrator, providers
+from vespera.application.ports.clock import Clock
 from vespera.application.runtime.specialists import Specialists
 
 MEGA = 1024 * 1024
@@ -29,7 +30,7 @@ class CrowdContainer(Container):
 
 def stale(directory: str, *, tasks: int = 100_000) -> dict[str, Any]:
     """Start beside so many running tasks of a dead worker; how long, and how much memory, until
-    the first of them runs here.
+    the first of them runs here, and how long until none is left to the dead.
     """
     place = Place(Path(directory))
     place.put_in_order()
@@ -88,14 +89,16 @@ async def _start_beside(place: Place) -> dict[str, Any]:
         await first.wait()
         ready, worked = time.perf_counter() - begun, time.process_time() - worked
         more = resident() - before
-        left = await _count(place, "running")
+        while await _count(place, "running"):
+            await container.get(Clock).sleep(1)
+        all_taken = time.perf_counter() - begun
         await container.get(TaskOrchestrator).stop()
     return {
         "points": 1,
         "ready": ready,
         "ready_of_processor": worked,
         "extra_mb": more / MEGA,
-        "still_running": left,
+        "all_taken_back": all_taken,
     }
 
 

@@ -1,8 +1,8 @@
 """What a disk would hold after a power cut.
 
 ``Recorder`` remembers, in their order, all operations on the database's files, and what the
-engine said meanwhile (``tell``). ``disk_after(events, n, fate)`` is the state of the disk if the
-power had gone right before event ``n``: what was synced is there; of the rest, ``fate`` decides.
+engine said meanwhile (``tell``). If the power goes behind some of these events, what was synced is
+there; of the rest, a ``Fate`` decides.
 """
 
 import random
@@ -15,8 +15,9 @@ SECTOR = 512
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``kind``: create, write, truncate, sync, delete; told; or placing and placed, of a file in
-    the workspace. ``inode`` tells a file from another that had the same name before it.
+    """``kind``: create, write, truncate, sync, delete; told; placing and placed, of a file in the
+    workspace; name, unname and sync directory, of what lies beside the database. ``inode`` tells a
+    file from another that had the same name before it.
     """
 
     kind: str
@@ -106,16 +107,21 @@ def torn(seed: object) -> Fate:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The files of the database and those of the workspace, by path."""
+    """The files of the database, of its values, and those of the workspace, by path."""
 
     files: Mapping[str, bytes]
     workspace: Mapping[str, bytes]
+    values: Mapping[str, bytes]
 
     def put(self, directory: Path) -> None:
         """Make these files, under their names, in ``directory`` (and ``workspace`` in it)."""
         directory.mkdir(parents=True)
         for path, data in self.files.items():
             (directory / Path(path).name).write_bytes(data)
+        for path, data in self.values.items():
+            target = directory / Path(path).parent.name / Path(path).name
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(data)
         (directory / "workspace").mkdir()
         for path, data in self.workspace.items():
             target = directory / "workspace" / path
@@ -123,17 +129,22 @@ class Disk:
             target.write_bytes(data)
 
 
-def disk_after(events: Sequence[Event], until: int, fate: Fate) -> Disk:
-    """The disk after a power cut before ``events[until]``."""
-    seen = events[:until]
-    synced_at = {event.inode: at for at, event in enumerate(seen) if event.kind == "sync"}
-    contents: dict[int, bytearray] = {}
-    for at, event in enumerate(seen):
-        for part in _remaining(event, at < synced_at.get(event.inode, -1), fate):
-            _apply(contents.setdefault(part.inode, bytearray()), part)
-    names = _names(seen, synced_at, fate)
-    files = {path: bytes(contents.get(inode, b"")) for path, inode in names.items()}
-    return Disk(files, dict(_placed(seen, fate)))
+def files_after(events: Sequence[Event], fate: Fate) -> Mapping[str, bytes]:
+    """The files of the database after a power cut behind these events, by path."""
+    synced_at = {event.inode: at for at, event in enumerate(events) if event.kind == "sync"}
+    names = _names(events, synced_at, fate)
+    return {path: content_of(inode, events, fate) for path, inode in names.items()}
+
+
+def content_of(inode: int, events: Sequence[Event], fate: Fate) -> bytes:
+    """What is in the file: what was synced, and of the rest what ``fate`` has left."""
+    own = [event for event in events if event.inode == inode]
+    synced = max((at for at, event in enumerate(own) if event.kind == "sync"), default=-1)
+    content = bytearray()
+    for at, event in enumerate(own):
+        for part in _remaining(event, at < synced, fate):
+            _apply(content, part)
+    return bytes(content)
 
 
 def _remaining(event: Event, is_synced: bool, fate: Fate) -> list[Event]:
@@ -173,7 +184,7 @@ def _is_durable(event: Event, synced_at: Mapping[int, int]) -> bool:
     return bool(event.place)  # SQLite asked for the directory to be synced
 
 
-def _placed(events: Sequence[Event], fate: Fate) -> Iterator[tuple[str, bytes]]:
+def placed_after(events: Sequence[Event], fate: Fate) -> Iterator[tuple[str, bytes]]:
     """What the workspace holds: a file under way is there whole, or not at all."""
     files: dict[str, bytes] = {}
     for at, event in enumerate(events):

@@ -30,7 +30,7 @@ def broken_promises(directory: Path, facts: Sequence[Fact]) -> Complaints:
             connection.row_factory = sqlite3.Row
             try:
                 return [
-                    *damage(connection),
+                    *damage(connection, directory / "work.db"),
                     *(
                         f"lost: {dict(f)}"
                         for f in broken(connection, directory / "workspace", facts)
@@ -86,7 +86,8 @@ def unaccounted(directory: Path) -> Complaints:
     for task, _, token in effects_of(directory):
         given[task].add(token)
     with closing(sqlite3.connect(directory / "work.db")) as connection:
-        rows = connection.execute("SELECT task_id, name, value FROM steps WHERE value NOT NULL")
+        query = "SELECT task_id, name, value FROM steps WHERE typeof(value) = 'blob'"
+        rows = connection.execute(query)
         return [
             f"{task}: {name} has the result {value!r}, which nobody gave"
             for task, name, value in rows
@@ -109,11 +110,12 @@ def not_undone(directory: Path) -> Complaints:
     ]
 
 
-def damage(connection: sqlite3.Connection) -> Iterator[str]:
+def damage(connection: sqlite3.Connection, path: Path) -> Iterator[str]:
     """All that ``vespera db check`` finds: integrity, what points nowhere, counts, gates, blockers,
-    holders; and states that no whole unit of work leads to.
+    holders, values that are gone; and states that no whole unit of work leads to. ``path``: beside
+    what database its values are.
     """
-    for flaw in inspect_database(connection, path="work.db").flaws:
+    for flaw in inspect_database(connection, path=str(path)).flaws:
         if flaw.rule != "revision":  # a file that is not migrated yet
             yield f"{flaw.rule}: {flaw.text}"
     for row in connection.execute("PRAGMA foreign_key_check").fetchall():

@@ -89,11 +89,17 @@ class _Ground:
         self.names = json.loads((rehearsal / "names").read_text())
 
     def kill_at(self, fatal: int, kills: int, tally: Tally) -> bool:
-        """Whether it was killed there; what then came of it goes to the tally."""
+        """Whether it was killed there, as often as it was to be; what then came of it goes to the
+        tally.
+        """
         directory = self._fresh(str(fatal))
         died = children.do(partial(self._live, directory, fatal))
-        hits = int(died == -signal.SIGKILL)
-        if kills > 1 and hits:
+        if died != -signal.SIGKILL:  # this life passed fewer places than the rehearsal did
+            told = f"{self._stage}, not killed {self._named(fatal)}: it ended with {died}"
+            tally.complaints += [told] if died else []
+            return False
+        hits = 1
+        if kills > 1:
             again = random.Random(fatal).randint(1, len(self.names))
             second = children.do(partial(self._live, directory, again))
             hits += second == -signal.SIGKILL

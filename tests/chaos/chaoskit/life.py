@@ -29,10 +29,12 @@ from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
+from vespera.infrastructure.persistence.spilling import Spill
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
+from vespera.infrastructure.persistence.value_files import ValueFiles, ValueReference
 
 SPEED = 50
 BEGINNING = time.time()
@@ -230,6 +232,66 @@ class DeafContainer(ChaosContainer):
     )
 
 
+class EarlySpill(Spill):
+    """A planted bug: the rows come first, then the files that they refer to."""
+
+    async def commit(self, commit: Any, writes: Any) -> Any:
+        keep, self.files.keep = self.files.keep, ValueReference.to  # type: ignore[union-attr, method-assign]
+        changed, _ = self._spilled(writes)
+        self.files.keep = keep  # type: ignore[union-attr, method-assign]
+        returned = await commit(changed)
+        self._spilled(writes)
+        return returned
+
+
+class UnsyncedFiles(ValueFiles):
+    """A planted bug: what is written into a file may stay in the memory of the machine."""
+
+    def _write(self, path: Path, value: bytes) -> None:
+        draft = self._draft_of(path.name)
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(value)
+        draft.replace(path)
+
+
+class NamelessFiles(ValueFiles):
+    """A planted bug: the file is on the disk, but perhaps not its name."""
+
+    def keep(self, value: bytes) -> ValueReference:
+        reference = ValueReference.to(value)
+        self._make_directory()
+        self._write(self.path_of(reference), value)
+        return reference
+
+
+class FilingDatabase(AsyncDatabaseManager):
+    """A database with one of these bugs."""
+
+    def __init__(self, *args: Any, bug: str, **how: Any) -> None:
+        super().__init__(*args, **how)
+        path = self.path
+        assert path is not None
+        if bug == "early":
+            self._spill = EarlySpill(path, self._spill._above)
+        else:
+            kinds = {"unsynced": UnsyncedFiles, "nameless": NamelessFiles}
+            self._spill.files = kinds[bug](path)
+
+
+def _with_bug(bug: str) -> type[ChaosContainer]:
+    class Buggy(ChaosContainer):
+        database = Service(
+            FilingDatabase,
+            Container.config.database_url,
+            durability=Container.config.durability,
+            spill_above=Container.config.spill_above,
+            lane=ChaosContainer.lane,
+            bug=bug,
+        )
+
+    return Buggy
+
+
 class TwofoldContainer(ChaosContainer):
     """A planted bug: what belongs into one transaction goes into one after the other."""
 
@@ -241,6 +303,7 @@ ENGINES = {
     "hasty": HastyContainer,
     "deaf": DeafContainer,
     "twofold": TwofoldContainer,
+    **{bug: _with_bug(bug) for bug in ("early", "unsynced", "nameless")},
 }
 
 

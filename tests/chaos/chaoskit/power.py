@@ -16,8 +16,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from chaoskit import children, judge, vfs
-from chaoskit.disk import Disk, Event, Fate, Recorder, disk_after, dropped, kept, only, torn
+from chaoskit import beside, children, judge, vfs
+from chaoskit.disk import (
+    Disk,
+    Event,
+    Fate,
+    Recorder,
+    dropped,
+    files_after,
+    kept,
+    only,
+    placed_after,
+    torn,
+)
 from chaoskit.life import ENGINES, Place
 from chaoskit.stages import EXPECTED, STAGES, live, prepare
 
@@ -28,6 +39,8 @@ BEFORE = 3
 """Events that stand for what is on the disk before the stage: made, written, synced."""
 LATER = 7200.0
 """Seconds until the machine is up again: leases are over, owners of before are strangers."""
+FATES = ("dropped", "kept", "log first", "log last", "torn", "torn anew")
+FATES_OF_VALUES = ("values first", "values last")
 _FRAME, _FRAME_HEADER, _LOG_HEADER = 24 + 4096, 24, 32
 
 
@@ -39,18 +52,20 @@ def sweep(
     promised: str = "full",
     engine: str = "right",
     stages: Sequence[str] = tuple(stage for stage in STAGES if stage not in REMEMBERING),
+    of: str = "",
 ) -> dict[str, Any]:
     """Cut the power at up to ``moments`` operations of each stage.
 
-    ``durability`` is what the database is opened with, ``promised`` by what it is judged.
+    ``durability`` is what the database is opened with, ``promised`` by what it is judged. ``of``:
+    only operations on paths that hold this.
     """
     cases: dict[str, int] = {}
     complaints: list[str] = []
     for stage in stages:
         film = _Film(Path(directory) / stage, stage, durability, engine)
         cases[stage] = 0
-        for moment in film.moments(moments):
-            for fate in ("dropped", "kept", "log first", "log last", "torn", "torn anew"):
+        for moment in film.moments(moments, of):
+            for fate in film.fates():
                 case = _Case(film, moment, fate)
                 said = case.complaints(promised)
                 complaints += [f"{stage}, power cut at {moment}, {fate}: {what}" for what in said]
@@ -64,8 +79,21 @@ def _fate(name: str, moment: int) -> Fate:
         "kept": kept,
         "log first": only("-wal"),
         "log last": only(".db"),
+        "values first": _values_only,
+        "values last": lambda event: [] if _values_only(event) else [event],
     }
     return fates.get(name) or torn(f"{name} {moment}")
+
+
+def _values_only(event: Event) -> list[Event]:
+    return [event] if beside.SUFFIX in event.path else []
+
+
+def disk_after(events: Sequence[Event], until: int, fate: Fate) -> Disk:
+    """The disk after a power cut before ``events[until]``."""
+    seen = events[:until]
+    values = beside.values_after(seen, fate)
+    return Disk(files_after(seen, fate), dict(placed_after(seen, fate)), values)
 
 
 class _Film:
@@ -73,7 +101,7 @@ class _Film:
 
     def __init__(self, root: Path, stage: str, durability: str, engine: str) -> None:
         self.root, self.stage, self.durability = root, stage, durability
-        self._kind = ENGINES[engine]
+        self._kind, self.is_right = ENGINES[engine], engine == "right"
         place = Place(root / "lived")
         assert children.do(partial(prepare, stage, place)) == 0
         self._is_prepared = place.database.exists()
@@ -81,13 +109,21 @@ class _Film:
         self.events: list[Event] = pickle.loads((root / "film").read_bytes())
         self.states = set(self._states())
 
-    def moments(self, most: int) -> Sequence[int]:
-        """Moments at which to cut the power: all, or ``most`` of them, evenly."""
+    def moments(self, most: int, of: str = "") -> Sequence[int]:
+        """Moments at which to cut the power: all, or ``most`` of them, evenly; if they are to be
+        ``of`` some files, right before something is done to one.
+        """
         first = BEFORE if self._is_prepared else 0
-        at = [n for n, e in enumerate(self.events) if e.kind != "told" and n >= first]
+        events = list(enumerate(self.events))[first:]
+        at = [n for n, event in events if event.kind != "told" and of in event.path]
         at.append(len(self.events))
         most = min(most, len(at))
         return [at[number * (len(at) - 1) // max(most - 1, 1)] for number in range(most)]
+
+    def fates(self) -> Sequence[str]:
+        """What may have become of what was not synced."""
+        has_values = any(_values_only(event) for event in self.events)
+        return (*FATES, *FATES_OF_VALUES) if has_values else FATES
 
     def facts(self, moment: int) -> list[judge.Fact]:
         """What the engine had said by then."""
@@ -102,6 +138,7 @@ class _Film:
             recorder.after("write", path, 0, database.read_bytes())
             recorder.after("sync", path)
         vfs.install(recorder)
+        beside.watch(recorder, database)
         place = Place(
             directory, tell=recorder.tell, file=recorder.workspace, durability=self.durability
         )
@@ -136,7 +173,7 @@ def _is_commit(event: Event) -> bool:
 def state_in(directory: Path) -> str:
     """What the database in the directory holds, in short. Nothing in the directory is changed."""
     with tempfile.TemporaryDirectory() as copy:
-        for path in directory.glob("work.db*"):
+        for path in filter(Path.is_file, directory.glob("work.db*")):
             shutil.copy(path, copy)
         with closing(sqlite3.connect(f"{copy}/work.db")) as connection:
             return sha256(judge.state_of(connection).encode()).hexdigest()
@@ -157,7 +194,7 @@ class _Case:
             said = judge.broken_promises(place, facts)
             if not said and state_in(place) not in self._film.states:
                 said = ["the database is in a state in which it never was"]
-            return said or self._going_on(place, facts)
+            return said or (self._going_on(place, facts) if self._film.is_right else [])
 
     def _going_on(self, directory: Path, facts: list[judge.Fact]) -> list[str]:
         """The engine is started there again, and lives the stage to its end."""

@@ -53,7 +53,9 @@ class Record:
         self._connection = connection
         self._tables = {name for (name,) in self._rows("SELECT name FROM sqlite_master")}
         self._tasks = {row["id"]: row for row in self._of("tasks", "SELECT * FROM tasks")}
-        steps = self._of("steps", "SELECT task_id, name, value FROM steps WHERE value NOT NULL")
+        steps = self._of(
+            "steps", "SELECT task_id, name, value FROM steps WHERE typeof(value) = 'blob'"
+        )
         self._steps = {(row[0], row[1]): json.loads(row[2]) for row in steps}
 
     def bears_out(self, fact: Fact) -> bool:

@@ -1,7 +1,7 @@
 """Stages in which somebody looks after the work: gates, schedules, pauses, purges, drains."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from chaoskit.tools import Tools
 from vespera import TaskContext, TaskOrchestrator
@@ -10,12 +10,13 @@ from vespera.application.runtime.schedule_book import ScheduleResult
 HOUR, DAY = 3600.0, 86_400.0
 MANY = 5
 MOST_ROUNDS = 100
+LARGE = 3000
 
 
 class Keepers(Tools):
     """Specialists whose work is looked after."""
 
-    trades = ("helper", "halting", "counting")
+    trades = ("helper", "halting", "counting", "bulky")
 
     async def helper(self, task: TaskContext) -> str:
         self.tell_begun(task)
@@ -35,6 +36,11 @@ class Keepers(Tools):
         self.place.tell(what="step", task=task.id, name="beating", token=token)
         task.progress(2, 3)
         return await self.did(task, "last")
+
+    async def bulky(self, task: TaskContext) -> str:
+        """Has large results, and no effect: it is done again if it was purged."""
+        self.tell_begun(task)
+        return await task.step("large", lambda: "r" * LARGE)
 
     async def _pausing(self, task_id: str) -> str:
         token = self.effect(task_id, "first")
@@ -166,6 +172,22 @@ async def drain(hands: Keepers, orchestrator: TaskOrchestrator) -> None:
     await hands.stands(orchestrator, "broken off")
 
 
+async def large(hands: Keepers, orchestrator: TaskOrchestrator) -> None:
+    """Values in files beside the database, until nothing refers to them; then the same again."""
+    payload = {"payload": {"large": "v" * LARGE}}
+    await hands.create(orchestrator, "kept large", "a person", payload={"large": "k" * LARGE})
+    await hands.create(orchestrator, "passing large", "bulky", completion="auto", **payload)
+    await orchestrator.run_until_idle()
+    hands.place.tell(what="purging", task="passing large")
+    await hands.clock.sleep(1)
+    purged = await orchestrator.purge(timedelta(seconds=0.5))
+    assert purged.success, purged.error
+    hands.place.tell(what="purged", task="passing large")
+    await hands.archive.sweep(datetime.now(UTC) + timedelta(hours=1))
+    await hands.create(orchestrator, "large again", "a person", **payload)
+    await orchestrator.run_until_idle()
+
+
 STAGES = {
     "gate": gate,
     "pause": pause,
@@ -174,11 +196,13 @@ STAGES = {
     "retention": retention,
     "progress": progress,
     "drain": drain,
+    "large": large,
 }
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "retention": {"retention": {"completed": 0.5 * HOUR, "events": 0.5 * HOUR}},
     "progress": {"events": "all"},
     "purge": {"events": "all"},
+    "large": {"spill_above": LARGE // 2},
 }
 """With which settings of the container a stage is lived, beside the usual ones."""
 EXPECTED: Mapping[str, Mapping[str, str]] = {
@@ -189,4 +213,5 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "retention": {"kept": "assigned"},
     "progress": {"counted": "completed"},
     "drain": {"broken off": "pending", "may end": "completed"},
+    "large": {"kept large": "assigned", "large again": "assigned"},
 }

@@ -6,6 +6,7 @@ import os
 
 from chaoskit.life import ChaosContainer, Place, append
 from vespera import TaskContext, TaskOrchestrator, TaskResult
+from vespera.application.ports.archive import TaskArchive
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.specialists import Specialists
 
@@ -31,6 +32,7 @@ class Tools:
         self.clock = container.get(Clock)
         self.specialists = container.get(Specialists)
         self.orchestrator = container.get(TaskOrchestrator)
+        self.archive = container.get(TaskArchive)
         for kind in type(self).__mro__:
             for trade in vars(kind).get("trades", ()):
                 self.specialists.register(trade, getattr(self, trade))

@@ -267,7 +267,7 @@ FAULTS = [
     (
         "gate",
         "task 'd' waits at a gate that is not there; it will never begin",
-        "UPDATE tasks SET gated = 1 WHERE id = 'd'",
+        "UPDATE tasks SET gate = '*' WHERE id = 'd'",
     ),
     ("schema", "the index tasks_by_key is missing", "DROP INDEX tasks_by_key"),
     (

@@ -213,11 +213,18 @@ class TaskQueue(Protocol):
         ...
 
     async def take_back(
-        self, *, now: datetime, dead: Collection[OwnerId], expired: datetime | None = None
+        self,
+        *,
+        now: datetime,
+        dead: Collection[OwnerId],
+        expired: datetime | None = None,
+        limit: int | None = None,
     ) -> Sequence[TaskId]:
         """Make tasks whose lease has run out, or whose owner is dead, pending again, and count it
         as a crash of those that were running. A lease has run out if its end is not after
         ``expired``, by default ``now``.
+
+        With a ``limit`` (more than 0), there may be more if it gives so many, or if more than that.
         """
         ...
 

@@ -153,13 +153,13 @@ class Engine:
         others = set(await self._queue.owners()) - {self._owner}
         return self._owners.dead(others) if others else ()
 
-    async def take_back(self) -> Collection[TaskId]:
+    async def take_back(self, limit: int | None = None) -> Collection[TaskId]:
         """Make the tasks of dead workers, and those whose lease has run out, pending again."""
         dead = await self.dead_owners()
         await self.mind_the_clock()
         now = self._clock.now()
-        expired = self._leases.expired_by(now)
-        taken = await self._queue.take_back(now=now, dead=dead, expired=expired)
+        expired, queue = self._leases.expired_by(now), self._queue
+        taken = await queue.take_back(now=now, dead=dead, expired=expired, limit=limit)
         for task_id in taken:
             self._break_off(task_id, Stop.LOST)
         return taken

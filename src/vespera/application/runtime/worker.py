@@ -25,6 +25,9 @@ from vespera.domain.task import Task
 
 logger = logging.getLogger("vespera")
 AFTER_TROUBLE = timedelta(seconds=1)
+TAKEN_BACK_AT_ONCE = 1000
+"""Of what the dead have left, so many between two claims: none waits until all is sorted out."""
+
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -71,6 +74,7 @@ class Worker:
         self._failure: Exception | None = None
         self._take_back_at = self._look_out_at = LONG_AGO
         self._suspects = False
+        self._more_to_take_back = False
         self._jumps = 0
         crew.joined_by(self.engaged)
 
@@ -229,6 +233,7 @@ class Worker:
             self._look_at_all_again(jumps)
         now = self._clock.now()
         is_time = now >= self._take_back_at or self._engine.has_to_call_off
+        is_time |= self._more_to_take_back
         if is_time or (now >= self._look_out_at and await self._sees_dead(now)):
             await self._take_back(now)
         for schedule, created in await self._scheduler.fire_due():
@@ -237,14 +242,16 @@ class Worker:
         await self._upkeep.go_on(now)
         free = self._concurrency - self._busy
         if free <= 0 or (self._suspects and self._busy):
-            return min(self._longest, self._scheduler.pause(now))  # an attempt's end is news
+            rest = min(self._longest, self._scheduler.pause(now))  # an attempt's end is news
+            return None if self._more_to_take_back else rest
         claimed = await self._claim(free)
         for task in claimed:
             handle = self._engine.begin(task, kept=True)
             self._active[handle] = task.id
             handle.add_done_callback(partial(self._ended, task))
             self._tell(WorkEventKind.BEGAN, task)
-        pause = None if claimed else await self._pause(news)
+        goes_on = claimed or self._more_to_take_back
+        pause = None if goes_on else await self._pause(news)
         if self._failure is not None:
             self._failure = None
             self._tell(WorkEventKind.MENDED)
@@ -270,7 +277,8 @@ class Worker:
         self._take_back_at = now + self._engine.lease / 3
         self._look_out_at = self._next_look_out(now)
         await self._flow.look()
-        taken = await self._engine.take_back()
+        taken = await self._engine.take_back(TAKEN_BACK_AT_ONCE)
+        self._more_to_take_back = len(taken) >= TAKEN_BACK_AT_ONCE
         await self._engine.call_off()
         self._suspects = await self._engine.has_suspects()
         if taken:

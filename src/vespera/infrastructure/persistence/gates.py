@@ -98,12 +98,11 @@ class SqlGates:
         """Begin an attempt of up to ``limit`` ready tasks (at most 16), in the order of priority
         and age, of those that no gate keeps back.
         """
-        moment = (to_micros(now),)
-        one = [Write(sql.START_FIRST, {"now": moment[0]}), self._begun(owner, now, lease_until)]
+        moment = {"now": to_micros(now)}
+        one = [Write(sql.START_FIRST, moment), self._begun(owner, now, lease_until)]
         preparing = [
-            Write(sql.WAKE_DUE, (*moment, *moment)),
-            Write(sql.PROMOTE_DUE, moment),
-            Write(sql.FORGET_STARTS, moment),
+            Write(sql.WAKE_DUE, moment),
+            Write(sql.FORGET_STARTS, tuple(moment.values())),
         ]
         claimed = await self._database.commit(preparing + one * max(min(limit, AT_ONCE), 0), TASKS)
         return [task_from_row(row) for rows in claimed for row in rows]

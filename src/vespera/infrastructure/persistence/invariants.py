@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from vespera.domain.schedule import CatchUp, Overlap
 from vespera.domain.task import ALLOWED, Completion
 from vespera.infrastructure.persistence.queries.compiling import compiled
-from vespera.infrastructure.persistence.queries.gates import HAS_GATE
+from vespera.infrastructure.persistence.queries.gates import GATE
 from vespera.infrastructure.persistence.queries.tasks import settles
 from vespera.infrastructure.persistence.statements import Statement
 from vespera.infrastructure.persistence.tables import (
@@ -19,6 +19,7 @@ from vespera.infrastructure.persistence.tables import (
     COMPLETED,
     EXECUTED,
     FAILED,
+    NO_GATE,
     NONE,
     ONE,
     RUNNING,
@@ -218,16 +219,16 @@ RULES = (
     _of_tasks(
         "gate",
         "task {0} has a type that is limited or paused, but would not pass its gate",
-        tasks.c.gated == NONE,
+        tasks.c.gate != GATE,
         UNFINISHED,
-        HAS_GATE,
+        GATE != NO_GATE,
     ),
     _of_tasks(
         "gate",
         "task {0} waits at a gate that is not there; it will never begin",
-        tasks.c.gated != NONE,
+        tasks.c.gate != NO_GATE,
         UNFINISHED,
-        ~HAS_GATE,
+        GATE == NO_GATE,
     ),
     _rule(
         "schedule",

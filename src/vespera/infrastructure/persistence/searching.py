@@ -19,9 +19,11 @@ FEW = 1000
 
 _COLUMNS = ", ".join(sql.TASK_COLUMNS)
 _ALL_PENDING = """SELECT id FROM tasks WHERE status = 'pending' AND blockers = 0
-AND paused_at IS NULL AND run_after IS NULL AND gated = 0
+AND paused_at IS NULL AND run_after IS NULL AND crashes < 2 AND handler_version IS NULL
+UNION ALL SELECT id FROM tasks WHERE status = 'pending' AND blockers = 0
+AND paused_at IS NULL AND run_after IS NULL AND crashes < 2 AND handler_version IS NOT NULL
 UNION ALL SELECT id FROM tasks WHERE status = 'pending'
-AND (blockers > 0 OR paused_at IS NOT NULL OR run_after IS NOT NULL OR gated = 1)"""
+AND (blockers > 0 OR paused_at IS NOT NULL OR run_after IS NOT NULL OR crashes >= 2)"""
 COUNT_FEW_PENDING = f"SELECT count(*) FROM ({_ALL_PENDING} LIMIT ?)"  # noqa: S608 -- no value is in it
 _PENDING = f"id IN ({_ALL_PENDING})"
 _RUNNING = "id IN (SELECT id FROM tasks WHERE owner IS NOT NULL AND status = 'running')"

@@ -29,6 +29,7 @@ CANCEL: sa.ColumnElement[str] = sa.literal_column("'cancel'")
 AUTO: sa.ColumnElement[str] = sa.literal_column("'auto'")
 RUN: sa.ColumnElement[str] = sa.literal_column("'run'")
 NO_BYTES: sa.ColumnElement[bytes] = sa.literal_column("x''")
+NO_GATE: sa.ColumnElement[str] = sa.literal_column("''")
 EVERY_TYPE: sa.ColumnElement[str] = sa.literal_column(f"'{ALL_TYPES}'")
 NONE: sa.ColumnElement[int] = sa.literal_column("0")
 ONE: sa.ColumnElement[int] = sa.literal_column("1")
@@ -64,7 +65,7 @@ tasks = sa.Table(
     sa.Column("cancelling", sa.Text),
     sa.Column("concurrency_key", sa.Text),
     sa.Column("paused_at", sa.BigInteger),
-    sa.Column("gated", sa.BigInteger, nullable=False),
+    sa.Column("gate", sa.Text, nullable=False),
     sa.Column("on_failed_dependency", sa.Text, nullable=False),
     sa.Column("dedup_key", sa.Text),
     sa.Column("retries", sa.BigInteger, nullable=False),
@@ -79,35 +80,39 @@ tasks = sa.Table(
 )
 _CALM: sa.ColumnElement[int] = sa.literal_column(str(SUSPICIOUS))
 _READY = (tasks.c.status == PENDING) & (tasks.c.blockers == NONE) & tasks.c.paused_at.is_(None)
-_AT_ONCE = _READY & tasks.c.run_after.is_(None)
-SIMPLY_READY = _AT_ONCE & (tasks.c.gated == NONE)
-READY_AT_GATE = _AT_ONCE & (tasks.c.gated == ONE) & (tasks.c.crashes < _CALM)
-# Tasks of a type that is limited or paused lie apart, so that nobody walks over them.
+_SIMPLY_READY = _READY & tasks.c.run_after.is_(None) & (tasks.c.crashes < _CALM)
+# What is rare is asked first, as every write of a task does ask.
+# ``gate`` is the type, if that is limited or paused; or that of all types, if they are. So tasks
+# that wait at a gate lie apart, as do those that a version of their handler has begun: nobody walks
+# over what he may not, or does not, take.
+READY_FOR_ANY = _SIMPLY_READY & tasks.c.handler_version.is_(None)
+READY_FOR_VERSION = tasks.c.handler_version.is_not(None) & _SIMPLY_READY
 sa.Index(
     "tasks_ready",
+    tasks.c.gate,
     tasks.c.priority.desc(),
     tasks.c.id,
-    sqlite_where=SIMPLY_READY,
+    sqlite_where=READY_FOR_ANY,
 )
 sa.Index(
-    "tasks_at_gates",
+    "tasks_ready_by_version",
     tasks.c.specialist_type,
+    tasks.c.handler_version,
     tasks.c.priority.desc(),
     tasks.c.id,
-    tasks.c.concurrency_key,
-    sqlite_where=READY_AT_GATE,
+    sqlite_where=READY_FOR_VERSION,
 )
-sa.Index("tasks_suspicious", tasks.c.id, sqlite_where=_READY & (tasks.c.crashes >= _CALM))
+sa.Index("tasks_suspicious", tasks.c.id, sqlite_where=(tasks.c.crashes >= _CALM) & _READY)
 sa.Index(
     "tasks_delayed",
     tasks.c.run_after,
-    sqlite_where=_READY & tasks.c.run_after.is_not(None),
+    sqlite_where=tasks.c.run_after.is_not(None) & _READY,
 )
 sa.Index(
     "tasks_running_through_gates",
-    tasks.c.specialist_type,
+    tasks.c.gate,
     tasks.c.concurrency_key,
-    sqlite_where=(tasks.c.status == RUNNING) & (tasks.c.gated == ONE),
+    sqlite_where=(tasks.c.status == RUNNING) & (tasks.c.gate != NO_GATE),
 )
 sa.Index(
     "tasks_held",
@@ -126,7 +131,7 @@ HELD_BACK: sa.ColumnElement[bool] = sa.or_(
     tasks.c.blockers > NONE,
     tasks.c.paused_at.is_not(None),
     tasks.c.run_after.is_not(None),
-    tasks.c.gated == ONE,
+    tasks.c.crashes >= _CALM,
 )
 """Pending tasks that are not simply ready. SQLite uses the index only where a query says just this,
 word by word; so with the next one.

@@ -14,6 +14,9 @@ from vespera.infrastructure.persistence.task_events import claimed, taken_back
 from vespera.infrastructure.persistence.task_repository import task_from_row
 from vespera.infrastructure.persistence.values import from_micros, storable_texts, to_micros
 
+_ALL = -1
+"""For SQLite, no limit."""
+
 
 class SqlTaskQueue:
     """Claims and leases in the table ``tasks``; every call is a transaction of its own."""
@@ -37,10 +40,10 @@ class SqlTaskQueue:
         are pending from the moment they are due.
         """
         moment, most = to_micros(now), max(limit, 0)
-        values = (owner, to_micros(lease_until), moment, most, moment, most)
+        values = (owner, to_micros(lease_until), moment, most, most, most)
         (rows,) = await self._database.commit(
             [
-                Write(sql.WAKE_DUE, (moment, moment)),
+                Write(sql.WAKE_DUE, {"now": moment}),
                 Write(sql.CLAIM_READY, values, told=claimed(self._database.ledger)),
             ],
             TASKS,
@@ -102,15 +105,22 @@ class SqlTaskQueue:
         return {TaskId(row[0]): row[1] for row in rows}
 
     async def take_back(
-        self, *, now: datetime, dead: Collection[OwnerId], expired: datetime | None = None
+        self,
+        *,
+        now: datetime,
+        dead: Collection[OwnerId],
+        expired: datetime | None = None,
+        limit: int | None = None,
     ) -> Sequence[TaskId]:
         """Make tasks whose lease has run out by ``expired`` (by default ``now``), or whose owner is
-        dead, pending again, and count it as a crash of those that were running.
+        dead, pending again, and count it as a crash of those that were running. ``limit``: of each
+        of these at most so many.
         """
-        moment = to_micros(now)
+        moment, most = to_micros(now), _ALL if limit is None else limit
         told = taken_back(self._database.ledger, moment)
-        writes = [Write(sql.TAKE_BACK_EXPIRED, (moment, to_micros(expired or now)), told=told)]
-        writes += [Write(sql.TAKE_BACK_OF_OWNER, (moment, owner), told=told) for owner in dead]
+        over = (moment, to_micros(expired or now), most)
+        writes = [Write(sql.TAKE_BACK_EXPIRED, over, told=told)]
+        writes += [Write(sql.TAKE_BACK_OF_OWNER, (moment, one, most), told=told) for one in dead]
         taken = await self._database.commit(writes)
         return sorted(row[0] for rows in taken for row in rows)
 

@@ -265,7 +265,7 @@ def task_from_row(row: Row) -> Task:
     values["run_after"] = from_micros_if_any(values["run_after"])
     values["paused_at"] = from_micros_if_any(values["paused_at"])
     values["on_failed_dependency"] = OnFailedDependency(values["on_failed_dependency"])
-    values["gated"] = bool(values["gated"])
+    values["gated"] = bool(values.pop("gate"))
     return Task(**values)
 
 
@@ -300,7 +300,7 @@ def _to_row(task: Task) -> Row:
         task.cancelling,
         task.concurrency_key,
         to_micros_if_any(task.paused_at),
-        task.specialist_type,  # whether it is gated is asked of its type
+        task.specialist_type,  # its gate is asked of its type
         task.on_failed_dependency.value,
         task.dedup_key,
         task.retries,

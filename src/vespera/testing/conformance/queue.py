@@ -246,6 +246,17 @@ class TaskQueueConformance(WaitingQueueSuite):
         assert (await stores.tasks.get(TaskId("dead"))).updated_at == LATER
         assert list(await stores.queue.take_back(now=LATER, dead=[], expired=LATER)) == ["a"]
 
+    async def test_with_a_limit_so_many_are_taken_back_of_each(self, stores: Stores) -> None:
+        dead = [OwnerId("w2"), OwnerId("w3")]
+        for number in range(5):
+            await stores.tasks.add(a_running_task(f"b{number}", owner=dead[0]))
+            await stores.tasks.add(a_running_task(f"c{number}", lease_until=NOW))
+        await stores.tasks.add(a_running_task("d", owner=dead[1]))
+        taken = [list(await stores.queue.take_back(now=NOW, dead=dead, limit=2)) for _ in range(3)]
+
+        assert [len(ids) for ids in taken] == [5, 4, 2]
+        assert len({task_id for ids in taken for task_id in ids}) == 11
+
     async def test_what_was_taken_back_can_be_claimed_anew(self, stores: Stores) -> None:
         await stores.tasks.add(a_running_task("a"))
         await stores.queue.take_back(now=LATER, dead=[])

@@ -604,6 +604,7 @@ class TestGreedy(PlantedStores, TaskQueueConformance):
     "test_tasks_of_expired_leases_and_of_dead_owners_are_pending_again",
     "test_each_taking_back_counts_as_a_crash",
     "test_a_lease_is_judged_by_another_moment_if_one_is_given",
+    "test_with_a_limit_so_many_are_taken_back_of_each",
     "test_a_lease_holds_until_its_last_microsecond",
     "test_the_next_due_moment_is_that_of_a_pending_task_without_blockers",
     "test_the_lease_of_a_waiting_task_is_extended",

@@ -261,7 +261,7 @@ async def test_a_lease_that_ran_out_here_is_taken_up_again_here(
     engine._queue = AsyncMock(wraps=queue)
 
     async def an_hour_later(
-        *, now: datetime, dead: Collection[OwnerId], expired: datetime
+        *, now: datetime, dead: Collection[OwnerId], expired: datetime, limit: None
     ) -> Sequence[TaskId]:
         assert expired == now
         return await queue.take_back(now=now + HOUR, dead=dead)

@@ -8,12 +8,15 @@ from unittest.mock import AsyncMock
 import pytest
 
 from vespera import Container, TaskContext, TaskOrchestrator
-from vespera.application.ports.persistence import TaskQueue
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.persistence import TaskQueue, TaskRepository, UnitOfWork
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.specialists import Specialists
-from vespera.application.runtime.worker import Worker
+from vespera.application.runtime.work_events import WorkEvent, WorkEventKind
+from vespera.application.runtime.worker import TAKEN_BACK_AT_ONCE, Worker
 from vespera.domain.errors import DatabaseFull
+from vespera.testing.conformance.samples import a_running_task
 
 
 async def test_it_tells_whether_it_works(container: Container) -> None:
@@ -128,3 +131,35 @@ async def test_what_the_last_attempt_frees_while_the_worker_looks_ahead_is_not_i
     await worker.until_idle()
 
     assert (await orchestrator.get_task_status("second")).completed
+
+
+async def test_what_a_dead_worker_left_is_taken_back_in_parts_beside_the_work(
+    container: Container, specialists: Specialists
+) -> None:
+    stale, now, told = TAKEN_BACK_AT_ONCE + 10, container.get(Clock).now(), list[WorkEvent]()
+    tasks, worker = container.get(TaskRepository), container.get(Worker)
+    async with container.get(UnitOfWork)():
+        for number in range(stale):
+            await tasks.add(a_running_task(f"t{number}", specialist_type="coder", lease_until=now))
+    all_taken, go_on = asyncio.Event(), asyncio.Event()
+
+    async def waits(task: TaskContext) -> None:
+        await go_on.wait()
+
+    def watch(event: WorkEvent) -> None:
+        told.append(event)
+        if [each.kind for each in told].count(WorkEventKind.TAKEN_BACK) == 2:
+            all_taken.set()
+
+    specialists.register("coder", waits)
+    with worker.watched_by(watch):
+        worker.keep_working()
+        await all_taken.wait()
+        await worker.drain(0)
+
+    kinds = [event.kind for event in told if event.kind is not WorkEventKind.RELEASED]
+    began = [WorkEventKind.BEGAN] * kinds.count(WorkEventKind.BEGAN)
+    assert kinds == [WorkEventKind.TAKEN_BACK, *began, WorkEventKind.TAKEN_BACK]
+    parts = [event.told.split(", ") for event in told if event.kind is WorkEventKind.TAKEN_BACK]
+    assert [len(part) for part in parts] == [TAKEN_BACK_AT_ONCE, 10]
+    assert began

@@ -76,7 +76,7 @@ async def test_queries_on_the_hot_path_use_their_indexes(database):
     plans = {
         "tasks_ready": (sql.CLAIM_READY, ("o", 1, 1, 1, 1, 1)),
         "tasks_delayed": (sql.NEXT_DUE, ()),
-        "tasks_asleep": (sql.WAKE_DUE, (1, 1)),
+        "tasks_asleep": (sql.WAKE_DUE, {"now": 1}),
         "tasks_held": (sql.TAKE_BACK_OF_OWNER, (1, "o")),
         "task_dependencies_dependents": (sql.RELEASE_DEPENDENTS, ("t",)),
         "file_operations_of_task": (sql.COMPLETE_TASK, (0,) * 14),
@@ -85,14 +85,18 @@ async def test_queries_on_the_hot_path_use_their_indexes(database):
         plan = await plan_of(database, statement.sql, values)
         assert f"INDEX {index}" in plan, plan
         assert "SCAN tasks " not in f"{plan} ".replace("SCAN tasks USING", ""), plan
+    wake = await plan_of(database, sql.WAKE_DUE.sql, {"now": 1})
+    assert "INDEX tasks_delayed (run_after>? AND run_after<?)" in wake, wake
     claim = await plan_of(database, sql.CLAIM_READY.sql, ("o", 1, 1, 1, 1, 1))
-    assert "INDEX tasks_delayed (run_after>? AND run_after<?)" in claim, claim
+    by_version = "tasks_ready_by_version (specialist_type=? AND handler_version"
+    for way in ("tasks_ready (gate=?)", f"{by_version}>?)", f"{by_version}=?)"):
+        assert f"INDEX {way}" in claim, claim
     start = await plan_of(database, sql.START_FIRST.sql, {"now": 1})
     for index in (
-        "tasks_ready",
-        "tasks_at_gates (specialist_type=?)",
-        "tasks_at_gates (specialist_type>?)",
-        "tasks_running_through_gates (specialist_type=?)",
+        "tasks_ready (gate=?)",
+        f"{by_version}>?)",
+        f"{by_version}=?)",
+        "tasks_running_through_gates (gate=?)",
         "starts_of_type (specialist_type=? AND began_at>? AND began_at<?)",
     ):
         assert f"INDEX {index}" in start, start

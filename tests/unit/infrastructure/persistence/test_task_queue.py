@@ -52,14 +52,59 @@ async def test_a_claim_does_not_walk_over_the_delayed(
 
     walked_over = await database.read(
         "SELECT id FROM tasks INDEXED BY tasks_ready"
-        " WHERE status = 'pending' AND blockers = 0 AND run_after IS NULL"
-        " AND paused_at IS NULL AND gated = 0"
+        " WHERE status = 'pending' AND blockers = 0 AND paused_at IS NULL AND run_after IS NULL"
+        " AND crashes < 2 AND handler_version IS NULL"
     )
 
     assert walked_over == [("a",)]
     assert [task.id for task in await claim_ready(queue, now, later, limit=many)] == ["a"]
     assert len(await claim_ready(queue, later, later, limit=many)) == many - 5
     assert len(await claim_ready(queue, later, later, limit=many)) == 5
+
+
+async def test_a_claim_asks_once_for_a_version_however_many_tasks_it_has_begun(
+    tasks, queue, make_task, now, later
+):
+    asked = []
+    queue.heed(lambda kind, version: version, lambda *kind: bool(asked.append(kind)))
+    for number in range(30):
+        for name, fields in (
+            ("first", {"handler_version": "1", "priority": 9}),
+            ("delayed", {"handler_version": "1", "run_after": now}),
+            ("other", {"handler_version": "2", "specialist_type": "writer"}),
+        ):
+            await tasks.add(make_task(f"{name}-{number}", attempt=1, **fields))
+    await tasks.add(make_task("new"))
+
+    claimed = await claim_ready(queue, now, later)
+
+    assert [task.id for task in claimed] == ["new"]
+    assert asked == [("generic", "1"), ("writer", "2")]
+
+
+async def test_whatever_has_begun_them_ready_tasks_stand_in_one_line(
+    tasks, queue, make_task, now, later
+):
+    queue.heed(lambda kind, version: version, lambda kind, version: version != "refused")
+    for task_id, version, priority in (
+        ("a", "2", 1),
+        ("b", "1", 5),
+        ("c", "refused", 9),
+        ("d", "1", 1),
+        ("e", "1", 7),
+    ):
+        task = make_task(task_id, attempt=1, handler_version=version, priority=priority)
+        await tasks.add(task)
+    await tasks.add(make_task("f", priority=6))
+    await tasks.add(make_task("g", priority=1))
+
+    claims = [await claim_ready(queue, now, later, limit=3) for _ in range(3)]
+
+    assert [[task.id for task in claim] for claim in claims] == [
+        ["e", "f", "b"],
+        ["a", "d", "g"],
+        [],
+    ]
 
 
 async def crash(tasks, queue, now, task_id, times):

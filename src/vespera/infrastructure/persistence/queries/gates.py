@@ -6,14 +6,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_name
-from vespera.infrastructure.persistence.queries.passing import has_gate
+from vespera.infrastructure.persistence.queries.passing import gate_of
 from vespera.infrastructure.persistence.queries.queue import (
     ASLEEP,
     BEGIN_ATTEMPT,
     CALM,
-    DUE_AT_ONCE,
     READY,
+)
+from vespera.infrastructure.persistence.queries.ready import (
     TAKEN,
+    first_for_any,
+    first_for_version,
+    taken_versions,
 )
 from vespera.infrastructure.persistence.tables import (
     ASSIGNED,
@@ -22,12 +26,13 @@ from vespera.infrastructure.persistence.tables import (
     EVERY_TYPE,
     EXECUTED,
     FAILED,
+    NO_GATE,
     NONE,
     ONE,
     PENDING,
-    READY_AT_GATE,
+    READY_FOR_ANY,
+    READY_FOR_VERSION,
     RUNNING,
-    SIMPLY_READY,
     UNFINISHED,
     WAITING,
     gates,
@@ -47,7 +52,7 @@ def now() -> sa.BindParameter[int]:
 # ---- what is open
 
 running_tasks = tasks.alias("running")
-IS_RUNNING = sa.and_(running_tasks.c.status == RUNNING, running_tasks.c.gated == ONE)
+IS_RUNNING = sa.and_(running_tasks.c.status == RUNNING, running_tasks.c.gate != NO_GATE)
 IN_WINDOW = starts.c.began_at <= now()  # a clock that was set back holds nobody up
 
 
@@ -58,7 +63,7 @@ def _since(per: sa.Column[int]) -> sa.ColumnElement[bool]:
 _RUNNING_OF_TYPE = (
     sa.select(sa.func.count())
     .select_from(running_tasks)
-    .where(IS_RUNNING, running_tasks.c.specialist_type == gates.c.specialist_type)
+    .where(IS_RUNNING, running_tasks.c.gate == gates.c.specialist_type)
     .correlate(gates)
     .scalar_subquery()
 )
@@ -84,10 +89,10 @@ _ALL_OPEN = ~sa.exists().where(
 def _full_keys() -> sa.Select[Any]:
     own = gates.alias("full_gate")
     return (
-        sa.select(running_tasks.c.specialist_type, running_tasks.c.concurrency_key)
-        .join(own, own.c.specialist_type == running_tasks.c.specialist_type)
+        sa.select(running_tasks.c.gate, running_tasks.c.concurrency_key)
+        .join(own, own.c.specialist_type == running_tasks.c.gate)
         .where(IS_RUNNING, running_tasks.c.concurrency_key.is_not(None))
-        .group_by(running_tasks.c.specialist_type, running_tasks.c.concurrency_key)
+        .group_by(running_tasks.c.gate, running_tasks.c.concurrency_key)
         .having(sa.func.count() >= sa.func.min(own.c.max_concurrent_per_key))
     )
 
@@ -106,11 +111,9 @@ def _worn_keys(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
 
 _worn_gate = gates.alias("worn_gate")
 _KEY_OPEN = tasks.c.concurrency_key.is_(None) | sa.tuple_(
-    tasks.c.specialist_type, tasks.c.concurrency_key
+    tasks.c.gate, tasks.c.concurrency_key
 ).not_in(sa.union_all(_full_keys(), _worn_keys()))
 _OPEN = (gates.c.specialist_type.is_(None) | _TYPE_OPEN) & _KEY_OPEN & _ALL_OPEN
-_AT_GATE = READY_AT_GATE & TAKEN
-_PLAIN = sa.and_(SIMPLY_READY, tasks.c.crashes < CALM, TAKEN)
 
 
 # ---- the next one that may begin is written down as a start, and then begun
@@ -121,48 +124,20 @@ _LONGEST = sa.func.max(
 )
 
 
-def _first_of(
-    condition: sa.ColumnElement[bool], *more: sa.ColumnElement[bool]
-) -> sa.Select[tuple[str]]:
-    return (
-        sa.select(tasks.c.id)
-        .where(condition, *more)
-        .order_by(tasks.c.priority.desc(), tasks.c.id)
-        .limit(ONE)
-        .offset(NONE)
-    )
-
-
-def _types_at_gates() -> sa.CTE:
-    """The types of tasks that wait at gates, one seek in their index for each; none where there is
-    no gate of all types: then each of them has a gate of its own.
-    """
-
-    def least(*conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[str]:
-        types = sa.select(tasks.c.specialist_type).where(READY_AT_GATE, *conditions)
-        in_index = types.order_by(tasks.c.specialist_type, tasks.c.priority.desc(), tasks.c.id)
-        return in_index.limit(ONE).offset(NONE).correlate_except(tasks).scalar_subquery()
-
-    is_there = sa.exists().where(_whole.c.specialist_type == EVERY_TYPE)
-    found = sa.select(least().label("name")).where(is_there).cte("types", recursive=True)
-    further = sa.select(least(tasks.c.specialist_type > found.c.name))
-    return found.union_all(further.where(found.c.name.is_not(None)))
-
-
 def _candidates() -> sa.CompoundSelect[Any]:
-    """The first of each gate that is open, of each type that only the gate of all types holds up,
-    and of all that have none.
+    """The first of each gate that is open, and of all that have none; of those that a version has
+    begun, the first of each that is taken here.
     """
-    same_type = tasks.c.specialist_type == gates.c.specialist_type
-    of_gate = _first_of(_AT_GATE, same_type, _KEY_OPEN).correlate(gates).scalar_subquery()
-    types, own = _types_at_gates(), gates.alias("own")
-    of_type = _first_of(_AT_GATE, tasks.c.specialist_type == types.c.name).correlate(types)
-    has_own = sa.exists().where(own.c.specialist_type == types.c.name)
-    plain = _first_of(_PLAIN).scalar_subquery()
+    versions = taken_versions()
+    of_gate = first_for_any(gates.c.specialist_type, ONE).where(_KEY_OPEN).correlate(gates)
+    of_version = first_for_version(versions, ONE).where(_KEY_OPEN).correlate(versions)
+    open_gates = sa.select(gates.c.specialist_type).where(_TYPE_OPEN)
     return sa.union_all(
-        sa.select(of_gate).where(_TYPE_OPEN),
-        sa.select(of_type.scalar_subquery()).select_from(types).where(~has_own),
-        sa.select(plain),
+        sa.select(of_gate.scalar_subquery()).where(_TYPE_OPEN),
+        sa.select(first_for_any(NO_GATE, ONE).scalar_subquery()),
+        sa.select(of_version.scalar_subquery()).where(
+            (versions.c.gate == NO_GATE) | versions.c.gate.in_(open_gates)
+        ),
     )
 
 
@@ -215,7 +190,7 @@ _THIS = (
         tasks.c.owner.is_(None),
         tasks.c.blockers == NONE,
         tasks.c.paused_at.is_(None),
-        tasks.c.gated == ONE,
+        tasks.c.gate != NO_GATE,
         TAKEN,
         _OPEN,
     )
@@ -226,7 +201,7 @@ START_TASK = compiled_by_name(_start_of(_THIS), "now", "task", expects=None)
 AT_A_GATE = compiled(
     sa.select(tasks.c.id).where(
         tasks.c.id == sa.bindparam("task", type_=sa.Text),
-        tasks.c.gated == ONE,
+        tasks.c.gate != NO_GATE,
         tasks.c.status.in_([PENDING, ASSIGNED, WAITING]),
     ),
     "task",
@@ -250,16 +225,6 @@ BEGIN_STARTED = compiled(
     returns=True,
 )
 FORGET_STARTS = compiled(sa.delete(starts).where(starts.c.kept_until <= sa.bindparam("now")), "now")
-_DUE = (
-    sa.select(tasks.c.id)
-    .where(READY, tasks.c.run_after.is_not(None), tasks.c.run_after <= sa.bindparam("now"))
-    .order_by(tasks.c.run_after)
-    .limit(DUE_AT_ONCE)
-    .offset(NONE)
-)
-PROMOTE_DUE = compiled(
-    sa.update(tasks).where(tasks.c.id.in_(_DUE)).values(run_after=sa.null()), "now"
-)
 
 # ---- when to look again
 
@@ -283,7 +248,10 @@ _FIRST_TO_WAKE = (
     .limit(ONE)
     .offset(NONE)
 )
-_WAITING_AT = sa.exists().where(_AT_GATE, tasks.c.specialist_type == gates.c.specialist_type)
+_versions = taken_versions()
+_WAITING_AT = sa.exists().where(
+    READY_FOR_ANY, tasks.c.gate == gates.c.specialist_type
+) | sa.exists().where(_versions.c.gate == gates.c.specialist_type)
 _FIRST_BEGUN = (
     sa.select(sa.func.min(starts.c.began_at))
     .where(starts.c.specialist_type == gates.c.specialist_type, _since(gates.c.rate_per))
@@ -296,8 +264,13 @@ _TYPES_OPEN = sa.select(_FIRST_BEGUN + gates.c.rate_per).where(
 _worn = _worn_keys(
     (sa.func.min(starts.c.began_at) + sa.func.min(_worn_gate.c.key_rate_per)).label("opens_at")
 ).subquery()
-_KEYS_WAITING = sa.select(tasks.c.specialist_type, tasks.c.concurrency_key).where(
-    _AT_GATE, tasks.c.specialist_type.not_in(PAUSED_TYPES)
+_KEYS_WAITING = sa.union_all(
+    *(
+        sa.select(tasks.c.gate, tasks.c.concurrency_key).where(
+            ready, TAKEN, tasks.c.gate != NO_GATE, tasks.c.gate.not_in(PAUSED_TYPES)
+        )
+        for ready in (READY_FOR_ANY, READY_FOR_VERSION)
+    )
 )
 _KEYS_OPEN = sa.select(_worn.c.opens_at).where(
     sa.tuple_(_worn.c.specialist_type, _worn.c.concurrency_key).in_(_KEYS_WAITING)
@@ -355,8 +328,8 @@ DROP_OPEN_GATE = compiled(
     ),
     "type",
 )
-HAS_GATE = has_gate(tasks.c.specialist_type)
-_MARK = sa.update(tasks).where(UNFINISHED, tasks.c.gated != HAS_GATE).values(gated=HAS_GATE)
+GATE = gate_of(tasks.c.specialist_type)
+_MARK = sa.update(tasks).where(UNFINISHED, tasks.c.gate != GATE).values(gate=GATE)
 MARK_GATED = compiled(
     _MARK.where(tasks.c.specialist_type == sa.bindparam("type", type_=sa.Text)), "type"
 )

@@ -1,14 +1,17 @@
-"""Whether a task passes a gate, its type's or that of all types."""
+"""Which gate a task passes, its type's or that of all types."""
 
 import sqlalchemy as sa
 
-from vespera.infrastructure.persistence.tables import EVERY_TYPE, gates, tasks
+from vespera.infrastructure.persistence.tables import EVERY_TYPE, NO_GATE, gates, tasks
 
 
-def has_gate(specialist_type: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Whether tasks of this type pass one. It is asked for each task that is stored: two questions,
-    as SQLite needs longer for one with ``IN``.
+def gate_of(specialist_type: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    """The gate that tasks of this type pass. It is asked for each task that is stored: by two
+    questions, as SQLite needs longer for one with ``IN``.
     """
-    of_type = sa.exists().where(gates.c.specialist_type == specialist_type)
-    of_all = sa.exists().where(gates.c.specialist_type == EVERY_TYPE)
-    return of_type.correlate(tasks) | of_all
+    return sa.func.coalesce(_found(specialist_type), _found(EVERY_TYPE), NO_GATE)
+
+
+def _found(name: sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
+    found = sa.select(gates.c.specialist_type).where(gates.c.specialist_type == name)
+    return found.correlate(tasks).scalar_subquery()

@@ -3,10 +3,17 @@
 import sqlalchemy as sa
 
 from vespera.domain.task import SUSPICIOUS
-from vespera.infrastructure.persistence.queries.compiling import compiled
+from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_by_name
 from vespera.infrastructure.persistence.queries.fence import held, held_names
+from vespera.infrastructure.persistence.queries.ready import (
+    TAKEN,
+    first_for_any,
+    first_for_version,
+    taken_versions,
+)
 from vespera.infrastructure.persistence.tables import (
     ASSIGNED,
+    NO_GATE,
     NONE,
     ONE,
     PENDING,
@@ -15,17 +22,11 @@ from vespera.infrastructure.persistence.tables import (
     tasks,
 )
 
-TAKEN = tasks.c.handler_version.is_(None) | (
-    sa.func.vespera_takes(tasks.c.specialist_type, tasks.c.handler_version) == ONE
-)
-"""Asked of this process, of tasks that a version of their handler has begun."""
-
-READY = sa.and_(
-    tasks.c.status == PENDING, tasks.c.blockers == NONE, tasks.c.paused_at.is_(None), TAKEN
-)
+_FREE = sa.and_(tasks.c.status == PENDING, tasks.c.blockers == NONE, tasks.c.paused_at.is_(None))
+READY = _FREE & TAKEN
 _FIRST_VERSION = sa.func.vespera_version(tasks.c.specialist_type, sa.null())
 _NEXT_VERSION = sa.func.vespera_version(tasks.c.specialist_type, tasks.c.handler_version)
-_UNGATED = tasks.c.gated == NONE
+_UNGATED = tasks.c.gate == NO_GATE
 BEGIN_ATTEMPT = (
     sa.update(tasks)
     .values(
@@ -45,34 +46,28 @@ BEGIN_ATTEMPT = (
 )
 CALM: sa.ColumnElement[int] = sa.literal_column(str(SUSPICIOUS))
 IS_DUE = tasks.c.run_after.is_(None) | (tasks.c.run_after <= sa.bindparam("due"))
-DUE_AT_ONCE: sa.ColumnElement[int] = sa.literal_column("1000")
-"""So many of those whose moment has come are looked at for one claim, the longest due first."""
 
 
 def _first_ready() -> sa.Select[tuple[str]]:
-    """Those that never had to wait lie in the order of claiming, without the delayed; so a claim
-    does not walk over these, however many they are.
-    """
-    small = sa.select(tasks.c.id, tasks.c.priority).where(READY, _UNGATED, tasks.c.crashes < CALM)
-    at_once = (
-        small.where(tasks.c.run_after.is_(None))
-        .order_by(tasks.c.priority.desc(), tasks.c.id)
-        .limit(sa.bindparam("so_many"))
-        .offset(NONE)
-        .subquery()
+    """The first without a gate, of all that this process takes."""
+
+    def most(name: str) -> sa.BindParameter[int]:
+        return sa.bindparam(name, type_=sa.BigInteger)
+
+    columns = tasks.c.id, tasks.c.priority
+    for_any = first_for_any(NO_GATE, most("so_many")).with_only_columns(*columns).subquery()
+    versions, begun = taken_versions(), tasks.alias("begun")
+    for_version = first_for_version(versions, most("so_many_of_it")).correlate(versions)
+    by_version = (
+        sa.select(begun.c.id, begun.c.priority)
+        .join_from(versions, begun, begun.c.id.in_(for_version))
+        .where(versions.c.gate == NO_GATE)
     )
-    delayed = (
-        small.where(tasks.c.run_after.is_not(None), tasks.c.run_after <= sa.bindparam("due"))
-        .order_by(tasks.c.run_after)
-        .limit(DUE_AT_ONCE)
-        .offset(NONE)
-        .subquery()
-    )
-    ready = sa.union_all(sa.select(at_once), sa.select(delayed)).subquery()
+    ready = sa.union_all(sa.select(for_any), by_version).subquery()
     return (
         sa.select(ready.c.id)
         .order_by(ready.c.priority.desc(), ready.c.id)
-        .limit(sa.bindparam("how_many"))
+        .limit(most("how_many"))
         .offset(NONE)
     )
 
@@ -83,7 +78,7 @@ CLAIM_READY = compiled(
     "new_lease",
     "now",
     "so_many",
-    "due",
+    "so_many_of_it",
     "how_many",
     returns=True,
 )
@@ -133,7 +128,6 @@ OWNERS = compiled(
 )
 _MAKE_PENDING = (
     sa.update(tasks)
-    .where(tasks.c.owner.is_not(None))
     .values(
         status=PENDING,
         version=tasks.c.version + ONE,
@@ -145,16 +139,26 @@ _MAKE_PENDING = (
     )
     .returning(tasks.c.id, tasks.c.attempt)
 )
+
+
+def _take_back(*conditions: sa.ColumnElement[bool]) -> sa.Update:
+    held_by_others = sa.select(tasks.c.id).where(tasks.c.owner.is_not(None), *conditions)
+    so_many = held_by_others.limit(sa.bindparam("so_many")).offset(NONE)
+    return _MAKE_PENDING.where(tasks.c.id.in_(so_many))
+
+
 TAKE_BACK_EXPIRED = compiled(
-    _MAKE_PENDING.where(tasks.c.lease_until <= sa.bindparam("expired")),
+    _take_back(tasks.c.lease_until <= sa.bindparam("expired")),
     "now",
     "expired",
+    "so_many",
     returns=True,
 )
 TAKE_BACK_OF_OWNER = compiled(
-    _MAKE_PENDING.where(tasks.c.owner == sa.bindparam("dead_owner")),
+    _take_back(tasks.c.owner == sa.bindparam("dead_owner")),
     "now",
     "dead_owner",
+    "so_many",
     returns=True,
 )
 _NEXT_DELAYED = (
@@ -177,17 +181,30 @@ NEXT_DUE = compiled(
         *(sa.select(each.subquery().c.run_after) for each in (_NEXT_DELAYED, _NEXT_TO_WAKE))
     ).order_by("run_after")
 )
-WAKE_DUE = compiled(
+DUE_AT_ONCE: sa.ColumnElement[int] = sa.literal_column("1000")
+"""So many of the delayed are made ready by one claim, the longest due first."""
+
+
+def _due() -> sa.CompoundSelect[str]:
+    """Those whose moment has come. The delayed are made ready whoever will take them, so that no
+    claim walks over those that it does not take.
+    """
+    is_due = tasks.c.run_after <= sa.bindparam("now", type_=sa.BigInteger)
+    delayed = sa.select(tasks.c.id).where(_FREE, tasks.c.run_after.is_not(None), is_due)
+    first = delayed.order_by(tasks.c.run_after).limit(DUE_AT_ONCE).offset(NONE).subquery()
+    return sa.union_all(sa.select(tasks.c.id).where(ASLEEP, is_due), sa.select(first))
+
+
+WAKE_DUE = compiled_by_name(
     sa.update(tasks)
-    .where(ASLEEP, tasks.c.run_after <= sa.bindparam("due"))
+    .where(tasks.c.id.in_(_due()))
     .values(
         status=PENDING,
-        version=tasks.c.version + ONE,
+        version=tasks.c.version + sa.case((tasks.c.status == WAITING, ONE), else_=NONE),
         run_after=sa.null(),
-        updated_at=sa.bindparam("now"),
+        updated_at=sa.bindparam("now", type_=sa.BigInteger),
     ),
     "now",
-    "due",
 )
 SUSPEND = compiled(
     sa.update(tasks)

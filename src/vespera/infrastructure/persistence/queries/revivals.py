@@ -7,7 +7,7 @@ from vespera.infrastructure.persistence.queries.compiling import (
     compiled_insert,
     one_of_many,
 )
-from vespera.infrastructure.persistence.queries.gates import HAS_GATE
+from vespera.infrastructure.persistence.queries.gates import GATE
 from vespera.infrastructure.persistence.tables import (
     CANCEL,
     CANCELLED,
@@ -52,7 +52,7 @@ REVIVE_TASK = compiled(
         report_id=sa.null(),
         undoable=sa.bindparam("undoable"),
         cancelling=sa.null(),
-        gated=HAS_GATE,
+        gate=GATE,
         retries=tasks.c.retries + ONE,
         error=sa.null(),
         outcome=sa.null(),

@@ -10,7 +10,7 @@ from vespera.infrastructure.persistence.queries.compiling import (
     compiled_insert,
     one_of_many,
 )
-from vespera.infrastructure.persistence.queries.passing import has_gate
+from vespera.infrastructure.persistence.queries.passing import gate_of
 from vespera.infrastructure.persistence.tables import (
     ASSIGNED,
     AUTO,
@@ -20,13 +20,15 @@ from vespera.infrastructure.persistence.tables import (
     EXECUTED,
     FAILED,
     HELD_BACK,
+    NO_GATE,
     NONE,
     ONE,
     PENDING,
+    READY_FOR_ANY,
+    READY_FOR_VERSION,
     RUN,
     RUNNING,
     SET_ASIDE,
-    SIMPLY_READY,
     WAITING,
     file_operations,
     task_counts,
@@ -57,16 +59,16 @@ _CHANGE = (
 )
 _CHANGE_NAMES = (*(f"new_{name}" for name in _CHANGES), "old_id", "old_version")
 
-_GATED = has_gate(sa.bindparam("gate", type_=sa.Text))
+_GATE = gate_of(sa.bindparam("gated_type", type_=sa.Text))
 _ROW = {
-    name: _GATED if name == "gated" else sa.bindparam(f"row_{name}", type_=column.type)
+    name: _GATE if name == "gate" else sa.bindparam(f"row_{name}", type_=column.type)
     for name, column in tasks.c.items()
 }
-_ROW_NAMES = tuple("gate" if name == "gated" else f"row_{name}" for name in TASK_COLUMNS)
+_ROW_NAMES = tuple("gated_type" if name == "gate" else f"row_{name}" for name in TASK_COLUMNS)
 INSERT_TASK = compiled(sa.insert(tasks).values(_ROW), *_ROW_NAMES, expects=1)
 _GIVEN = sa.select(*(value.label(name) for name, value in _ROW.items())).subquery()
 INSERT_RUNNING_TASK = compiled(
-    sa.insert(tasks).from_select(TASK_COLUMNS, sa.select(_GIVEN).where(_GIVEN.c.gated == NONE)),
+    sa.insert(tasks).from_select(TASK_COLUMNS, sa.select(_GIVEN).where(_GIVEN.c.gate == NO_GATE)),
     *_ROW_NAMES,
     expects=1,
 )
@@ -246,7 +248,8 @@ def _count_of(*where: sa.ColumnElement[bool]) -> sa.Select[tuple[str, str, int]]
 
 _COUNTS = sa.union_all(
     sa.select(task_counts.c.specialist_type, task_counts.c.status, task_counts.c.total),
-    _count_of(SIMPLY_READY),
+    _count_of(READY_FOR_ANY),
+    _count_of(READY_FOR_VERSION),
     _count_of(tasks.c.status == PENDING, HELD_BACK),
     _count_of(tasks.c.status.in_([RUNNING, WAITING]), tasks.c.owner.is_not(None)),
     _count_of(tasks.c.status == WAITING, tasks.c.owner.is_(None)),

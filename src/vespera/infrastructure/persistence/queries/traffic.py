@@ -13,8 +13,8 @@ from vespera.infrastructure.persistence.queries.gates import (
     running_tasks,
 )
 from vespera.infrastructure.persistence.tables import (
+    NO_GATE,
     NONE,
-    ONE,
     PENDING,
     starts,
     task_dependencies,
@@ -33,7 +33,7 @@ def _traffic() -> sa.ClauseElement:
     def since(name: str) -> sa.ColumnElement[bool]:
         return starts.c.began_at > now() - sa.bindparam(name, type_=sa.BigInteger)
 
-    running = sa.and_(IS_RUNNING, running_tasks.c.specialist_type == text("type"))
+    running = sa.and_(IS_RUNNING, running_tasks.c.gate == text("type"))
     begun = sa.and_(starts.c.specialist_type == text("type"), IN_WINDOW)
     return sa.select(
         _counted(running_tasks, IS_RUNNING),
@@ -64,7 +64,7 @@ def _paused_before() -> sa.Select[Any]:
             tasks.c.id.in_(sa.select(awaited.union(further).c.id)),
             tasks.c.status == PENDING,
             tasks.c.paused_at.is_not(None)
-            | sa.and_(tasks.c.gated == ONE, tasks.c.specialist_type.in_(PAUSED_TYPES)),
+            | sa.and_(tasks.c.gate != NO_GATE, tasks.c.specialist_type.in_(PAUSED_TYPES)),
         )
         .order_by(tasks.c.id)
     )

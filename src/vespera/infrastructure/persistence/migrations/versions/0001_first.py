@@ -57,7 +57,7 @@ def _create_tasks() -> None:
         sa.Column("cancelling", sa.Text),
         sa.Column("concurrency_key", sa.Text),
         sa.Column("paused_at", sa.BigInteger),
-        sa.Column("gated", sa.BigInteger, nullable=False),
+        sa.Column("gate", sa.Text, nullable=False),
         sa.Column("on_failed_dependency", sa.Text, nullable=False),
         sa.Column("dedup_key", sa.Text),
         sa.Column("retries", sa.BigInteger, nullable=False),
@@ -76,33 +76,33 @@ def _create_tasks() -> None:
 
 def _create_task_indexes() -> None:
     ready = "status = 'pending' AND blockers = 0 AND paused_at IS NULL"
-    at_once = f"{ready} AND run_after IS NULL"
+    simply = f"{ready} AND run_after IS NULL AND crashes < 2"
     op.create_index(
         "tasks_ready",
         "tasks",
-        [sa.text("priority DESC"), "id"],
-        sqlite_where=sa.text(f"{at_once} AND gated = 0"),
+        ["gate", sa.text("priority DESC"), "id"],
+        sqlite_where=sa.text(f"{simply} AND handler_version IS NULL"),
     )
     op.create_index(
-        "tasks_at_gates",
+        "tasks_ready_by_version",
         "tasks",
-        ["specialist_type", sa.text("priority DESC"), "id", "concurrency_key"],
-        sqlite_where=sa.text(f"{at_once} AND gated = 1 AND crashes < 2"),
+        ["specialist_type", "handler_version", sa.text("priority DESC"), "id"],
+        sqlite_where=sa.text(f"handler_version IS NOT NULL AND {simply}"),
     )
     op.create_index(
-        "tasks_suspicious", "tasks", ["id"], sqlite_where=sa.text(f"{ready} AND crashes >= 2")
+        "tasks_suspicious", "tasks", ["id"], sqlite_where=sa.text(f"crashes >= 2 AND {ready}")
     )
     op.create_index(
         "tasks_delayed",
         "tasks",
         ["run_after"],
-        sqlite_where=sa.text(f"{ready} AND run_after IS NOT NULL"),
+        sqlite_where=sa.text(f"run_after IS NOT NULL AND {ready}"),
     )
     op.create_index(
         "tasks_running_through_gates",
         "tasks",
-        ["specialist_type", "concurrency_key"],
-        sqlite_where=sa.text("status = 'running' AND gated = 1"),
+        ["gate", "concurrency_key"],
+        sqlite_where=sa.text("status = 'running' AND gate != ''"),
     )
     op.create_index(
         "tasks_held",
@@ -152,7 +152,7 @@ def _create_search_indexes() -> None:
         ["specialist_type"],
         sqlite_where=sa.text(
             "status = 'pending' AND (blockers > 0 OR paused_at IS NOT NULL"
-            " OR run_after IS NOT NULL OR gated = 1)"
+            " OR run_after IS NOT NULL OR crashes >= 2)"
         ),
     )
     op.create_index(
