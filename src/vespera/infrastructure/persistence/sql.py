@@ -26,9 +26,10 @@ TABLES = (
 
 SCHEMA = (
     "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
-    """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID""",
+    """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_of_task ON file_operations (task_id, id)",
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
+    "CREATE INDEX file_operations_to_path ON file_operations (destination, id) WHERE destination IS NOT NULL",
     "CREATE TABLE gates ( specialist_type TEXT NOT NULL, paused_at BIGINT, max_concurrent BIGINT, max_concurrent_per_key BIGINT, rate_count BIGINT, rate_per BIGINT, key_rate_count BIGINT, key_rate_per BIGINT, PRIMARY KEY (specialist_type) ) WITHOUT ROWID",
     "CREATE TABLE schedules ( name TEXT NOT NULL, version BIGINT NOT NULL, paused BIGINT NOT NULL, next_due BIGINT, last_due BIGINT, last_task_id TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, cron TEXT, every DOUBLE, time_zone TEXT NOT NULL, catch_up TEXT NOT NULL, most_catch_up BIGINT NOT NULL, overlap TEXT NOT NULL, title TEXT NOT NULL, specialist_type TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
     "CREATE INDEX schedules_due ON schedules (next_due) WHERE paused = 0 AND next_due IS NOT NULL",
@@ -526,34 +527,42 @@ OPERATION_COLUMNS = (
     "before",
     "after",
     "expected",
+    "destination",
+    "arrival",
     "recorded_at",
     "context",
     "metadata",
 )
 
 INSERT_OPERATION = Statement(
-    """INSERT INTO file_operations (id, task_id, kind, phase, path, "before", "after", expected, recorded_at, context, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+    """INSERT INTO file_operations (id, task_id, kind, phase, path, "before", "after", expected, destination, arrival, recorded_at, context, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
     expects=1,
 )
 
 UPDATE_OPERATION = Statement(
-    """UPDATE file_operations SET task_id=?, kind=?, phase=?, path=?, "before"=?, "after"=?, expected=?, recorded_at=?, context=?, metadata=? WHERE file_operations.id = ?""",
+    """UPDATE file_operations SET task_id=?, kind=?, phase=?, path=?, "before"=?, "after"=?, expected=?, destination=?, arrival=?, recorded_at=?, context=?, metadata=? WHERE file_operations.id = ?""",
     expects=1,
 )
 
 OPERATIONS_BY_ID = Statement(
-    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.id IN (__many__)"""
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.id IN (__many__)"""
 )
 
 OPERATIONS_BY_PATH = Statement(
-    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.path IN (__many__)"""
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.path IN (__many__)"""
+)
+
+OPERATIONS_BY_DESTINATION = Statement(
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.destination IN (__many__) AND file_operations.destination IS NOT NULL"""
 )
 
 OPERATIONS_OF_TASK = Statement(
-    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.task_id = ? ORDER BY file_operations.id"""
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.task_id = ? ORDER BY file_operations.id"""
 )
 
-OPERATION_PATHS = Statement("SELECT DISTINCT file_operations.path FROM file_operations")
+OPERATION_PATHS = Statement(
+    "SELECT file_operations.path FROM file_operations UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
+)
 
 # Verification reports.
 
@@ -669,31 +678,31 @@ COUNT_TASKS = Statement(
 # Which finished tasks may go, and all that goes with them.
 
 PURGEABLE_COMPLETED = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.status = 'completed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'completed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
 )
 
 PURGEABLE_FAILED = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.status = 'failed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'failed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
 )
 
 PURGEABLE_CANCELLED = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.status = 'cancelled' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'cancelled' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
 )
 
 COUNT_PURGEABLE_COMPLETED = Statement(
-    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'completed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'completed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
 )
 
 COUNT_PURGEABLE_FAILED = Statement(
-    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'failed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'failed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
 )
 
 COUNT_PURGEABLE_CANCELLED = Statement(
-    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'cancelled' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'cancelled' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
 )
 
 STILL_PURGEABLE = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.id IN (__many__) AND tasks.status IN ('completed', 'failed', 'cancelled') AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))",
+    "SELECT tasks.id FROM tasks WHERE tasks.id IN (__many__) AND tasks.status IN ('completed', 'failed', 'cancelled') AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))",
     returns=True,
 )
 

@@ -229,6 +229,8 @@ file_operations = sa.Table(
     sa.Column("before", sa.Text, nullable=False),
     sa.Column("after", sa.Text, nullable=False),
     sa.Column("expected", sa.Text),
+    sa.Column("destination", sa.LargeBinary),
+    sa.Column("arrival", sa.Text),
     sa.Column("recorded_at", sa.BigInteger, nullable=False),
     sa.Column("context", sa.Text, nullable=False),
     sa.Column("metadata", sa.Text, nullable=False),
@@ -236,6 +238,12 @@ file_operations = sa.Table(
 )
 sa.Index("file_operations_of_task", file_operations.c.task_id, file_operations.c.id)
 sa.Index("file_operations_on_path", file_operations.c.path, file_operations.c.id)
+sa.Index(
+    "file_operations_to_path",
+    file_operations.c.destination,
+    file_operations.c.id,
+    sqlite_where=file_operations.c.destination.is_not(None),
+)
 
 verification_reports = sa.Table(
     "verification_reports",

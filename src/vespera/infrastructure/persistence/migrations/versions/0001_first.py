@@ -225,6 +225,8 @@ def _create_file_operations() -> None:
         sa.Column("before", sa.Text, nullable=False),
         sa.Column("after", sa.Text, nullable=False),
         sa.Column("expected", sa.Text),
+        sa.Column("destination", sa.LargeBinary),
+        sa.Column("arrival", sa.Text),
         sa.Column("recorded_at", sa.BigInteger, nullable=False),
         sa.Column("context", sa.Text, nullable=False),
         sa.Column("metadata", sa.Text, nullable=False),
@@ -232,6 +234,12 @@ def _create_file_operations() -> None:
     )
     op.create_index("file_operations_of_task", "file_operations", ["task_id", "id"])
     op.create_index("file_operations_on_path", "file_operations", ["path", "id"])
+    op.create_index(
+        "file_operations_to_path",
+        "file_operations",
+        ["destination", "id"],
+        sqlite_where=sa.text("destination IS NOT NULL"),
+    )
 
 
 def _create_verification_reports() -> None:
