@@ -3,11 +3,13 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
+from vespera import Container, TrackFileOperationsUseCase
 from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.threads import Threads
 
@@ -26,6 +28,12 @@ def workspace(tmp_path: Path) -> Path:
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     return workspace
+
+
+@pytest_asyncio.fixture
+async def tracking(workspace: Path) -> AsyncIterator[TrackFileOperationsUseCase]:
+    async with Container(workspace=str(workspace)) as container:
+        yield container.get(TrackFileOperationsUseCase)
 
 
 @pytest.fixture
