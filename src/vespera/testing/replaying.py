@@ -14,6 +14,7 @@ from vespera.application.runtime.children import Children, ChildWork
 from vespera.application.runtime.compensation import Compensation
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.crew import Crew
+from vespera.application.runtime.file_notes import FileWork
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
@@ -21,7 +22,7 @@ from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.step_calls import StepCalls
 from vespera.application.runtime.supervision import Supervision
-from vespera.application.runtime.tracked_files import FileWork, TaskFiles
+from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.application.runtime.waits import Waits, WaitWork
 from vespera.application.usecases.history_document import HistoryForm
 from vespera.domain.errors import NonDeterministicTask

@@ -15,6 +15,7 @@ from vespera.application.runtime.children import Children, ChildWork
 from vespera.application.runtime.compensation import Compensation, Ending
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.failures import called_off, failure_of
+from vespera.application.runtime.file_notes import FileWork
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.reporting import ProgressReport
@@ -23,7 +24,7 @@ from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.step_calls import StepCalls
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision, interrupted
-from vespera.application.runtime.tracked_files import FileWork, TaskFiles
+from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.application.runtime.waits import Waits, WaitWork
 from vespera.domain.errors import (
     CrashLimitReached,

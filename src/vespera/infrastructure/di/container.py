@@ -11,6 +11,7 @@ from vespera.application.runtime.children import ChildWork
 from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.event_feed import EventFeed
+from vespera.application.runtime.file_notes import FileWork
 from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
@@ -21,7 +22,6 @@ from vespera.application.runtime.settling import Settling
 from vespera.application.runtime.sign_off import SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.supervision import Supervision
-from vespera.application.runtime.tracked_files import FileWork
 from vespera.application.runtime.upkeep import Upkeep
 from vespera.application.runtime.waits import WaitWork
 from vespera.application.runtime.worker import Worker

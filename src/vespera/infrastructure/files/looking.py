@@ -31,6 +31,7 @@ _BLOCK = 256 * 1024
 _TRIES = 3
 _REPLACED_MEANWHILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EINVAL})
 _NAMES_OF_KINDS = {
+    stat.S_IFREG: "file",
     stat.S_IFDIR: "directory",
     stat.S_IFLNK: "symbolic link",
     stat.S_IFIFO: "fifo",
@@ -60,13 +61,36 @@ def read(directory: int, name: bytes, stop: Event) -> bytes:
         OSError: it is not there, or cannot be read.
     """
     for _ in range(_TRIES):
-        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if not stat.S_ISREG(found.st_mode):
-            raise FileUnreadable(f"it is a {kind_of(found)}, not a regular file")
+        must_be_file(directory, name)
         content = bytearray()
         if _stream(directory, name, content.extend, stop):
             return bytes(content)
     raise FileUnreadable("it kept changing while it was read")
+
+
+def must_be_file(directory: int, name: bytes) -> None:
+    """Refuse what is no regular file.
+
+    Raises:
+        FileUnreadable: it is something else.
+        OSError: it is not there, or cannot be looked at.
+    """
+    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if not stat.S_ISREG(found.st_mode):
+        raise FileUnreadable(f"it is a {kind_of(found)}, not a regular file")
+
+
+def pass_on(directory: int, name: bytes, take: Callable[[memoryview], object], stop: Event) -> int:
+    """Pass a regular file's content on, block by block; gives the file's mode.
+
+    Raises:
+        FileUnreadable: it changed meanwhile.
+        OSError: it is not there, or cannot be read.
+    """
+    read = _stream(directory, name, take, stop)
+    if read is None:
+        raise FileUnreadable("it changed while it was read")
+    return stat.S_IMODE(read.st_mode)
 
 
 def digest_of(content: bytes) -> str:
