@@ -9,7 +9,8 @@ from vespera.infrastructure.di.graph import did_you_mean
 from vespera.testing.faults.errors import FaultRefused
 
 KINDS = ("step:", "file:", "database:", "commit")
-FILE_OPERATIONS = ("write", "read", "delete", "observe")
+_CHANGES = ("write", "delete", "move", "copy", "mkdir", "rmdir", "symlink", "chmod")
+FILE_OPERATIONS = (*_CHANGES, "read", "observe")
 TROUBLES = ("busy", "full", "read-only", "corrupt", "io-error")
 DATABASE_TROUBLES = TROUBLES[:-1]
 HOW = (

@@ -5,6 +5,7 @@ Run by ``test_conformance_suites.py`` as somebody else's test file.
 
 import asyncio
 import json
+import shutil
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -1064,6 +1065,28 @@ class PlainFiles:
     async def delete(self, path):
         (self.root / path).unlink()
 
+    async def move(self, path, destination, *, overwrite=False):
+        (self.root / path).replace(self.root / destination)
+
+    async def copy(self, path, destination, *, token, overwrite=False):
+        shutil.copyfile(self.root / path, self.root / destination)
+
+    async def make_directory(self, path):
+        (self.root / path).mkdir(parents=True, exist_ok=True)
+
+    async def remove_directory(self, path):
+        shutil.rmtree(self.root / path)
+
+    async def make_link(self, path, target):
+        (self.root / path).symlink_to(target)
+
+    async def change_mode(self, path, mode):
+        (self.root / path).chmod(mode)
+
+    async def sync(self, paths):
+        for path in paths:
+            (self.root / path).write_bytes(b"")
+
 
 class WritesNothing(LocalFileStore):
     async def write(self, path, content, *, token, mode=None):
@@ -1103,6 +1126,20 @@ class WritesNothing(LocalFileStore):
     "test_another_name_of_a_replaced_file_keeps_the_old_content",
     "test_nothing_is_done_through_a_link",
     "test_a_fifo_is_seen_and_never_opened",
+    "test_what_was_moved_is_there_and_here_no_more",
+    "test_a_directory_moves_with_all_that_is_in_it",
+    "test_a_link_is_moved_as_a_link",
+    "test_a_move_takes_no_place_that_is_taken",
+    "test_what_is_not_there_is_not_moved_and_is_named",
+    "test_a_copy_has_the_content_and_the_mode",
+    "test_a_copy_takes_no_place_that_is_taken",
+    "test_nothing_but_a_file_is_copied",
+    "test_a_directory_is_made_with_those_above_it",
+    "test_an_empty_directory_is_removed_and_no_other",
+    "test_a_link_leads_where_it_was_to_and_takes_no_place",
+    "test_a_mode_is_given_to_files_and_directories_alone",
+    "test_to_sync_changes_nothing",
+    "test_nothing_is_placed_where_no_path_leads",
 )
 class TestPlainFiles(DirectoryTreeConformance):
     def make_store(self, workspace: Path):
@@ -1115,6 +1152,7 @@ class TestPlainFiles(DirectoryTreeConformance):
     "test_many_may_write_at_once",
     "test_a_name_that_is_no_utf8_can_be_written_and_read",
     "test_what_others_put_there_is_seen_and_read",
+    "test_a_move_may_take_the_place_of_a_file_or_a_link",
 )
 class TestWritesNothing(DirectoryTreeConformance):
     def make_store(self, workspace: Path):
