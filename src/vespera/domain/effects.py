@@ -103,7 +103,7 @@ def _why_not_changed_in_mode(before: PathState, after: PathState | None) -> str:
         case DirectoryState(), DirectoryState():
             return ""
         case _:
-            return f"not only its mode was changed: there is {name_of(after or before)}"
+            return f"not only its mode was changed: there is {name_of(after)}"
 
 
 def _why_not_modified(before: PathState, after: PathState | None) -> str:

@@ -136,7 +136,7 @@ def _finding(operation: FileOperation, shown: Sequence[Evidence]) -> Finding:
         reason=reason,
         before=shown[0].before,
         after=NOT_OBSERVED if after is None else after,
-        destination=operation.destination and operation.destination.path,
+        destination=operation.destination.path if operation.destination else None,
     )
 
 

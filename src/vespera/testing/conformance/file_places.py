@@ -1,5 +1,7 @@
 """The promises of ``FileStore`` on what it moves, copies, makes and takes away."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from vespera.application.ports.files import FileStore
@@ -148,7 +150,7 @@ class FilePlacesConformance(AdapterSuite):
         self, store: FileStore, way_out: str
     ) -> None:
         await store.write("a.txt", b"content", token="t1")
-        acts = [
+        acts: list[Callable[[], Awaitable[object]]] = [
             lambda: store.move("a.txt", way_out),
             lambda: store.move(way_out, "b.txt"),
             lambda: store.copy("a.txt", way_out, token="t2"),

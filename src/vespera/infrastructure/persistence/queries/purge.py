@@ -23,7 +23,7 @@ _DEPENDENT, _CHILD = tasks.alias("dependent"), tasks.alias("child")
 _OWN, _OLDER = file_operations.alias("own"), file_operations.alias("older")
 
 
-def _places(operation: sa.Alias) -> tuple[sa.ColumnElement[bytes], ...]:
+def _places(operation: sa.FromClause) -> tuple[sa.ColumnElement[bytes], ...]:
     return operation.c.path, operation.c.destination
 
 
