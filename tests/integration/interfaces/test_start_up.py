@@ -6,12 +6,16 @@ import sys
 import pytest
 
 HEAVY = {"alembic", "asyncio", "cryptography", "dependency_injector", "msgspec", "rich"} | {
+    "pathspec",
     "sqlalchemy",
     "sqlite3",
     "zstandard",
 }
 
-TAKE_LONG = {"alembic", "aiosqlite", "click", "httpx", "rich", "sqlalchemy", "unittest.mock"}
+TAKE_LONG = {"alembic", "aiosqlite", "click", "httpx", "pathspec", "rich"} | {
+    "sqlalchemy",
+    "unittest.mock",
+}
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
