@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from threading import Event
@@ -122,10 +123,10 @@ def _teller(previous: Manifest | None, progress: TellProgress | None) -> Callabl
     if progress is None:
         return lambda _seen, _hashed: None
     loop = asyncio.get_running_loop()
-    expected = previous.totals().files if previous else None
+    expected = cache(lambda: previous.totals().files if previous else None)
 
     def tell(seen: int, hashed: int) -> None:
-        loop.call_soon_threadsafe(progress, ScanProgress(seen, hashed, expected))
+        loop.call_soon_threadsafe(progress, ScanProgress(seen, hashed, expected()))
 
     return tell
 
