@@ -113,8 +113,8 @@ class ScheduleNotFound(RequestError):
 class SnapshotNotFound(RequestError):
     """No snapshot has this id."""
 
-    def __init__(self, snapshot_id: str) -> None:
-        super().__init__(f"No snapshot has the id {snapshot_id!r}.")
+    def __init__(self, snapshot_id: str, message: str = "") -> None:
+        super().__init__(message or f"No snapshot has the id {snapshot_id!r}.")
         self.snapshot_id = snapshot_id
 
 

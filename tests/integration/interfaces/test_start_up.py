@@ -35,6 +35,9 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
         ["worker", "--help"],
         ["dev", "--help"],
         ["schedule", "add", "--help"],
+        ["snapshot", "--help"],
+        ["snapshot", "list", "--help"],
+        ["diff", "--help"],
         ["--version"],
     ],
 )

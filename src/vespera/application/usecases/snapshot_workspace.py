@@ -210,13 +210,14 @@ class SnapshotWorkspaceUseCase:
         return await self._manifest((await self._found(snapshot_id)).id)
 
     async def _found(self, snapshot_id: str) -> Snapshot:
-        found = (
-            await self._snapshots.newest()
-            if snapshot_id == NEWEST
-            else await self._snapshots.get(SnapshotId(checked_id(snapshot_id, "snapshot")))
-        )
+        if snapshot_id == NEWEST:
+            found = await self._snapshots.newest()
+            told = "There is no snapshot yet; take one first."
+        else:
+            found = await self._snapshots.get(SnapshotId(checked_id(snapshot_id, "snapshot")))
+            told = ""
         if found is None:
-            raise SnapshotNotFound(snapshot_id)
+            raise SnapshotNotFound(snapshot_id, told)
         return found
 
     async def _manifest(self, snapshot_id: SnapshotId) -> Manifest:
