@@ -30,6 +30,7 @@ from vespera.application.usecases.history_document import HistoryForm
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.move_tasks import MoveTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksUseCase
+from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.workflows.fork_task import ForkTaskUseCase
 from vespera.application.workflows.retry_task import RetryTaskUseCase
@@ -49,6 +50,7 @@ from vespera.infrastructure.di.options import (
     poll_of,
     span_of,
 )
+from vespera.infrastructure.files.ignoring import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
@@ -73,6 +75,11 @@ class Container(Adapters):
         retention: how long finished tasks and events are kept: a mapping of "completed", "failed",
             "cancelled" and "events" to ages (a timedelta, or seconds), or one age for all; what is
             not named is kept for ever.
+        snapshot_ignore: what snapshots leave out, besides what ``.gitignore`` says: a list of
+            patterns as there.
+        snapshot_watch: patterns of what is hashed wherever it is, and never kept; by default
+            usual names of secrets.
+        snapshots_kept: how many snapshots stay when another one is taken; None: all.
 
     Extend it by subclassing: give ``specialists`` and ``limits`` anew, add providers, replace
     providers.
@@ -91,6 +98,9 @@ class Container(Adapters):
         "spill_above": SPILL_ABOVE,
         "events": "ends",
         "retention": None,
+        "snapshot_ignore": (),
+        "snapshot_watch": SECRETS,
+        "snapshots_kept": 100,
     }
 
     def __init__(self, settings: Mapping[str, object] | None = None, /, **more: object) -> None:
@@ -125,6 +135,15 @@ class Container(Adapters):
         tracking=track_file_operations,
         progress=Adapters.progress,
         plain=Adapters.codec.provided.plain,
+    )
+    snapshot_workspace = providers.Singleton(
+        SnapshotWorkspaceUseCase,
+        scanner=Adapters.scanner,
+        snapshots=Adapters.snapshots,
+        threads=Adapters.threads,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
+        kept=Adapters.config.snapshots_kept,
     )
     purge_tasks = providers.Singleton(
         PurgeTasksUseCase, archive=Adapters.archive, log=Adapters.event_log, clock=Adapters.clock

@@ -13,6 +13,7 @@ TABLES = (
     "file_operations",
     "gates",
     "schedules",
+    "snapshots",
     "starts",
     "task_counts",
     "tasks",
@@ -34,6 +35,9 @@ SCHEMA = (
     "CREATE TABLE schedules ( name TEXT NOT NULL, version BIGINT NOT NULL, paused BIGINT NOT NULL, next_due BIGINT, last_due BIGINT, last_task_id TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, cron TEXT, every DOUBLE, time_zone TEXT NOT NULL, catch_up TEXT NOT NULL, most_catch_up BIGINT NOT NULL, overlap TEXT NOT NULL, title TEXT NOT NULL, specialist_type TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
     "CREATE INDEX schedules_due ON schedules (next_due) WHERE paused = 0 AND next_due IS NOT NULL",
     "CREATE INDEX schedules_spilled ON schedules (request) WHERE request < x''",
+    "CREATE TABLE snapshots ( id TEXT NOT NULL, task_id TEXT, label TEXT NOT NULL, began_at BIGINT NOT NULL, ended_at BIGINT NOT NULL, digest TEXT NOT NULL, files BIGINT NOT NULL, directories BIGINT NOT NULL, ignored BIGINT NOT NULL, unknown BIGINT NOT NULL, hashed BIGINT NOT NULL, caution TEXT NOT NULL, base_id TEXT, content BLOB NOT NULL, PRIMARY KEY (id), FOREIGN KEY(base_id) REFERENCES snapshots (id) ) WITHOUT ROWID",
+    "CREATE INDEX snapshots_by_base ON snapshots (base_id) WHERE base_id IS NOT NULL",
+    "CREATE INDEX snapshots_spilled ON snapshots (content) WHERE content < x''",
     "CREATE TABLE starts ( number BIGINT NOT NULL, task_id TEXT NOT NULL, attempt BIGINT NOT NULL, specialist_type TEXT NOT NULL, concurrency_key TEXT, began_at BIGINT NOT NULL, kept_until BIGINT NOT NULL, PRIMARY KEY (number) ) WITHOUT ROWID",
     "CREATE INDEX starts_kept ON starts (kept_until)",
     "CREATE INDEX starts_of_key ON starts (specialist_type, concurrency_key, began_at) WHERE concurrency_key IS NOT NULL",
@@ -775,12 +779,76 @@ COPY_STEP = Statement(
 # Values that are in files beside the database.
 
 REFERENCES = Statement(
-    """SELECT schedules.request, 'schedules' AS holder, 'request' AS place, json_array(schedules.name) AS "row" FROM schedules WHERE schedules.request < x'' AND schedules.request < x'' UNION ALL SELECT tasks.payload, 'tasks' AS holder, 'payload' AS place, json_array(tasks.id) AS "row" FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.payload < x'' UNION ALL SELECT tasks.outcome, 'tasks' AS holder, 'outcome' AS place, json_array(tasks.id) AS "row" FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.outcome < x'' UNION ALL SELECT heartbeats.detail, 'heartbeats' AS holder, 'detail' AS place, json_array(heartbeats.task_id, heartbeats.name, heartbeats.occurrence) AS "row" FROM heartbeats WHERE heartbeats.detail < x'' AND heartbeats.detail < x'' UNION ALL SELECT signals.payload, 'signals' AS holder, 'payload' AS place, json_array(signals.task_id, signals.id) AS "row" FROM signals WHERE signals.payload < x'' AND signals.payload < x'' UNION ALL SELECT steps.value, 'steps' AS holder, 'value' AS place, json_array(steps.task_id, steps.name, steps.occurrence) AS "row" FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.value < x'' UNION ALL SELECT steps.error, 'steps' AS holder, 'error' AS place, json_array(steps.task_id, steps.name, steps.occurrence) AS "row" FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.error < x''"""
+    """SELECT schedules.request, 'schedules' AS holder, 'request' AS place, json_array(schedules.name) AS "row" FROM schedules WHERE schedules.request < x'' AND schedules.request < x'' UNION ALL SELECT snapshots.content, 'snapshots' AS holder, 'content' AS place, json_array(snapshots.id) AS "row" FROM snapshots WHERE snapshots.content < x'' AND snapshots.content < x'' UNION ALL SELECT tasks.payload, 'tasks' AS holder, 'payload' AS place, json_array(tasks.id) AS "row" FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.payload < x'' UNION ALL SELECT tasks.outcome, 'tasks' AS holder, 'outcome' AS place, json_array(tasks.id) AS "row" FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.outcome < x'' UNION ALL SELECT heartbeats.detail, 'heartbeats' AS holder, 'detail' AS place, json_array(heartbeats.task_id, heartbeats.name, heartbeats.occurrence) AS "row" FROM heartbeats WHERE heartbeats.detail < x'' AND heartbeats.detail < x'' UNION ALL SELECT signals.payload, 'signals' AS holder, 'payload' AS place, json_array(signals.task_id, signals.id) AS "row" FROM signals WHERE signals.payload < x'' AND signals.payload < x'' UNION ALL SELECT steps.value, 'steps' AS holder, 'value' AS place, json_array(steps.task_id, steps.name, steps.occurrence) AS "row" FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.value < x'' UNION ALL SELECT steps.error, 'steps' AS holder, 'error' AS place, json_array(steps.task_id, steps.name, steps.occurrence) AS "row" FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.error < x''"""
 )
 
 IS_KEPT = Statement("SELECT 1 WHERE vespera_renewed(?)", expects=1, returns=True)
 
 SET_STRAYS_ASIDE = Statement(
-    "SELECT vespera_set_aside(anon_1.value, ?) AS vespera_set_aside_1 FROM json_each(?) AS anon_1 WHERE (anon_1.value NOT IN (SELECT substr(schedules.request, 8, 64) AS substr_1 FROM schedules WHERE schedules.request < x'' AND schedules.request < x'' UNION ALL SELECT substr(tasks.payload, 8, 64) AS substr_2 FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.payload < x'' UNION ALL SELECT substr(tasks.outcome, 8, 64) AS substr_3 FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.outcome < x'' UNION ALL SELECT substr(heartbeats.detail, 8, 64) AS substr_4 FROM heartbeats WHERE heartbeats.detail < x'' AND heartbeats.detail < x'' UNION ALL SELECT substr(signals.payload, 8, 64) AS substr_5 FROM signals WHERE signals.payload < x'' AND signals.payload < x'' UNION ALL SELECT substr(steps.value, 8, 64) AS substr_6 FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.value < x'' UNION ALL SELECT substr(steps.error, 8, 64) AS substr_7 FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.error < x''))",
+    "SELECT vespera_set_aside(anon_1.value, ?) AS vespera_set_aside_1 FROM json_each(?) AS anon_1 WHERE (anon_1.value NOT IN (SELECT substr(schedules.request, 8, 64) AS substr_1 FROM schedules WHERE schedules.request < x'' AND schedules.request < x'' UNION ALL SELECT substr(snapshots.content, 8, 64) AS substr_2 FROM snapshots WHERE snapshots.content < x'' AND snapshots.content < x'' UNION ALL SELECT substr(tasks.payload, 8, 64) AS substr_3 FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.payload < x'' UNION ALL SELECT substr(tasks.outcome, 8, 64) AS substr_4 FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.outcome < x'' UNION ALL SELECT substr(heartbeats.detail, 8, 64) AS substr_5 FROM heartbeats WHERE heartbeats.detail < x'' AND heartbeats.detail < x'' UNION ALL SELECT substr(signals.payload, 8, 64) AS substr_6 FROM signals WHERE signals.payload < x'' AND signals.payload < x'' UNION ALL SELECT substr(steps.value, 8, 64) AS substr_7 FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.value < x'' UNION ALL SELECT substr(steps.error, 8, 64) AS substr_8 FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.error < x''))",
+    returns=True,
+)
+
+# Snapshots.
+
+SNAPSHOT_COLUMNS = (
+    "id",
+    "task_id",
+    "label",
+    "began_at",
+    "ended_at",
+    "digest",
+    "files",
+    "directories",
+    "ignored",
+    "unknown",
+    "hashed",
+    "caution",
+    "base_id",
+    "content",
+)
+
+SNAPSHOT_FACTS = (
+    "id",
+    "task_id",
+    "label",
+    "began_at",
+    "ended_at",
+    "digest",
+    "files",
+    "directories",
+    "ignored",
+    "unknown",
+    "hashed",
+    "caution",
+)
+
+INSERT_SNAPSHOT = Statement(
+    "INSERT INTO snapshots (id, task_id, label, began_at, ended_at, digest, files, directories, ignored, unknown, hashed, caution, base_id, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+    stores=(13,),
+)
+
+IS_SNAPSHOT = Statement("SELECT 1 FROM snapshots WHERE snapshots.id = ?", expects=1, returns=True)
+
+SNAPSHOT_BY_ID = Statement(
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution, snapshots.base_id, snapshots.content FROM snapshots WHERE snapshots.id = ?"
+)
+
+FACTS_OF_SNAPSHOT = Statement(
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution FROM snapshots WHERE snapshots.id = ?"
+)
+
+PAGE_OF_SNAPSHOTS = Statement(
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution FROM snapshots WHERE snapshots.id < ? ORDER BY snapshots.id DESC LIMIT ? OFFSET 0"
+)
+
+FORGET_DELTAS = Statement(
+    "DELETE FROM snapshots WHERE snapshots.base_id IS NOT NULL AND (snapshots.ended_at < ? OR (snapshots.id NOT IN (SELECT newer.id FROM snapshots AS newer ORDER BY newer.id DESC LIMIT ? OFFSET 0))) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.id = snapshots.task_id AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')))) RETURNING id",
+    returns=True,
+)
+
+FORGET_BASES = Statement(
+    "DELETE FROM snapshots WHERE snapshots.base_id IS NULL AND (snapshots.ended_at < ? OR (snapshots.id NOT IN (SELECT newer.id FROM snapshots AS newer ORDER BY newer.id DESC LIMIT ? OFFSET 0))) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.id = snapshots.task_id AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')))) AND NOT (EXISTS (SELECT * FROM snapshots AS delta WHERE delta.base_id = snapshots.id)) RETURNING id",
     returns=True,
 )

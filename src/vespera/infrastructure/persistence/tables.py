@@ -367,6 +367,28 @@ sa.Index(
 )
 sa.Index("starts_kept", starts.c.kept_until)
 
+# ``content`` is the packed manifest, or its difference from that of ``base_id``.
+snapshots = sa.Table(
+    "snapshots",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("task_id", sa.Text),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("began_at", sa.BigInteger, nullable=False),
+    sa.Column("ended_at", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("directories", sa.BigInteger, nullable=False),
+    sa.Column("ignored", sa.BigInteger, nullable=False),
+    sa.Column("unknown", sa.BigInteger, nullable=False),
+    sa.Column("hashed", sa.BigInteger, nullable=False),
+    sa.Column("caution", sa.Text, nullable=False),
+    sa.Column("base_id", sa.Text, sa.ForeignKey("snapshots.id")),
+    sa.Column("content", StoredValue, nullable=False),
+    sqlite_with_rowid=False,
+)
+sa.Index("snapshots_by_base", snapshots.c.base_id, sqlite_where=snapshots.c.base_id.is_not(None))
+
 
 def is_spilled(column: sa.Column[bytes]) -> sa.ColumnElement[bool]:
     """Whether the value is in a file, and a reference here: in SQLite's order, every text comes
