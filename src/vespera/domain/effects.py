@@ -38,6 +38,17 @@ def refutation(operation: FileOperation, before: PathState, after: PathState | N
             assert_never(kind)
 
 
+def is_what_left(kind: OperationKind, left: PathState, came: PathState) -> bool:
+    """Whether what came by a move or a copy is what left; a copy may have another mode."""
+    match left, came:
+        case FileState(), FileState() if kind is OperationKind.COPY:
+            return (left.digest, left.size) == (came.digest, came.size)
+        case DirectoryState(), DirectoryState() if kind is OperationKind.COPY:
+            return True
+        case _:
+            return left == came
+
+
 def name_of(state: PathState) -> str:
     """The state in words, to follow "there is"."""
     match state:

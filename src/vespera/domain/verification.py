@@ -7,10 +7,9 @@ from enum import StrEnum
 from typing import assert_never
 
 from vespera.domain.chain import Evidence, Fate, gather
-from vespera.domain.effects import name_of, refutation
+from vespera.domain.effects import is_what_left, name_of, refutation
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
-    DirectoryState,
     FileOperation,
     FileState,
     OperationKind,
@@ -161,20 +160,9 @@ def _why_not_the_same(departure: Evidence, arrival: Evidence) -> str:
     left, came = departure.before, arrival.after
     if came is None or isinstance(left, UnknownState):
         return ""
-    if _is_the_same(arrival.operation.kind, left, came):
+    if is_what_left(arrival.operation.kind, left, came):
         return ""
     return f"it is not what was to come here: that was {name_of(left)}; it is {name_of(came)}"
-
-
-def _is_the_same(kind: OperationKind, left: PathState, came: PathState) -> bool:
-    """A copy need not have the mode of what it was made of."""
-    match left, came:
-        case FileState(), FileState() if kind is OperationKind.COPY:
-            return (left.digest, left.size) == (came.digest, came.size)
-        case DirectoryState(), DirectoryState() if kind is OperationKind.COPY:
-            return True
-        case _:
-            return left == came
 
 
 def _verdict(evidence: Evidence) -> _Fact:
