@@ -26,6 +26,7 @@ from vespera.application.runtime.upkeep import Upkeep
 from vespera.application.runtime.waits import WaitWork
 from vespera.application.runtime.worker import Worker
 from vespera.application.usecases.examine_installation import ExamineInstallationUseCase
+from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.history_document import HistoryForm
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.move_tasks import MoveTasksUseCase
@@ -144,6 +145,13 @@ class Container(Adapters):
         clock=Adapters.clock,
         new_id=Adapters.new_id,
         kept=Adapters.config.snapshots_kept,
+    )
+    find_undeclared = providers.Singleton(
+        FindUndeclaredUseCase,
+        snapshot_workspace=snapshot_workspace,
+        snapshots=Adapters.snapshots,
+        scanner=Adapters.scanner,
+        operations=Adapters.operations,
     )
     purge_tasks = providers.Singleton(
         PurgeTasksUseCase, archive=Adapters.archive, log=Adapters.event_log, clock=Adapters.clock

@@ -1,7 +1,7 @@
 """What the commands about snapshots ask of the container, and what they print."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -11,6 +11,10 @@ import click
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.scanning import ScanProgress
+from vespera.application.usecases.find_undeclared import (
+    FindUndeclaredResult,
+    FindUndeclaredUseCase,
+)
 from vespera.application.usecases.snapshot_workspace import (
     CompareSnapshotsResult,
     ForgetSnapshotsResult,
@@ -22,12 +26,18 @@ from vespera.domain.changes import Change, ChangeKind
 from vespera.domain.file_operation import PathState, UnknownState
 from vespera.domain.manifest import Manifest
 from vespera.domain.snapshot import Snapshot
+from vespera.domain.undeclared import Account, Accounted
 from vespera.infrastructure.di.container import Container
 from vespera.interfaces.cli.reading import Question
 from vespera.interfaces.cli.rendering import aligned, print_json, print_lines
 
 Told = TypeVar(
-    "Told", SnapshotResult, CompareSnapshotsResult, ListSnapshotsResult, ForgetSnapshotsResult
+    "Told",
+    SnapshotResult,
+    CompareSnapshotsResult,
+    ListSnapshotsResult,
+    ForgetSnapshotsResult,
+    FindUndeclaredResult,
 )
 
 
@@ -71,6 +81,19 @@ def compared(older: str, newer: str | None, *, full: bool) -> Question[CompareSn
             return _granted(
                 await _use_case(container).compare(older, newer, full=full, progress=tell)
             )
+
+    return question
+
+
+def undeclared(
+    task_id: str | None, since: str | None, allowed: Sequence[str], *, full: bool
+) -> Question[FindUndeclaredResult]:
+    """What nobody declared."""
+
+    async def question(container: Container) -> FindUndeclaredResult:
+        find = container.get(FindUndeclaredUseCase).find
+        with shown_scan(container.get(Clock)) as tell:
+            return _granted(await find(task_id, since, allowed=allowed, full=full, progress=tell))
 
     return question
 
@@ -133,6 +156,26 @@ def show_changes(found: CompareSnapshotsResult, *, as_json: bool) -> None:
     print_lines(*found.repository)
     if not found.changes and not found.repository:
         print_lines("nothing has changed")
+
+
+def show_undeclared(found: FindUndeclaredResult, *, as_json: bool) -> None:
+    """Print the changes that the task did not declare, and to whom they are put down."""
+    told = [one for one in found.accounted if one.account is not Account.OWN]
+    if as_json:
+        changes = [
+            {**_change_form(one.change), "account": one.account, "tasks": one.tasks} for one in told
+        ]
+        print_json({"since": found.since, "changes": changes, "repository": found.repository})
+        return
+    print_lines(*aligned([(one.account, *_in_row(one)) for one in told]))
+    print_lines(*found.repository)
+    if not found.undeclared:
+        print_lines("nothing undeclared")
+
+
+def _in_row(one: Accounted) -> tuple[str, str, str]:
+    tasks = ", ".join(str(task or "no task") for task in one.tasks)
+    return one.change.kind, one.change.path, f"by {tasks}" if tasks else _why(one.change)
 
 
 def show_forgotten(removed: ForgetSnapshotsResult, *, as_json: bool) -> None:

@@ -77,6 +77,35 @@ def forget(*, older_than: timedelta | None, keep: int | None, yes: bool, asked: 
 
 
 @click.command()
+@click.argument("task_id", metavar="[TASK]", type=text, required=False)
+@click.option("--since", type=text, metavar="SNAPSHOT", help="By default the task's oldest.")
+@click.option(
+    "--allow", "allowed", type=text, multiple=True, metavar="PATTERN", help="As build/**."
+)
+@click.option("--full", is_flag=True, help="Read every file, whatever the file system says.")
+@on_container
+def undeclared(
+    *,
+    task_id: str | None,
+    since: str | None,
+    allowed: tuple[str, ...],
+    full: bool,
+    asked: Asked,
+) -> None:
+    """List what has changed since a snapshot without any task having said so; exit code 1 if there
+    is any.
+
+    With TASK, what other tasks said is told with their names; without, since the newest snapshot.
+    """
+    from vespera.interfaces.cli import scans
+
+    found = asked.answer(scans.undeclared(task_id, since, allowed, full=full))
+    scans.show_undeclared(found, as_json=asked.as_json)
+    if found.undeclared:
+        raise SystemExit(1)
+
+
+@click.command()
 @click.argument("older", metavar="SNAPSHOT", type=text)
 @click.argument("newer", metavar="[SNAPSHOT]", type=text, required=False)
 @click.option("--full", is_flag=True, help="Read every file, whatever the file system says.")
