@@ -62,7 +62,9 @@ class Evidence:
 
 
 def gather(chain: Sequence[FileOperation], found: PathState) -> list[Evidence]:
-    """The evidence on all operations of one path, oldest first; ``found`` is there now."""
+    """The evidence on all operations of one path, oldest first; ``found`` is there now. Those with
+    a destination are given by that side of them which is on the path (``sides``).
+    """
     line = _line(chain, found)
     deeds = _Deeds(line)
     deeds.attribute()
@@ -101,7 +103,7 @@ class _Line:
 
     def fits(self, step: int, operation: FileOperation) -> bool:
         """Whether the step can be the deed of this operation."""
-        return self.changes(step) and not refutation(operation.kind, *self.ends(step))
+        return self.changes(step) and not refutation(operation, *self.ends(step))
 
     def first_sight(self, at: int) -> int:
         return self.last_sight[at] - int(_writes(self.chain[at]))

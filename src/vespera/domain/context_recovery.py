@@ -33,6 +33,7 @@ def _told(finding: Finding) -> Mapping[str, object]:
     return {
         "operation_id": finding.operation_id,
         "file_path": finding.path,
+        "destination": finding.destination,
         "kind": finding.kind.value,
         "verdict": finding.verdict.value,
         "reason": finding.reason,

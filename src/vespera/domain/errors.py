@@ -6,6 +6,7 @@
     |   |-- TaskNotFound                no task has this id
     |   |-- OperationNotFound           no file operation has this id
     |   |-- ScheduleNotFound            no schedule has this name
+    |   |-- SnapshotNotFound            no snapshot has this id
     |   |-- TaskOver                    the task is finished; nothing reaches it any more
     |   |-- NotRetryable                the task has not ended badly, or goes with another one
     |   |-- KeyReused                   an idempotency key came back with another request
@@ -107,6 +108,14 @@ class ScheduleNotFound(RequestError):
     def __init__(self, name: str, hint: str = ".") -> None:
         super().__init__(f"There is no schedule {name!r}{hint}")
         self.name = name
+
+
+class SnapshotNotFound(RequestError):
+    """No snapshot has this id."""
+
+    def __init__(self, snapshot_id: str, message: str = "") -> None:
+        super().__init__(message or f"No snapshot has the id {snapshot_id!r}.")
+        self.snapshot_id = snapshot_id
 
 
 class KeyReused(RequestError):

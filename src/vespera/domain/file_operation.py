@@ -1,7 +1,7 @@
 """What a task says it did, or is about to do, to one file; and what can be seen at a path."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -55,12 +55,18 @@ NOT_OBSERVED = UnknownState("not_observed")
 
 
 class OperationKind(StrEnum):
-    """What is done to the file."""
+    """What is done to the path. A move and a copy lead to a second one, their destination."""
 
     CREATE = "create"
     MODIFY = "modify"
     DELETE = "delete"
     READ = "read"
+    MOVE = "move"
+    COPY = "copy"
+    MKDIR = "mkdir"
+    RMDIR = "rmdir"
+    SYMLINK = "symlink"
+    CHMOD = "chmod"
 
 
 class Phase(StrEnum):
@@ -77,12 +83,25 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where a move or a copy leads to, and what was seen there.
+
+    ``overwrites``: it may take the place of a file or a symbolic link.
+    """
+
+    path: str
+    before: PathState
+    after: PathState
+    overwrites: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileOperation:
     """One recorded operation. Ids are time-ordered: the order of ids is the order of recording.
 
     ``path`` is relative to the workspace, with ``/`` between its parts; bytes that are no UTF-8
     are kept as surrogate escapes. ``expected`` is the state that the act is to leave, where it is
-    known beforehand.
+    known beforehand; of a move or a copy, at its ``destination``.
     """
 
     id: OperationId
@@ -94,5 +113,28 @@ class FileOperation:
     after: PathState
     recorded_at: datetime
     expected: PathState | None = None
+    destination: Destination | None = None
     context: Mapping[str, object] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The path, and the destination's if there is one."""
+        return (self.path,) if self.destination is None else (self.path, self.destination.path)
+
+
+def sides(operation: FileOperation) -> Sequence[FileOperation]:
+    """The operation as it looks from each of its paths.
+
+    Where a move begins, something is deleted, and where a copy begins, it is read. Where they
+    arrive, the operation is of its own kind still, on the destination's path.
+    """
+    there = operation.destination
+    if there is None:
+        return (operation,)
+    moves = operation.kind is OperationKind.MOVE
+    leaves = OperationKind.DELETE if moves else OperationKind.READ
+    return (
+        replace(operation, kind=leaves, expected=None, destination=None),
+        replace(operation, path=there.path, before=there.before, after=there.after),
+    )

@@ -21,8 +21,7 @@ def repeats(operation: FileOperation, latest: FileOperation) -> bool:
 
     A modification that was carried out is not repeated: the next one is another modification.
     """
-    said = (operation.task_id, operation.kind, operation.phase, operation.expected)
-    if said != (latest.task_id, latest.kind, latest.phase, latest.expected):
+    if _said(operation) != _said(latest):
         return False
     now = operation.before
     if isinstance(now, UnknownState):
@@ -30,7 +29,18 @@ def repeats(operation: FileOperation, latest: FileOperation) -> bool:
     return now == latest.before or _is_carried_out(latest, now)
 
 
+def _said(operation: FileOperation) -> tuple[object, ...]:
+    there = operation.destination
+    way = (there.path, there.overwrites) if there else ()
+    said = (operation.task_id, operation.kind, operation.phase, operation.path, operation.expected)
+    return said + way
+
+
 def _is_carried_out(intent: FileOperation, now: PathState) -> bool:
-    if intent.kind is OperationKind.CREATE:
+    if intent.kind in _MAKING:
         return intent.before == Absent()
-    return intent.kind is OperationKind.DELETE and now == Absent()
+    return intent.kind in _TAKING_AWAY and now == Absent()
+
+
+_MAKING = {OperationKind.CREATE, OperationKind.MKDIR, OperationKind.SYMLINK}
+_TAKING_AWAY = {OperationKind.DELETE, OperationKind.RMDIR, OperationKind.MOVE}

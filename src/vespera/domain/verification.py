@@ -1,13 +1,13 @@
 """Whether what was said of files is so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
 from vespera.domain.chain import Evidence, Fate, gather
-from vespera.domain.effects import name_of, refutation
+from vespera.domain.effects import is_what_left, name_of, refutation
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
     FileOperation,
@@ -15,28 +15,36 @@ from vespera.domain.file_operation import (
     OperationKind,
     PathState,
     UnknownState,
+    sides,
 )
 from vespera.domain.ids import OperationId, ReportId, TaskId
 
 
 class Verdict(StrEnum):
-    """What a verification found of one operation. Only the first two let a task complete."""
+    """What a verification found of one operation, from the best to the worst. Only the first two
+    let a task complete.
+    """
 
     VERIFIED = "verified"
     SUPERSEDED = "superseded"
+    UNVERIFIABLE = "unverifiable"
     NO_EFFECT = "no_effect"
-    REFUTED = "refuted"
     CHANGED_SINCE = "changed_since"
     INTERFERED = "interfered"
-    UNVERIFIABLE = "unverifiable"
+    REFUTED = "refuted"
 
+
+_SEVERITY = list(Verdict)
+"""From the best to the worst, as they are declared above."""
 
 PASSING = frozenset({Verdict.VERIFIED, Verdict.SUPERSEDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """The verdict on one operation, in words (``reason``) and with both states."""
+    """The verdict on one operation, in words (``reason``) and with both states; those of a move or
+    a copy are what was at ``path`` before and what is at ``destination`` after.
+    """
 
     operation_id: OperationId
     task_id: TaskId | None
@@ -46,6 +54,7 @@ class Finding:
     reason: str
     before: PathState
     after: PathState
+    destination: str | None = None
 
     @property
     def passes(self) -> bool:
@@ -78,25 +87,45 @@ class Report:
         return [finding for finding in self.findings if not finding.passes]
 
 
-def judge(chain: Sequence[FileOperation], found: PathState) -> list[Finding]:
-    """Judge all operations recorded on one path, oldest first, against what is there now.
+def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -> list[Finding]:
+    """Judge what was recorded on some paths against what is there now.
 
-    Every operation gets one finding, in the order given. The chain is read as a line of
-    observations: an intent was observed before its act, a claim after it, and ``found`` comes
-    last. An act is proven by the observations around it, whoever made them, and each observed
-    change proves one act at most. A change that no operation declares is charged to both sides:
-    the act before it no longer stands, the one after it was interfered with. What nobody could
-    observe proves nothing.
+    The operations of a path are read as a line of observations: an intent was observed before its
+    act, a claim after it, and what is there now comes last. An act is proven by the observations
+    around it, whoever made them, and each observed change proves one act at most. A change that no
+    operation declares is charged to both sides: the act before it no longer stands, the one after
+    it was interfered with. What nobody could observe proves nothing. A move or a copy is proven if
+    both of its sides are, and if it is the same that left and that arrived.
+
+    Args:
+        operations: everybody's on these paths, oldest first.
+        found: for each path what is there now.
+
+    Returns:
+        One finding for each operation all of whose paths are among these, in the order given.
     """
-    return [_finding(evidence) for evidence in gather(chain, found)]
+    chains: dict[str, list[tuple[int, FileOperation]]] = {}
+    for number, operation in enumerate(operations):
+        for side in sides(operation):
+            chains.setdefault(side.path, []).append((number, side))
+    seen: dict[tuple[int, str], Evidence] = {}
+    for path, state in found.items():
+        chain = chains.get(path, ())
+        for (number, _), evidence in zip(chain, gather([s for _, s in chain], state), strict=True):
+            seen[number, path] = evidence
+    return [
+        _finding(operation, [seen[number, path] for path in operation.paths])
+        for number, operation in enumerate(operations)
+        if all(path in found for path in operation.paths)
+    ]
 
 
 _Fact = tuple[Verdict, str]
 
 
-def _finding(evidence: Evidence) -> Finding:
-    operation = evidence.operation
-    verdict, reason = _verdict(evidence)
+def _finding(operation: FileOperation, shown: Sequence[Evidence]) -> Finding:
+    verdict, reason = _verdict(shown[0]) if len(shown) == 1 else _joint_verdict(shown)
+    after = shown[-1].after
     return Finding(
         operation_id=operation.id,
         task_id=operation.task_id,
@@ -104,9 +133,36 @@ def _finding(evidence: Evidence) -> Finding:
         path=operation.path,
         verdict=verdict,
         reason=reason,
-        before=evidence.before,
-        after=NOT_OBSERVED if evidence.after is None else evidence.after,
+        before=shown[0].before,
+        after=NOT_OBSERVED if after is None else after,
+        destination=operation.destination.path if operation.destination else None,
     )
+
+
+def _joint_verdict(shown: Sequence[Evidence]) -> _Fact:
+    """That of a move or a copy: the worse of its two sides."""
+    departure, arrival = shown
+    facts = [_verdict(side) for side in shown]
+    if facts[1][0] in PASSING and (lie := _why_not_the_same(departure, arrival)):
+        facts[1] = Verdict.REFUTED, lie
+    worst = max((verdict for verdict, _ in facts), key=_SEVERITY.index)
+    if worst in PASSING:
+        return worst, facts[1][1]
+    told = [
+        f"at {side.operation.path!r}: {reason}"
+        for side, (verdict, reason) in zip(shown, facts, strict=True)
+        if verdict not in PASSING
+    ]
+    return worst, "; ".join(told)
+
+
+def _why_not_the_same(departure: Evidence, arrival: Evidence) -> str:
+    left, came = departure.before, arrival.after
+    if came is None or isinstance(left, UnknownState):
+        return ""
+    if is_what_left(arrival.operation.kind, left, came):
+        return ""
+    return f"it is not what was to come here: that was {name_of(left)}; it is {name_of(came)}"
 
 
 def _verdict(evidence: Evidence) -> _Fact:
@@ -122,7 +178,7 @@ def _verdict(evidence: Evidence) -> _Fact:
 def _fact(evidence: Evidence) -> _Fact:
     """Judge one act by what was observed right before and after it."""
     before, after = evidence.before, evidence.after
-    if lie := refutation(evidence.operation.kind, before, after):
+    if lie := refutation(evidence.operation, before, after):
         return Verdict.REFUTED, lie
     if isinstance(before, UnknownState):
         return Verdict.UNVERIFIABLE, f"what was there before is not known: {before.reason}"
@@ -146,7 +202,7 @@ def _result(evidence: Evidence, after: PathState) -> _Fact:
     kind, expected = evidence.operation.kind, evidence.operation.expected
     if expected is not None and after != expected:
         return Verdict.REFUTED, f"it was to leave {name_of(expected)}; it left {name_of(after)}"
-    if kind is OperationKind.MODIFY and evidence.before == after:
+    if kind in {OperationKind.MODIFY, OperationKind.CHMOD} and evidence.before == after:
         if evidence.written:
             return Verdict.VERIFIED, f"it was written as it was already: {name_of(after)}"
         return Verdict.NO_EFFECT, f"nothing was modified: {name_of(after)} is unchanged"
@@ -158,6 +214,12 @@ _TRUTHS = {
     OperationKind.MODIFY: "it was modified; it became {}",
     OperationKind.DELETE: "it was deleted; then there was {}",
     OperationKind.READ: "it was there to be read: {}",
+    OperationKind.MOVE: "it was moved: there is {}",
+    OperationKind.COPY: "it was copied: there is {}",
+    OperationKind.MKDIR: "it was created: nothing was there before, then {}",
+    OperationKind.RMDIR: "it was removed; then there was {}",
+    OperationKind.SYMLINK: "it was created: nothing was there before, then {}",
+    OperationKind.CHMOD: "its mode was changed; it became {}",
 }
 
 

@@ -14,12 +14,12 @@ from vespera.application.runtime.children import ChildWork
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.equipment import AttemptWork, Equipment
+from vespera.application.runtime.file_notes import FileWork
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.supervision import Supervision
-from vespera.application.runtime.tracked_files import FileWork
 from vespera.application.runtime.waits import WaitWork
 from vespera.application.usecases.history_document import HistoryForm
 from vespera.domain.errors import NonDeterministicTask

@@ -1,6 +1,7 @@
 """Files that cannot be written, that are torn, and that vanish; and what the engine makes of it."""
 
 from pathlib import Path
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -27,6 +28,9 @@ class Writing(AsyncTestBase):
     @property
     def store(self) -> FileStore:
         return self.container.get(FileStore)
+
+    def everything(self) -> list[str]:
+        return sorted(p.name for p in self.workspace.iterdir())
 
     def names(self) -> list[str]:
         return sorted(p.name for p in (self.workspace / "report").iterdir())
@@ -65,6 +69,30 @@ class TestTheStore(Writing):
             assert isinstance(state, UnknownState)
 
         assert await self.store.read("a.txt") == b"kept"
+
+    @pytest.mark.parametrize(
+        ("operation", "act", "word"),
+        [
+            ("move", lambda store: store.move("a.txt", "b.txt"), "moved"),
+            ("copy", lambda store: store.copy("a.txt", "b.txt", token="t2"), "copied"),
+            ("mkdir", lambda store: store.make_directory("b"), "made"),
+            ("rmdir", lambda store: store.remove_directory("sub"), "removed"),
+            ("symlink", lambda store: store.make_link("link", "a.txt"), "made"),
+            ("chmod", lambda store: store.change_mode("a.txt", 0o600), "given another mode"),
+        ],
+    )
+    async def test_every_kind_of_change_can_fail(
+        self, faults: Faults, operation: str, act: Any, word: str
+    ):
+        await self.store.write("a.txt", b"kept", token="t1")
+        await self.store.make_directory("sub")
+        with (
+            faults.at(f"file:{operation}", error="ENOSPC"),
+            pytest.raises(FileUnreadable, match=f"cannot be {word}: No space left on device"),
+        ):
+            await act(self.store)
+
+        assert self.everything() == ["a.txt", "sub"]
 
     async def test_a_torn_write_leaves_the_old_file_and_half_of_the_new_beside_it(
         self, faults: Faults

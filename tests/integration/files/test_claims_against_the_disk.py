@@ -1,22 +1,14 @@
 """What agents say of files, true and false, against a real disk and a real database."""
 
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from vespera import Container, TrackFileOperationsUseCase, Verdict
 from vespera.application.usecases.track_file_operations import FileTracker
 from vespera.domain.file_operation import FileState
-
-
-@pytest_asyncio.fixture
-async def tracking(workspace: Path) -> AsyncIterator[TrackFileOperationsUseCase]:
-    async with Container(workspace=str(workspace)) as container:
-        yield container.get(TrackFileOperationsUseCase)
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.files.local_file_store import LocalFileStore
+from vespera.infrastructure.files.local_workspace_scanner import LocalWorkspaceScanner
 from vespera.infrastructure.threads import Threads
-from vespera.testing.conformance import DirectoryTreeConformance
+from vespera.testing.conformance import DirectoryTreeConformance, WorkspaceScannerConformance
 
 
 @pytest.mark.usefixtures("open_descriptors")
@@ -15,4 +17,12 @@ class TestLocalFileStore(DirectoryTreeConformance):
     def make_store(self, workspace: Path) -> Iterator[LocalFileStore]:
         threads = Threads()
         yield LocalFileStore(workspace, threads)
+        threads.close()
+
+
+@pytest.mark.usefixtures("open_descriptors")
+class TestLocalWorkspaceScanner(WorkspaceScannerConformance):
+    def make_scanner(self, workspace: Path) -> Iterator[LocalWorkspaceScanner]:
+        threads = Threads()
+        yield LocalWorkspaceScanner(workspace, threads, SystemClock())
         threads.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import io
 import os
 import socket
 from pathlib import Path
@@ -252,7 +251,7 @@ async def test_a_failing_disk_is_told(
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(io, "FileIO", fail)
+    monkeypatch.setattr(os, "read", fail)
     monkeypatch.setattr(os, "readlink", fail)
 
     assert await seen(store, "a") == UnknownState("io_error: Input/output error")

@@ -1,7 +1,5 @@
 """A specialist's file work: recorded, done once under replay, and proven before completion."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -11,101 +9,9 @@ from vespera import (
     FileStore,
     TaskContext,
     TaskExecutionWorkflow,
-    TaskResult,
     TrackFileOperationsUseCase,
 )
 from vespera.application.ports.persistence import FileOperationRepository
-from vespera.application.runtime.specialists import Specialists
-from vespera.domain.file_operation import FileOperation
-
-Handler = Callable[[TaskContext], Awaitable[object]]
-
-
-@pytest.fixture
-async def container(tmp_path: Path) -> AsyncIterator[Container]:
-    async with Container(workspace=str(tmp_path)) as container:
-        yield container
-
-
-@pytest.fixture
-def run(container: Container) -> Callable[[Handler], Awaitable[TaskResult]]:
-    async def run_handler(handler: Handler, **fields: object) -> TaskResult:
-        container.get(Specialists).register("worker", handler)
-        workflow = container.get(TaskExecutionWorkflow)
-        return await workflow.run(title="A", specialist_type="worker", task_id="t", **fields)
-
-    return run_handler
-
-
-class Dying:
-    """A part at whose n-th call of one method the attempt ends, before or behind the call."""
-
-    def __init__(self, real: object, method: str, *, nth: int, behind: bool) -> None:
-        self._real, self._method, self._left, self._behind = real, method, nth, behind
-
-    def __getattr__(self, name: str) -> object:
-        real = getattr(self._real, name)
-        if name != self._method:
-            return real
-
-        async def dying(*args: object, **kwargs: object) -> object:
-            self._left -= 1
-            if self._left == 0 and not self._behind:
-                await self._end()
-            result = await real(*args, **kwargs)
-            if self._left == 0 and self._behind:
-                await self._end()
-            return result
-
-        return dying
-
-    @staticmethod
-    async def _end() -> None:
-        attempt = asyncio.current_task()
-        assert attempt is not None
-        attempt.cancel()
-        await asyncio.sleep(0)
-
-
-class TwoLives:
-    """The same task in two containers, one after the other, on one database file."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        self.workspace = tmp_path / "work"
-        self.workspace.mkdir()
-        self._settings = {
-            "database_url": f"sqlite+aiosqlite:///{tmp_path / 'tasks.db'}",
-            "workspace": str(self.workspace),
-        }
-        self.operations: list[FileOperation] = []
-
-    async def run(
-        self, handler: Handler, port: type, method: str, *, nth: int, behind: bool
-    ) -> TaskResult:
-        """Run the handler, end the attempt at the given call, and run it again to its end."""
-        first = Container(self._settings)
-        dying = Dying(first.get(port), method, nth=nth, behind=behind)
-        first.override(port, dying)
-        first.get(Specialists).register("worker", handler)
-        with pytest.raises(asyncio.CancelledError):
-            await first.get(TaskExecutionWorkflow).run(
-                title="A", specialist_type="worker", task_id="t"
-            )
-        await first.cleanup_async_services()
-        async with Container(self._settings) as second:
-            second.get(Specialists).register("worker", handler)
-            result = await second.get(TaskExecutionWorkflow).execute_task("t")
-            self.operations = [*await second.get(FileOperationRepository).of_task(result.task_id)]
-        assert result.attempt == 2
-        return result
-
-    def files(self) -> dict[str, str]:
-        return {path.name: path.read_text() for path in self.workspace.iterdir()}
-
-
-@pytest.fixture
-def lives(tmp_path: Path) -> TwoLives:
-    return TwoLives(tmp_path)
 
 
 async def test_a_written_file_is_there_and_proven(run, tmp_path: Path, container) -> None:
@@ -269,7 +175,7 @@ CRASHES = [
 
 @pytest.mark.parametrize(("port", "method", "nth", "behind"), CRASHES)
 async def test_a_crash_anywhere_leaves_the_same_end(
-    lives: TwoLives, port: type, method: str, nth: int, behind: bool
+    lives, port: type, method: str, nth: int, behind: bool
 ) -> None:
     (lives.workspace / "old.txt").write_text("old")
 
@@ -286,7 +192,7 @@ async def test_a_crash_anywhere_leaves_the_same_end(
     assert kept == [("create", "done"), ("delete", "done")]
 
 
-async def test_a_finished_write_is_not_repeated_by_a_replay(lives: TwoLives) -> None:
+async def test_a_finished_write_is_not_repeated_by_a_replay(lives) -> None:
     async def handler(task: TaskContext) -> None:
         await task.files.write_text("a.txt", "first" if task.attempt == 1 else "second")
         await task.files.read_text("a.txt")
@@ -296,7 +202,7 @@ async def test_a_finished_write_is_not_repeated_by_a_replay(lives: TwoLives) -> 
     assert lives.files() == {"a.txt": "first"}
 
 
-async def test_somebody_else_s_edit_after_a_crash_is_not_overwritten(lives: TwoLives) -> None:
+async def test_somebody_else_s_edit_after_a_crash_is_not_overwritten(lives) -> None:
     async def handler(task: TaskContext) -> None:
         if task.attempt == 2:
             (lives.workspace / "a.txt").write_text("theirs")
@@ -309,7 +215,7 @@ async def test_somebody_else_s_edit_after_a_crash_is_not_overwritten(lives: TwoL
     assert lives.files() == {"a.txt": "theirs"}
 
 
-async def test_a_replay_that_touches_other_files_is_told_so(lives: TwoLives) -> None:
+async def test_a_replay_that_touches_other_files_is_told_so(lives) -> None:
     async def handler(task: TaskContext) -> None:
         await task.files.write_text(f"{task.attempt}.txt", "x")
 
@@ -321,7 +227,7 @@ async def test_a_replay_that_touches_other_files_is_told_so(lives: TwoLives) -> 
     assert "'2.txt'" in str(result.error)
 
 
-async def test_notes_and_reads_are_recorded_once(lives: TwoLives) -> None:
+async def test_notes_and_reads_are_recorded_once(lives) -> None:
     (lives.workspace / "in.txt").write_text("in")
     target = lives.workspace / "a.txt"
 
@@ -339,7 +245,7 @@ async def test_notes_and_reads_are_recorded_once(lives: TwoLives) -> None:
     assert [op.kind for op in lives.operations] == ["create", "read", "modify", "create"]
 
 
-async def test_a_replay_that_says_something_else_of_a_file_is_told_so(lives: TwoLives) -> None:
+async def test_a_replay_that_says_something_else_of_a_file_is_told_so(lives) -> None:
     (lives.workspace / "a.txt").write_text("one")
 
     async def handler(task: TaskContext) -> None:
@@ -356,7 +262,7 @@ async def test_a_replay_that_says_something_else_of_a_file_is_told_so(lives: Two
 
 
 async def test_somebody_else_s_file_in_place_of_the_one_to_delete_is_left_alone(
-    lives: TwoLives,
+    lives,
 ) -> None:
     (lives.workspace / "old.txt").write_text("old")
 

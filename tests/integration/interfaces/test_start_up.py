@@ -6,12 +6,16 @@ import sys
 import pytest
 
 HEAVY = {"alembic", "asyncio", "cryptography", "dependency_injector", "msgspec", "rich"} | {
+    "pathspec",
     "sqlalchemy",
     "sqlite3",
     "zstandard",
 }
 
-TAKE_LONG = {"alembic", "aiosqlite", "click", "httpx", "rich", "sqlalchemy", "unittest.mock"}
+TAKE_LONG = {"alembic", "aiosqlite", "click", "httpx", "pathspec", "rich"} | {
+    "sqlalchemy",
+    "unittest.mock",
+}
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
@@ -31,6 +35,9 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
         ["worker", "--help"],
         ["dev", "--help"],
         ["schedule", "add", "--help"],
+        ["snapshot", "--help"],
+        ["snapshot", "list", "--help"],
+        ["diff", "--help"],
         ["--version"],
     ],
 )

@@ -15,6 +15,7 @@ from vespera.testing.conformance import (
     RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
+    SnapshotRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskHistoriesConformance,
@@ -48,6 +49,10 @@ class TestSqlTaskHistories(InAFile, TaskHistoriesConformance):
 
 
 class TestSqlTaskQueue(InAFile, TaskQueueConformance):
+    pass
+
+
+class TestSqlSnapshotRepository(InAFile, SnapshotRepositoryConformance):
     pass
 
 

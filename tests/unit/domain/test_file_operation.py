@@ -63,5 +63,7 @@ def test_what_was_not_observed_is_not_known() -> None:
 
 
 def test_kinds_and_phases_read_as_words() -> None:
-    assert [kind.value for kind in OperationKind] == ["create", "modify", "delete", "read"]
+    kinds = [*("create", "modify", "delete", "read", "move", "copy")]
+    kinds += ["mkdir", "rmdir", "symlink", "chmod"]
+    assert [kind.value for kind in OperationKind] == kinds
     assert [phase.value for phase in Phase] == ["intent", "claim", "done"]

@@ -18,7 +18,7 @@ from vespera.domain.file_operation import (
 from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.repeated_intent import is_open_to_repetition, repeats
 
-CREATE, MODIFY, DELETE, READ = OperationKind
+CREATE, MODIFY, DELETE, READ, *_ = OperationKind
 GONE = Absent()
 V1, V2 = (FileState(f"b3:{n}", n, 0o644) for n in (1, 2))
 UNREADABLE = UnknownState("unreadable")

@@ -33,7 +33,7 @@ DIRECTORY = DirectoryState(0o755)
 FIFO = SpecialState("fifo")
 UNREADABLE = UnknownState("unreadable")
 
-CREATE, MODIFY, DELETE, READ = OperationKind
+CREATE, MODIFY, DELETE, READ, *_ = OperationKind
 VERIFIED, SUPERSEDED = Verdict.VERIFIED, Verdict.SUPERSEDED
 REFUTED, UNVERIFIABLE = Verdict.REFUTED, Verdict.UNVERIFIABLE
 NO_EFFECT, CHANGED_SINCE = Verdict.NO_EFFECT, Verdict.CHANGED_SINCE
@@ -74,8 +74,12 @@ def done(kind: OperationKind, before: PathState, after: PathState, **more: Any) 
     return operation(kind, Phase.DONE, before, after, **more)
 
 
+def judged(chain: Sequence[FileOperation], found: PathState) -> list[Finding]:
+    return judge(chain, {"a.txt": found})
+
+
 def verdicts(*chain: FileOperation, found: PathState) -> list[Verdict]:
-    return [finding.verdict for finding in judge(chain, found)]
+    return [finding.verdict for finding in judged(chain, found)]
 
 
 def verdict(*chain: FileOperation, found: PathState) -> Verdict:
@@ -278,7 +282,7 @@ class TestHonestChains:
         assert verdicts(*chain, found=V2) == [VERIFIED] * 2
 
     def test_nothing_recorded_gives_no_finding(self) -> None:
-        assert judge([], V1) == []
+        assert judged([], V1) == []
 
 
 class TestLies:
@@ -677,7 +681,7 @@ class TestFindings:
     """What a finding tells."""
 
     def test_it_tells_both_states_and_the_reason(self) -> None:
-        [finding] = judge([done(CREATE, GONE, V1)], V2)
+        [finding] = judged([done(CREATE, GONE, V1)], V2)
 
         assert (finding.before, finding.after) == (GONE, V1)
         assert "11 bytes" in finding.reason
@@ -686,20 +690,20 @@ class TestFindings:
     def test_it_tells_whether_the_undeclared_change_is_what_is_there_now(self) -> None:
         chain = [done(CREATE, GONE, V1, by="a"), done(MODIFY, V2, V3, by="b")]
 
-        assert "; now there is a file of 12 bytes" in judge(chain[:1], V2)[0].reason
-        assert "; then, undeclared, there was a file of 12 bytes" in judge(chain, V3)[0].reason
+        assert "; now there is a file of 12 bytes" in judged(chain[:1], V2)[0].reason
+        assert "; then, undeclared, there was a file of 12 bytes" in judged(chain, V3)[0].reason
 
     def test_an_effect_that_nobody_observed_is_told_as_such(self) -> None:
-        assert judge([intent(MODIFY, V1), claim(DELETE, GONE)], GONE)[0].after == NOT_OBSERVED
+        assert judged([intent(MODIFY, V1), claim(DELETE, GONE)], GONE)[0].after == NOT_OBSERVED
 
     @pytest.mark.parametrize("state", [LINK, DIRECTORY, FIFO, UNREADABLE, GONE, V1])
     def test_every_state_has_a_name(self, state: PathState) -> None:
-        [finding] = judge([intent(CREATE, GONE, expected=V3)], state)
+        [finding] = judged([intent(CREATE, GONE, expected=V3)], state)
 
         assert finding.reason
 
     def test_an_expectation_of_the_unknown_is_told(self) -> None:
-        [finding] = judge([intent(CREATE, GONE, expected=UNREADABLE)], V1)
+        [finding] = judged([intent(CREATE, GONE, expected=UNREADABLE)], V1)
 
         assert "unreadable" in finding.reason
 
@@ -836,7 +840,7 @@ class Workshop(History):
             self.keep(draw.draw(st.sampled_from(self.open_intents)), draw)
 
     def passes(self) -> bool:
-        return all(finding.passes for finding in judge(self.chain, self.now))
+        return all(finding.passes for finding in judged(self.chain, self.now))
 
 
 @settings(deadline=None)
@@ -848,7 +852,7 @@ def test_every_honest_history_is_proven_whole(
     for _ in range(length):
         honest_act(history, draw)
 
-    assert {f.verdict for f in judge(history.chain, history.now)} == {VERIFIED}
+    assert {f.verdict for f in judged(history.chain, history.now)} == {VERIFIED}
 
 
 @settings(deadline=None)
@@ -863,7 +867,7 @@ def test_no_history_with_an_act_that_never_happened_passes(
     for _ in range(more):
         honest_act(history, draw)
 
-    assert not all(finding.passes for finding in judge(history.chain, history.now))
+    assert not all(finding.passes for finding in judged(history.chain, history.now))
 
 
 @settings(deadline=None)
@@ -881,7 +885,7 @@ def test_no_history_with_a_change_nobody_declared_passes(
     for _ in range(more):
         honest_act(history, draw)
 
-    assert not all(finding.passes for finding in judge(history.chain, history.now))
+    assert not all(finding.passes for finding in judged(history.chain, history.now))
 
 
 @settings(deadline=None)

@@ -67,3 +67,71 @@ class FileStore(Protocol):
             PathRefused: as for ``read``.
         """
         ...
+
+    async def move(self, path: str, destination: str, *, overwrite: bool = False) -> None:
+        """Give what is there, a directory too, another place at once and for good. Missing parent
+        directories are made. ``overwrite``: it may replace a file or a symbolic link.
+
+        Raises:
+            FileUnreadable: nothing is there, something is in the way, or the system refuses.
+            PathRefused: as for ``read``, of one of the paths.
+        """
+        ...
+
+    async def copy(
+        self, path: str, destination: str, *, token: str, overwrite: bool = False
+    ) -> None:
+        """Copy a file with its mode, at once and for good, as ``write``; however large it is.
+        ``overwrite``: the copy may replace a file or a symbolic link.
+
+        Raises:
+            FileUnreadable: there is no file, something is in the way, or the system refuses.
+            PathRefused: as for ``read``, of one of the paths.
+        """
+        ...
+
+    async def make_directory(self, path: str) -> None:
+        """Make a directory, and missing ones above it; durable when it returns.
+
+        Raises:
+            FileUnreadable: something is there already, or the system refuses.
+            PathRefused: as for ``read``.
+        """
+        ...
+
+    async def remove_directory(self, path: str) -> None:
+        """Remove an empty directory; durable when it returns. Absent is fine.
+
+        Raises:
+            FileUnreadable: it is not empty, is no directory, or the system refuses.
+            PathRefused: as for ``read``.
+        """
+        ...
+
+    async def make_link(self, path: str, target: str) -> None:
+        """Make a symbolic link, and missing directories above it; durable when it returns. Where it
+        leads to is not looked at: nothing ever follows it.
+
+        Raises:
+            FileUnreadable: something is there already, or the system refuses.
+            PathRefused: as for ``read``.
+        """
+        ...
+
+    async def change_mode(self, path: str, mode: int) -> None:
+        """Give a file or a directory these permission bits; durable when it returns.
+
+        Raises:
+            FileUnreadable: nothing is there, it is something else, or the system refuses.
+            PathRefused: as for ``read``.
+        """
+        ...
+
+    async def sync(self, paths: Sequence[str]) -> None:
+        """Make durable what is at these paths now, or that nothing is.
+
+        Raises:
+            FileUnreadable: the system refuses.
+            PathRefused: as for ``read``.
+        """
+        ...

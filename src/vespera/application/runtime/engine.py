@@ -243,9 +243,9 @@ class Engine:
             return None
         self._interrupt(run, Stop.CANCEL, reason)
         await asyncio.wait({run.handle})
-        if run.handle.cancelled() or run.handle.result().task.status is TaskStatus.WAITING:
-            return None
-        return run.handle.result()
+        ended = None if run.handle.cancelled() else run.handle.result()
+        let_go = ended and ended.task.status in {TaskStatus.WAITING, TaskStatus.PENDING}
+        return None if let_go else ended
 
     async def release(self) -> None:
         """Interrupt all attempts, let their handlers clean up; the tasks are pending again."""

@@ -10,13 +10,14 @@ from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.children import Children, ChildWork
 from vespera.application.runtime.compensation import Compensation
 from vespera.application.runtime.derived import Derived
+from vespera.application.runtime.file_notes import FileWork
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.patches import Patches
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.reporting import ProgressReport
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
-from vespera.application.runtime.tracked_files import FileWork, TaskFiles
+from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.application.runtime.waits import Waits, WaitWork
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.task import Task

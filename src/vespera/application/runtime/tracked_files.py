@@ -1,44 +1,27 @@
 """Files as a specialist touches them: each change recorded, done once, and proven."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-from vespera.application.ports.clock import Clock
-from vespera.application.ports.files import AnyPath, FileStore
-from vespera.application.ports.persistence import FileOperationRepository
-from vespera.application.usecases.file_results import TrackFileOperationResult
-from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
-from vespera.domain.errors import FileConflict, FileUnreadable, NonDeterministicTask
+from vespera.application.ports.files import AnyPath
+from vespera.application.runtime import file_acts
+from vespera.application.runtime.file_acts import DIGEST, Act, conflict
+from vespera.application.runtime.file_notes import ORDER, FileNotes
+from vespera.application.usecases.file_statements import check_mode, link_to
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
-    Absent,
+    Destination,
+    DirectoryState,
     FileOperation,
     FileState,
     OperationKind,
     PathState,
     Phase,
-    SymlinkState,
 )
 from vespera.domain.ids import OperationId
-from vespera.domain.step import Fence
-
-ORDER, DIGEST = "vespera:order", "vespera:digest"
-WRITES = (OperationKind.CREATE, OperationKind.MODIFY)
-Track = Callable[..., Awaitable[TrackFileOperationResult]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileWork:
-    """What file work needs from its surroundings, the same for all tasks."""
-
-    store: FileStore
-    operations: FileOperationRepository
-    tracking: TrackFileOperationsUseCase
-    clock: Clock
-    new_id: Callable[[], str]
-
-
-class TaskFiles:
+class TaskFiles(FileNotes):
     """The workspace in a specialist's hands.
 
     A write or delete is recorded as an intent, done atomically, and recorded as done: two durable
@@ -46,12 +29,6 @@ class TaskFiles:
     between intent and record, the disk tells whether it had been done. Reads and the ``track_*``
     notes are recorded once as well. Paths are relative to the workspace, or absolute inside it.
     """
-
-    def __init__(self, *, fence: Fence, recorded: Sequence[FileOperation], work: FileWork) -> None:
-        self._fence, self._work = fence, work
-        self._memo = {op.context[ORDER]: op for op in recorded if ORDER in op.context}
-        self._order = 0
-        self.touched = bool(recorded)
 
     async def write_text(self, path: AnyPath, text: str, *, encoding: str = "utf-8") -> None:
         """Write a whole text file; see ``write_bytes``. No newline is translated."""
@@ -63,20 +40,23 @@ class TaskFiles:
         Raises:
             PathRefused: the path leads out of the workspace, or through a symbolic link.
             FileUnreadable: there is something else than a file, or it cannot be written.
-            FileConflict: a crash interrupted the write, and somebody changed the file since.
+            FileConflict: a crash interrupted this, and somebody changed the file since.
             LeaseLost: another worker has the task; nothing was written.
         """
-        where, order, intent = await self._begin(path, WRITES)
-        if intent is not None and intent.phase is Phase.DONE:
-            return
-        if intent is None:
-            intent = await self._intend_write(where, order, data)
-            found = intent.before
-        else:
-            found = await self._look(where)
-        if not _carried_out(intent, found):
-            found = await self._work.store.write(where, data, token=intent.id)
-        await self._finish(intent, found)
+        await self._do(file_acts.write(await self._places(path), data))
+
+    async def append_text(self, path: AnyPath, text: str, *, encoding: str = "utf-8") -> None:
+        """Add text to a file's end; see ``append_bytes``."""
+        await self.append_bytes(path, text.encode(encoding))
+
+    async def append_bytes(self, path: AnyPath, data: bytes) -> None:
+        """Add to a file's end, once; a file that is not there is created. The file is written anew
+        and replaced as a whole, so that nobody ever reads a part of ``data``.
+
+        Raises:
+            PathRefused, FileUnreadable, FileConflict, LeaseLost: as for ``write_bytes``.
+        """
+        await self._do(file_acts.append(await self._places(path), data))
 
     async def delete(self, path: AnyPath) -> None:
         """Remove a file or a symbolic link; gone for good when it returns.
@@ -85,15 +65,79 @@ class TaskFiles:
             FileUnreadable: nothing is there, or it cannot be removed.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        where, order, intent = await self._begin(path, (OperationKind.DELETE,))
-        if intent is not None and intent.phase is Phase.DONE:
-            return
-        if intent is None:
-            intent = await self._intend_delete(where, order)
-        elif (found := await self._look(where)) not in {intent.before, Absent()}:
-            raise _conflict(intent, found)
-        await self._work.store.delete(where)
-        await self._finish(intent, Absent())
+        await self._do(file_acts.delete(await self._places(path)))
+
+    async def move(self, source: AnyPath, destination: AnyPath, *, overwrite: bool = False) -> None:
+        """Give a file, a symbolic link or a directory another place, with missing parent
+        directories there; on disk when it returns.
+
+        Args:
+            source: where it is.
+            destination: where it is to be: its new path, not the directory that it is put into.
+            overwrite: it may take the place of a file or a symbolic link.
+
+        Raises:
+            FileUnreadable: nothing is there, something is in the way, or the system refuses.
+            PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
+        """
+        paths = await self._places(source, destination)
+        await self._do(file_acts.move(paths, overwrites=overwrite))
+
+    async def copy(self, source: AnyPath, destination: AnyPath, *, overwrite: bool = False) -> None:
+        """Make a second file with the same content and mode; as ``move``.
+
+        Raises:
+            FileUnreadable: there is no file, something is in the way, or the system refuses.
+            PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
+        """
+        paths = await self._places(source, destination)
+        await self._do(file_acts.copy(paths, overwrites=overwrite))
+
+    async def mkdir(self, path: AnyPath, *, exist_ok: bool = False) -> None:
+        """Make a directory, and missing ones above it; on disk when it returns.
+
+        Args:
+            path: of the new directory.
+            exist_ok: if there is a directory already, nothing is done, and nothing is recorded.
+
+        Raises:
+            FileUnreadable: something is there already, or the system refuses.
+            PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
+        """
+        act = file_acts.make_directory(await self._places(path))
+        await self._do(act, unless=DirectoryState if exist_ok else None)
+
+    async def rmdir(self, path: AnyPath) -> None:
+        """Remove an empty directory; gone for good when it returns.
+
+        Raises:
+            FileUnreadable: it is not empty, is no directory, or nothing is there.
+            PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
+        """
+        await self._do(file_acts.remove_directory(await self._places(path)))
+
+    async def symlink(self, path: AnyPath, target: AnyPath) -> None:
+        """Make a symbolic link that leads to ``target``, as it is to be stored in the link; on disk
+        when it returns. Nothing here ever follows it.
+
+        Raises:
+            InvalidRequest: no link can lead there.
+            FileUnreadable: something is there already, or the system refuses.
+            PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
+        """
+        link = link_to(target)
+        await self._do(file_acts.make_link(await self._places(path), link))
+
+    async def chmod(self, path: AnyPath, mode: int) -> None:
+        """Give a file or a directory these permission bits; on disk when it returns.
+
+        Raises:
+            InvalidRequest: they are none.
+            FileUnreadable: nothing is there, or the system refuses.
+            PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
+        """
+        check_mode(mode)
+        await self._do(file_acts.change_mode(await self._places(path), mode))
 
     async def read_text(self, path: AnyPath, *, encoding: str = "utf-8") -> str:
         """The text of a file; see ``read_bytes``."""
@@ -109,148 +153,80 @@ class TaskFiles:
             FileUnreadable: it is not there, is no file, or cannot be read.
             PathRefused, LeaseLost: as for ``write_bytes``.
         """
-        where, order, known = await self._begin(path, (OperationKind.READ,))
+        [where] = places = await self._places(path)
+        order, known = self._begin(places, (OperationKind.READ,))
         data = await self._work.store.read(where)
         if known is None:
             state = await self._state_of(where, data)
-            await self._record(where, order, OperationKind.READ, before=state)
+            await self._record(OperationKind.READ, order, [where], [state])
         return data
 
-    async def track_file_create(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to create a file (``after=True``: that it has)."""
-        track = self._work.tracking.track_file_creation
-        return await self._note(OperationKind.CREATE, track, path, metadata, after)
+    async def _do(self, act: Act, *, unless: type[DirectoryState] | None = None) -> None:
+        """Do it, unless it was done before, or (``unless``) need not be."""
+        store, (order, intent) = self._work.store, self._begin(act.paths, act.kinds)
+        if intent is not None and intent.phase is Phase.DONE:
+            return
+        found = await store.observe(act.paths)
+        if intent is None:
+            if unless is not None and isinstance(found[0], unless):
+                return
+            intent = await self._intend(act, found, order)
+        elif act.is_done(intent, found):
+            await store.sync(act.paths)  # it may have been done, and not be on the disk yet
+            await self._finish(intent, found)
+            return
+        elif list(found) != _before(intent):
+            raise conflict(intent, found)
+        await self._finish(intent, await act.carry_out(store, intent))
 
-    async def track_file_modify(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to change a file (``after=True``: that it has)."""
-        track = self._work.tracking.track_file_modification
-        return await self._note(OperationKind.MODIFY, track, path, metadata, after)
-
-    async def track_file_delete(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to delete a file (``after=True``: that it has)."""
-        track = self._work.tracking.track_file_deletion
-        return await self._note(OperationKind.DELETE, track, path, metadata, after)
-
-    async def track_file_read(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Say that the task reads a file."""
-        track = self._work.tracking.track_file_read
-        return await self._note(OperationKind.READ, track, path, metadata, after)
-
-    async def _note(
-        self,
-        kind: OperationKind,
-        track: Track,
-        path: AnyPath,
-        metadata: Mapping[str, object] | None,
-        after: bool,
-    ) -> TrackFileOperationResult:
-        self._order += 1
-        self.touched = True
-        order = self._order
-        if order in self._memo:
-            known = self._remembered(await self._work.store.locate(path), (kind,), order)
-            known_id = known.id if known else None
-            return TrackFileOperationResult(success=True, operation_id=known_id, file_path=path)
-        context = {ORDER: order}
-        return await track(path, context, metadata, self._fence.task_id, after=after)
-
-    async def _begin(
-        self, path: AnyPath, kinds: Sequence[OperationKind]
-    ) -> tuple[str, int, FileOperation | None]:
-        self._order += 1
-        order = self._order
-        where = await self._work.store.locate(path)
-        return where, order, self._remembered(where, kinds, order)
-
-    def _remembered(
-        self, where: str, kinds: Sequence[OperationKind], order: int
-    ) -> FileOperation | None:
-        known = self._memo.get(order)
-        if known is not None and (known.path != where or known.kind not in kinds):
-            raise NonDeterministicTask(
-                f"Task {self._fence.task_id!r} recorded {known.kind} {known.path!r} as its file"
-                f" operation {order}; its handler now asks for {kinds[-1]} {where!r} instead."
-            )
-        return known
-
-    async def _intend_write(self, where: str, order: int, data: bytes) -> FileOperation:
-        before = await self._look(where)
-        if not isinstance(before, Absent | FileState):
-            raise FileUnreadable(f"{where!r} cannot be written: {_named(before)}.")
-        kind = OperationKind.CREATE if isinstance(before, Absent) else OperationKind.MODIFY
-        digest = self._work.store.digest(data)
-        return await self._record(where, order, kind, before=before, digest=digest)
-
-    async def _intend_delete(self, where: str, order: int) -> FileOperation:
-        before = await self._look(where)
-        if not isinstance(before, FileState | SymlinkState):
-            raise FileUnreadable(f"{where!r} cannot be deleted: {_named(before)}.")
-        return await self._record(where, order, OperationKind.DELETE, before=before)
+    async def _intend(self, act: Act, found: Sequence[PathState], order: int) -> FileOperation:
+        kind, digest = act.kind(found), await act.digest(self._work.store)
+        return await self._record(kind, order, act.paths, found, digest, overwrites=act.overwrites)
 
     async def _record(
-        self, where: str, order: int, kind: OperationKind, *, before: PathState, digest: str = ""
+        self,
+        kind: OperationKind,
+        order: int,
+        paths: Sequence[str],
+        found: Sequence[PathState],
+        digest: str = "",
+        *,
+        overwrites: bool = False,
     ) -> FileOperation:
         reads = kind is OperationKind.READ
+        to = [
+            Destination(path=path, before=before, after=NOT_OBSERVED, overwrites=overwrites)
+            for path, before in zip(paths[1:], found[1:], strict=True)
+        ]
         operation = FileOperation(
             id=OperationId(self._work.new_id()),
             task_id=self._fence.task_id,
             kind=kind,
             phase=Phase.DONE if reads else Phase.INTENT,
-            path=where,
-            before=before,
-            after=before if reads else NOT_OBSERVED,
+            path=paths[0],
+            before=found[0],
+            after=found[0] if reads else NOT_OBSERVED,
             recorded_at=self._work.clock.now(),
+            destination=to[0] if to else None,
             context={ORDER: order, DIGEST: digest} if digest else {ORDER: order},
         )
         self.touched = True
         await self._work.operations.add(operation, self._fence)
         return operation
 
-    async def _finish(self, intent: FileOperation, after: PathState) -> None:
-        done = replace(intent, phase=Phase.DONE, after=after, expected=after)
+    async def _finish(self, intent: FileOperation, left: Sequence[PathState]) -> None:
+        to = intent.destination and replace(intent.destination, after=left[1])
+        done = replace(intent, phase=Phase.DONE, after=left[0], expected=left[-1], destination=to)
         await self._work.operations.save(done, self._fence)
-
-    async def _look(self, where: str) -> PathState:
-        return (await self._work.store.observe([where]))[0]
 
     async def _state_of(self, where: str, data: bytes) -> PathState:
         """The state in which ``data`` was read; a file changed since keeps only its content."""
-        seen = await self._look(where)
+        [seen] = await self._work.store.observe([where])
         digest = self._work.store.digest(data)
         mode = seen.mode if isinstance(seen, FileState) else 0
         return FileState(digest, len(data), mode)
 
 
-def _carried_out(intent: FileOperation, found: PathState) -> bool:
-    """Whether the write had been done before the crash; a file changed since is left alone."""
-    if isinstance(found, FileState) and found.digest == intent.context[DIGEST]:
-        return True
-    if found == intent.before:
-        return False
-    raise _conflict(intent, found)
-
-
-def _conflict(intent: FileOperation, found: PathState) -> FileConflict:
-    return FileConflict(
-        f"{intent.path!r} is neither as it was before the interrupted {intent.kind} nor as it was"
-        f" to be ({_named(found)}): somebody else changed it. Nothing was overwritten; decide what"
-        " is right, put it there, and run the task again."
-    )
-
-
-def _named(state: PathState) -> str:
-    match state:
-        case Absent():
-            return "nothing is there"
-        case SymlinkState(target):
-            return f"it is a symbolic link to {target!r}"
-        case _:
-            return f"it is {state!r}"
+def _before(intent: FileOperation) -> list[PathState]:
+    there = intent.destination
+    return [intent.before] if there is None else [intent.before, there.before]

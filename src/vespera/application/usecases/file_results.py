@@ -35,6 +35,7 @@ class VerifyOperationResult:
     verdict: Verdict | None = None
     reason: str = ""
     file_path: str | None = None
+    destination: str | None = None
     before: PathState = NOT_OBSERVED
     after: PathState = NOT_OBSERVED
     error: str | None = None

@@ -1,25 +1,45 @@
 """What callers say of file operations, checked before anything is recorded."""
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
+from vespera.application.ports.files import AnyPath
 from vespera.domain.errors import InvalidRequest
-from vespera.domain.file_operation import PathState
+from vespera.domain.file_operation import DirectoryState, FileState, PathState, SymlinkState
 from vespera.domain.ids import TaskId
 
 LARGEST_NOTE = 64 * 1024
+ALL_MODE_BITS = 0o7777
 
 
-@dataclass(frozen=True, slots=True)
-class FileStatement:
-    """What the caller of a ``track_*`` method says besides the path."""
+class Said(TypedDict, total=False):
+    """What any ``track_*`` method can be told."""
 
     operation_context: Mapping[str, object] | None
     metadata: Mapping[str, object] | None
     task_id: str | None
     after: bool
     expected: PathState | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStatement:
+    """What the caller of a ``track_*`` method says besides the path.
+
+    ``destination`` and ``overwrite``: of a move or a copy; ``mode``: of a change of mode.
+    """
+
+    operation_context: Mapping[str, object] | None = None
+    metadata: Mapping[str, object] | None = None
+    task_id: str | None = None
+    after: bool = False
+    expected: PathState | None = None
+    destination: AnyPath | None = None
+    overwrite: bool = False
+    mode: int | None = None
 
     @property
     def task(self) -> TaskId | None:
@@ -43,8 +63,17 @@ class FileStatement:
         _check_mapping(self.metadata, "metadata")
         if self.expected is not None and not isinstance(self.expected, PathState):
             raise InvalidRequest("must be a PathState, as a verification gives", field="expected")
-        if not isinstance(self.after, bool):
-            raise InvalidRequest("must be True or False", field="after")
+        for field in ("after", "overwrite"):
+            if not isinstance(getattr(self, field), bool):
+                raise InvalidRequest("must be True or False", field=field)
+        if self.mode is not None:
+            check_mode(self.mode)
+
+    def expects(self, state: PathState) -> PathState | None:
+        """What the act is to leave, of what was seen at its path."""
+        if self.mode is None or self.expected is not None:
+            return self.expected
+        return with_mode(state, self.mode)
 
 
 def checked_id(given: object, field: str) -> str:
@@ -58,6 +87,38 @@ def checked_id(given: object, field: str) -> str:
     if not given.isprintable():
         raise InvalidRequest(f"must be printable text, not {given!r}", field=field)
     return given
+
+
+def check_mode(mode: object) -> None:
+    """Refuse what are no permission bits.
+
+    Raises:
+        InvalidRequest: they are none.
+    """
+    if not isinstance(mode, int) or isinstance(mode, bool) or not 0 <= mode <= ALL_MODE_BITS:
+        raise InvalidRequest("must be permission bits (0 to 0o7777)", field="mode")
+
+
+def link_to(target: object) -> SymlinkState:
+    """The symbolic link that leads to ``target``.
+
+    Raises:
+        InvalidRequest: nothing can be stored in a link like this.
+    """
+    try:
+        given = os.fspath(target)  # type: ignore[call-overload]  # anything may be given
+    except TypeError:
+        told = f"must be text, bytes or a PathLike, not {type(target).__name__}"
+        raise InvalidRequest(told, field="target") from None
+    text = given.decode("utf-8", "surrogateescape") if isinstance(given, bytes) else given
+    if not text or "\0" in text:
+        raise InvalidRequest("must not be empty, and have no NUL in it", field="target")
+    return SymlinkState(text)
+
+
+def with_mode(state: PathState, mode: int) -> PathState | None:
+    """The same thing with another mode; None if it has none."""
+    return replace(state, mode=mode) if isinstance(state, FileState | DirectoryState) else None
 
 
 def _check_mapping(given: object, field: str) -> None:

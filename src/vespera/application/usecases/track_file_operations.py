@@ -1,34 +1,25 @@
 """Record what is said of files, and find out whether it is so."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Unpack
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.application.usecases.file_recording import FileRecording
 from vespera.application.usecases.file_results import (
     TrackFileOperationResult,
     VerifyAllOperationsResult,
-    VerifyOperationResult,
-    VerifyTaskResult,
 )
-from vespera.application.usecases.file_statements import FileStatement, checked_id
+from vespera.application.usecases.file_statements import FileStatement, Said, checked_id, link_to
+from vespera.application.usecases.file_verification import FileVerification
 from vespera.domain.context_recovery import recovery_info
-from vespera.domain.errors import RequestError, WorkspaceError
-from vespera.domain.file_operation import (
-    NOT_OBSERVED,
-    FileOperation,
-    OperationKind,
-    PathState,
-    Phase,
-)
-from vespera.domain.ids import OperationId, ReportId, TaskId
-from vespera.domain.repeated_intent import is_open_to_repetition, repeats
-from vespera.domain.verification import Finding, Report, judge
+from vespera.domain.errors import InvalidRequest, RequestError
+from vespera.domain.file_operation import OperationKind, PathState, Phase
+from vespera.domain.ids import TaskId
 
 
-class TrackFileOperationsUseCase:
+class TrackFileOperationsUseCase(FileVerification):
     """Records operations on files of the workspace, and verifies them against the disk.
 
     Record an intent before the act, or a claim (``after=True``) after it. An intent sees what was
@@ -45,11 +36,12 @@ class TrackFileOperationsUseCase:
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
-        self._operations = operations
-        self._reports = reports
-        self._files = files
-        self._clock = clock
-        self._new_id = new_id
+        super().__init__(
+            operations=operations, reports=reports, files=files, clock=clock, new_id=new_id
+        )
+        self._recording = FileRecording(
+            operations=operations, files=files, clock=clock, new_id=new_id
+        )
 
     async def track_file_creation(
         self,
@@ -73,8 +65,14 @@ class TrackFileOperationsUseCase:
         Raises:
             StorageError: the database cannot do its work.
         """
-        said = FileStatement(operation_context, metadata, task_id, after, expected)
-        return await self._track(OperationKind.CREATE, file_path, said)
+        said = FileStatement(
+            operation_context=operation_context,
+            metadata=metadata,
+            task_id=task_id,
+            after=after,
+            expected=expected,
+        )
+        return await self._recording.record(OperationKind.CREATE, file_path, said)
 
     async def track_file_modification(
         self,
@@ -87,8 +85,14 @@ class TrackFileOperationsUseCase:
         expected: PathState | None = None,
     ) -> TrackFileOperationResult:
         """Record a modification, intended or (``after``) made; as ``track_file_creation``."""
-        said = FileStatement(operation_context, metadata, task_id, after, expected)
-        return await self._track(OperationKind.MODIFY, file_path, said)
+        said = FileStatement(
+            operation_context=operation_context,
+            metadata=metadata,
+            task_id=task_id,
+            after=after,
+            expected=expected,
+        )
+        return await self._recording.record(OperationKind.MODIFY, file_path, said)
 
     async def track_file_deletion(
         self,
@@ -101,8 +105,14 @@ class TrackFileOperationsUseCase:
         expected: PathState | None = None,
     ) -> TrackFileOperationResult:
         """Record a deletion, intended or (``after``) made; as ``track_file_creation``."""
-        said = FileStatement(operation_context, metadata, task_id, after, expected)
-        return await self._track(OperationKind.DELETE, file_path, said)
+        said = FileStatement(
+            operation_context=operation_context,
+            metadata=metadata,
+            task_id=task_id,
+            after=after,
+            expected=expected,
+        )
+        return await self._recording.record(OperationKind.DELETE, file_path, said)
 
     async def track_file_read(
         self,
@@ -115,66 +125,79 @@ class TrackFileOperationsUseCase:
         expected: PathState | None = None,
     ) -> TrackFileOperationResult:
         """Record that a file is read, with the content it has now; as ``track_file_creation``."""
-        said = FileStatement(operation_context, metadata, task_id, after, expected)
-        return await self._track(OperationKind.READ, file_path, said)
-
-    async def verify_operation(self, operation_id: str) -> VerifyOperationResult:
-        """Judge one operation among all that were recorded on its path. Changes nothing.
-
-        An unknown id gives ``success=False`` and an ``error`` that names it.
-
-        Raises:
-            StorageError: the database cannot do its work.
-        """
-        try:
-            known = OperationId(checked_id(operation_id, "operation_id"))
-            operation = await self._operations.get(known)
-        except RequestError as refusal:
-            return VerifyOperationResult(
-                success=False, operation_id=operation_id, error=str(refusal)
-            )
-        finding = (await self._judge_paths([operation.path]))[operation.id]
-        return VerifyOperationResult(
-            success=True,
-            operation_id=operation.id,
-            verified=finding.passes,
-            verdict=finding.verdict,
-            reason=finding.reason,
-            file_path=finding.path,
-            before=finding.before,
-            after=finding.after,
+        said = FileStatement(
+            operation_context=operation_context,
+            metadata=metadata,
+            task_id=task_id,
+            after=after,
+            expected=expected,
         )
+        return await self._recording.record(OperationKind.READ, file_path, said)
 
-    async def verify_task(self, task_id: str) -> VerifyTaskResult:
-        """Judge all operations of a task, and store the report; nothing else is changed.
+    async def track_file_move(
+        self,
+        source: AnyPath,
+        destination: AnyPath,
+        *,
+        overwrite: bool = False,
+        **said: Unpack[Said],
+    ) -> TrackFileOperationResult:
+        """Record that something is to be moved, or (``after``) was; as ``track_file_creation``.
 
-        The report tells of the moment of verification, not of any time after it. A task without
-        operations is verified.
+        It is proven if it is there no more, and the same is at ``destination`` then; with
+        ``overwrite`` a file or symbolic link may have been there before. Of a directory nothing is
+        said of what is in it.
+        """
+        to = FileStatement(**said, destination=destination, overwrite=overwrite)
+        return await self._recording.record(OperationKind.MOVE, source, to)
 
-        Raises:
-            StorageError: the database cannot do its work.
+    async def track_file_copy(
+        self,
+        source: AnyPath,
+        destination: AnyPath,
+        *,
+        overwrite: bool = False,
+        **said: Unpack[Said],
+    ) -> TrackFileOperationResult:
+        """Record that a file is to be copied, or (``after``) was; as ``track_file_move``. The copy
+        may have a mode of its own.
+        """
+        to = FileStatement(**said, destination=destination, overwrite=overwrite)
+        return await self._recording.record(OperationKind.COPY, source, to)
+
+    async def track_mkdir(
+        self, file_path: AnyPath, **said: Unpack[Said]
+    ) -> TrackFileOperationResult:
+        """Record that a directory is to be made, or (``after``) was; as ``track_file_creation``."""
+        return await self._recording.record(OperationKind.MKDIR, file_path, FileStatement(**said))
+
+    async def track_rmdir(
+        self, file_path: AnyPath, **said: Unpack[Said]
+    ) -> TrackFileOperationResult:
+        """Record a directory's removal, intended or (``after``) done; as ``track_mkdir``."""
+        return await self._recording.record(OperationKind.RMDIR, file_path, FileStatement(**said))
+
+    async def track_symlink(
+        self, file_path: AnyPath, target: AnyPath, **said: Unpack[Said]
+    ) -> TrackFileOperationResult:
+        """Record a new symbolic link, intended or (``after``) made, that leads to ``target``, as it
+        is to be stored in the link; as ``track_file_creation``.
         """
         try:
-            task = TaskId(checked_id(task_id, "task_id"))
-        except RequestError as refusal:
-            return VerifyTaskResult(success=False, error=str(refusal))
-        return await self._stored(await self.examine(task))
+            said.setdefault("expected", link_to(target))
+        except InvalidRequest as refusal:
+            return TrackFileOperationResult(success=False, file_path=file_path, error=str(refusal))
+        return await self._recording.record(OperationKind.SYMLINK, file_path, FileStatement(**said))
 
-    async def verify_all(self) -> VerifyTaskResult:
-        """Judge every recorded operation, of every task and of none. Nothing is written.
-
-        Raises:
-            StorageError: the database cannot do its work.
+    async def track_chmod(
+        self, file_path: AnyPath, mode: int, **said: Unpack[Said]
+    ) -> TrackFileOperationResult:
+        """Record that a file or a directory is to have this mode (permission bits), or (``after``)
+        that it was given it; as ``track_file_creation``.
         """
-        judged = await self._judge_paths(await self._operations.all_paths())
-        report = self._report(None, judged.values())
-        return VerifyTaskResult(success=True, verified=report.verified, report=report)
-
-    async def examine(self, task_id: TaskId) -> Report:
-        """Judge all operations of a task as ``verify_task`` does, without storing the report."""
-        own = await self._operations.of_task(task_id)
-        judged = await self._judge_paths({operation.path for operation in own})
-        return self._report(task_id, [judged[operation.id] for operation in own])
+        return await self._recording.record(
+            OperationKind.CHMOD, file_path, FileStatement(**said, mode=mode)
+        )
 
     def tracker_for(self, task_id: str) -> "FileTracker":
         """The operations of one task, with its id filled in.
@@ -183,80 +206,9 @@ class TrackFileOperationsUseCase:
         """
         return FileTracker(self, self._operations, task_id)
 
-    async def _track(
-        self, kind: OperationKind, file_path: AnyPath, said: FileStatement
-    ) -> TrackFileOperationResult:
-        try:
-            said.check()
-            operation = await self._observe(kind, await self._files.locate(file_path), said)
-        except WorkspaceError as refusal:
-            error = f"file_path: {refusal}"
-            return TrackFileOperationResult(success=False, file_path=file_path, error=error)
-        except RequestError as refusal:
-            return TrackFileOperationResult(success=False, file_path=file_path, error=str(refusal))
-        first = await self._said_before(operation)
-        if first is None:
-            await self._operations.add(operation)
-        recorded = (first or operation).id
-        return TrackFileOperationResult(success=True, file_path=file_path, operation_id=recorded)
-
-    async def _observe(self, kind: OperationKind, path: str, said: FileStatement) -> FileOperation:
-        [state] = await self._files.observe([path])
-        return FileOperation(
-            id=OperationId(self._new_id()),
-            task_id=said.task,
-            kind=kind,
-            phase=Phase.CLAIM if said.after else Phase.INTENT,
-            path=path,
-            before=NOT_OBSERVED if said.after else state,
-            after=state if said.after else NOT_OBSERVED,
-            recorded_at=self._clock.now(),
-            expected=said.expected,
-            context=dict(said.operation_context or {}),
-            metadata=dict(said.metadata or {}),
-        )
-
-    async def _said_before(self, operation: FileOperation) -> FileOperation | None:
-        """The intent that ``operation`` repeats: an attempt after a crash says it all again."""
-        if not is_open_to_repetition(operation):
-            return None
-        chain = await self._operations.on_paths([operation.path])
-        return chain[-1] if chain and repeats(operation, chain[-1]) else None
-
-    async def _judge_paths(self, paths: Collection[str]) -> Mapping[OperationId, Finding]:
-        """Findings on everybody's operations on these paths, in the order of recording.
-
-        The disk is observed before the operations are read: every declared change that the
-        observation can show is then among them, as intents are recorded before the act.
-        """
-        ordered = sorted(paths)
-        if not ordered:
-            return {}
-        found = dict(zip(ordered, await self._files.observe(ordered), strict=True))
-        operations = await self._operations.on_paths(ordered)
-        chains = groupby(sorted(operations, key=attrgetter("path")), key=attrgetter("path"))
-        judged = {
-            finding.operation_id: finding
-            for path, chain in chains
-            for finding in judge(list(chain), found[path])
-        }
-        return {operation.id: judged[operation.id] for operation in operations}
-
-    def _report(self, task_id: TaskId | None, findings: Collection[Finding]) -> Report:
-        return Report(
-            id=ReportId(self._new_id()),
-            task_id=task_id,
-            findings=tuple(findings),
-            verified_at=self._clock.now(),
-        )
-
-    async def _stored(self, report: Report) -> VerifyTaskResult:
-        await self._reports.add(report)
-        return VerifyTaskResult(success=True, verified=report.verified, report=report)
-
 
 class FileTracker:
-    """The file operations of one task."""
+    """Records and verifies the operations of one task; its id is filled in."""
 
     def __init__(
         self,
@@ -293,6 +245,70 @@ class FileTracker:
         """Record a reading; see ``TrackFileOperationsUseCase.track_file_creation``."""
         return await self._track(self._use_case.track_file_read, path, metadata, after=after)
 
+    async def track_file_move(
+        self,
+        source: AnyPath,
+        destination: AnyPath,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        overwrite: bool = False,
+        after: bool = False,
+    ) -> TrackFileOperationResult:
+        """Record a move; see ``TrackFileOperationsUseCase.track_file_move``."""
+        track = self._use_case.track_file_move
+        way = {"destination": destination, "overwrite": overwrite}
+        return await self._track(track, source, metadata, after=after, **way)
+
+    async def track_file_copy(
+        self,
+        source: AnyPath,
+        destination: AnyPath,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        overwrite: bool = False,
+        after: bool = False,
+    ) -> TrackFileOperationResult:
+        """Record a copy; see ``TrackFileOperationsUseCase.track_file_copy``."""
+        track = self._use_case.track_file_copy
+        way = {"destination": destination, "overwrite": overwrite}
+        return await self._track(track, source, metadata, after=after, **way)
+
+    async def track_mkdir(
+        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+    ) -> TrackFileOperationResult:
+        """Record a new directory; see ``TrackFileOperationsUseCase.track_mkdir``."""
+        return await self._track(self._use_case.track_mkdir, path, metadata, after=after)
+
+    async def track_rmdir(
+        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+    ) -> TrackFileOperationResult:
+        """Record a directory's removal; see ``TrackFileOperationsUseCase.track_rmdir``."""
+        return await self._track(self._use_case.track_rmdir, path, metadata, after=after)
+
+    async def track_symlink(
+        self,
+        path: AnyPath,
+        target: AnyPath,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        after: bool = False,
+    ) -> TrackFileOperationResult:
+        """Record a new symbolic link; see ``TrackFileOperationsUseCase.track_symlink``."""
+        track = self._use_case.track_symlink
+        return await self._track(track, path, metadata, after=after, target=target)
+
+    async def track_chmod(
+        self,
+        path: AnyPath,
+        mode: int,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        after: bool = False,
+    ) -> TrackFileOperationResult:
+        """Record a change of mode; see ``TrackFileOperationsUseCase.track_chmod``."""
+        track = self._use_case.track_chmod
+        return await self._track(track, path, metadata, after=after, mode=mode)
+
     async def verify_all_operations(self) -> VerifyAllOperationsResult:
         """Judge the task's operations, and store the report; as ``verify_task``."""
         result = await self._use_case.verify_task(self.task_id)
@@ -326,14 +342,13 @@ class FileTracker:
         track: Callable[..., Awaitable[TrackFileOperationResult]],
         path: AnyPath,
         metadata: Mapping[str, object] | None,
-        *,
-        after: bool,
+        **said: Any,
     ) -> TrackFileOperationResult:
         try:
             task = self._checked_task()
         except RequestError as refusal:
             return TrackFileOperationResult(success=False, file_path=path, error=str(refusal))
-        return await track(path, metadata=metadata, task_id=task, after=after)
+        return await track(path, metadata=metadata, task_id=task, **said)
 
     def _checked_task(self) -> TaskId:
         return TaskId(checked_id(self.task_id, "task_id"))

@@ -21,7 +21,9 @@ from vespera.application.ports.persistence import (
     UnitOfWork,
 )
 from vespera.application.ports.revivals import Revivals
+from vespera.application.ports.scanning import WorkspaceScanner
 from vespera.application.ports.schedules import ScheduleRepository, Timetable
+from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.codec.json_forms import JsonForms
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
@@ -30,6 +32,7 @@ from vespera.infrastructure.di.options import (
     directory_of_owners,
 )
 from vespera.infrastructure.files.local_file_store import LocalFileStore
+from vespera.infrastructure.files.local_workspace_scanner import LocalWorkspaceScanner
 from vespera.infrastructure.host.local_host import LocalHost
 from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.owners import LockFileOwners
@@ -43,6 +46,7 @@ from vespera.infrastructure.persistence.report_repository import SqlReportReposi
 from vespera.infrastructure.persistence.revivals import SqlRevivals
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
+from vespera.infrastructure.persistence.snapshot_repository import SqlSnapshotRepository
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
@@ -78,6 +82,15 @@ class Adapters(BaseContainer):
     files: Provider[FileStore] = Service(
         LocalFileStore, config.workspace, threads, database=database.provided.path
     )
+    scanner: Provider[WorkspaceScanner] = providers.Singleton(
+        LocalWorkspaceScanner,
+        config.workspace,
+        threads,
+        clock,
+        database=database.provided.path,
+        ignore=config.snapshot_ignore,
+        watch=config.snapshot_watch,
+    )
     owners_directory = providers.Singleton(directory_of_owners, database)
     owners: Provider[Owners] = providers.Singleton(LockFileOwners, owners_directory)
     timetable: Provider[Timetable] = providers.Singleton(CronTimetable)
@@ -102,4 +115,7 @@ class Adapters(BaseContainer):
     )
     reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
     schedules: Provider[ScheduleRepository] = providers.Singleton(SqlScheduleRepository, database)
+    snapshots: Provider[SnapshotRepository] = providers.Singleton(
+        SqlSnapshotRepository, database, threads
+    )
     gates: Provider[Gates] = providers.Singleton(SqlGates, database)

@@ -12,6 +12,7 @@ from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.equipment import AttemptWork
 from vespera.application.runtime.event_feed import EventFeed
+from vespera.application.runtime.file_notes import FileWork
 from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
@@ -22,15 +23,16 @@ from vespera.application.runtime.settling import Settling
 from vespera.application.runtime.sign_off import SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.supervision import Supervision
-from vespera.application.runtime.tracked_files import FileWork
 from vespera.application.runtime.upkeep import Upkeep
 from vespera.application.runtime.waits import WaitWork
 from vespera.application.runtime.worker import Worker
 from vespera.application.usecases.examine_installation import ExamineInstallationUseCase
+from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.history_document import HistoryForm
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.move_tasks import MoveTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksUseCase
+from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.workflows.fork_task import ForkTaskUseCase
 from vespera.application.workflows.retry_task import RetryTaskUseCase
@@ -50,6 +52,7 @@ from vespera.infrastructure.di.options import (
     poll_of,
     span_of,
 )
+from vespera.infrastructure.files.ignoring import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
@@ -74,6 +77,11 @@ class Container(Adapters):
         retention: how long finished tasks and events are kept: a mapping of "completed", "failed",
             "cancelled" and "events" to ages (a timedelta, or seconds), or one age for all; what is
             not named is kept for ever.
+        snapshot_ignore: what snapshots leave out, besides what ``.gitignore`` says: a list of
+            patterns as there.
+        snapshot_watch: patterns of what is hashed wherever it is, and never kept; by default
+            usual names of secrets.
+        snapshots_kept: how many snapshots stay when another one is taken; None: all.
 
     Extend it by subclassing: give ``specialists`` and ``limits`` anew, add providers, replace
     providers.
@@ -92,6 +100,9 @@ class Container(Adapters):
         "spill_above": SPILL_ABOVE,
         "events": "ends",
         "retention": None,
+        "snapshot_ignore": (),
+        "snapshot_watch": SECRETS,
+        "snapshots_kept": 100,
     }
 
     def __init__(self, settings: Mapping[str, object] | None = None, /, **more: object) -> None:
@@ -126,6 +137,22 @@ class Container(Adapters):
         tracking=track_file_operations,
         progress=Adapters.progress,
         plain=Adapters.codec.provided.plain,
+    )
+    snapshot_workspace = providers.Singleton(
+        SnapshotWorkspaceUseCase,
+        scanner=Adapters.scanner,
+        snapshots=Adapters.snapshots,
+        threads=Adapters.threads,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
+        kept=Adapters.config.snapshots_kept,
+    )
+    find_undeclared = providers.Singleton(
+        FindUndeclaredUseCase,
+        snapshot_workspace=snapshot_workspace,
+        snapshots=Adapters.snapshots,
+        scanner=Adapters.scanner,
+        operations=Adapters.operations,
     )
     purge_tasks = providers.Singleton(
         PurgeTasksUseCase, archive=Adapters.archive, log=Adapters.event_log, clock=Adapters.clock

@@ -10,6 +10,7 @@ from vespera.domain.errors import InvalidRequest
 from vespera.domain.retention import retention_of
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
 from vespera.infrastructure.di.base import providers
+from vespera.infrastructure.files.ignoring import SECRETS, rules_of
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.spilling import checked_spill_above
 
@@ -32,6 +33,9 @@ def check_settings(given: Mapping[str, Any]) -> None:
         whole_number_of(given["crash_limit"], "crash_limit", least=1, most=LARGEST_WHOLE)
     checked_spill_above(given["spill_above"])
     retention_of(given["retention"])
+    if given["snapshots_kept"] is not None:
+        whole_number_of(given["snapshots_kept"], "snapshots_kept", least=0, most=LARGEST_WHOLE)
+    _check_patterns(given["snapshot_ignore"], given["snapshot_watch"])
     _check_seconds(given["lease_seconds"], "lease_seconds", least=SHORTEST_LEASE)
     if given["linger_seconds"] is not None:
         _check_seconds(given["linger_seconds"], "linger_seconds", least=0)
@@ -77,6 +81,19 @@ def _check_seconds(value: object, field: str, *, least: float) -> None:
         InvalidRequest: it is; the error names ``field``.
     """
     number_of(value, field, least=least, most=TEN_YEARS, what="a number of seconds")
+
+
+def _check_patterns(ignore: object, watch: object) -> None:
+    """Refuse what is no list of patterns.
+
+    Raises:
+        InvalidRequest: something else was given, or what is no pattern.
+    """
+    for field, value in (("snapshot_ignore", ignore), ("snapshot_watch", watch)):
+        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+            raise InvalidRequest(f"must be a list of patterns, not {value!r}", field=field)
+    if ignore != () or watch != SECRETS:
+        rules_of(tuple(ignore), tuple(watch))  # type: ignore[arg-type]  # lists of text, as was checked
 
 
 def _check_workspace(value: object) -> None:

@@ -14,6 +14,7 @@ from vespera.application.ports.files import AnyPath
 from vespera.domain.errors import FileUnreadable, InvalidRequest, PathRefused
 from vespera.domain.file_operation import Absent, FileState, PathState, UnknownState
 from vespera.infrastructure.files import changing, looking
+from vespera.infrastructure.files.changing import Place
 from vespera.infrastructure.files.paths import encoded, left_upwards, names_of, relative, text_of
 from vespera.infrastructure.files.tree import NoWorkspace, hold_directory, hold_root
 from vespera.infrastructure.threads import Threads
@@ -72,15 +73,52 @@ class LocalFileStore:
         Raises:
             InvalidRequest: ``token`` or ``mode`` cannot be used.
         """
-        if not _TOKEN.fullmatch(token):
-            raise InvalidRequest("must be 1 to 200 letters, digits, '-' or '_'", field="token")
+        temporary = _temporary(token)
         if mode is not None and not 0 <= mode <= _ALL_MODE_BITS:
             raise InvalidRequest("must be permission bits (0 to 0o7777)", field="mode")
-        return await self._threads.run(self._write, path, content, token, mode)
+        return await self._threads.run(self._write, path, content, temporary, mode)
 
     async def delete(self, path: str) -> None:
         """See ``FileStore.delete``."""
         await self._threads.run(self._delete, path)
+
+    async def move(self, path: str, destination: str, *, overwrite: bool = False) -> None:
+        """See ``FileStore.move``."""
+        await self._threads.run(self._move, path, destination, overwrite)
+
+    async def copy(
+        self, path: str, destination: str, *, token: str, overwrite: bool = False
+    ) -> None:
+        """See ``FileStore.copy``. A cancelled copy has either happened whole or not at all when the
+        cancellation is raised.
+
+        Raises:
+            InvalidRequest: ``token`` cannot be used.
+        """
+        temporary = _temporary(token)
+        await self._threads.run_stoppable(
+            lambda stop: self._copy(path, destination, temporary, overwrite, stop)
+        )
+
+    async def make_directory(self, path: str) -> None:
+        """See ``FileStore.make_directory``."""
+        await self._threads.run(self._make_directory, path)
+
+    async def remove_directory(self, path: str) -> None:
+        """See ``FileStore.remove_directory``."""
+        await self._threads.run(self._remove_directory, path)
+
+    async def make_link(self, path: str, target: str) -> None:
+        """See ``FileStore.make_link``."""
+        await self._threads.run(self._make_link, path, target)
+
+    async def change_mode(self, path: str, mode: int) -> None:
+        """See ``FileStore.change_mode``."""
+        await self._threads.run(self._change_mode, path, mode)
+
+    async def sync(self, paths: Sequence[str]) -> None:
+        """See ``FileStore.sync``."""
+        await self._threads.run(self._sync, tuple(paths))
 
     def _locate(self, path: str) -> str:
         inside = relative(path, (self._root, os.path.realpath(self._root)))
@@ -122,21 +160,51 @@ class LocalFileStore:
         with self._parent(path, "read") as (directory, name):
             return looking.read(directory, name, stop)
 
-    def _write(self, path: str, content: bytes, token: str, mode: int | None) -> FileState:
-        temporary = f".vespera-{token}.tmp".encode()
+    def _write(self, path: str, content: bytes, temporary: bytes, mode: int | None) -> FileState:
         with self._parent(path, "written", make=True) as (directory, name):
             return changing.replace(directory, name, content, temporary=temporary, mode=mode)
 
     def _delete(self, path: str) -> None:
-        try:
-            with self._parent(path, "deleted") as (directory, name):
-                changing.remove(directory, name)
-        except FileUnreadable as error:
-            if not isinstance(error.__cause__, _NOT_THERE):
-                raise
+        with _absent_is_fine(), self._parent(path, "deleted") as (directory, name):
+            changing.remove(directory, name)
+
+    def _move(self, path: str, destination: str, overwrite: bool) -> None:
+        with self._parent(path, "moved") as source:
+            os.stat(source.name, dir_fd=source.directory, follow_symlinks=False)
+            with self._parent(destination, "the destination", make=True) as to:
+                changing.move(source, to, overwrite=overwrite)
+
+    def _copy(
+        self, path: str, destination: str, temporary: bytes, overwrite: bool, stop: Event
+    ) -> None:
+        with self._parent(path, "copied") as source:
+            looking.must_be_file(*source)
+            with self._parent(destination, "the destination", make=True) as to:
+                changing.copy(source, to, temporary=temporary, overwrite=overwrite, stop=stop)
+
+    def _make_directory(self, path: str) -> None:
+        with self._parent(path, "made", make=True) as (directory, name):
+            changing.make_directory(directory, name)
+
+    def _remove_directory(self, path: str) -> None:
+        with _absent_is_fine(), self._parent(path, "removed") as (directory, name):
+            changing.remove_directory(directory, name)
+
+    def _make_link(self, path: str, target: str) -> None:
+        with self._parent(path, "made", make=True) as (directory, name):
+            changing.make_link(directory, name, encoded(target))
+
+    def _change_mode(self, path: str, mode: int) -> None:
+        with self._parent(path, "given another mode") as (directory, name):
+            changing.change_mode(directory, name, mode)
+
+    def _sync(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            with _absent_is_fine(), self._parent(path, "synced") as (directory, name):
+                changing.sync(directory, name)
 
     @contextmanager
-    def _parent(self, path: str, what: str, *, make: bool = False) -> Iterator[tuple[int, bytes]]:
+    def _parent(self, path: str, what: str, *, make: bool = False) -> Iterator[Place]:
         """The held directory and the name in it; errors in the block name the path and reason."""
         *above, name = names_of(path)
         try:
@@ -144,7 +212,7 @@ class LocalFileStore:
                 hold_root(self._root) as root,
                 hold_directory(root, above, make=make) as directory,
             ):
-                yield directory, encoded(name)
+                yield Place(directory, encoded(name))
         except PathRefused as refusal:
             raise PathRefused(path, refusal.reason) from None
         except FileUnreadable as error:
@@ -155,6 +223,21 @@ class LocalFileStore:
 
 
 _NOT_THERE = (FileNotFoundError, NotADirectoryError)
+
+
+@contextmanager
+def _absent_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except FileUnreadable as error:
+        if not isinstance(error.__cause__, _NOT_THERE):
+            raise
+
+
+def _temporary(token: str) -> bytes:
+    if not _TOKEN.fullmatch(token):
+        raise InvalidRequest("must be 1 to 200 letters, digits, '-' or '_'", field="token")
+    return f".vespera-{token}.tmp".encode()
 
 
 def _refuse_detours(root: int, path: str) -> None:

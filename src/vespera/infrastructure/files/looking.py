@@ -31,6 +31,7 @@ _BLOCK = 256 * 1024
 _TRIES = 3
 _REPLACED_MEANWHILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EINVAL})
 _NAMES_OF_KINDS = {
+    stat.S_IFREG: "file",
     stat.S_IFDIR: "directory",
     stat.S_IFLNK: "symbolic link",
     stat.S_IFIFO: "fifo",
@@ -40,16 +41,25 @@ _NAMES_OF_KINDS = {
 }
 
 
+Seen = tuple[PathState, os.stat_result | None]
+"""A state, and what the system said of the path when it was so; None if that is not known."""
+
+
 def look(directory: int, name: bytes, stop: Event) -> PathState:
     """What is there now; never an error."""
+    return examine(directory, name, stop)[0]
+
+
+def examine(directory: int, name: bytes, stop: Event) -> Seen:
+    """What is there now, and under which stat: if that is found again, nobody has changed it."""
     try:
         for _ in range(_TRIES):
-            state = _look_once(directory, name, stop)
-            if state is not None:
-                return state
+            seen = _look_once(directory, name, stop)
+            if seen is not None:
+                return seen
     except OSError as error:
-        return unknown(error)
-    return UnknownState("unstable")
+        return unknown(error), None
+    return UnknownState("unstable"), None
 
 
 def read(directory: int, name: bytes, stop: Event) -> bytes:
@@ -60,13 +70,36 @@ def read(directory: int, name: bytes, stop: Event) -> bytes:
         OSError: it is not there, or cannot be read.
     """
     for _ in range(_TRIES):
-        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if not stat.S_ISREG(found.st_mode):
-            raise FileUnreadable(f"it is a {kind_of(found)}, not a regular file")
+        must_be_file(directory, name)
         content = bytearray()
         if _stream(directory, name, content.extend, stop):
             return bytes(content)
     raise FileUnreadable("it kept changing while it was read")
+
+
+def must_be_file(directory: int, name: bytes) -> None:
+    """Refuse what is no regular file.
+
+    Raises:
+        FileUnreadable: it is something else.
+        OSError: it is not there, or cannot be looked at.
+    """
+    found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if not stat.S_ISREG(found.st_mode):
+        raise FileUnreadable(f"it is a {kind_of(found)}, not a regular file")
+
+
+def pass_on(directory: int, name: bytes, take: Callable[[memoryview], object], stop: Event) -> int:
+    """Pass a regular file's content on, block by block; gives the file's mode.
+
+    Raises:
+        FileUnreadable: it changed meanwhile.
+        OSError: it is not there, or cannot be read.
+    """
+    read = _stream(directory, name, take, stop)
+    if read is None:
+        raise FileUnreadable("it changed while it was read")
+    return stat.S_IMODE(read.st_mode)
 
 
 def digest_of(content: bytes) -> str:
@@ -86,42 +119,43 @@ def unknown(error: OSError) -> UnknownState:
     return UnknownState(f"io_error: {error.strerror or error}")
 
 
-def _look_once(directory: int, name: bytes, stop: Event) -> PathState | None:
+def _look_once(directory: int, name: bytes, stop: Event) -> Seen | None:
     """What is there; None if it was exchanged while it was looked at."""
     try:
         found = os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
-        return Absent()
+        return Absent(), None
     match stat.S_IFMT(found.st_mode):
         case stat.S_IFREG:
             return _look_at_file(directory, name, stop)
         case stat.S_IFLNK:
-            return _look_at_link(directory, name)
+            return _look_at_link(directory, name, found)
         case stat.S_IFDIR:
-            return DirectoryState(stat.S_IMODE(found.st_mode))
+            return DirectoryState(stat.S_IMODE(found.st_mode)), found
         case _:
-            return SpecialState(kind_of(found))
+            return SpecialState(kind_of(found)), found
 
 
-def _look_at_link(directory: int, name: bytes) -> SymlinkState | None:
+def _look_at_link(directory: int, name: bytes, found: os.stat_result) -> Seen | None:
     try:
-        return SymlinkState(decoded(os.readlink(name, dir_fd=directory)))
+        return SymlinkState(decoded(os.readlink(name, dir_fd=directory))), found
     except OSError as error:
         if error.errno in _REPLACED_MEANWHILE:
             return None
         raise
 
 
-def _look_at_file(directory: int, name: bytes, stop: Event) -> FileState | None:
+def _look_at_file(directory: int, name: bytes, stop: Event) -> Seen | None:
     hasher = blake3()
     found = _stream(directory, name, hasher.update, stop)
     if found is None:
         return None
-    return FileState(f"b3:{hasher.hexdigest()}", found.st_size, stat.S_IMODE(found.st_mode))
+    digest, mode = f"b3:{hasher.hexdigest()}", stat.S_IMODE(found.st_mode)
+    return FileState(digest, found.st_size, mode), found
 
 
 def _stream(
-    directory: int, name: bytes, take: Callable[[memoryview], object], stop: Event
+    directory: int, name: bytes, take: Callable[[memoryview | bytes], object], stop: Event
 ) -> os.stat_result | None:
     """Pass a file's content on, block by block; None if it changed meanwhile."""
     try:
@@ -141,18 +175,29 @@ def _stream(
     return after if _key(before) == _key(after) and length == after.st_size else None
 
 
-def _pass_on(descriptor: int, take: Callable[[memoryview], object], size: int, stop: Event) -> int:
+def _pass_on(
+    descriptor: int, take: Callable[[memoryview | bytes], object], size: int, stop: Event
+) -> int:
     """Pass on what is read until the end, or until it is more than ``size``; give its length."""
+    _go_on_unless(stop)
+    content = os.read(descriptor, min(size + 1, _BLOCK))
+    take(content)
+    length = len(content)
+    if length == size < _BLOCK:  # as with most files
+        return length
     file = io.FileIO(descriptor, closefd=False)
-    block = memoryview(bytearray(min(size + 1, _BLOCK)))
-    length = 0
+    block = memoryview(bytearray(_BLOCK))
     # A file that grows faster than it is read has no end.
     while length <= size and (count := file.readinto(block)):
-        if stop.is_set():
-            raise InterruptedError(errno.ECANCELED, "the call was cancelled")
+        _go_on_unless(stop)
         take(block[:count])
         length += count
     return length
+
+
+def _go_on_unless(stop: Event) -> None:
+    if stop.is_set():
+        raise InterruptedError(errno.ECANCELED, "the call was cancelled")
 
 
 def _key(found: os.stat_result) -> tuple[int, ...]:

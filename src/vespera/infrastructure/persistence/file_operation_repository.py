@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 
 from vespera.domain.errors import OperationNotFound
 from vespera.domain.file_operation import FileOperation, OperationKind, Phase
@@ -19,10 +20,12 @@ from vespera.infrastructure.persistence.statements import (
 )
 from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import (
+    from_arrival,
     from_micros,
     from_path,
     from_state,
     storable_texts,
+    to_arrival,
     to_mapping,
     to_micros,
     to_path,
@@ -81,13 +84,16 @@ class SqlFileOperationRepository:
         return [operation_from_row(row) for row in rows]
 
     async def on_paths(self, paths: Collection[str]) -> Sequence[FileOperation]:
-        """Everybody's operations on these paths in the order of recording."""
+        """Everybody's operations on these paths, and those that lead there, in the order of
+        recording.
+        """
         names = [to_path(path) for path in dict.fromkeys(paths)]
         found = await self._many(sql.OPERATIONS_BY_PATH, names)
-        return sorted(found, key=lambda operation: operation.id)
+        found += await self._many(sql.OPERATIONS_BY_DESTINATION, names)
+        return sorted({one.id: one for one in found}.values(), key=attrgetter("id"))
 
     async def all_paths(self) -> Sequence[str]:
-        """Every path with a recorded operation, sorted."""
+        """Every path with a recorded operation, or to which one leads, sorted."""
         return sorted(
             from_path(row[0]) for row in await self._database.read(sql.OPERATION_PATHS.sql)
         )
@@ -116,6 +122,8 @@ def row_of_operation(operation: FileOperation) -> Row:
         to_state(operation.before),
         to_state(operation.after),
         None if operation.expected is None else to_state(operation.expected),
+        None if operation.destination is None else to_path(operation.destination.path),
+        None if operation.destination is None else to_arrival(operation.destination),
         to_micros(operation.recorded_at),
         to_mapping(operation.context, what="context"),
         to_mapping(operation.metadata, what="metadata"),
@@ -131,6 +139,7 @@ def operation_from_row(row: Row) -> FileOperation:
     values["before"] = from_state(values["before"])
     values["after"] = from_state(values["after"])
     values["expected"] = from_state(values["expected"]) if values["expected"] else None
+    values["destination"] = from_arrival(values["destination"], values.pop("arrival"))
     values["recorded_at"] = from_micros(values["recorded_at"])
     values["context"] = json.loads(values["context"])
     values["metadata"] = json.loads(values["metadata"])

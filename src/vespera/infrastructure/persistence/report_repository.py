@@ -69,6 +69,7 @@ def _to_plain(finding: Finding) -> dict[str, object]:
         "reason": finding.reason,
         "before": plain_state(finding.before),
         "after": plain_state(finding.after),
+        "destination": finding.destination,
     }
 
 
@@ -82,4 +83,5 @@ def _from_plain(data: dict[str, Any]) -> Finding:
         reason=data["reason"],
         before=state_from_plain(data["before"]),
         after=state_from_plain(data["after"]),
+        destination=data["destination"],
     )

@@ -60,6 +60,7 @@ HOLDERS: Mapping[str, Holder] = {
     "heartbeats": _holder(
         sql.HEARTBEAT_COLUMNS, "step {1} (occurrence {2}) of task {0}", detail="heartbeat"
     ),
+    "snapshots": _holder(sql.SNAPSHOT_COLUMNS, "snapshot {0}", content="manifest"),
     "schedules": _holder(sql.SCHEDULE_COLUMNS, "schedule {0}", request="request"),
 }
 TASKS = HOLDERS["tasks"]
@@ -67,6 +68,7 @@ STEPS = HOLDERS["steps"]
 SIGNALS = HOLDERS["signals"]
 HEARTBEATS = HOLDERS["heartbeats"]
 SCHEDULES = HOLDERS["schedules"]
+SNAPSHOTS = HOLDERS["snapshots"]
 
 
 class LostBytes(bytes):

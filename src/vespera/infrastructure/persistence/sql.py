@@ -13,6 +13,7 @@ TABLES = (
     "file_operations",
     "gates",
     "schedules",
+    "snapshots",
     "starts",
     "task_counts",
     "tasks",
@@ -26,13 +27,17 @@ TABLES = (
 
 SCHEMA = (
     "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
-    """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID""",
+    """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_of_task ON file_operations (task_id, id)",
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
+    "CREATE INDEX file_operations_to_path ON file_operations (destination, id) WHERE destination IS NOT NULL",
     "CREATE TABLE gates ( specialist_type TEXT NOT NULL, paused_at BIGINT, max_concurrent BIGINT, max_concurrent_per_key BIGINT, rate_count BIGINT, rate_per BIGINT, key_rate_count BIGINT, key_rate_per BIGINT, PRIMARY KEY (specialist_type) ) WITHOUT ROWID",
     "CREATE TABLE schedules ( name TEXT NOT NULL, version BIGINT NOT NULL, paused BIGINT NOT NULL, next_due BIGINT, last_due BIGINT, last_task_id TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, cron TEXT, every DOUBLE, time_zone TEXT NOT NULL, catch_up TEXT NOT NULL, most_catch_up BIGINT NOT NULL, overlap TEXT NOT NULL, title TEXT NOT NULL, specialist_type TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
     "CREATE INDEX schedules_due ON schedules (next_due) WHERE paused = 0 AND next_due IS NOT NULL",
     "CREATE INDEX schedules_spilled ON schedules (request) WHERE request < x''",
+    "CREATE TABLE snapshots ( id TEXT NOT NULL, task_id TEXT, label TEXT NOT NULL, began_at BIGINT NOT NULL, ended_at BIGINT NOT NULL, digest TEXT NOT NULL, files BIGINT NOT NULL, directories BIGINT NOT NULL, ignored BIGINT NOT NULL, unknown BIGINT NOT NULL, hashed BIGINT NOT NULL, caution TEXT NOT NULL, base_id TEXT, content BLOB NOT NULL, PRIMARY KEY (id), FOREIGN KEY(base_id) REFERENCES snapshots (id) ) WITHOUT ROWID",
+    "CREATE INDEX snapshots_by_base ON snapshots (base_id) WHERE base_id IS NOT NULL",
+    "CREATE INDEX snapshots_spilled ON snapshots (content) WHERE content < x''",
     "CREATE TABLE starts ( number BIGINT NOT NULL, task_id TEXT NOT NULL, attempt BIGINT NOT NULL, specialist_type TEXT NOT NULL, concurrency_key TEXT, began_at BIGINT NOT NULL, kept_until BIGINT NOT NULL, PRIMARY KEY (number) ) WITHOUT ROWID",
     "CREATE INDEX starts_kept ON starts (kept_until)",
     "CREATE INDEX starts_of_key ON starts (specialist_type, concurrency_key, began_at) WHERE concurrency_key IS NOT NULL",
@@ -522,34 +527,42 @@ OPERATION_COLUMNS = (
     "before",
     "after",
     "expected",
+    "destination",
+    "arrival",
     "recorded_at",
     "context",
     "metadata",
 )
 
 INSERT_OPERATION = Statement(
-    """INSERT INTO file_operations (id, task_id, kind, phase, path, "before", "after", expected, recorded_at, context, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+    """INSERT INTO file_operations (id, task_id, kind, phase, path, "before", "after", expected, destination, arrival, recorded_at, context, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
     expects=1,
 )
 
 UPDATE_OPERATION = Statement(
-    """UPDATE file_operations SET task_id=?, kind=?, phase=?, path=?, "before"=?, "after"=?, expected=?, recorded_at=?, context=?, metadata=? WHERE file_operations.id = ?""",
+    """UPDATE file_operations SET task_id=?, kind=?, phase=?, path=?, "before"=?, "after"=?, expected=?, destination=?, arrival=?, recorded_at=?, context=?, metadata=? WHERE file_operations.id = ?""",
     expects=1,
 )
 
 OPERATIONS_BY_ID = Statement(
-    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.id IN (__many__)"""
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.id IN (__many__)"""
 )
 
 OPERATIONS_BY_PATH = Statement(
-    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.path IN (__many__)"""
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.path IN (__many__)"""
+)
+
+OPERATIONS_BY_DESTINATION = Statement(
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.destination IN (__many__) AND file_operations.destination IS NOT NULL"""
 )
 
 OPERATIONS_OF_TASK = Statement(
-    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.task_id = ? ORDER BY file_operations.id"""
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.task_id = ? ORDER BY file_operations.id"""
 )
 
-OPERATION_PATHS = Statement("SELECT DISTINCT file_operations.path FROM file_operations")
+OPERATION_PATHS = Statement(
+    "SELECT file_operations.path FROM file_operations UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
+)
 
 # Verification reports.
 
@@ -665,31 +678,31 @@ COUNT_TASKS = Statement(
 # Which finished tasks may go, and all that goes with them.
 
 PURGEABLE_COMPLETED = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.status = 'completed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'completed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
 )
 
 PURGEABLE_FAILED = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.status = 'failed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'failed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
 )
 
 PURGEABLE_CANCELLED = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.status = 'cancelled' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'cancelled' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
 )
 
 COUNT_PURGEABLE_COMPLETED = Statement(
-    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'completed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'completed' AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
 )
 
 COUNT_PURGEABLE_FAILED = Statement(
-    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'failed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'failed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
 )
 
 COUNT_PURGEABLE_CANCELLED = Statement(
-    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'cancelled' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'cancelled' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
 )
 
 STILL_PURGEABLE = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.id IN (__many__) AND tasks.status IN ('completed', 'failed', 'cancelled') AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND older.path = own.path AND older.id < own.id AND older.task_id IS NOT tasks.id)))",
+    "SELECT tasks.id FROM tasks WHERE tasks.id IN (__many__) AND tasks.status IN ('completed', 'failed', 'cancelled') AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))",
     returns=True,
 )
 
@@ -762,12 +775,76 @@ COPY_STEP = Statement(
 # Values that are in files beside the database.
 
 REFERENCES = Statement(
-    """SELECT schedules.request, 'schedules' AS holder, 'request' AS place, json_array(schedules.name) AS "row" FROM schedules WHERE schedules.request < x'' AND schedules.request < x'' UNION ALL SELECT tasks.payload, 'tasks' AS holder, 'payload' AS place, json_array(tasks.id) AS "row" FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.payload < x'' UNION ALL SELECT tasks.outcome, 'tasks' AS holder, 'outcome' AS place, json_array(tasks.id) AS "row" FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.outcome < x'' UNION ALL SELECT heartbeats.detail, 'heartbeats' AS holder, 'detail' AS place, json_array(heartbeats.task_id, heartbeats.name, heartbeats.occurrence) AS "row" FROM heartbeats WHERE heartbeats.detail < x'' AND heartbeats.detail < x'' UNION ALL SELECT signals.payload, 'signals' AS holder, 'payload' AS place, json_array(signals.task_id, signals.id) AS "row" FROM signals WHERE signals.payload < x'' AND signals.payload < x'' UNION ALL SELECT steps.value, 'steps' AS holder, 'value' AS place, json_array(steps.task_id, steps.name, steps.occurrence) AS "row" FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.value < x'' UNION ALL SELECT steps.error, 'steps' AS holder, 'error' AS place, json_array(steps.task_id, steps.name, steps.occurrence) AS "row" FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.error < x''"""
+    """SELECT schedules.request, 'schedules' AS holder, 'request' AS place, json_array(schedules.name) AS "row" FROM schedules WHERE schedules.request < x'' AND schedules.request < x'' UNION ALL SELECT snapshots.content, 'snapshots' AS holder, 'content' AS place, json_array(snapshots.id) AS "row" FROM snapshots WHERE snapshots.content < x'' AND snapshots.content < x'' UNION ALL SELECT tasks.payload, 'tasks' AS holder, 'payload' AS place, json_array(tasks.id) AS "row" FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.payload < x'' UNION ALL SELECT tasks.outcome, 'tasks' AS holder, 'outcome' AS place, json_array(tasks.id) AS "row" FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.outcome < x'' UNION ALL SELECT heartbeats.detail, 'heartbeats' AS holder, 'detail' AS place, json_array(heartbeats.task_id, heartbeats.name, heartbeats.occurrence) AS "row" FROM heartbeats WHERE heartbeats.detail < x'' AND heartbeats.detail < x'' UNION ALL SELECT signals.payload, 'signals' AS holder, 'payload' AS place, json_array(signals.task_id, signals.id) AS "row" FROM signals WHERE signals.payload < x'' AND signals.payload < x'' UNION ALL SELECT steps.value, 'steps' AS holder, 'value' AS place, json_array(steps.task_id, steps.name, steps.occurrence) AS "row" FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.value < x'' UNION ALL SELECT steps.error, 'steps' AS holder, 'error' AS place, json_array(steps.task_id, steps.name, steps.occurrence) AS "row" FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.error < x''"""
 )
 
 IS_KEPT = Statement("SELECT 1 WHERE vespera_renewed(?)", expects=1, returns=True)
 
 SET_STRAYS_ASIDE = Statement(
-    "SELECT vespera_set_aside(anon_1.value, ?) AS vespera_set_aside_1 FROM json_each(?) AS anon_1 WHERE (anon_1.value NOT IN (SELECT substr(schedules.request, 8, 64) AS substr_1 FROM schedules WHERE schedules.request < x'' AND schedules.request < x'' UNION ALL SELECT substr(tasks.payload, 8, 64) AS substr_2 FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.payload < x'' UNION ALL SELECT substr(tasks.outcome, 8, 64) AS substr_3 FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.outcome < x'' UNION ALL SELECT substr(heartbeats.detail, 8, 64) AS substr_4 FROM heartbeats WHERE heartbeats.detail < x'' AND heartbeats.detail < x'' UNION ALL SELECT substr(signals.payload, 8, 64) AS substr_5 FROM signals WHERE signals.payload < x'' AND signals.payload < x'' UNION ALL SELECT substr(steps.value, 8, 64) AS substr_6 FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.value < x'' UNION ALL SELECT substr(steps.error, 8, 64) AS substr_7 FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.error < x''))",
+    "SELECT vespera_set_aside(anon_1.value, ?) AS vespera_set_aside_1 FROM json_each(?) AS anon_1 WHERE (anon_1.value NOT IN (SELECT substr(schedules.request, 8, 64) AS substr_1 FROM schedules WHERE schedules.request < x'' AND schedules.request < x'' UNION ALL SELECT substr(snapshots.content, 8, 64) AS substr_2 FROM snapshots WHERE snapshots.content < x'' AND snapshots.content < x'' UNION ALL SELECT substr(tasks.payload, 8, 64) AS substr_3 FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.payload < x'' UNION ALL SELECT substr(tasks.outcome, 8, 64) AS substr_4 FROM tasks WHERE (tasks.payload < x'' OR tasks.outcome < x'') AND tasks.outcome < x'' UNION ALL SELECT substr(heartbeats.detail, 8, 64) AS substr_5 FROM heartbeats WHERE heartbeats.detail < x'' AND heartbeats.detail < x'' UNION ALL SELECT substr(signals.payload, 8, 64) AS substr_6 FROM signals WHERE signals.payload < x'' AND signals.payload < x'' UNION ALL SELECT substr(steps.value, 8, 64) AS substr_7 FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.value < x'' UNION ALL SELECT substr(steps.error, 8, 64) AS substr_8 FROM steps WHERE (steps.value < x'' OR steps.error < x'') AND steps.error < x''))",
+    returns=True,
+)
+
+# Snapshots.
+
+SNAPSHOT_COLUMNS = (
+    "id",
+    "task_id",
+    "label",
+    "began_at",
+    "ended_at",
+    "digest",
+    "files",
+    "directories",
+    "ignored",
+    "unknown",
+    "hashed",
+    "caution",
+    "base_id",
+    "content",
+)
+
+SNAPSHOT_FACTS = (
+    "id",
+    "task_id",
+    "label",
+    "began_at",
+    "ended_at",
+    "digest",
+    "files",
+    "directories",
+    "ignored",
+    "unknown",
+    "hashed",
+    "caution",
+)
+
+INSERT_SNAPSHOT = Statement(
+    "INSERT INTO snapshots (id, task_id, label, began_at, ended_at, digest, files, directories, ignored, unknown, hashed, caution, base_id, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+    stores=(13,),
+)
+
+IS_SNAPSHOT = Statement("SELECT 1 FROM snapshots WHERE snapshots.id = ?", expects=1, returns=True)
+
+SNAPSHOT_BY_ID = Statement(
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution, snapshots.base_id, snapshots.content FROM snapshots WHERE snapshots.id = ?"
+)
+
+FACTS_OF_SNAPSHOT = Statement(
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution FROM snapshots WHERE snapshots.id = ?"
+)
+
+PAGE_OF_SNAPSHOTS = Statement(
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution FROM snapshots WHERE snapshots.id < ? ORDER BY snapshots.id DESC LIMIT ? OFFSET 0"
+)
+
+FORGET_DELTAS = Statement(
+    "DELETE FROM snapshots WHERE snapshots.base_id IS NOT NULL AND (snapshots.ended_at < ? OR (snapshots.id NOT IN (SELECT newer.id FROM snapshots AS newer ORDER BY newer.id DESC LIMIT ? OFFSET 0))) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.id = snapshots.task_id AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')))) RETURNING id",
+    returns=True,
+)
+
+FORGET_BASES = Statement(
+    "DELETE FROM snapshots WHERE snapshots.base_id IS NULL AND (snapshots.ended_at < ? OR (snapshots.id NOT IN (SELECT newer.id FROM snapshots AS newer ORDER BY newer.id DESC LIMIT ? OFFSET 0))) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.id = snapshots.task_id AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')))) AND NOT (EXISTS (SELECT * FROM snapshots AS delta WHERE delta.base_id = snapshots.id)) RETURNING id",
     returns=True,
 )

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from vespera.domain.errors import UnstorableValue
 from vespera.domain.file_operation import (
     Absent,
+    Destination,
     DirectoryState,
     FileState,
     PathState,
@@ -113,6 +114,25 @@ def to_state(state: PathState) -> str:
 def from_state(text: str) -> PathState:
     """The path's state again."""
     return state_from_plain(json.loads(text))
+
+
+def to_arrival(destination: Destination) -> str:
+    """What was seen where an operation leads to, as JSON."""
+    seen = [plain_state(destination.before), plain_state(destination.after)]
+    return to_json([*seen, destination.overwrites], what="arrival")
+
+
+def from_arrival(path: bytes | None, arrival: str) -> Destination | None:
+    """The destination again, if the operation has one."""
+    if path is None:
+        return None
+    before, after, overwrites = json.loads(arrival)
+    return Destination(
+        path=from_path(path),
+        before=state_from_plain(before),
+        after=state_from_plain(after),
+        overwrites=overwrites,
+    )
 
 
 def plain_state(state: PathState) -> list[object]:

@@ -30,6 +30,7 @@ from vespera.interfaces.cli.reruns import (
 )
 from vespera.interfaces.cli.schedules import schedule
 from vespera.interfaces.cli.signals import approve, reject, signal
+from vespera.interfaces.cli.snapshots import diff, snapshot, undeclared
 from vespera.interfaces.cli.system import config, doctor
 from vespera.interfaces.cli.tasks import task
 from vespera.interfaces.cli.telling import events
@@ -122,5 +123,8 @@ app.add_command(db)
 app.add_command(doctor)
 app.add_command(config)
 app.add_command(schedule)
+app.add_command(snapshot)
+app.add_command(diff)
+app.add_command(undeclared)
 app.add_command(worker)
 app.add_command(dev)

@@ -24,8 +24,10 @@ _SUITES = (
     "owners",
     "queue",
     "records",
+    "scanning",
     "schedules",
     "signals",
+    "snapshots",
     "tasks",
     "unit_of_work",
     "waits",
@@ -53,12 +55,14 @@ from vespera.testing.conformance.records import (
     StepRepositoryConformance,
 )
 from vespera.testing.conformance.revivals import RevivalsConformance
+from vespera.testing.conformance.scanning import WorkspaceScannerConformance
 from vespera.testing.conformance.schedules import (
     ScheduleRepositoryConformance,
     TimetableConformance,
 )
 from vespera.testing.conformance.searching import TaskSearchConformance
 from vespera.testing.conformance.signals import SignalRepositoryConformance
+from vespera.testing.conformance.snapshots import SnapshotRepositoryConformance
 from vespera.testing.conformance.stores import Stores
 from vespera.testing.conformance.tasks import TaskRepositoryConformance
 from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
@@ -81,6 +85,7 @@ __all__ = [
     "RevivalsConformance",
     "ScheduleRepositoryConformance",
     "SignalRepositoryConformance",
+    "SnapshotRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",
     "TaskArchiveConformance",
@@ -91,4 +96,5 @@ __all__ = [
     "TimetableConformance",
     "UnitOfWorkConformance",
     "ValueFormsConformance",
+    "WorkspaceScannerConformance",
 ]

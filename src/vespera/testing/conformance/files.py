@@ -19,10 +19,11 @@ from vespera.domain.file_operation import (
     SymlinkState,
     UnknownState,
 )
-from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
+from vespera.testing.conformance.file_places import FilePlacesConformance
+from vespera.testing.conformance.suite import Made, adapter_of
 
 
-class FileStoreConformance(AdapterSuite):
+class FileStoreConformance(FilePlacesConformance):
     """Give ``make_store``; what is tested goes through the port alone."""
 
     ports = (FileStore,)
@@ -331,6 +332,10 @@ class DirectoryTreeConformance(FileStoreConformance):
                 await store.write(path, b"", token="t1")
             with pytest.raises(PathRefused):
                 await store.delete(path)
+            with pytest.raises(PathRefused):
+                await store.move(path, "b.txt")
+            with pytest.raises(PathRefused):
+                await store.make_directory(path)
             assert isinstance(await _seen(store, path), UnknownState)
         assert _names_in(outside) == ["secret.txt"]
         assert (outside / "secret.txt").read_text() == "secret"

@@ -21,6 +21,7 @@ from vespera.application.ports.persistence import (
 )
 from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.schedules import ScheduleRepository
+from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.infrastructure.di.base import BaseContainer
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 
@@ -43,6 +44,7 @@ class Stores:
     schedules: ScheduleRepository
     revivals: Revivals
     signals: SignalRepository
+    snapshots: SnapshotRepository
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -62,6 +64,7 @@ class Stores:
             revivals=container.get(Revivals),
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
+            snapshots=container.get(SnapshotRepository),
         )
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from vespera.application.ports.files import AnyPath
@@ -15,7 +16,17 @@ from vespera.testing.faults.plan import Strike
 
 T = TypeVar("T")
 TORN, VANISH = "torn", "vanish"
-_IN_WORDS = {"write": "written", "read": "read", "delete": "deleted"}
+_IN_WORDS = {
+    "write": "written",
+    "read": "read",
+    "delete": "deleted",
+    "move": "moved",
+    "copy": "copied",
+    "mkdir": "made",
+    "rmdir": "removed",
+    "symlink": "made",
+    "chmod": "given another mode",
+}
 
 
 class FaultyFileStore:
@@ -67,6 +78,34 @@ class FaultyFileStore:
     async def delete(self, path: str) -> None:
         """See ``FileStore.delete``."""
         await self._do("delete", path, lambda: self._inner.delete(path))
+
+    async def move(self, path: str, destination: str, *, overwrite: bool = False) -> None:
+        """See ``FileStore.move``."""
+        act = partial(self._inner.move, path, destination, overwrite=overwrite)
+        await self._do("move", path, act)
+
+    async def copy(
+        self, path: str, destination: str, *, token: str, overwrite: bool = False
+    ) -> None:
+        """See ``FileStore.copy``."""
+        act = partial(self._inner.copy, path, destination, token=token, overwrite=overwrite)
+        await self._do("copy", path, act)
+
+    async def make_directory(self, path: str) -> None:
+        """See ``FileStore.make_directory``."""
+        await self._do("mkdir", path, partial(self._inner.make_directory, path))
+
+    async def remove_directory(self, path: str) -> None:
+        """See ``FileStore.remove_directory``."""
+        await self._do("rmdir", path, partial(self._inner.remove_directory, path))
+
+    async def make_link(self, path: str, target: str) -> None:
+        """See ``FileStore.make_link``."""
+        await self._do("symlink", path, partial(self._inner.make_link, path, target))
+
+    async def change_mode(self, path: str, mode: int) -> None:
+        """See ``FileStore.change_mode``."""
+        await self._do("chmod", path, partial(self._inner.change_mode, path, mode))
 
     async def _do(
         self,

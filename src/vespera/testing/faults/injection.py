@@ -80,8 +80,9 @@ class Faults:
         Args:
             target: ``"step:NAME"``; ``"PART.METHOD"``, the part by name or by type; ``"commit"``;
                 ``"database:busy"`` (``full``, ``read-only``, ``corrupt``); ``"file:write PATH"``
-                (``read``, ``delete``, ``observe``, ``*``). Names and paths may have ``*``; in
-                paths it stays within one directory, and ``**`` does not.
+                (``read``, ``delete``, ``observe``, ``move``, ``copy``, ``mkdir``, ``rmdir``,
+                ``symlink``, ``chmod``, ``*``). Names and paths may have ``*``; in paths it stays
+                within one directory, and ``**`` does not. Of two paths it is the source's.
             error: an exception or its class; a sequence of them, one for each hit (None lets one
                 pass); for a commit also "busy", "full", "read-only", "corrupt" or "io-error"; for a
                 file any of the system's names ("ENOSPC", "EACCES", "EROFS", ...), "torn" (half of

@@ -1,15 +1,16 @@
 """What the text of a target means."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from vespera.domain.globs import path_pattern
 from vespera.infrastructure.di.graph import did_you_mean
 from vespera.testing.faults.errors import FaultRefused
 
 KINDS = ("step:", "file:", "database:", "commit")
-FILE_OPERATIONS = ("write", "read", "delete", "observe")
+_CHANGES = ("write", "delete", "move", "copy", "mkdir", "rmdir", "symlink", "chmod")
+FILE_OPERATIONS = (*_CHANGES, "read", "observe")
 TROUBLES = ("busy", "full", "read-only", "corrupt", "io-error")
 DATABASE_TROUBLES = TROUBLES[:-1]
 HOW = (
@@ -56,7 +57,7 @@ def _file_target(text: str, name: str) -> Target:
     operation, _, path = name.partition(" ")
     if operation != "*":
         _check(text, operation, FILE_OPERATIONS)
-    pattern = _path_pattern(path.strip() or "**")
+    pattern = path_pattern(path.strip() or "**")
 
     def matches(act: str) -> bool:
         done, _, where = act.partition(" ")
@@ -69,10 +70,3 @@ def _check(text: str, word: str, words: tuple[str, ...]) -> None:
     if word not in words:
         known = ", ".join(words)
         raise FaultRefused(f"{text!r}: {word!r} is none of {known}.{did_you_mean(word, words)}")
-
-
-def _path_pattern(glob: str) -> re.Pattern[str]:
-    """``*`` and ``?`` stay within one part of the path, ``**`` crosses parts."""
-    meanings = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    return re.compile("".join(meanings.get(p) or re.escape(p) for p in pieces), re.DOTALL)

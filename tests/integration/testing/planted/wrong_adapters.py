@@ -5,6 +5,7 @@ Run by ``test_conformance_suites.py`` as somebody else's test file.
 
 import asyncio
 import json
+import shutil
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,10 +31,12 @@ from vespera.domain.errors import (
 from vespera.domain.file_operation import Absent, FileState
 from vespera.domain.health import HostFacts, PlaceFacts
 from vespera.domain.ids import OwnerId
+from vespera.domain.manifest import Manifest
 from vespera.domain.search import TaskSearch
 from vespera.domain.task import TaskStatus
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.files.local_file_store import LocalFileStore
+from vespera.infrastructure.files.local_workspace_scanner import LocalWorkspaceScanner
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
@@ -43,6 +46,7 @@ from vespera.infrastructure.persistence.report_repository import SqlReportReposi
 from vespera.infrastructure.persistence.revivals import SqlRevivals
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
+from vespera.infrastructure.persistence.snapshot_repository import SqlSnapshotRepository
 from vespera.infrastructure.persistence.statements import Statement, Write
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
@@ -68,6 +72,7 @@ from vespera.testing.conformance import (
     RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
+    SnapshotRepositoryConformance,
     StepRepositoryConformance,
     Stores,
     TaskArchiveConformance,
@@ -78,6 +83,7 @@ from vespera.testing.conformance import (
     TimetableConformance,
     UnitOfWorkConformance,
     ValueFormsConformance,
+    WorkspaceScannerConformance,
 )
 from vespera.testing.conformance.samples import a_task
 from vespera.testing.conformance.schedules import a_schedule
@@ -1065,6 +1071,28 @@ class PlainFiles:
     async def delete(self, path):
         (self.root / path).unlink()
 
+    async def move(self, path, destination, *, overwrite=False):
+        (self.root / path).replace(self.root / destination)
+
+    async def copy(self, path, destination, *, token, overwrite=False):
+        shutil.copyfile(self.root / path, self.root / destination)
+
+    async def make_directory(self, path):
+        (self.root / path).mkdir(parents=True, exist_ok=True)
+
+    async def remove_directory(self, path):
+        shutil.rmtree(self.root / path)
+
+    async def make_link(self, path, target):
+        (self.root / path).symlink_to(target)
+
+    async def change_mode(self, path, mode):
+        (self.root / path).chmod(mode)
+
+    async def sync(self, paths):
+        for path in paths:
+            (self.root / path).write_bytes(b"")
+
 
 class WritesNothing(LocalFileStore):
     async def write(self, path, content, *, token, mode=None):
@@ -1104,6 +1132,20 @@ class WritesNothing(LocalFileStore):
     "test_another_name_of_a_replaced_file_keeps_the_old_content",
     "test_nothing_is_done_through_a_link",
     "test_a_fifo_is_seen_and_never_opened",
+    "test_what_was_moved_is_there_and_here_no_more",
+    "test_a_directory_moves_with_all_that_is_in_it",
+    "test_a_link_is_moved_as_a_link",
+    "test_a_move_takes_no_place_that_is_taken",
+    "test_what_is_not_there_is_not_moved_and_is_named",
+    "test_a_copy_has_the_content_and_the_mode",
+    "test_a_copy_takes_no_place_that_is_taken",
+    "test_nothing_but_a_file_is_copied",
+    "test_a_directory_is_made_with_those_above_it",
+    "test_an_empty_directory_is_removed_and_no_other",
+    "test_a_link_leads_where_it_was_to_and_takes_no_place",
+    "test_a_mode_is_given_to_files_and_directories_alone",
+    "test_to_sync_changes_nothing",
+    "test_nothing_is_placed_where_no_path_leads",
 )
 class TestPlainFiles(DirectoryTreeConformance):
     def make_store(self, workspace: Path):
@@ -1116,6 +1158,7 @@ class TestPlainFiles(DirectoryTreeConformance):
     "test_many_may_write_at_once",
     "test_a_name_that_is_no_utf8_can_be_written_and_read",
     "test_what_others_put_there_is_seen_and_read",
+    "test_a_move_may_take_the_place_of_a_file_or_a_link",
 )
 class TestWritesNothing(DirectoryTreeConformance):
     def make_store(self, workspace: Path):
@@ -1384,3 +1427,95 @@ class Negligent:
 class TestNegligent(DatabaseCareConformance):
     def make_care(self, path):
         return Negligent(path)
+
+
+# ----------------------------------------------------------------------------------- snapshots
+
+
+class ForgetsSnapshots(SqlSnapshotRepository):
+    async def add(self, snapshot, manifest):
+        pass
+
+    async def forget(self, *, before=None, keep=None):
+        return 1
+
+
+class OneForAll(SqlSnapshotRepository):
+    async def get(self, snapshot_id):
+        return await self.newest()
+
+    async def manifest_of(self, snapshot_id):
+        newest = await self.newest()
+        return await super().manifest_of(newest.id)
+
+
+class Overwriting(SqlSnapshotRepository):
+    async def add(self, snapshot, manifest):
+        with suppress(DuplicateRow):
+            await super().add(snapshot, manifest)
+
+    async def forget(self, *, before=None, keep=None):
+        return await super().forget(keep=1)
+
+
+@caught_by(
+    *rest_of(
+        SnapshotRepositoryConformance,
+        "test_what_is_not_there_is_none_and_has_no_manifest",
+        "test_the_same_id_twice_is_refused_and_the_first_stays",
+    )
+)
+class TestForgetsSnapshots(PlantedStores, SnapshotRepositoryConformance):
+    parts = {"snapshots": lambda database: ForgetsSnapshots(database, Threads())}
+
+
+@caught_by(
+    "test_each_of_many_that_differ_a_little_comes_back_as_it_was",
+    "test_what_is_not_there_is_none_and_has_no_manifest",
+)
+class TestOneForAll(PlantedStores, SnapshotRepositoryConformance):
+    parts = {"snapshots": lambda database: OneForAll(database, Threads())}
+
+
+@caught_by(
+    "test_the_same_id_twice_is_refused_and_the_first_stays",
+    "test_all_but_the_newest_are_forgotten",
+    "test_those_that_are_older_are_forgotten",
+)
+class TestOverwriting(PlantedStores, SnapshotRepositoryConformance):
+    parts = {"snapshots": lambda database: Overwriting(database, Threads())}
+
+
+class SeesNothing:
+    async def scan(self, previous=None, *, full=False, progress=None):
+        clock = VirtualClock()
+        return Manifest(folders={}, began_at=clock.now(), ended_at=clock.now(), digest="b3:")
+
+
+class RemembersAll:
+    """Believes that nothing changes once it has been seen."""
+
+    def __init__(self, workspace):
+        self._scanner = LocalWorkspaceScanner(workspace, Threads(), VirtualClock())
+        self._first = None
+
+    async def scan(self, previous=None, *, full=False, progress=None):
+        self._first = self._first or await self._scanner.scan()
+        return self._first
+
+
+@caught_by(*rest_of(WorkspaceScannerConformance))
+class TestSeesNothing(WorkspaceScannerConformance):
+    def make_scanner(self, workspace):
+        return SeesNothing()
+
+
+@caught_by(
+    "test_what_has_changed_is_found",
+    "test_a_content_exchanged_under_the_same_time_stamp_is_found",
+    "test_the_same_states_have_the_same_digest",
+    "test_progress_is_told_in_the_event_loop",
+)
+class TestRemembersAll(WorkspaceScannerConformance):
+    def make_scanner(self, workspace):
+        return RemembersAll(workspace)

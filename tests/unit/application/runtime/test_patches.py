@@ -114,6 +114,32 @@ async def test_what_was_said_first_holds_for_the_whole_task() -> None:
     assert (await StepEnvironment().run(looping)).result == [True] * 3
 
 
+async def test_what_is_begun_to_be_undone_asks_for_no_change_any_more(
+    container: Container, specialists: Specialists
+) -> None:
+    done: list[str] = []
+    booked = asyncio.Event()
+
+    async def book(task: TaskContext) -> None:
+        await task.step("book", done.append, "book", undo=lambda _: done.append("back"))
+        booked.set()
+        if task.attempt == 1:
+            await asyncio.Event().wait()
+        await task.patched("change")
+        done.append("goes on")
+
+    orchestrator = container.get(TaskOrchestrator)
+    specialists.register("w", book)
+    running = asyncio.create_task(orchestrator.run(title="t", specialist_type="w", task_id="t"))
+    await booked.wait()
+    running.cancel()
+    await asyncio.wait({running})
+
+    await orchestrator.cancel_task("t")
+
+    assert done == ["book", "back"]
+
+
 async def test_branches_side_by_side_hear_the_same() -> None:
     async def branching(task: TaskContext) -> list[bool]:
         return list(await asyncio.gather(*(task.patched("change") for _ in range(5))))

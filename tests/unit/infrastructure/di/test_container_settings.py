@@ -17,6 +17,9 @@ from vespera.domain.errors import InvalidRequest
         *(("lease_seconds", float(value)) for value in ("nan", "inf", "-inf", "1e-9")),
         *(("payload_limit", value) for value in (0, -1, "x", None, 1.5, True)),
         *(("spill_above", value) for value in (-1, "x", 1.5, True)),
+        *(("snapshots_kept", value) for value in (-1, "x", 1.5, True)),
+        *(("snapshot_ignore", value) for value in ("*.log", None, [1], {"*.log"})),
+        *(("snapshot_watch", value) for value in (".env", None, [b".env"])),
         *(("workspace", value) for value in (None, "", 123, b"work", "a\0b", True)),
     ],
     ids=lambda given: repr(given)[:20],
@@ -26,6 +29,12 @@ def test_a_senseless_setting_is_refused_by_name(name: str, value: object) -> Non
         Container({name: value})
 
     assert caught.value.field == name
+
+
+@pytest.mark.parametrize("name", ["snapshot_ignore", "snapshot_watch"])
+def test_what_is_no_pattern_is_refused_by_name(name: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{name}: '!' is no pattern"):
+        Container({name: ["!"]})
 
 
 def test_a_subclass_s_default_is_checked_too() -> None:
@@ -59,6 +68,10 @@ def test_a_workspace_is_given_as_text_or_as_a_path(workspace: str | Path) -> Non
         {"payload_limit": 1},
         {"spill_above": 0},
         {"spill_above": None},
+        {"snapshots_kept": None},
+        {"snapshots_kept": 0},
+        {"snapshot_ignore": ["*.log", "!keep.log"]},
+        {"snapshot_watch": ()},
         {"payload_limit": 200 * 1024 * 1024},
     ],
     ids=str,

@@ -67,6 +67,7 @@ def test_in_memory_nothing_is_large():
 def test_every_parameter_for_a_stored_value_is_known():
     inserted = {"INSERT_TASK", "INSERT_RUNNING_TASK", "RECORD_STEP", "COPY_STEP", "INSERT_SIGNAL"}
     inserted |= {"INSERT_OLD_SIGNAL", "RECORD_HEARTBEAT", "INSERT_SCHEDULE"}
+    inserted |= {"INSERT_SNAPSHOT"}
     changed = {"UPDATE_TASK", "COMPLETE_TASK", "UPDATE_SCHEDULE", "DEBOUNCE", "UNDO_STEP"}
     storing = {
         name
@@ -95,7 +96,7 @@ async def test_references_are_found_without_a_look_at_the_rows(database):
     plan = await database.read(f"EXPLAIN QUERY PLAN {sql.REFERENCES.sql}")
 
     looks = [row[3] for row in plan if row[3].startswith(("SCAN", "SEARCH"))]
-    assert len(looks) == 7
+    assert len(looks) == 8
     assert all("USING COVERING INDEX" in look and "_spilled" in look for look in looks)
 
 

@@ -21,10 +21,20 @@ UPDATE_OPERATION = compiled(
 )
 OPERATIONS_BY_ID = compiled(sa.select(file_operations).where(one_of_many(file_operations.c.id)))
 OPERATIONS_BY_PATH = compiled(sa.select(file_operations).where(one_of_many(file_operations.c.path)))
+OPERATIONS_BY_DESTINATION = compiled(
+    sa.select(file_operations).where(
+        one_of_many(file_operations.c.destination), file_operations.c.destination.is_not(None)
+    )
+)
 OPERATIONS_OF_TASK = compiled(
     sa.select(file_operations)
     .where(file_operations.c.task_id == sa.bindparam("task"))
     .order_by(file_operations.c.id),
     "task",
 )
-OPERATION_PATHS = compiled(sa.select(file_operations.c.path).distinct())
+OPERATION_PATHS = compiled(
+    sa.union(
+        sa.select(file_operations.c.path),
+        sa.select(file_operations.c.destination).where(file_operations.c.destination.is_not(None)),
+    )
+)

@@ -21,6 +21,12 @@ from vespera.infrastructure.persistence.tables import (
 
 _DEPENDENT, _CHILD = tasks.alias("dependent"), tasks.alias("child")
 _OWN, _OLDER = file_operations.alias("own"), file_operations.alias("older")
+
+
+def _places(operation: sa.FromClause) -> tuple[sa.ColumnElement[bytes], ...]:
+    return operation.c.path, operation.c.destination
+
+
 _NEEDED = sa.or_(
     sa.exists()
     .where(
@@ -33,7 +39,7 @@ _NEEDED = sa.or_(
     sa.exists()
     .where(
         _OWN.c.task_id == tasks.c.id,
-        _OLDER.c.path == _OWN.c.path,
+        sa.or_(*(older == own for older in _places(_OLDER) for own in _places(_OWN))),
         _OLDER.c.id < _OWN.c.id,
         _OLDER.c.task_id.is_distinct_from(tasks.c.id),
     )

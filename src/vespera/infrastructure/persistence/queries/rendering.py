@@ -17,6 +17,7 @@ from vespera.infrastructure.persistence.queries import (
     schedules,
     schema,
     signals,
+    snapshots,
     steps,
     tasks,
     traffic,
@@ -26,7 +27,7 @@ from vespera.infrastructure.persistence.statements import Statement
 
 TOPICS = (
     *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
-    *(file_operations, reports, schedules, events, purge, revivals, values),
+    *(file_operations, reports, schedules, events, purge, revivals, values, snapshots),
 )
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.

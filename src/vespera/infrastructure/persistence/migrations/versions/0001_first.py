@@ -22,6 +22,7 @@ def upgrade() -> None:
     _create_heartbeats()
     _create_gates()
     _create_starts()
+    _create_snapshots()
     _create_indexes_of_spilled_values()
     op.execute(sa.text(f"PRAGMA application_id={0x56535052}"))
 
@@ -225,6 +226,8 @@ def _create_file_operations() -> None:
         sa.Column("before", sa.Text, nullable=False),
         sa.Column("after", sa.Text, nullable=False),
         sa.Column("expected", sa.Text),
+        sa.Column("destination", sa.LargeBinary),
+        sa.Column("arrival", sa.Text),
         sa.Column("recorded_at", sa.BigInteger, nullable=False),
         sa.Column("context", sa.Text, nullable=False),
         sa.Column("metadata", sa.Text, nullable=False),
@@ -232,6 +235,12 @@ def _create_file_operations() -> None:
     )
     op.create_index("file_operations_of_task", "file_operations", ["task_id", "id"])
     op.create_index("file_operations_on_path", "file_operations", ["path", "id"])
+    op.create_index(
+        "file_operations_to_path",
+        "file_operations",
+        ["destination", "id"],
+        sqlite_where=sa.text("destination IS NOT NULL"),
+    )
 
 
 def _create_verification_reports() -> None:
@@ -357,6 +366,33 @@ def _create_starts() -> None:
     op.create_index("starts_kept", "starts", ["kept_until"])
 
 
+def _create_snapshots() -> None:
+    op.create_table(
+        "snapshots",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("task_id", sa.Text),
+        sa.Column("label", sa.Text, nullable=False),
+        sa.Column("began_at", sa.BigInteger, nullable=False),
+        sa.Column("ended_at", sa.BigInteger, nullable=False),
+        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("files", sa.BigInteger, nullable=False),
+        sa.Column("directories", sa.BigInteger, nullable=False),
+        sa.Column("ignored", sa.BigInteger, nullable=False),
+        sa.Column("unknown", sa.BigInteger, nullable=False),
+        sa.Column("hashed", sa.BigInteger, nullable=False),
+        sa.Column("caution", sa.Text, nullable=False),
+        sa.Column("base_id", sa.Text, sa.ForeignKey("snapshots.id")),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "snapshots_by_base",
+        "snapshots",
+        ["base_id"],
+        sqlite_where=sa.text("base_id IS NOT NULL"),
+    )
+
+
 def _create_indexes_of_spilled_values() -> None:
     columns = {
         "tasks": ["payload", "outcome"],
@@ -364,6 +400,7 @@ def _create_indexes_of_spilled_values() -> None:
         "signals": ["payload"],
         "schedules": ["request"],
         "heartbeats": ["detail"],
+        "snapshots": ["content"],
     }
     for table, values in columns.items():
         spilled = " OR ".join(f"{value} < x''" for value in values)

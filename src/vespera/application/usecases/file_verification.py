@@ -1,0 +1,115 @@
+"""Find out whether what was recorded of files is so."""
+
+from collections.abc import Callable, Collection, Mapping
+
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.files import FileStore
+from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.application.usecases.file_results import VerifyOperationResult, VerifyTaskResult
+from vespera.application.usecases.file_statements import checked_id
+from vespera.domain.errors import RequestError
+from vespera.domain.ids import OperationId, ReportId, TaskId
+from vespera.domain.verification import Finding, Report, judge
+
+
+class FileVerification:
+    """Judges recorded operations by what is on the disk."""
+
+    def __init__(
+        self,
+        *,
+        operations: FileOperationRepository,
+        reports: ReportRepository,
+        files: FileStore,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._operations = operations
+        self._reports = reports
+        self._files = files
+        self._clock = clock
+        self._new_id = new_id
+
+    async def verify_operation(self, operation_id: str) -> VerifyOperationResult:
+        """Judge one operation among all that were recorded on its path. Changes nothing.
+
+        An unknown id gives ``success=False`` and an ``error`` that names it.
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        try:
+            known = OperationId(checked_id(operation_id, "operation_id"))
+            operation = await self._operations.get(known)
+        except RequestError as refusal:
+            return VerifyOperationResult(
+                success=False, operation_id=operation_id, error=str(refusal)
+            )
+        finding = (await self._judge_paths(operation.paths))[operation.id]
+        return VerifyOperationResult(
+            success=True,
+            operation_id=operation.id,
+            verified=finding.passes,
+            verdict=finding.verdict,
+            reason=finding.reason,
+            file_path=finding.path,
+            destination=finding.destination,
+            before=finding.before,
+            after=finding.after,
+        )
+
+    async def verify_task(self, task_id: str) -> VerifyTaskResult:
+        """Judge all operations of a task, and store the report; nothing else is changed.
+
+        The report tells of the moment of verification, not of any time after it. A task without
+        operations is verified.
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        try:
+            task = TaskId(checked_id(task_id, "task_id"))
+        except RequestError as refusal:
+            return VerifyTaskResult(success=False, error=str(refusal))
+        return await self._stored(await self.examine(task))
+
+    async def verify_all(self) -> VerifyTaskResult:
+        """Judge every recorded operation, of every task and of none. Nothing is written.
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        judged = await self._judge_paths(await self._operations.all_paths())
+        report = self._report(None, judged.values())
+        return VerifyTaskResult(success=True, verified=report.verified, report=report)
+
+    async def examine(self, task_id: TaskId) -> Report:
+        """Judge all operations of a task as ``verify_task`` does, without storing the report."""
+        own = await self._operations.of_task(task_id)
+        judged = await self._judge_paths({path for operation in own for path in operation.paths})
+        return self._report(task_id, [judged[operation.id] for operation in own])
+
+    async def _judge_paths(self, paths: Collection[str]) -> Mapping[OperationId, Finding]:
+        """Findings on everybody's operations on these paths, in the order of recording.
+
+        The disk is observed before the operations are read: every declared change that the
+        observation can show is then among them, as intents are recorded before the act.
+        """
+        ordered = sorted(paths)
+        if not ordered:
+            return {}
+        found = dict(zip(ordered, await self._files.observe(ordered), strict=True))
+        operations = await self._operations.on_paths(ordered)
+        return {finding.operation_id: finding for finding in judge(operations, found)}
+
+    def _report(self, task_id: TaskId | None, findings: Collection[Finding]) -> Report:
+        return Report(
+            id=ReportId(self._new_id()),
+            task_id=task_id,
+            findings=tuple(findings),
+            verified_at=self._clock.now(),
+        )
+
+    async def _stored(self, report: Report) -> VerifyTaskResult:
+        await self._reports.add(report)
+        return VerifyTaskResult(success=True, verified=report.verified, report=report)

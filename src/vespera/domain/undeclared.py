@@ -1,0 +1,158 @@
+"""Who declared what has changed in the workspace while a task was at work.
+
+Two manifests tell what changed, and never who did it. So a change is put down to whoever said that
+it would be made: the task itself, one of its allowances, or another task that was at work as well.
+What is left over was declared by nobody.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vespera.domain.changes import Change
+from vespera.domain.effects import is_what_left
+from vespera.domain.file_operation import (
+    Absent,
+    DirectoryState,
+    FileOperation,
+    OperationKind,
+    PathState,
+    UnknownState,
+    sides,
+)
+from vespera.domain.globs import path_pattern
+from vespera.domain.ids import TaskId
+
+
+class Account(StrEnum):
+    """To whom a change is put down.
+
+    ``OWN``: the task declared it. ``ALLOWED``: it lies where the task may do as it likes.
+    ``FOREIGN``: another task declared it. ``UNDECLARED``: nobody did. ``UNKNOWN``: nobody knows
+    what was there before, so that nobody can tell whether it changed.
+    """
+
+    OWN = "own"
+    ALLOWED = "allowed"
+    FOREIGN = "foreign"
+    UNDECLARED = "undeclared"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Accounted:
+    """A change, and to whom it is put down; ``tasks`` are the others that declared it."""
+
+    change: Change
+    account: Account
+    tasks: Sequence[TaskId | None] = ()
+
+
+def account_for(
+    changes: Iterable[Change],
+    *,
+    before: Callable[[str], PathState],
+    own: Sequence[FileOperation],
+    others: Sequence[FileOperation] = (),
+    allowed: Sequence[str] = (),
+) -> Sequence[Accounted]:
+    """Put each change down to somebody, in the order given.
+
+    Whether what was declared of a path is true, is for ``judge`` to find out; here it only matters
+    that something was. A directory that came is declared by whatever was put into it; what was in a
+    directory that was removed or moved goes with it, and what comes with it must be the same.
+
+    Args:
+        changes: from before the task began until now.
+        before: what was at a path before the task began.
+        own: all that the task has recorded.
+        others: what other tasks recorded meanwhile, or had announced before.
+        allowed: patterns of paths that the task need not declare; see ``path_pattern``.
+    """
+    mine, theirs = _Declared(own, before), _Declared(others, before)
+    patterns = [path_pattern(pattern) for pattern in allowed]
+    return [_account(change, mine, theirs, patterns) for change in changes]
+
+
+def _account(
+    change: Change, mine: "_Declared", theirs: "_Declared", allowed: Sequence[re.Pattern[str]]
+) -> Accounted:
+    if mine.by(change):
+        return Accounted(change, Account.OWN)
+    if any(pattern.fullmatch(change.path) for pattern in allowed):
+        return Accounted(change, Account.ALLOWED)
+    if tasks := theirs.by(change):
+        return Accounted(change, Account.FOREIGN, tasks)
+    unknown = isinstance(change.before, UnknownState)
+    return Accounted(change, Account.UNKNOWN if unknown else Account.UNDECLARED)
+
+
+_Tasks = list[TaskId | None]
+
+
+class _Declared:
+    """The paths on which somebody declared a change."""
+
+    def __init__(
+        self, operations: Sequence[FileOperation], before: Callable[[str], PathState]
+    ) -> None:
+        self._before = before
+        self._changed = defaultdict[str, _Tasks](list)
+        self._holds = defaultdict[str, _Tasks](list)  # a directory: something was put into it
+        self._gone = defaultdict[str, _Tasks](list)
+        self._came: dict[str, FileOperation] = {}
+        for operation in operations:
+            self._note(operation)
+
+    def by(self, change: Change) -> Sequence[TaskId | None]:
+        """Who declared it; nobody, if that is empty."""
+        if change.path in self._changed:
+            return self._changed[change.path]
+        if isinstance(change.after, Absent):
+            return self._gone_along(change.path)
+        if not isinstance(change.before, Absent):
+            return ()
+        if isinstance(change.after, DirectoryState) and change.path in self._holds:
+            return self._holds[change.path]
+        return self._come_along(change)
+
+    def _note(self, operation: FileOperation) -> None:
+        for side in sides(operation):
+            if side.kind is not OperationKind.READ:
+                self._changed[side.path].append(side.task_id)
+                self._note_around(side)
+        if operation.destination is not None:
+            self._came[operation.destination.path] = operation
+
+    def _note_around(self, side: FileOperation) -> None:
+        if side.kind in _TAKING_AWAY:
+            self._gone[side.path].append(side.task_id)
+        else:
+            for above in _above(side.path):
+                self._holds[above].append(side.task_id)
+
+    def _gone_along(self, path: str) -> Sequence[TaskId | None]:
+        """With a directory that it was in."""
+        return next((self._gone[above] for above in _above(path) if above in self._gone), ())
+
+    def _come_along(self, change: Change) -> Sequence[TaskId | None]:
+        """With a directory that it is in, if it was the same where that came from."""
+        for above in _above(change.path):
+            if above in self._came:
+                operation = self._came[above]
+                was = self._before(operation.path + change.path.removeprefix(above))
+                same = is_what_left(operation.kind, was, change.after)
+                return (operation.task_id,) if same else ()
+        return ()
+
+
+_TAKING_AWAY = {OperationKind.DELETE, OperationKind.RMDIR}
+
+
+def _above(path: str) -> Iterator[str]:
+    """The directories that a path is in, the nearest first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path

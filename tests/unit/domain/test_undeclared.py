@@ -1,0 +1,210 @@
+"""To whom a change in the workspace is put down."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from vespera.domain.changes import Change
+from vespera.domain.file_operation import (
+    NOT_OBSERVED,
+    Absent,
+    Destination,
+    DirectoryState,
+    FileOperation,
+    FileState,
+    OperationKind,
+    PathState,
+    Phase,
+    SymlinkState,
+    UnknownState,
+)
+from vespera.domain.ids import OperationId, TaskId
+from vespera.domain.undeclared import Account, Accounted, account_for
+
+CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD = OperationKind
+OWN, ALLOWED, FOREIGN, UNDECLARED, UNKNOWN = Account
+GONE = Absent()
+V1, V2 = (FileState(f"b3:{n}", n, 0o644) for n in (1, 2))
+V1_RUN = FileState("b3:1", 1, 0o755)
+DIRECTORY, OPEN_DIRECTORY = DirectoryState(0o755), DirectoryState(0o777)
+HIDDEN = UnknownState("unreadable")
+
+
+def act(
+    kind: OperationKind,
+    path: str,
+    to: str | None = None,
+    *,
+    by: str | None = "task",
+    phase: Phase = Phase.INTENT,
+) -> FileOperation:
+    there = to and Destination(path=to, before=NOT_OBSERVED, after=NOT_OBSERVED)
+    return FileOperation(
+        id=OperationId("an id"),
+        task_id=None if by is None else TaskId(by),
+        kind=kind,
+        phase=phase,
+        path=path,
+        before=NOT_OBSERVED,
+        after=NOT_OBSERVED,
+        recorded_at=datetime(2030, 1, 1, tzinfo=UTC),
+        destination=there or None,
+    )
+
+
+def accounts(
+    changes: Mapping[str, tuple[PathState, PathState]],
+    *own: FileOperation,
+    others: tuple[FileOperation, ...] = (),
+    allowed: tuple[str, ...] = (),
+    stays: Mapping[str, PathState] | None = None,
+) -> list[Accounted]:
+    before = {path: states[0] for path, states in changes.items()} | dict(stays or {})
+    found = [Change(path, *states) for path, states in changes.items()]
+    return list(
+        account_for(
+            found,
+            before=lambda path: before.get(path, GONE),
+            own=own,
+            others=others,
+            allowed=allowed,
+        )
+    )
+
+
+def kinds(*given: object, **more: object) -> list[Account]:
+    return [one.account for one in accounts(*given, **more)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [CREATE, MODIFY, DELETE, MKDIR, RMDIR, SYMLINK, CHMOD])
+@pytest.mark.parametrize("phase", Phase)
+def test_what_the_task_declared_is_its_own(kind: OperationKind, phase: Phase) -> None:
+    assert kinds({"a": (V1, V2)}, act(kind, "a", phase=phase)) == [OWN]
+
+
+@pytest.mark.parametrize(
+    "states", [(GONE, V1), (V1, GONE), (V1, V2), (V1, V1_RUN), (V1, SymlinkState("x"))]
+)
+def test_what_nobody_declared_is_undeclared(states: tuple[PathState, PathState]) -> None:
+    assert kinds({"a": states}, act(CREATE, "b")) == [UNDECLARED]
+
+
+def test_to_read_a_file_declares_no_change_of_it() -> None:
+    assert kinds({"a": (V1, V2)}, act(READ, "a")) == [UNDECLARED]
+    assert kinds({"a": (V1, V2)}, act(COPY, "a", "b")) == [UNDECLARED]
+
+
+def test_a_move_declares_what_goes_and_what_comes() -> None:
+    changes = {"a": (V1, GONE), "b": (GONE, V1), "c": (GONE, V1)}
+
+    assert kinds(changes, act(MOVE, "a", "b")) == [OWN, OWN, UNDECLARED]
+
+
+def test_what_another_task_declared_is_told_with_its_name() -> None:
+    others = (act(MODIFY, "a", by="other"), act(MODIFY, "a", by=None))
+
+    [found] = accounts({"a": (V1, V2)}, others=others)
+
+    assert (found.account, list(found.tasks)) == (FOREIGN, [TaskId("other"), None])
+
+
+def test_what_both_declared_is_the_task_s_own() -> None:
+    others = (act(MODIFY, "a", by="other"),)
+
+    assert kinds({"a": (V1, V2)}, act(MODIFY, "a"), others=others) == [OWN]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "account"),
+    [
+        ("build/**", "build/deep/down.o", ALLOWED),
+        ("build/**", "build", UNDECLARED),
+        ("build/**", "rebuild/a", UNDECLARED),
+        ("**/*.pyc", "a/b/c.pyc", ALLOWED),
+        ("**/*.pyc", "c.pyc", ALLOWED),
+        ("*.log", "a.log", ALLOWED),
+        ("*.log", "sub/a.log", UNDECLARED),
+        ("a?.txt", "ab.txt", ALLOWED),
+        ("[ab].txt", "a.txt", UNDECLARED),
+    ],
+)
+def test_what_is_allowed_need_not_be_declared(pattern: str, path: str, account: Account) -> None:
+    assert kinds({path: (GONE, V1)}, allowed=(pattern,)) == [account]
+
+
+def test_what_was_not_known_before_cannot_be_called_changed() -> None:
+    assert kinds({"a": (HIDDEN, V1)}) == [UNKNOWN]
+    assert kinds({"a": (HIDDEN, HIDDEN)}) == [UNKNOWN]
+
+
+def test_what_is_hidden_now_and_was_not_before_is_undeclared() -> None:
+    assert kinds({"a": (V1, HIDDEN)}) == [UNDECLARED]
+    assert kinds({"a": (GONE, HIDDEN)}) == [UNDECLARED]
+
+
+class TestDirectories:
+    """What is in a directory comes and goes with it."""
+
+    def test_a_directory_is_declared_by_what_was_put_into_it(self) -> None:
+        changes = {"a": (GONE, DIRECTORY), "a/b": (GONE, DIRECTORY), "a/b/c": (GONE, V1)}
+
+        assert kinds(changes, act(CREATE, "a/b/c")) == [OWN, OWN, OWN]
+
+    def test_a_directory_is_not_declared_by_what_was_taken_out_of_it(self) -> None:
+        assert kinds({"a": (GONE, DIRECTORY)}, act(DELETE, "a/b")) == [UNDECLARED]
+
+    def test_a_file_in_the_place_of_a_directory_is_not_declared_by_what_it_holds(self) -> None:
+        assert kinds({"a": (GONE, V1)}, act(CREATE, "a/b")) == [UNDECLARED]
+
+    def test_another_mode_of_a_directory_is_a_change_like_any_other(self) -> None:
+        changes = {"a": (DIRECTORY, OPEN_DIRECTORY)}
+
+        assert kinds(changes, act(CREATE, "a/b")) == [UNDECLARED]
+        assert kinds(changes, act(CHMOD, "a")) == [OWN]
+
+    @pytest.mark.parametrize("kind", [DELETE, RMDIR])
+    def test_with_a_directory_goes_what_was_in_it(self, kind: OperationKind) -> None:
+        changes = {"a": (DIRECTORY, GONE), "a/b": (DIRECTORY, GONE), "a/b/c": (V1, GONE)}
+
+        assert kinds(changes, act(kind, "a")) == [OWN, OWN, OWN]
+
+    def test_what_is_in_a_directory_does_not_change_with_it(self) -> None:
+        assert kinds({"a/b": (V1, V2)}, act(DELETE, "a")) == [UNDECLARED]
+        assert kinds({"a/b": (GONE, V2)}, act(DELETE, "a")) == [UNDECLARED]
+
+    def test_what_is_in_a_directory_moves_with_it_and_must_be_the_same(self) -> None:
+        changes = {
+            "a": (DIRECTORY, GONE),
+            "a/x": (V1, GONE),
+            "a/y": (V1, GONE),
+            "b": (GONE, DIRECTORY),
+            "b/x": (GONE, V1),
+            "b/y": (GONE, V2),
+            "b/z": (GONE, V1),
+        }
+
+        found = kinds(changes, act(MOVE, "a", "b"))
+
+        assert found == [OWN, OWN, OWN, OWN, OWN, UNDECLARED, UNDECLARED]
+
+    def test_what_is_in_a_directory_is_copied_with_it_whatever_its_mode(self) -> None:
+        changes = {"b": (GONE, OPEN_DIRECTORY), "b/x": (GONE, V1_RUN), "b/y": (GONE, V2)}
+        stays = {"a": DIRECTORY, "a/x": V1, "a/y": V1}
+
+        found = kinds(changes, act(COPY, "a", "b"), stays=stays)
+
+        assert found == [OWN, OWN, UNDECLARED]
+
+    def test_what_another_task_moved_in_a_directory_is_that_task_s(self) -> None:
+        changes = {"a/x": (V1, GONE), "b/x": (GONE, V1)}
+        others = (act(MOVE, "a", "b", by="other"),)
+
+        found = accounts(changes, others=others)
+
+        assert [one.account for one in found] == [FOREIGN, FOREIGN]
+        assert {task for one in found for task in one.tasks} == {TaskId("other")}
+
+
+def test_no_change_is_put_down_to_nobody() -> None:
+    assert accounts({}, act(CREATE, "a")) == []
