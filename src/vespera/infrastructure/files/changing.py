@@ -230,7 +230,7 @@ def _write_new(directory: int, name: bytes, content: bytes, mode: int | None) ->
     first_mode = _USUAL_MODE if mode is None else _PRIVATE_MODE
     descriptor = os.open(name, _NEW, first_mode, dir_fd=directory)
     try:
-        _write_all(descriptor, memoryview(content))
+        _write_all(descriptor, content)
         if mode is not None:
             os.fchmod(descriptor, mode)
         os.fsync(descriptor)
@@ -239,6 +239,7 @@ def _write_new(directory: int, name: bytes, content: bytes, mode: int | None) ->
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _write_all(descriptor: int, data: memoryview | bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]

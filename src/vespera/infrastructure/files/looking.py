@@ -30,6 +30,7 @@ _READ = os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_
 _BLOCK = 256 * 1024
 _TRIES = 3
 _REPLACED_MEANWHILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EINVAL})
+_Take = Callable[[memoryview | bytes], object]
 _NAMES_OF_KINDS = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "directory",
@@ -89,7 +90,7 @@ def must_be_file(directory: int, name: bytes) -> None:
         raise FileUnreadable(f"it is a {kind_of(found)}, not a regular file")
 
 
-def pass_on(directory: int, name: bytes, take: Callable[[memoryview], object], stop: Event) -> int:
+def pass_on(directory: int, name: bytes, take: _Take, stop: Event) -> int:
     """Pass a regular file's content on, block by block; gives the file's mode.
 
     Raises:
@@ -154,9 +155,7 @@ def _look_at_file(directory: int, name: bytes, stop: Event) -> Seen | None:
     return FileState(digest, found.st_size, mode), found
 
 
-def _stream(
-    directory: int, name: bytes, take: Callable[[memoryview | bytes], object], stop: Event
-) -> os.stat_result | None:
+def _stream(directory: int, name: bytes, take: _Take, stop: Event) -> os.stat_result | None:
     """Pass a file's content on, block by block; None if it changed meanwhile."""
     try:
         descriptor = os.open(name, _READ, dir_fd=directory)
