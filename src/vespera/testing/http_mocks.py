@@ -87,18 +87,28 @@ def mock_session(response: object = NOT_GIVEN, /, *, spec: object = None, **verb
     unknown = [verb for verb in verbs if verb not in known]
     if unknown:
         raise TypeError(f"mock_session: {unknown[0]!r} is none of {', '.join(known)}")
-    session = NonCallableMagicMock(spec=spec or [*_VERBS, *_OTHERS])
+    session = _SessionMock(spec=spec or [*_VERBS, *_OTHERS])
     for verb in known:
-        setattr(session, verb, _verb(verb, verbs.get(verb, response)))
+        given = verbs.get(verb, response)
+        if given is not NOT_GIVEN:
+            setattr(session, verb, _verb(verb, given))
     for name, given in _states_and_ends(session).items():
         if spec is None or hasattr(spec, name):
             setattr(session, name, given)
     return session
 
 
+class _SessionMock(NonCallableMagicMock):
+    """Makes a verb that is told nothing when it is first asked for: a test needs one or two."""
+
+    def _get_child_mock(self, /, **kwargs: Any) -> Any:
+        name = kwargs.get("name", "")
+        if name in _VERBS:
+            return _Verb(name, return_value=_Request(name, mock_response(json={})), **kwargs)
+        return super()._get_child_mock(**kwargs)
+
+
 def _verb(verb: str, given: object) -> "_Verb":
-    if given is NOT_GIVEN:
-        given = mock_response(json={})
     if type(given) is list:
         given = ResultSequence(tuple(given))
     if is_function(given):
