@@ -96,7 +96,8 @@ class _Watch:
 
 def _text(path: Any) -> str:
     """Links are followed in the directory only."""
-    return str(Path(path).parent.resolve() / Path(path).name)
+    told = Path(os.fsdecode(path))
+    return str(told.parent.resolve() / told.name)
 
 
 def _directory_of(path: str) -> str:

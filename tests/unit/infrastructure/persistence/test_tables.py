@@ -77,7 +77,7 @@ async def test_queries_on_the_hot_path_use_their_indexes(database):
         "tasks_ready": (sql.CLAIM_READY, ("o", 1, 1, 1, 1, 1)),
         "tasks_delayed": (sql.NEXT_DUE, ()),
         "tasks_asleep": (sql.WAKE_DUE, {"now": 1}),
-        "tasks_held": (sql.TAKE_BACK_OF_OWNER, (1, "o")),
+        "tasks_held": (sql.TAKE_BACK_OF_OWNER, (1, "o", 1)),
         "task_dependencies_dependents": (sql.RELEASE_DEPENDENTS, ("t",)),
         "file_operations_of_task": (sql.COMPLETE_TASK, (0,) * 14),
     }
