@@ -23,9 +23,9 @@ from vespera.domain.file_operation import (
 )
 from vespera.domain.manifest import (
     IGNORED,
-    PathEntry,
     Folder,
     Manifest,
+    PathEntry,
     StatKey,
     has_doubts,
     record_of,

@@ -15,9 +15,9 @@ from vespera.domain.file_operation import (
 )
 from vespera.domain.manifest import (
     IGNORED,
-    PathEntry,
     Folder,
     Manifest,
+    PathEntry,
     StatKey,
     Totals,
     canonical,

@@ -18,8 +18,8 @@ from vespera.domain.file_operation import Absent, DirectoryState, FileState, Unk
 from vespera.domain.manifest import (
     IGNORED,
     ROOT,
-    PathEntry,
     Folder,
+    PathEntry,
     StatKey,
     canonical,
     has_doubts,

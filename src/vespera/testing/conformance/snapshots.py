@@ -20,9 +20,9 @@ from vespera.domain.file_operation import (
 from vespera.domain.ids import SnapshotId
 from vespera.domain.manifest import (
     IGNORED,
-    PathEntry,
     Folder,
     Manifest,
+    PathEntry,
     StatKey,
     has_doubts,
     head_of,

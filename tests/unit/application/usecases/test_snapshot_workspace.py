@@ -14,7 +14,7 @@ from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUse
 from vespera.domain.changes import Change, Rename
 from vespera.domain.errors import FileUnreadable, SnapshotNotFound, UnreadableValue
 from vespera.domain.file_operation import Absent, DirectoryState, FileState
-from vespera.domain.manifest import PathEntry, Folder, Manifest, StatKey, canonical, record_of
+from vespera.domain.manifest import Folder, Manifest, PathEntry, StatKey, canonical, record_of
 from vespera.testing import VirtualClock
 
 ONE, TWO = (FileState("b3:" + digit * 64, 3, 0o644) for digit in "12")
