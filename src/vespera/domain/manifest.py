@@ -10,7 +10,7 @@ in the manifest before and in the one after.
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from struct import Struct
+from struct import Struct, pack
 from typing import NamedTuple, assert_never
 
 from vespera.domain.file_operation import (
@@ -42,7 +42,7 @@ class StatKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PathEntry:
     """A state, and the key under which it was seen.
 
     ``trusted``: as long as the key is the same, so is the state. ``watched``: its content is
@@ -125,14 +125,14 @@ class Manifest:
         """What was at the path; ``IGNORED`` and other unknown states say why nobody knows."""
         return state_at(self.folders, bytes_of(path))
 
-    def entry_of(self, path: str) -> Entry | None:
+    def entry_of(self, path: str) -> PathEntry | None:
         """The entry of a path that was examined and is no directory."""
         above, name = parted(bytes_of(path))
         folder = self.folders.get(above)
         record = folder.entries.get(name) if folder else None
         return None if record is None else entry_from(record)
 
-    def entries(self) -> Iterator[tuple[str, Entry]]:
+    def entries(self) -> Iterator[tuple[str, PathEntry]]:
         """All that was examined and is no directory, in the order of paths."""
         for path, record in sorted(self._records()):
             yield told_path(path), entry_from(record)
@@ -236,6 +236,7 @@ _BODY = _KIND + 1
 _SIZE = slice(1, 9)
 _MODE = _KIND - 4
 _FILE, _SYMLINK, _SPECIAL, _UNKNOWN = range(4)
+_LETTERS = (b"f", b"l", b"s", b"?")
 _WATCHED = 0x80
 _PERMISSIONS = 0o7777
 _FILE_ALGORITHM = "b3:"
@@ -252,7 +253,7 @@ pack_head = _HEAD.pack
 """``head_of`` without a Python call, where a hundred thousand are made: trust comes first."""
 
 
-def record_of(entry: Entry) -> bytes:
+def record_of(entry: PathEntry) -> bytes:
     """The record of an entry.
 
     Raises:
@@ -263,13 +264,13 @@ def record_of(entry: Entry) -> bytes:
     return b"%b%c%b" % (head, kind | (_WATCHED if entry.watched else 0), body)
 
 
-def entry_from(record: bytes) -> Entry:
+def entry_from(record: bytes) -> PathEntry:
     """The entry of a record."""
     trusted, *numbers = _HEAD.unpack_from(record)
     key = StatKey(*numbers)
     flags, body = record[_KIND], record[_BODY:]
     state = _state_from(flags & ~_WATCHED, key, body)
-    return Entry(state, key, bool(trusted), bool(flags & _WATCHED))
+    return PathEntry(state, key, bool(trusted), bool(flags & _WATCHED))
 
 
 def key_from(record: bytes) -> StatKey:
@@ -289,13 +290,14 @@ def is_watched(record: bytes) -> bool:
 
 def canonical(entries: Mapping[bytes, bytes]) -> bytes:
     """The states of all entries in one form; equal if, and only if, they are."""
-    lines = []
+    parts: list[bytes] = []
     for name in sorted(entries):
         record = entries[name]
         kind = record[_KIND] & ~_WATCHED
-        seen = record[_MODE:_KIND] + record[_SIZE] if kind == _FILE else b""
-        lines.append(b"%d %d %d " % (len(name), kind, len(record)) + name + seen + record[_BODY:])
-    return b"".join(lines)
+        # Of links and the like, size and mode say nothing.
+        seen = record[_SIZE] + record[_MODE:_KIND] if kind == _FILE else b""
+        parts += (name, _LETTERS[kind] + seen + record[_BODY:])
+    return pack(f"<{len(parts)}I", *map(len, parts)) + b"".join(parts)
 
 
 def canonical_folders(folders: Mapping[bytes, Folder]) -> bytes:

@@ -23,9 +23,9 @@ from vespera.domain.file_operation import (
 )
 from vespera.domain.manifest import (
     IGNORED,
-    Entry,
     Folder,
     Manifest,
+    PathEntry,
     StatKey,
     has_doubts,
     record_of,
@@ -39,7 +39,7 @@ DIRECTORY = DirectoryState(0o755)
 
 def record(state: PathState, ctime: int = 1) -> bytes:
     size, mode = (state.size, state.mode) if isinstance(state, FileState) else (0, 0)
-    return record_of(Entry(state, StatKey(size, 1, ctime, 1, 1, mode), trusted=True))
+    return record_of(PathEntry(state, StatKey(size, 1, ctime, 1, 1, mode), trusted=True))
 
 
 def folder(

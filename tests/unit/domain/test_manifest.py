@@ -15,9 +15,9 @@ from vespera.domain.file_operation import (
 )
 from vespera.domain.manifest import (
     IGNORED,
-    Entry,
     Folder,
     Manifest,
+    PathEntry,
     StatKey,
     Totals,
     canonical,
@@ -37,7 +37,7 @@ A_FILE = FileState("b3:" + "0f" * 32, 3, 0o644)
 
 
 def record(state: PathState, *, watched: bool = False, key: StatKey = KEY) -> bytes:
-    return record_of(Entry(state, key, trusted=True, watched=watched))
+    return record_of(PathEntry(state, key, trusted=True, watched=watched))
 
 
 def folder(**entries: PathState) -> Folder:
@@ -61,7 +61,7 @@ def manifest(**folders: Folder) -> Manifest:
 def test_an_entry_comes_back_from_its_record(
     state: PathState, trusted: bool, watched: bool
 ) -> None:
-    entry = Entry(state, KEY, trusted, watched)
+    entry = PathEntry(state, KEY, trusted, watched)
     packed = record_of(entry)
 
     assert entry_from(packed) == entry
@@ -73,8 +73,8 @@ def test_an_entry_comes_back_from_its_record(
 def test_only_a_trusted_record_begins_with_the_head_of_its_key() -> None:
     head = head_of(KEY, trusted=True)
 
-    assert record_of(Entry(A_FILE, KEY, trusted=True)).startswith(head)
-    assert not record_of(Entry(A_FILE, KEY, trusted=False)).startswith(head)
+    assert record_of(PathEntry(A_FILE, KEY, trusted=True)).startswith(head)
+    assert not record_of(PathEntry(A_FILE, KEY, trusted=False)).startswith(head)
 
 
 @pytest.mark.parametrize("name", StatKey._fields)
@@ -168,7 +168,7 @@ def test_an_empty_manifest_has_nothing() -> None:
 def test_an_entry_is_found_by_its_path() -> None:
     seen = manifest(sub=folder(a=A_FILE))
 
-    assert seen.entry_of("sub/a") == Entry(A_FILE, KEY, trusted=True)
+    assert seen.entry_of("sub/a") == PathEntry(A_FILE, KEY, trusted=True)
     assert seen.entry_of("sub/b") is None
     assert seen.entry_of("sub") is None
 

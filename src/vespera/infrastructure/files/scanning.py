@@ -18,8 +18,8 @@ from vespera.domain.file_operation import Absent, DirectoryState, FileState, Unk
 from vespera.domain.manifest import (
     IGNORED,
     ROOT,
-    Entry,
     Folder,
+    PathEntry,
     StatKey,
     canonical,
     has_doubts,
@@ -229,9 +229,9 @@ class Walk:
             case _:
                 pass
         if found is None:
-            return record_of(Entry(state, NO_KEY, watched=watched))
+            return record_of(PathEntry(state, NO_KEY, watched=watched))
         trusted = self._view.trust.in_file(found.st_ctime_ns)
-        return record_of(Entry(state, key_of(found), trusted, watched))
+        return record_of(PathEntry(state, key_of(found), trusted, watched))
 
     def _empty(self, place: Place) -> Folder:
         """A folder of which the names are still to come."""

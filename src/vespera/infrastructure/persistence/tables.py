@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from vespera.domain.flow import ALL_TYPES
 from vespera.domain.task import SUSPICIOUS
+from vespera.infrastructure.persistence.stored_values import (
+    StoredValue,
+    some_spilled,
+    value_columns,
+)
 
 metadata = sa.MetaData()
-
-
-class StoredValue(sa.LargeBinary):
-    """A value as the codec has stored it; or, as a text, the reference to a file that holds it."""
-
 
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
 RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")
@@ -28,7 +28,6 @@ CANCELLED: sa.ColumnElement[str] = sa.literal_column("'cancelled'")
 CANCEL: sa.ColumnElement[str] = sa.literal_column("'cancel'")
 AUTO: sa.ColumnElement[str] = sa.literal_column("'auto'")
 RUN: sa.ColumnElement[str] = sa.literal_column("'run'")
-NO_BYTES: sa.ColumnElement[bytes] = sa.literal_column("x''")
 NO_GATE: sa.ColumnElement[str] = sa.literal_column("''")
 EVERY_TYPE: sa.ColumnElement[str] = sa.literal_column(f"'{ALL_TYPES}'")
 NONE: sa.ColumnElement[int] = sa.literal_column("0")
@@ -393,26 +392,6 @@ snapshots = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("snapshots_by_base", snapshots.c.base_id, sqlite_where=snapshots.c.base_id.is_not(None))
-
-
-def is_spilled(column: sa.Column[bytes]) -> sa.ColumnElement[bool]:
-    """Whether the value is in a file, and a reference here: in SQLite's order, every text comes
-    before any bytes. Quicker than to ask for the type, and every write of a task does ask.
-    """
-    return column < NO_BYTES
-
-
-def some_spilled(table: sa.Table) -> sa.ColumnElement[bool]:
-    """Whether one of the row's values is in a file; what the table's index over these says, word
-    by word.
-    """
-    return sa.or_(*map(is_spilled, value_columns(table)))
-
-
-def value_columns(table: sa.Table) -> list[sa.Column[bytes]]:
-    """The columns of stored values."""
-    return [column for column in table.c if isinstance(column.type, StoredValue)]
-
 
 tables_with_values = tuple(table for table in metadata.sorted_tables if value_columns(table))
 for _table in tables_with_values:

@@ -20,9 +20,9 @@ from vespera.domain.file_operation import (
 from vespera.domain.ids import SnapshotId
 from vespera.domain.manifest import (
     IGNORED,
-    Entry,
     Folder,
     Manifest,
+    PathEntry,
     StatKey,
     has_doubts,
     head_of,
@@ -191,7 +191,7 @@ def a_folder(
     """A folder with these entries."""
     records = {
         name.encode("utf-8", "surrogateescape"): record_of(
-            Entry(each, KEY, trusted=number % 2 == 0, watched=number % 3 == 0)
+            PathEntry(each, KEY, trusted=number % 2 == 0, watched=number % 3 == 0)
         )
         for number, (name, each) in enumerate(entries.items())
     }
@@ -224,7 +224,7 @@ def changed(manifest: Manifest, number: int) -> Manifest:
     """
     root = dict(manifest.folders[b""].entries)
     root[b"new%d" % number] = root.pop(b"f%d" % number)
-    root[b"f%d" % (number + 100)] = record_of(Entry(a_file(10_000 + number), KEY))
+    root[b"f%d" % (number + 100)] = record_of(PathEntry(a_file(10_000 + number), KEY))
     folders = {b"": Folder(state=DirectoryState(0o755), entries=root)}
     folders[b"sub"] = manifest.folders[b"sub"]
     if number % 2:

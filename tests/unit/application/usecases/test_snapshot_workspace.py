@@ -14,7 +14,7 @@ from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUse
 from vespera.domain.changes import Change, Rename
 from vespera.domain.errors import FileUnreadable, SnapshotNotFound, UnreadableValue
 from vespera.domain.file_operation import Absent, DirectoryState, FileState
-from vespera.domain.manifest import Entry, Folder, Manifest, StatKey, canonical, record_of
+from vespera.domain.manifest import Folder, Manifest, PathEntry, StatKey, canonical, record_of
 from vespera.testing import VirtualClock
 
 ONE, TWO = (FileState("b3:" + digit * 64, 3, 0o644) for digit in "12")
@@ -38,7 +38,7 @@ def clock() -> VirtualClock:
 @pytest.fixture
 def scanner(disk: Disk, clock: VirtualClock) -> AsyncMock:
     def seen(*_: object, **__: object) -> Manifest:
-        entries = {name.encode(): record_of(Entry(state, KEY)) for name, state in disk.items()}
+        entries = {name.encode(): record_of(PathEntry(state, KEY)) for name, state in disk.items()}
         folder = Folder(state=DirectoryState(0o755), entries=entries, digest=canonical(entries))
         now = clock.now()
         return Manifest(folders={b"": folder}, began_at=now, ended_at=now, digest="b3:0", hashed=1)

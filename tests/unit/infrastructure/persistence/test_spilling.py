@@ -20,7 +20,8 @@ from vespera.infrastructure.persistence.spilling import (
     checked_spill_above,
 )
 from vespera.infrastructure.persistence.statements import Statement, Write
-from vespera.infrastructure.persistence.tables import metadata, tables_with_values, value_columns
+from vespera.infrastructure.persistence.stored_values import value_columns
+from vespera.infrastructure.persistence.tables import metadata, tables_with_values
 from vespera.infrastructure.persistence.value_files import ValueReference
 
 STATEMENTS = [

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from vespera.infrastructure.persistence.statements import MANY, Statement
-from vespera.infrastructure.persistence.tables import StoredValue
+from vespera.infrastructure.persistence.stored_values import StoredValue
 
 _PARAMETER = re.compile(r":(\w+)")
 _DIALECT = sqlite.dialect(paramstyle="qmark")

@@ -9,12 +9,12 @@ from vespera.infrastructure.persistence.queries.compiling import (
     compiled_by_name,
     one_of_many,
 )
+from vespera.infrastructure.persistence.stored_values import StoredValue
 from vespera.infrastructure.persistence.tables import (
     NONE,
     ONE,
     PENDING,
     UNFINISHED,
-    StoredValue,
     task_dependencies,
     tasks,
 )

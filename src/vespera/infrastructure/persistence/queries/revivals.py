@@ -8,6 +8,7 @@ from vespera.infrastructure.persistence.queries.compiling import (
     one_of_many,
 )
 from vespera.infrastructure.persistence.queries.gates import GATE
+from vespera.infrastructure.persistence.stored_values import StoredValue
 from vespera.infrastructure.persistence.tables import (
     CANCEL,
     CANCELLED,
@@ -17,7 +18,6 @@ from vespera.infrastructure.persistence.tables import (
     ONE,
     PENDING,
     RUN,
-    StoredValue,
     file_operations,
     steps,
     task_dependencies,

@@ -4,13 +4,8 @@ import sqlalchemy as sa
 
 from vespera.infrastructure.persistence.queries.compiling import compiled
 from vespera.infrastructure.persistence.statements import Statement
-from vespera.infrastructure.persistence.tables import (
-    ONE,
-    is_spilled,
-    some_spilled,
-    tables_with_values,
-    value_columns,
-)
+from vespera.infrastructure.persistence.stored_values import is_spilled, some_spilled, value_columns
+from vespera.infrastructure.persistence.tables import ONE, tables_with_values
 
 _DIGEST_AT: sa.ColumnElement[int] = sa.literal_column("8")
 _DIGEST_SIZE: sa.ColumnElement[int] = sa.literal_column("64")
