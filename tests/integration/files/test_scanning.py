@@ -8,6 +8,7 @@ import stat
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -26,7 +27,9 @@ from vespera.domain.file_operation import (
 )
 from vespera.domain.manifest import IGNORED, Manifest, Totals
 from vespera.infrastructure.clock import SystemClock
+from vespera.infrastructure.files.ignoring import rules_of
 from vespera.infrastructure.files.local_workspace_scanner import LocalWorkspaceScanner
+from vespera.infrastructure.files.scanning import ScanStopped, View, Walk
 from vespera.infrastructure.files.trust import Trust
 from vespera.infrastructure.threads import Threads
 
@@ -683,11 +686,13 @@ async def test_a_file_that_becomes_a_directory_during_the_scan_is_unknown(
     assert isinstance((await scanner.scan(one)).state_of("a"), DirectoryState)
 
 
+@pytest.mark.parametrize("by", ["a link", "a directory"])
 async def test_a_directory_exchanged_while_it_was_closed_is_not_entered(
     scanner: LocalWorkspaceScanner,
     workspace: Path,
     outside: Path,
     monkeypatch: pytest.MonkeyPatch,
+    by: str,
 ) -> None:
     """On the way down a deep tree the upper directories are closed, and opened again later."""
     monkeypatch.chdir(workspace)
@@ -699,7 +704,10 @@ async def test_a_directory_exchanged_while_it_was_closed_is_not_entered(
 
     def exchange() -> None:
         (workspace / "top").rename(workspace.parent / "moved")
-        (workspace / "top").symlink_to(outside)
+        if by == "a link":
+            (workspace / "top").symlink_to(outside)
+        else:
+            (workspace / "top" / "a").mkdir(parents=True)
 
     meddler = Meddler(monkeypatch, "open", "z")
     meddler.times = 150
@@ -735,6 +743,27 @@ async def test_a_cancelled_scan_has_ended(
         await scan
 
     assert threads.in_flight == 0
+
+
+async def test_a_walk_that_nobody_waits_for_ends_at_the_next_directory(workspace: Path) -> None:
+    stop = Event()
+    view = View(
+        previous={},
+        rules=rules_of((), ()),
+        trust=trusting(),
+        own=frozenset(),
+        full=False,
+        stop=stop,
+        tell=lambda *_: None,
+    )
+    (workspace / "sub").mkdir()
+    stop.set()
+    root = os.open(workspace, os.O_RDONLY)
+    try:
+        with pytest.raises(ScanStopped):
+            Walk(root, view).run()
+    finally:
+        os.close(root)
 
 
 async def test_progress_is_told_in_the_event_loop(

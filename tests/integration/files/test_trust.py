@@ -96,6 +96,8 @@ def test_the_file_system_s_own_clock_divides_old_from_young(
     assert not found.in_file((workspace / "young").stat().st_ctime_ns)
     assert not found.in_file(found.before)
     assert found.in_file(found.before - 1)
+    assert not found.in_directory(found.before)
+    assert found.in_directory(found.before - 1)
 
 
 def test_the_probe_leaves_no_trace(directory: int, workspace: Path, tmp_path: Path) -> None:

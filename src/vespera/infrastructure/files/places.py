@@ -104,8 +104,7 @@ def read_rules(directory: int, name: bytes) -> bytes | None:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_RULE_FILE:
             return None
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            return file.read(LARGEST_RULE_FILE)
+        return os.read(descriptor, LARGEST_RULE_FILE)
     except OSError:
         return None
     finally:
