@@ -30,6 +30,7 @@ from vespera.application.usecases.history_document import HistoryForm
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.move_tasks import MoveTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksUseCase
+from vespera.application.usecases.tend_contents import TendContentsUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.workflows.fork_task import ForkTaskUseCase
 from vespera.application.workflows.retry_task import RetryTaskUseCase
@@ -49,6 +50,8 @@ from vespera.infrastructure.di.options import (
     poll_of,
     span_of,
 )
+from vespera.infrastructure.files.never_stored import NEVER, matching
+from vespera.infrastructure.files.packed_contents import QUOTA
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
@@ -73,6 +76,11 @@ class Container(Adapters):
         retention: how long finished tasks and events are kept: a mapping of "completed", "failed",
             "cancelled" and "events" to ages (a timedelta, or seconds), or one age for all; what is
             not named is kept for ever.
+        store_quota: bytes that the contents of files may take, compressed, which are kept to show
+            changes and take them back; 1 or more.
+        store_never: patterns (as in .gitignore) of files whose content is never kept: secrets.
+        store_retention: an age (a timedelta, or seconds): contents to which only older records
+            refer may be collected; None: as long as a record refers to them, they are kept.
 
     Extend it by subclassing: give ``specialists`` and ``limits`` anew, add providers, replace
     providers.
@@ -91,6 +99,9 @@ class Container(Adapters):
         "spill_above": SPILL_ABOVE,
         "events": "ends",
         "retention": None,
+        "store_quota": QUOTA,
+        "store_never": NEVER,
+        "store_retention": None,
     }
 
     def __init__(self, settings: Mapping[str, object] | None = None, /, **more: object) -> None:
@@ -147,6 +158,13 @@ class Container(Adapters):
         clock=Adapters.clock,
         owners_directory=Adapters.owners_directory,
         workspace=Adapters.config.workspace,
+        contents=Adapters.contents,
+    )
+    tend_contents = providers.Singleton(
+        TendContentsUseCase,
+        contents=Adapters.contents,
+        references=Adapters.content_references,
+        matching=providers.Object(matching),
     )
 
     # The machine room.

@@ -555,6 +555,10 @@ OPERATIONS_OF_TASK = Statement(
 
 OPERATION_PATHS = Statement("SELECT DISTINCT file_operations.path FROM file_operations")
 
+CONTENTS_OF_OPERATIONS = Statement(
+    """SELECT file_operations.path, json_extract(file_operations."before", '$[1]') AS digest FROM file_operations WHERE (file_operations."before" LIKE '["file",' || '%') AND file_operations.recorded_at >= :since UNION SELECT file_operations.path, json_extract(file_operations."after", '$[1]') AS digest FROM file_operations WHERE (file_operations."after" LIKE '["file",' || '%') AND file_operations.recorded_at >= :since UNION SELECT file_operations.path, json_extract(file_operations.expected, '$[1]') AS digest FROM file_operations WHERE (file_operations.expected LIKE '["file",' || '%') AND file_operations.recorded_at >= :since"""
+)
+
 # Verification reports.
 
 INSERT_REPORT = Statement(

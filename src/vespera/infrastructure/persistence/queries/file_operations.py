@@ -1,9 +1,12 @@
 """Operations on files."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from vespera.infrastructure.persistence.queries.compiling import (
     compiled,
+    compiled_by_name,
     compiled_insert,
     one_of_many,
 )
@@ -28,3 +31,24 @@ OPERATIONS_OF_TASK = compiled(
     "task",
 )
 OPERATION_PATHS = compiled(sa.select(file_operations.c.path).distinct())
+
+
+def _contents_in(column: sa.Column[Any]) -> sa.Select[Any]:
+    """The digest in a state, which is stored as ``["file", digest, size, mode]``."""
+    is_file = column.startswith(sa.literal_column("""'["file",'"""))
+    digest = sa.func.json_extract(column, sa.literal_column("'$[1]'"))
+    since = sa.bindparam("since", type_=sa.BigInteger())
+    return sa.select(file_operations.c.path, digest.label("digest")).where(
+        is_file, file_operations.c.recorded_at >= since
+    )
+
+
+CONTENTS_OF_OPERATIONS = compiled_by_name(
+    sa.union(
+        *map(
+            _contents_in,
+            (file_operations.c.before, file_operations.c.after, file_operations.c.expected),
+        )
+    ),
+    "since",
+)
