@@ -50,8 +50,8 @@ class OpenFile:
             InterruptedError: ``stop`` was set.
             FileUnreadable: it cannot be read.
         """
-        most = min(self.size + 1, _BLOCK)
-        while self._length <= self.size and (block := self._read(most)):
+        most = min(self.size + 1, _BLOCK)  # one more, to see that it has grown
+        while self._length < self.size and (block := self._read(most)):
             if stop.is_set():
                 raise InterruptedError("the call was cancelled")
             self._length += len(block)
