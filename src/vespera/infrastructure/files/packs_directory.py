@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -53,6 +54,8 @@ class PackDirectory:
         with suppress(FileExistsError):
             self.path.mkdir(mode=_MODE)
             _sync(self.path.parent)
+        if stat.S_IMODE(self.path.stat().st_mode) != _MODE:
+            self.path.chmod(_MODE)
         self.drop_drafts()
         self._is_made = True
 

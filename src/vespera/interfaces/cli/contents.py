@@ -46,7 +46,7 @@ def show_usage(found: StoreUsage, *, as_json: bool) -> None:
     else:
         share = 100 * found.size / found.quota
         print_lines(
-            f"{found.directory}: {counted(found.contents)} in {found.packs:,} packs,"
+            f"{found.directory}: {counted(found.contents)} in {_packs(found.packs)},"
             f" {found.size:,} bytes ({found.plain:,} before compression),"
             f" {share:.1f} % of the quota of {found.quota:,}"
         )
@@ -85,3 +85,7 @@ def show_purge(result: PurgeContentsResult, *, as_json: bool) -> None:
 def counted(contents: int) -> str:
     """So many contents, in words."""
     return f"{contents:,} content{'' if contents == 1 else 's'}"
+
+
+def _packs(count: int) -> str:
+    return f"{count:,} pack{'' if count == 1 else 's'}"
