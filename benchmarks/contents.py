@@ -22,6 +22,7 @@ from machine import machine, show
 from vespera.domain.content import ContentSource
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.files.packed_contents import PackedContents
+from vespera.infrastructure.threads import Threads
 
 PLACE = Path("build/contents")
 MIB = 1024 * 1024
@@ -130,7 +131,12 @@ async def _stored(tree: Path, sources: list[ContentSource]) -> tuple[float, floa
 
 def _store(workspace: Path, place: Path) -> PackedContents:
     return PackedContents(
-        place.absolute(), workspace, references=_Nothing(), clock=SystemClock(), quota=2**40
+        place.absolute(),
+        workspace,
+        Threads(),
+        references=_Nothing(),
+        clock=SystemClock(),
+        quota=2**40,
     )
 
 

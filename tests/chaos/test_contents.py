@@ -4,10 +4,10 @@ import pytest
 
 
 def test_a_killed_process_loses_no_content_that_was_acknowledged(sweep):
-    found = sweep("contents_kills", points=8)
+    found = sweep("contents_kills", points=6)
 
     assert found["complaints"] == []
-    assert found["points"] == 8
+    assert found["points"] == 6
 
 
 def test_no_power_cut_takes_content_that_was_acknowledged(sweep):

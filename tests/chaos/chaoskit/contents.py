@@ -24,6 +24,7 @@ from chaoskit import children
 from vespera.domain.content import ContentSource
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.files.packed_contents import PackedContents
+from vespera.infrastructure.threads import Threads
 
 MIB = 1024 * 1024
 FATES = ("dropped", "kept", "torn", "torn anew")
@@ -84,8 +85,13 @@ async def live(directory: Path, tell: Tell, kind: str = "right") -> None:
 
 class _store:  # noqa: N801 -- used as a function
     def __init__(self, directory: Path, live_now: set[str], kind: str) -> None:
+        self._threads = Threads()
         self._made = STORES[kind](
-            directory / "contents", directory, references=_References(live_now), clock=SystemClock()
+            directory / "contents",
+            directory,
+            self._threads,
+            references=_References(live_now),
+            clock=SystemClock(),
         )
 
     async def __aenter__(self) -> PackedContents:
@@ -93,6 +99,7 @@ class _store:  # noqa: N801 -- used as a function
 
     async def __aexit__(self, *error: object) -> None:
         await self._made.stop()
+        self._threads.close()
 
 
 class _References:

@@ -8,6 +8,7 @@ import pytest
 from vespera.application.ports.contents import Live
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.files.packed_contents import PackedContents
+from vespera.infrastructure.threads import Threads
 from vespera.testing.conformance import ContentStoreConformance
 
 
@@ -29,12 +30,15 @@ class TestPackedContents(ContentStoreConformance):
     async def make_contents(
         self, directory: Path, workspace: Path, live: Live
     ) -> AsyncIterator[PackedContents]:
+        threads = Threads()
         store = PackedContents(
             directory,
             workspace,
+            threads,
             references=References(live),
             clock=SystemClock(),
             quota=self.quota,
         )
         yield store
         await store.stop()
+        threads.close()

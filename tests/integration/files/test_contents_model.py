@@ -16,6 +16,7 @@ from vespera.application.ports.contents import ContentReferences
 from vespera.domain.content import ContentSource
 from vespera.domain.errors import ContentMissing
 from vespera.infrastructure.files.packed_contents import PackedContents
+from vespera.infrastructure.threads import Threads
 
 SIZES = (0, 1, 100, 3000, 70_000, 1024 * 1024, 1024 * 1024 + 1)
 CONTENTS = {
@@ -39,13 +40,18 @@ class Store(RuleBasedStateMachine):
         self.references = AsyncMock(spec=ContentReferences)
         self.kept: set[str] = set()
         self.held: dict[int, set[str]] = {0: set(), 1: set()}
+        self.threads = Threads()
         self.runner = asyncio.Runner()
         self.stores = [self.opened(), self.opened()]
 
     def opened(self):
         clock = Mock(spec=Clock, **{"monotonic.return_value": 0.0})
         return PackedContents(
-            self.place / "contents", self.place, references=self.references, clock=clock
+            self.place / "contents",
+            self.place,
+            self.threads,
+            references=self.references,
+            clock=clock,
         )
 
     @rule(digests=some, who=st.integers(0, 1))
@@ -95,6 +101,7 @@ class Store(RuleBasedStateMachine):
             assert self.run(who, "check") == []
             self.run(who, "stop")
         self.runner.close()
+        self.threads.close()
         shutil.rmtree(self.place)
 
     def run(self, who, method, *arguments):

@@ -62,14 +62,14 @@ def place(tmp_path):
 
 
 @pytest.fixture
-def opened(place, workspace, references, time):
+def opened(place, workspace, references, time, threads):
     """Opens stores on the same directory, each as another process would."""
     clock = Mock(spec=Clock, **{"now.return_value": NOW})
     clock.monotonic.side_effect = lambda: time.monotonic
 
     @asynccontextmanager
     async def opened(path=place, **more):
-        store = PackedContents(path, workspace, references=references, clock=clock, **more)
+        store = PackedContents(path, workspace, threads, references=references, clock=clock, **more)
         try:
             yield store
         finally:

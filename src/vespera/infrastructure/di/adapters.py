@@ -90,6 +90,7 @@ class Adapters(BaseContainer):
         PackedContents,
         providers.Singleton(directory_of_contents, database),
         config.workspace,
+        threads,
         references=content_references,
         clock=clock,
         quota=config.store_quota,

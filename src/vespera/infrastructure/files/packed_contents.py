@@ -37,7 +37,6 @@ T = TypeVar("T")
 QUOTA: Final = 2 * 1024**3
 """Bytes of a store, unless somebody says otherwise."""
 
-_THREADS = 3
 _TRIES = 5
 _BETWEEN_COLLECTIONS = 60.0
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -53,6 +52,7 @@ class PackedContents:
         self,
         path: Path | None,
         workspace: str | PathLike[str],
+        threads: Threads,
         *,
         references: ContentReferences,
         clock: Clock,
@@ -65,6 +65,7 @@ class PackedContents:
         Args:
             path: the directory; None: one that is gone when the store is closed.
             workspace: where files are read.
+            threads: where the work is done; a call takes one of them.
             references: tells what must stay.
             clock: the time by which references grow old.
             quota: bytes that all packs together may take.
@@ -74,14 +75,13 @@ class PackedContents:
         Raises:
             InvalidRequest: a pattern makes no sense.
         """
-        self._is_passing = path is None
+        self._threads, self._is_passing = threads, path is None
         name = f"vespera-contents-{secrets.token_hex(8)}"
         self._path = path or Path(tempfile.gettempdir(), name)
         self._workspace = str(Path(workspace).absolute())
         self._references, self._clock, self._retention = references, clock, retention
         self._quota, self._is_never_stored = quota, never_stored(never)
         self._directory = PackDirectory(self._path, clock.monotonic)
-        self._threads = Threads(_THREADS, name="vespera-contents")
         self._collected_at: float | None = None
 
     async def put(self, sources: Sequence[ContentSource]) -> Sequence[PutResult]:
@@ -152,11 +152,10 @@ class PackedContents:
         return await self._in_thread(lambda stop: list(self._flaws(stop)))
 
     async def stop(self) -> None:
-        """End the threads, once they have done their work; hold nothing any more."""
-        await self._threads.stop()
+        """Hold nothing any more; the next use begins anew."""
         self._directory.close()
         if self._is_passing:
-            shutil.rmtree(self._path, ignore_errors=True)
+            await self._threads.run(lambda: shutil.rmtree(self._path, ignore_errors=True))
 
     def abandon(self) -> None:
         """Let go of everything at once, as if the process had died; for tests of that."""

@@ -1166,11 +1166,13 @@ class PlantedContents:
     async def make_contents(self, directory: Path, workspace: Path, live):
         references = SimpleNamespace(digests=lambda _: live())
         given = {"quota": self.quota, "clock": SystemClock(), "references": references}
-        store = self.kind(directory, workspace, **(given | self.more))
+        threads = Threads()
+        store = self.kind(directory, workspace, threads, **(given | self.more))
         try:
             yield store
         finally:
             await store.stop()
+            threads.close()
 
 
 class Swallows(PackedContents):
