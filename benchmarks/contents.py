@@ -8,13 +8,16 @@ removed.
 
 import argparse
 import asyncio
+import os
 import random
 import shutil
 import statistics
 import subprocess
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from blake3 import blake3
 from machine import machine, show
@@ -28,6 +31,13 @@ PLACE = Path("build/contents")
 MIB = 1024 * 1024
 PER_DIRECTORY = 100
 BLOCK = 256 * 1024
+
+
+class Taken(NamedTuple):
+    """Seconds."""
+
+    wall: float
+    processor: float
 
 
 class _Nothing:
@@ -97,13 +107,13 @@ def _large(mib: int, rounds: int) -> None:
 
 
 def _one_by_one(count: int) -> None:
-    async def run() -> list[float]:
+    async def run() -> list[Taken]:
         store = _store(PLACE, PLACE / "single")
         taken = []
         for number in range(count):
-            started = time.perf_counter()
+            started = _now()
             await store.put([ContentSource("", data=b"%d\n" % number * 200)])
-            taken.append(time.perf_counter() - started)
+            taken.append(_between(started, _now()))
         await store.stop()
         return taken
 
@@ -111,22 +121,22 @@ def _one_by_one(count: int) -> None:
     _row("put one, on disk (median)", asyncio.run(run()))
 
 
-async def _stored(tree: Path, sources: list[ContentSource]) -> tuple[float, float, float]:
+async def _stored(tree: Path, sources: list[ContentSource]) -> list[Taken]:
     place = PLACE / "store"
     shutil.rmtree(place, ignore_errors=True)
     store = _store(tree, place)
-    times = [time.perf_counter()]
+    moments = [_now()]
     results = await store.put(sources)
-    times.append(time.perf_counter())
+    moments.append(_now())
     assert all(result.kept for result in results)
     await store.put(sources)
-    times.append(time.perf_counter())
+    moments.append(_now())
     if len(sources) > 1:
         for result in results:
             await store.get(str(result.digest))
-    times.append(time.perf_counter())
+    moments.append(_now())
     await store.stop()
-    return times[1] - times[0], times[2] - times[1], times[3] - times[2]
+    return [_between(*pair) for pair in pairwise(moments)]
 
 
 def _store(workspace: Path, place: Path) -> PackedContents:
@@ -170,19 +180,30 @@ def _read_and_hash(path: Path) -> None:
             hasher.update(block[:count])
 
 
-def _timed(work: Callable[[], object]) -> float:
+def _timed(work: Callable[[], object]) -> Taken:
     shutil.rmtree(PLACE / "git", ignore_errors=True)
     subprocess.run(["git", "init", "-q", "--bare", str(PLACE / "git")], check=True)
-    started = time.perf_counter()
+    started = _now()
     work()
-    return time.perf_counter() - started
+    return _between(started, _now())
 
 
-def _row(name: str, taken: list[float], base: list[float] | None = None) -> None:
-    middle = statistics.median(taken)
-    ratio = f"  x {middle / statistics.median(base):.3f}" if base else ""
-    faster = f" ({statistics.median(base) / middle:.1f} times as fast)" if base else ""
-    print(f"  {name:50} {1000 * middle:10.1f} ms{ratio}{faster}")
+def _now() -> Taken:
+    """Seconds on the wall, and of the processor, also in processes that have ended."""
+    return Taken(time.perf_counter(), sum(os.times()[:4]))
+
+
+def _between(start: Taken, end: Taken) -> Taken:
+    return Taken(end.wall - start.wall, end.processor - start.processor)
+
+
+def _row(name: str, taken: list[Taken], base: list[Taken] | None = None) -> None:
+    wall, processor = (statistics.median(one) for one in zip(*taken, strict=True))
+    told = f"  {name:48} {1000 * wall:9.1f} ms, processor {1000 * processor:9.1f} ms"
+    if base:
+        base_wall, base_processor = (statistics.median(one) for one in zip(*base, strict=True))
+        told += f"; x {wall / base_wall:.3f}, processor x {processor / base_processor:.3f}"
+    print(told)
 
 
 if __name__ == "__main__":

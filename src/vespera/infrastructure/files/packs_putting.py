@@ -164,7 +164,7 @@ class _Worker:
 
     def _take_small(self, source: ContentSource, file: OpenFile) -> PutResult | None:
         """None if it changed meanwhile."""
-        data = b"".join(file.blocks(self._stop))
+        data = file.content(self._stop)
         return self._keep(source, data) if file.is_as_it_was() else None
 
     def _take_large(self, source: ContentSource, file: OpenFile) -> PutResult | None:

@@ -57,6 +57,11 @@ class OpenFile:
             self._length += len(block)
             yield block
 
+    def content(self, stop: Event) -> bytes:
+        """All of it, if it is small; raises as ``blocks``."""
+        blocks = list(self.blocks(stop))
+        return blocks[0] if len(blocks) == 1 else b"".join(blocks)
+
     def is_as_it_was(self) -> bool:
         """Whether it has not changed since it was opened, and was read to its end."""
         now, then = os.fstat(self._descriptor), self._found
@@ -83,7 +88,7 @@ class WorkspaceFiles:
         self._root = root
         self._held, self._entered = ExitStack(), ExitStack()
         self._top: int | None = None
-        self._above: list[str] | None = None
+        self._above: str | None = None
         self._directory = -1
 
     def __enter__(self) -> Self:
@@ -105,22 +110,28 @@ class WorkspaceFiles:
             PathRefused: the path is no path in the workspace.
             FileUnreadable: there is no regular file, or it cannot be read.
         """
-        *above, name = names_of(path)
+        above, _, name = path.rpartition("/")
+        is_near = above == self._above and above and _is_name(name)
         try:
-            if above != self._above:
-                self._enter(above)
+            if not is_near:
+                self._enter(above, names_of(path)[:-1])
             file = OpenFile(os.open(encoded(name), _READ, dir_fd=self._directory))
-        except OSError as error:
-            raise FileUnreadable(f"{path!r} cannot be read: {error.strerror}") from error
+        except (OSError, UnicodeEncodeError) as error:
+            raise FileUnreadable(f"{path!r} cannot be read: {error}") from error
         if file.is_regular:
             return file
         with file:
             raise FileUnreadable(f"{path!r} is no regular file")
 
-    def _enter(self, above: list[str]) -> None:
+    def _enter(self, above: str, names: list[str]) -> None:
         if self._top is None:
             self._top = self._held.enter_context(hold_root(self._root))
         self._above = None
         self._entered.close()
-        self._directory = self._entered.enter_context(hold_directory(self._top, above))
+        self._directory = self._entered.enter_context(hold_directory(self._top, names))
         self._above = above
+
+
+def _is_name(name: str) -> bool:
+    """Whether it may be a name in a directory; what is too long, the system refuses."""
+    return name not in {"", ".", ".."} and "\0" not in name

@@ -184,7 +184,17 @@ class ContentStoreConformance(AdapterSuite):
         (workspace / "file").touch()
         (workspace / "to file").symlink_to("file")
         os.mkfifo(workspace / "fifo")
-        paths = ["gone", "directory", "link", "link/file", "to file", "fifo", "../out", "file/x"]
+        paths = [
+            "gone",
+            "directory",
+            "link",
+            "link/file",
+            "to file",
+            "fifo",
+            "../out",
+            "file/x",
+            "\ud800",
+        ]
         results = await store.put([ContentSource(path) for path in paths])
 
         assert {result.reason for result in results} == {NotKept.UNREADABLE}
