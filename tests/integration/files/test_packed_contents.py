@@ -18,9 +18,18 @@ from blake3 import blake3
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.contents import ContentReferences
 from vespera.domain.content import ContentSource, NotKept, Removal
-from vespera.domain.errors import ContentDamaged, ContentError, ContentMissing, StoreFull
+from vespera.domain.errors import (
+    ContentDamaged,
+    ContentError,
+    ContentMissing,
+    PathRefused,
+    StoreBusy,
+    StoreFull,
+)
+from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.files.packed_contents import PackedContents
 from vespera.infrastructure.files.packs_directory import PackDirectory
+from vespera.infrastructure.files.packs_locks import locked
 from vespera.infrastructure.files.packs_putting import Putting
 from vespera.infrastructure.files.packs_sources import WorkspaceFiles
 from vespera.infrastructure.files.packs_writing import Room
@@ -100,6 +109,46 @@ async def test_a_directory_that_was_open_to_others_is_closed(store, place):
     await store.put(given(b"one"))
 
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
+
+
+async def test_our_own_directory_is_made_for_its_owner(opened, workspace):
+    async with opened(workspace / ".vespera" / "vespera.db-contents") as store:
+        await store.put(given(b"one"))
+
+    assert stat.S_IMODE((workspace / ".vespera").stat().st_mode) == 0o700
+
+
+async def test_the_quota_counts_every_byte(opened, place):
+    async with opened(quota=4000) as store:
+        for number in range(100):
+            try:
+                await store.put(given(b"%d" % number, noise(number, 1)))
+            except StoreFull:
+                break
+            size = sum(path.stat().st_size for path in packs(place))
+            assert size == (await store.usage()).size <= 4000
+        else:
+            raise AssertionError("it never was full")
+
+
+def test_a_lock_that_is_held_for_too_long_is_told(tmp_path):
+    with (
+        locked(tmp_path / "lock"),
+        pytest.raises(StoreBusy, match="another process holds it"),
+        locked(tmp_path / "lock", shared=True, patience=0),
+    ):
+        pass
+
+
+def test_who_is_called_off_waits_for_no_lock(tmp_path):
+    stop = threading.Event()
+    stop.set()
+    with (
+        locked(tmp_path / "lock", shared=True),
+        pytest.raises(InterruptedError),
+        locked(tmp_path / "lock", stop=stop),
+    ):
+        pass
 
 
 async def test_what_shrinks_is_stored_smaller_and_the_rest_as_it_is(store):
@@ -428,3 +477,11 @@ async def test_a_cancelled_collection_lets_others_tidy_up(store, opened):
     await asyncio.gather(collecting, return_exceptions=True)
     async with opened() as other:
         assert await other.gc() == Removal()
+
+
+async def test_the_store_is_no_part_of_the_workspace(tmp_path, threads):
+    files = LocalFileStore(tmp_path, threads, database=tmp_path / "work.db")
+
+    for path in ("work.db-contents", "work.db-contents/0.pack", "work.db-values/0"):
+        with pytest.raises(PathRefused, match="belongs to Vespera's own database"):
+            await files.locate(path)

@@ -28,6 +28,8 @@ KEY = 32
 PREFIX = "b3:"
 _ROW = struct.Struct(">32sQQQB")
 _TAIL = struct.Struct(">32sQ8s")
+PER_CONTENT = _ROW.size
+PER_PACK = len(MAGIC) + _TAIL.size
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
 

@@ -18,6 +18,7 @@ from vespera.infrastructure.files.packs_locks import (
     locked,
     made_and_locked,
 )
+from vespera.infrastructure.files.paths import OWN_DIRECTORY
 from vespera.infrastructure.files.tree import sync_directory
 
 _PACK, _DRAFT = ".pack", ".draft"
@@ -50,7 +51,10 @@ class PackDirectory:
         """
         if self._is_made and self.path.is_dir():
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        above = self.path.parent
+        above.mkdir(
+            parents=True, exist_ok=True, mode=_MODE if above.name == OWN_DIRECTORY else 0o777
+        )
         with suppress(FileExistsError):
             self.path.mkdir(mode=_MODE)
             _sync(self.path.parent)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Self
 
 from blake3 import blake3
 
-from vespera.infrastructure.files.packs import RAW, ZSTD, PackDraft, Squeezer
+from vespera.infrastructure.files.packs import PER_CONTENT, PER_PACK, RAW, ZSTD, PackDraft, Squeezer
 from vespera.infrastructure.files.packs_directory import PackDirectory
 
 PACK_SIZE: Final = 64 * 1024 * 1024
@@ -77,8 +77,9 @@ class PackWriter:
             NoRoom, OSError: it cannot be written.
         """
         body, codec = self._squeezer.squeezed(data)
-        self._room.take(len(body))
+        self._room.take(len(body) + PER_CONTENT)
         if self._draft is None:
+            self._room.take(PER_PACK)
             self._draft = self._open.enter_context(self._directory.draft())
         self._draft.add(key, body, len(data), codec)
         if self._draft.size >= PACK_SIZE:
@@ -103,6 +104,7 @@ class PackWriter:
         Raises:
             NoRoom, OSError: it cannot be written.
         """
+        self._room.take(PER_PACK + PER_CONTENT)
         with self._directory.draft() as draft:
             yield draft, self._stream(draft, blocks)
 
