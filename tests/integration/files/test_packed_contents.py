@@ -346,15 +346,16 @@ async def test_what_was_purged_is_in_no_file(store, place):
 
 
 async def test_a_two_fold_content_is_one_after_the_next_collection(opened, place, references):
+    contents = [b"twice", b"once", noise(1, MIB)]
     async with opened() as store:
-        await store.put(given(b"twice", b"once"))
-        (path,) = packs(place)
-    (place / "copy.pack").write_bytes(path.read_bytes())
-    references.digests.return_value = {digest(b"twice"), digest(b"once")}
+        await store.put(given(*contents))
+        for path in packs(place):
+            (place / f"copy-{path.name}").write_bytes(path.read_bytes())
+    references.digests.return_value = set(map(digest, contents))
     async with opened() as store:
         assert (await store.gc()).contents == 0
-        assert len(packs(place)) == 1
-        assert await store.get(digest(b"twice")) == b"twice"
+        assert len(packs(place)) == 2
+        assert [await store.get(digest(content)) for content in contents] == contents
 
 
 async def test_many_put_the_same_at_once(opened):
