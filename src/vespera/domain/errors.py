@@ -38,6 +38,11 @@
     |   |-- PathRefused                 the path leads out of the workspace, or is no path
     |   |-- FileConflict                somebody else changed the file that was to be written
     |   `-- FileUnreadable              the file is there but cannot be read or written
+    |-- ContentError                    the store of file contents cannot do its work
+    |   |-- ContentMissing              the store does not have the content (any more)
+    |   |-- ContentDamaged              what the store has is not what was put there
+    |   |-- StoreBusy                   another process has been tidying the store up for too long
+    |   `-- StoreFull                   the store's quota, or the disk, is used up
     |-- StorageError                    the database cannot do its work
     |   |-- DatabaseLocked              somebody else holds the database for too long
     |   |-- DatabaseReadOnly            the database or its directory cannot be written
@@ -279,6 +284,26 @@ class FileConflict(WorkspaceError):
 
 class FileUnreadable(WorkspaceError):
     """The file is there but cannot be read or written."""
+
+
+class ContentError(VesperaError):
+    """The store of file contents cannot do its work."""
+
+
+class ContentMissing(ContentError):
+    """The store does not have the content, or not any more."""
+
+
+class ContentDamaged(ContentError):
+    """What the store has is not what was put there."""
+
+
+class StoreBusy(ContentError):
+    """Another process has been tidying the store up for too long; try again."""
+
+
+class StoreFull(ContentError):
+    """The store's quota, or the disk, is used up; nothing that is referred to was removed."""
 
 
 class StorageError(VesperaError):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from vespera.domain.content import StoreUsage
+
 _MIB = 1024 * 1024
 LITTLE_ROOM = 512 * _MIB
 NO_ROOM = 16 * _MIB
@@ -17,6 +19,7 @@ _NETWORK = frozenset(
 )
 _NETWORK_FUSE = ("sshfs", "gluster", "s3fs", "rclone", "gcsfuse", "blobfuse", "ceph", "davfs")
 _MEMORY = frozenset({"tmpfs", "ramfs"})
+NEARLY_FULL = 0.9
 _OTHERS_WRITE = 0o002
 _OTHERS = 0o077
 
@@ -243,6 +246,19 @@ def on_workspace(place: PlaceFacts) -> Iterator[Remark]:
         )
     yield from _on_file_system(place, "workspace")
     yield from _on_room(place, "workspace")
+
+
+def on_contents(usage: StoreUsage, place: PlaceFacts) -> Iterator[Remark]:
+    """Remarks on the store of contents, and on who may enter it."""
+    told = f"{_in_words(usage.size)} of {_in_words(usage.quota)} in {place.path}"
+    if usage.size < NEARLY_FULL * usage.quota:
+        yield Remark(Level.OK, "store", told)
+    else:
+        remedy = "vespera store gc; or raise 'store_quota', or shorten 'store_retention'"
+        yield Remark(Level.WARNING, "store", f"nearly full: {told}", remedy)
+    if place.mode is not None and place.mode & _OTHERS:
+        told = f"{place.path} is open to other users, and what was in files is in it"
+        yield Remark(Level.WARNING, "permissions", told, f"chmod 700 {place.path}")
 
 
 def _on_file_system(place: PlaceFacts, about: str) -> Iterator[Remark]:

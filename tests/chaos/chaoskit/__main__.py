@@ -19,7 +19,7 @@ import alembic.command  # noqa: F401
 import sqlalchemy.ext.asyncio  # noqa: F401
 
 import vespera.infrastructure.persistence.migrations.runner  # noqa: F401
-from chaoskit import crowds, disk_errors, kills, power, stages, workers
+from chaoskit import contents, crowds, disk_errors, kills, power, stages, workers
 from chaoskit.life import Place
 
 COLD = {"checkpoint"}
@@ -32,6 +32,8 @@ SWEEPS = {
     "stalled": workers.stalled,
     "stale": crowds.stale,
     "soak": crowds.soak,
+    "contents_kills": contents.kills,
+    "contents_power_cuts": contents.power_cuts,
 }
 
 

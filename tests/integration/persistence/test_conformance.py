@@ -8,6 +8,7 @@ import pytest
 from vespera import Container
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.testing.conformance import (
+    ContentReferencesConformance,
     DatabaseCareConformance,
     FileOperationRepositoryConformance,
     GatesConformance,
@@ -69,6 +70,10 @@ class TestSqlStepRepository(InAFile, StepRepositoryConformance):
 
 
 class TestSqlFileOperationRepository(InAFile, FileOperationRepositoryConformance):
+    pass
+
+
+class TestSqlContentReferences(InAFile, ContentReferencesConformance):
     pass
 
 

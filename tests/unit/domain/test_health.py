@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from vespera.domain import health
+from vespera.domain.content import StoreUsage
 from vespera.domain.health import HostFacts, Level, PlaceFacts
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -285,3 +286,22 @@ def test_where_nobody_works_is_told_how_to():
 
     assert (remark.level, remark.about) == (Level.NOTE, "workers")
     assert "vespera worker" in remark.remedy
+
+
+@pytest.mark.parametrize(
+    ("size", "level"), [(0, Level.OK), (899, Level.OK), (900, Level.WARNING), (1000, Level.WARNING)]
+)
+def test_a_store_that_is_nearly_full_is_warned_of(size, level):
+    usage = StoreUsage(directory="/data/contents", size=size, quota=1000)
+    (remark,) = health.on_contents(usage, replace(DIRECTORY, mode=0o700))
+
+    assert remark.level is level
+    assert ("store_quota" in remark.remedy) is (level is Level.WARNING)
+
+
+def test_a_store_that_others_may_enter_is_warned_of():
+    usage = StoreUsage(directory="/data/contents", size=1, quota=1000)
+    place = replace(DIRECTORY, path="/data/contents", mode=0o750)
+    *_, remark = health.on_contents(usage, place)
+
+    assert (remark.level, remark.remedy) == (Level.WARNING, "chmod 700 /data/contents")

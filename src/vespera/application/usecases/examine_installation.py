@@ -7,10 +7,11 @@ from posixpath import dirname
 
 from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.contents import ContentStore
 from vespera.application.ports.host import Host
 from vespera.application.ports.owners import Owners
 from vespera.domain import health
-from vespera.domain.errors import StorageError
+from vespera.domain.errors import ContentError, StorageError
 from vespera.domain.health import Level, Remark
 from vespera.domain.ids import OwnerId
 
@@ -39,10 +40,12 @@ class ExamineInstallationUseCase:
         clock: Clock,
         owners_directory: str | PathLike[str] | None,
         workspace: str | PathLike[str],
+        contents: ContentStore,
     ) -> None:
         """``owners_directory``: where workers keep their lock files, if they do."""
         self._host, self._care, self._owners, self._clock = host, care, owners, clock
         self._owners_directory, self._workspace = owners_directory, workspace
+        self._contents = contents
 
     async def examine(self) -> ExamineInstallationResult:
         """Look, and judge. A database that cannot be read is a remark, not an error raised."""
@@ -51,6 +54,7 @@ class ExamineInstallationUseCase:
             *await self._on_database(),
             *await self._on_owners(),
             *health.on_workspace(await self._host.look_at(self._workspace)),
+            *await self._on_contents(),
         ]
         return ExamineInstallationResult(remarks=remarks)
 
@@ -83,3 +87,13 @@ class ExamineInstallationUseCase:
         alive = set(found) - set(dead) - set(strangers)
         leftovers = health.on_leftovers(str(directory), dead, strangers)
         return [health.on_workers(alive), *leftovers]
+
+    async def _on_contents(self) -> Sequence[Remark]:
+        try:
+            usage = await self._contents.usage()
+        except ContentError as error:
+            return [Remark(Level.ERROR, "store", str(error))]
+        if usage.directory is None:
+            return []
+        place = await self._host.look_at(usage.directory)
+        return list(health.on_contents(usage, place))

@@ -5,6 +5,7 @@ from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec, ValueForms
+from vespera.application.ports.contents import ContentReferences, ContentStore
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.files import FileStore
 from vespera.application.ports.gates import Gates
@@ -29,14 +30,18 @@ from vespera.infrastructure.codec.json_forms import JsonForms
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.di.base import BaseContainer, Provider, Service, providers
 from vespera.infrastructure.di.options import (
+    age_if_any,
+    directory_of_contents,
     directory_of_owners,
 )
 from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.files.local_workspace_scanner import LocalWorkspaceScanner
+from vespera.infrastructure.files.packed_contents import PackedContents
 from vespera.infrastructure.host.local_host import LocalHost
 from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
+from vespera.infrastructure.persistence.content_references import SqlContentReferences
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
@@ -90,6 +95,20 @@ class Adapters(BaseContainer):
         database=database.provided.path,
         ignore=config.snapshot_ignore,
         watch=config.snapshot_watch,
+    )
+    content_references: Provider[ContentReferences] = providers.Singleton(
+        SqlContentReferences, database
+    )
+    contents: Provider[ContentStore] = Service(
+        PackedContents,
+        providers.Singleton(directory_of_contents, database),
+        config.workspace,
+        threads,
+        references=content_references,
+        clock=clock,
+        quota=config.store_quota,
+        never=config.store_never,
+        retention=providers.Singleton(age_if_any, config.store_retention, "store_retention"),
     )
     owners_directory = providers.Singleton(directory_of_owners, database)
     owners: Provider[Owners] = providers.Singleton(LockFileOwners, owners_directory)

@@ -33,6 +33,7 @@ from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.move_tasks import MoveTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksUseCase
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
+from vespera.application.usecases.tend_contents import TendContentsUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.workflows.fork_task import ForkTaskUseCase
 from vespera.application.workflows.retry_task import RetryTaskUseCase
@@ -53,6 +54,8 @@ from vespera.infrastructure.di.options import (
     span_of,
 )
 from vespera.infrastructure.files.ignoring import SECRETS
+from vespera.infrastructure.files.never_stored import NEVER, matching
+from vespera.infrastructure.files.packed_contents import QUOTA
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
@@ -82,6 +85,11 @@ class Container(Adapters):
         snapshot_watch: patterns of what is hashed wherever it is, and never kept; by default
             usual names of secrets.
         snapshots_kept: how many snapshots stay when another one is taken; None: all.
+        store_quota: bytes that the contents of files may take, compressed, which are kept to show
+            changes and take them back; 1 or more.
+        store_never: patterns (as in .gitignore) of files whose content is never kept: secrets.
+        store_retention: an age (a timedelta, or seconds): contents to which only older records
+            refer may be collected; None: as long as a record refers to them, they are kept.
 
     Extend it by subclassing: give ``specialists`` and ``limits`` anew, add providers, replace
     providers.
@@ -103,6 +111,9 @@ class Container(Adapters):
         "snapshot_ignore": (),
         "snapshot_watch": SECRETS,
         "snapshots_kept": 100,
+        "store_quota": QUOTA,
+        "store_never": NEVER,
+        "store_retention": None,
     }
 
     def __init__(self, settings: Mapping[str, object] | None = None, /, **more: object) -> None:
@@ -175,6 +186,13 @@ class Container(Adapters):
         clock=Adapters.clock,
         owners_directory=Adapters.owners_directory,
         workspace=Adapters.config.workspace,
+        contents=Adapters.contents,
+    )
+    tend_contents = providers.Singleton(
+        TendContentsUseCase,
+        contents=Adapters.contents,
+        references=Adapters.content_references,
+        matching=providers.Object(matching),
     )
 
     # The machine room.

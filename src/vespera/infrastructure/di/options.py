@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from vespera.domain.errors import InvalidRequest
-from vespera.domain.retention import retention_of
+from vespera.domain.retention import age_of, retention_of
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
 from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.files.ignoring import SECRETS, rules_of
+from vespera.infrastructure.files.never_stored import checked_patterns
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.spilling import checked_spill_above
 
 POLL = timedelta(seconds=1)
 SHORTEST_LEASE = 0.001  # in seconds
 MOST_THREADS = 10_000
+MOST_BYTES = 2**60
 
 
 def check_settings(given: Mapping[str, Any]) -> None:
@@ -36,6 +38,9 @@ def check_settings(given: Mapping[str, Any]) -> None:
     if given["snapshots_kept"] is not None:
         whole_number_of(given["snapshots_kept"], "snapshots_kept", least=0, most=LARGEST_WHOLE)
     _check_patterns(given["snapshot_ignore"], given["snapshot_watch"])
+    whole_number_of(given["store_quota"], "store_quota", least=1, most=MOST_BYTES)
+    age_if_any(given["store_retention"], "store_retention")
+    checked_patterns(given["store_never"])
     _check_seconds(given["lease_seconds"], "lease_seconds", least=SHORTEST_LEASE)
     if given["linger_seconds"] is not None:
         _check_seconds(given["linger_seconds"], "linger_seconds", least=0)
@@ -45,6 +50,21 @@ def directory_of_owners(database: AsyncDatabaseManager) -> Path | None:
     """Owners of the tasks in a database file leave their locks beside it."""
     path = database.path
     return None if path is None else path.with_name(f"{path.name}.owners")
+
+
+def directory_of_contents(database: AsyncDatabaseManager) -> Path | None:
+    """What is kept of files is beside the database file that refers to it, and to nobody else's."""
+    path = database.path
+    return None if path is None else path.with_name(f"{path.name}-contents")
+
+
+def age_if_any(value: object, field: str) -> timedelta | None:
+    """A setting that is an age; None stays None.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    return None if value is None else age_of(value, field)
 
 
 def span_of(seconds: float | None) -> timedelta | None:

@@ -21,7 +21,7 @@ from vespera.infrastructure.threads import Threads
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _ALL_MODE_BITS = 0o7777
-_OF_A_DATABASE = ("", "-wal", "-shm", "-journal", ".lock", ".owners")
+_OF_A_DATABASE = ("", "-wal", "-shm", "-journal", ".lock", ".owners", "-values", "-contents")
 _WAYS_OUT = {
     errno.ENOSPC: "; free some space and try again",
     errno.EDQUOT: "; raise the quota or free some space, and try again",

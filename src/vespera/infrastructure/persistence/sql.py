@@ -564,6 +564,10 @@ OPERATION_PATHS = Statement(
     "SELECT file_operations.path FROM file_operations UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
 )
 
+CONTENTS_OF_OPERATIONS = Statement(
+    """SELECT file_operations.path, json_extract(file_operations."before", '$[1]') AS digest FROM file_operations WHERE (file_operations."before" LIKE '["file",' || '%') AND file_operations.recorded_at >= :since UNION SELECT file_operations.path, json_extract(file_operations."after", '$[1]') AS digest FROM file_operations WHERE (file_operations."after" LIKE '["file",' || '%') AND file_operations.recorded_at >= :since UNION SELECT file_operations.path, json_extract(file_operations.expected, '$[1]') AS digest FROM file_operations WHERE (file_operations.expected LIKE '["file",' || '%') AND file_operations.recorded_at >= :since UNION SELECT file_operations.destination, json_extract(file_operations.arrival, '$[0][1]') AS json_extract_1 FROM file_operations WHERE file_operations.destination IS NOT NULL AND json_extract(file_operations.arrival, '$[0][0]') = 'file' AND file_operations.recorded_at >= :since UNION SELECT file_operations.destination, json_extract(file_operations.arrival, '$[1][1]') AS json_extract_2 FROM file_operations WHERE file_operations.destination IS NOT NULL AND json_extract(file_operations.arrival, '$[1][0]') = 'file' AND file_operations.recorded_at >= :since"""
+)
+
 # Verification reports.
 
 INSERT_REPORT = Statement(

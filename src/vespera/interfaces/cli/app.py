@@ -31,6 +31,7 @@ from vespera.interfaces.cli.reruns import (
 from vespera.interfaces.cli.schedules import schedule
 from vespera.interfaces.cli.signals import approve, reject, signal
 from vespera.interfaces.cli.snapshots import diff, snapshot, undeclared
+from vespera.interfaces.cli.store import store
 from vespera.interfaces.cli.system import config, doctor
 from vespera.interfaces.cli.tasks import task
 from vespera.interfaces.cli.telling import events
@@ -120,6 +121,7 @@ task.add_command(signal)
 task.add_command(approve)
 task.add_command(reject)
 app.add_command(db)
+app.add_command(store)
 app.add_command(doctor)
 app.add_command(config)
 app.add_command(schedule)

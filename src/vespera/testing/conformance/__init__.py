@@ -16,6 +16,8 @@ _SUITES = (
     "care",
     "clock",
     "codec",
+    "content_references",
+    "contents",
     "dedup",
     "files",
     "gates",
@@ -39,6 +41,8 @@ from vespera.testing.conformance.blocking_calls import BlockingCallsConformance
 from vespera.testing.conformance.care import DatabaseCareConformance
 from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
+from vespera.testing.conformance.content_references import ContentReferencesConformance
+from vespera.testing.conformance.contents import ContentStoreConformance
 from vespera.testing.conformance.events import EventLogConformance, ProgressRepositoryConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
 from vespera.testing.conformance.gates import GatesConformance
@@ -71,6 +75,8 @@ __all__ = [
     "BlockingCallsConformance",
     "ClockConformance",
     "CodecConformance",
+    "ContentReferencesConformance",
+    "ContentStoreConformance",
     "DatabaseCareConformance",
     "DirectoryTreeConformance",
     "EventLogConformance",

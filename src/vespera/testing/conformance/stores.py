@@ -7,6 +7,7 @@ from typing import Self
 import pytest_asyncio
 
 from vespera.application.ports.archive import TaskArchive
+from vespera.application.ports.contents import ContentReferences
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.gates import Gates
 from vespera.application.ports.histories import TaskHistories
@@ -36,6 +37,7 @@ class Stores:
     gates: Gates
     steps: StepRepository
     operations: FileOperationRepository
+    references: ContentReferences
     reports: ReportRepository
     events: EventLog
     progress: ProgressRepository
@@ -56,6 +58,7 @@ class Stores:
             gates=container.get(Gates),
             steps=container.get(StepRepository),
             operations=container.get(FileOperationRepository),
+            references=container.get(ContentReferences),
             reports=container.get(ReportRepository),
             events=container.get(EventLog),
             progress=container.get(ProgressRepository),

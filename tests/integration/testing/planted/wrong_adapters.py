@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 from vespera import Container
 from vespera.application.ports.care import (
@@ -21,6 +22,7 @@ from vespera.application.ports.care import (
 )
 from vespera.application.ports.events import EventPage
 from vespera.application.ports.histories import TaskHistory
+from vespera.domain.content import ContentFlaw, PutResult, Removal
 from vespera.domain.errors import (
     DuplicateRow,
     LeaseLost,
@@ -34,10 +36,13 @@ from vespera.domain.ids import OwnerId
 from vespera.domain.manifest import Manifest
 from vespera.domain.search import TaskSearch
 from vespera.domain.task import TaskStatus
+from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.files.local_workspace_scanner import LocalWorkspaceScanner
+from vespera.infrastructure.files.packed_contents import PackedContents
 from vespera.infrastructure.owners import LockFileOwners
+from vespera.infrastructure.persistence.content_references import SqlContentReferences
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
@@ -60,6 +65,8 @@ from vespera.testing.conformance import (
     BlockingCallsConformance,
     ClockConformance,
     CodecConformance,
+    ContentReferencesConformance,
+    ContentStoreConformance,
     DatabaseCareConformance,
     DirectoryTreeConformance,
     EventLogConformance,
@@ -85,6 +92,7 @@ from vespera.testing.conformance import (
     ValueFormsConformance,
     WorkspaceScannerConformance,
 )
+from vespera.testing.conformance.contents import digest as known_as
 from vespera.testing.conformance.samples import a_task
 from vespera.testing.conformance.schedules import a_schedule
 
@@ -1190,6 +1198,148 @@ class TestKeepsDeleted(DirectoryTreeConformance):
         threads = Threads()
         yield KeepsDeleted(workspace, threads)
         threads.close()
+
+
+# ------------------------------------------------------------------------------------ contents
+
+
+class PlantedContents:
+    kind: type = PackedContents
+    more: dict = {}
+
+    async def make_contents(self, directory: Path, workspace: Path, live):
+        references = SimpleNamespace(digests=lambda _: live())
+        given = {"quota": self.quota, "clock": SystemClock(), "references": references}
+        threads = Threads()
+        store = self.kind(directory, workspace, threads, **(given | self.more))
+        try:
+            yield store
+        finally:
+            await store.stop()
+            threads.close()
+
+
+class Swallows(PackedContents):
+    async def put(self, sources):
+        read = {
+            s: s.data if s.data is not None else Path(self._workspace, s.path).read_bytes()
+            for s in sources
+        }
+        return [PutResult(known_as(data), len(data)) for data in read.values()]
+
+    async def usage(self):
+        return replace(await super().usage(), size=1, plain=1, contents=7, packs=1)
+
+
+@caught_by(
+    "test_what_was_put_is_given_back_by_its_digest",
+    "test_a_stream_gives_the_content_in_blocks",
+    "test_a_stream_can_be_left_early",
+    "test_each_content_is_kept_once",
+    "test_files_are_read_in_the_workspace",
+    "test_what_is_there_already_needs_no_file",
+    "test_has_gives_those_that_are_there",
+    "test_usage_tells_how_much_there_is",
+    "test_another_process_finds_it",
+    "test_what_was_put_just_now_is_no_garbage",
+    "test_garbage_may_be_put_anew",
+    "test_what_does_not_fit_is_refused_and_nothing_is_lost",
+    "test_garbage_makes_room",
+    "test_all_may_be_purged",
+    "test_what_is_purged_is_gone_whatever_refers_to_it",
+)
+class TestSwallows(PlantedContents, ContentStoreConformance):
+    kind = Swallows
+
+
+class TakesEverything(PackedContents):
+    async def put(self, sources):
+        results = await super().put([replace(source, digest=None) for source in sources])
+        return [replace(r, reason=None) for r in sorted(results, key=lambda r: str(r.digest))]
+
+
+@caught_by(
+    "test_results_come_in_the_order_of_the_sources",
+    "test_what_is_not_as_it_was_seen_is_not_kept",
+    "test_what_is_no_file_that_can_be_read_is_told",
+    "test_secrets_are_never_kept",
+)
+class TestTakesEverything(PlantedContents, ContentStoreConformance):
+    kind = TakesEverything
+    more = {"never": ()}
+
+
+class NothingIsMissing(PackedContents):
+    async def get(self, digest):
+        return b""
+
+    async def has(self, digests):
+        return set(digests)
+
+    async def check(self):
+        return [ContentFlaw("pack", None, "suspicious")]
+
+
+@caught_by(
+    "test_what_is_missing_is_told",
+    "test_what_is_no_digest_is_refused",
+    "test_nothing_is_made_before_something_is_put",
+    "test_what_is_sound_has_no_flaws",
+)
+class TestNothingIsMissing(PlantedContents, ContentStoreConformance):
+    kind = NothingIsMissing
+
+
+class NeverTidiesUp(PackedContents):
+    async def gc(self, live=None, *, share=0.0):
+        return Removal()
+
+    async def purge(self, digests):
+        return Removal()
+
+
+@caught_by(
+    "test_garbage_goes_and_the_rest_stays",
+    "test_another_opinion_of_what_is_garbage_may_be_given",
+    "test_a_pack_with_little_garbage_may_be_left_alone",
+    "test_garbage_makes_room",
+    "test_what_is_purged_is_gone_whatever_refers_to_it",
+    "test_all_may_be_purged",
+)
+class TestNeverTidiesUp(PlantedContents, ContentStoreConformance):
+    kind = NeverTidiesUp
+
+
+class CollectsAll(PackedContents):
+    async def gc(self, live=None, *, share=0.0):
+        return await self.purge(None)
+
+
+@caught_by(
+    "test_what_was_put_just_now_is_no_garbage",
+    "test_garbage_goes_and_the_rest_stays",
+    "test_a_pack_with_little_garbage_may_be_left_alone",
+)
+class TestCollectsAll(PlantedContents, ContentStoreConformance):
+    kind = CollectsAll
+
+
+@caught_by("test_what_does_not_fit_is_refused_and_nothing_is_lost")
+class TestWithoutAQuota(PlantedContents, ContentStoreConformance):
+    more = {"quota": 2**60}
+
+
+class ForgetsWhatIsReferredTo(SqlContentReferences):
+    async def digests(self, since):
+        return {digest for _, digest in await self.digests_by_path()}
+
+    async def digests_by_path(self):
+        return [("a.txt", "b3:0")]
+
+
+@caught_by(*rest_of(ContentReferencesConformance))
+class TestForgetsWhatIsReferredTo(PlantedStores, ContentReferencesConformance):
+    parts = {"references": ForgetsWhatIsReferredTo}
 
 
 # -------------------------------------------------------------------------------------- owners

@@ -8,10 +8,12 @@ import pytest
 
 from vespera.application.ports.care import DatabaseCare, DatabaseFacts
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.contents import ContentStore
 from vespera.application.ports.host import Host
 from vespera.application.ports.owners import Owners
 from vespera.application.usecases.examine_installation import ExamineInstallationUseCase
-from vespera.domain.errors import DatabaseTooNew
+from vespera.domain.content import StoreUsage
+from vespera.domain.errors import ContentError, DatabaseTooNew
 from vespera.domain.health import HostFacts, Level, PlaceFacts
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -54,7 +56,14 @@ def owners():
 
 
 @pytest.fixture
-def make(host, care, owners):
+def contents():
+    contents = AsyncMock(spec=ContentStore)
+    contents.usage.return_value = StoreUsage(directory=None, quota=1000)
+    return contents
+
+
+@pytest.fixture
+def make(host, care, owners, contents):
     def make(owners_directory="/data/work.db.owners"):
         return ExamineInstallationUseCase(
             host=host,
@@ -63,6 +72,7 @@ def make(host, care, owners):
             clock=Mock(spec=Clock, **{"now.return_value": NOW}),
             owners_directory=owners_directory,
             workspace="/space",
+            contents=contents,
         )
 
     return make
@@ -111,3 +121,20 @@ async def test_a_database_in_memory_has_neither_file_nor_lock_files(make, care, 
     care.revision.assert_not_awaited()
     host.names_in.assert_not_awaited()
     assert [call.args[0] for call in host.look_at.await_args_list] == ["/space"]
+
+
+async def test_the_store_of_contents_is_looked_at_if_there_is_one(make, contents, host):
+    contents.usage.return_value = StoreUsage(directory="/data/contents", size=990, quota=1000)
+    host.look_at.side_effect = lambda path: replace(place(path), mode=0o700)
+
+    (remark,) = [r for r in (await make().examine()).remarks if r.about == "store"]
+
+    assert (remark.level, "/data/contents" in remark.text) == (Level.WARNING, True)
+
+
+async def test_a_store_that_cannot_be_read_is_an_error_among_the_remarks(make, contents):
+    contents.usage.side_effect = ContentError("it cannot be read")
+
+    result = await make().examine()
+
+    assert [r.text for r in result.remarks if r.level is Level.ERROR] == ["it cannot be read"]

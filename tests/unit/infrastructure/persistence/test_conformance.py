@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from vespera import Container
 from vespera.testing.conformance import (
+    ContentReferencesConformance,
     EventLogConformance,
     FileOperationRepositoryConformance,
     GatesConformance,
@@ -54,6 +55,10 @@ class TestSqlStepRepository(InMemory, StepRepositoryConformance):
 
 
 class TestSqlFileOperationRepository(InMemory, FileOperationRepositoryConformance):
+    pass
+
+
+class TestSqlContentReferences(InMemory, ContentReferencesConformance):
     pass
 
 

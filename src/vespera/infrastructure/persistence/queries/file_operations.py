@@ -1,9 +1,12 @@
 """Operations on files."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from vespera.infrastructure.persistence.queries.compiling import (
     compiled,
+    compiled_by_name,
     compiled_insert,
     one_of_many,
 )
@@ -37,4 +40,40 @@ OPERATION_PATHS = compiled(
         sa.select(file_operations.c.path),
         sa.select(file_operations.c.destination).where(file_operations.c.destination.is_not(None)),
     )
+)
+
+
+def _contents_in(column: sa.Column[Any]) -> sa.Select[Any]:
+    """The digest in a state, which is stored as ``["file", digest, size, mode]``."""
+    is_file = column.startswith(sa.literal_column("""'["file",'"""))
+    digest = sa.func.json_extract(column, sa.literal_column("'$[1]'"))
+    since = sa.bindparam("since", type_=sa.BigInteger())
+    return sa.select(file_operations.c.path, digest.label("digest")).where(
+        is_file, file_operations.c.recorded_at >= since
+    )
+
+
+def _contents_arrived(place: int) -> sa.Select[Any]:
+    """The digest in one of the states at a destination: of before (0), or of after (1)."""
+    kind, digest = (
+        sa.func.json_extract(file_operations.c.arrival, sa.literal_column(f"'$[{place}][{field}]'"))
+        for field in (0, 1)
+    )
+    since = sa.bindparam("since", type_=sa.BigInteger())
+    return sa.select(file_operations.c.destination, digest).where(
+        file_operations.c.destination.is_not(None),
+        kind == sa.literal_column("'file'"),
+        file_operations.c.recorded_at >= since,
+    )
+
+
+CONTENTS_OF_OPERATIONS = compiled_by_name(
+    sa.union(
+        *map(
+            _contents_in,
+            (file_operations.c.before, file_operations.c.after, file_operations.c.expected),
+        ),
+        *map(_contents_arrived, (0, 1)),
+    ),
+    "since",
 )
