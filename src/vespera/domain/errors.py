@@ -116,11 +116,7 @@ class ScheduleNotFound(RequestError):
 
 
 class SnapshotNotFound(RequestError):
-    """No snapshot has this id."""
-
-    def __init__(self, snapshot_id: str, message: str = "") -> None:
-        super().__init__(message or f"No snapshot has the id {snapshot_id!r}.")
-        self.snapshot_id = snapshot_id
+    """No snapshot has this id, or none was taken."""
 
 
 class KeyReused(RequestError):

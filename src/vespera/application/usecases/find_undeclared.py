@@ -123,8 +123,10 @@ class FindUndeclaredUseCase:
             else self._snapshots.get(SnapshotId(checked_id(since, "since")))
         )
         if found is None:
-            told = "There is no snapshot yet; take one first." if since in {None, NEWEST} else ""
-            raise SnapshotNotFound(since or NEWEST, told)
+            told = f"No snapshot has the id {since!r}."
+            if since in {None, NEWEST}:
+                told = "There is no snapshot yet; take one first."
+            raise SnapshotNotFound(told)
         return found
 
     async def _first_of(self, task: TaskId) -> Snapshot:
@@ -135,7 +137,7 @@ class FindUndeclaredUseCase:
             behind = page[-1].id
         if found is None:
             told = f"No snapshot was taken for task {task!r}; say since which one to look."
-            raise SnapshotNotFound(NEWEST, told)
+            raise SnapshotNotFound(told)
         return found
 
     async def _declared(

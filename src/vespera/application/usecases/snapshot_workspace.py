@@ -215,9 +215,9 @@ class SnapshotWorkspaceUseCase:
             told = "There is no snapshot yet; take one first."
         else:
             found = await self._snapshots.get(SnapshotId(checked_id(snapshot_id, "snapshot")))
-            told = ""
+            told = f"No snapshot has the id {snapshot_id!r}."
         if found is None:
-            raise SnapshotNotFound(snapshot_id, told)
+            raise SnapshotNotFound(told)
         return found
 
     async def _manifest(self, snapshot_id: SnapshotId) -> Manifest:

@@ -23,7 +23,7 @@ _USUAL_MODE = 0o666
 _PRIVATE_MODE = 0o600
 
 
-class Place(NamedTuple):
+class HeldName(NamedTuple):
     """A name in a directory that is held open."""
 
     directory: int
@@ -48,7 +48,7 @@ def replace(
     return FileState(digest_of(content), len(content), mode)
 
 
-def copy(source: Place, to: Place, *, temporary: bytes, overwrite: bool, stop: Event) -> None:
+def copy(source: HeldName, to: HeldName, *, temporary: bytes, overwrite: bool, stop: Event) -> None:
     """Put a copy of a file, with its mode, where nothing is, or in the place of what may go.
 
     Raises:
@@ -63,11 +63,11 @@ def copy(source: Place, to: Place, *, temporary: bytes, overwrite: bool, stop: E
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        _put(Place(to.directory, temporary), to, overwrite=overwrite)
+        _put(HeldName(to.directory, temporary), to, overwrite=overwrite)
     sync_directory(to.directory)
 
 
-def move(source: Place, to: Place, *, overwrite: bool) -> None:
+def move(source: HeldName, to: HeldName, *, overwrite: bool) -> None:
     """Give something another name, where nothing is, or in the place of what may go.
 
     Raises:
@@ -171,7 +171,7 @@ def _mode_there(directory: int, name: bytes) -> int | None:
     raise FileUnreadable(f"a {kind_of(found)} is there")
 
 
-def _put(source: Place, to: Place, *, overwrite: bool) -> None:
+def _put(source: HeldName, to: HeldName, *, overwrite: bool) -> None:
     if overwrite and _may_go(to):
         os.rename(source.name, to.name, src_dir_fd=source.directory, dst_dir_fd=to.directory)
         return
@@ -181,7 +181,7 @@ def _put(source: Place, to: Place, *, overwrite: bool) -> None:
         raise FileUnreadable("something is there already") from None
 
 
-def _may_go(place: Place) -> bool:
+def _may_go(place: HeldName) -> bool:
     """Whether it is a file or a symbolic link, which a rename replaces in one step."""
     try:
         mode = os.stat(place.name, dir_fd=place.directory, follow_symlinks=False).st_mode

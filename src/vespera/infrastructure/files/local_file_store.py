@@ -14,7 +14,7 @@ from vespera.application.ports.files import AnyPath
 from vespera.domain.errors import FileUnreadable, InvalidRequest, PathRefused
 from vespera.domain.file_operation import Absent, FileState, PathState, UnknownState
 from vespera.infrastructure.files import changing, looking
-from vespera.infrastructure.files.changing import Place
+from vespera.infrastructure.files.changing import HeldName
 from vespera.infrastructure.files.paths import encoded, left_upwards, names_of, relative, text_of
 from vespera.infrastructure.files.tree import NoWorkspace, hold_directory, hold_root
 from vespera.infrastructure.threads import Threads
@@ -204,7 +204,7 @@ class LocalFileStore:
                 changing.sync(directory, name)
 
     @contextmanager
-    def _parent(self, path: str, what: str, *, make: bool = False) -> Iterator[Place]:
+    def _parent(self, path: str, what: str, *, make: bool = False) -> Iterator[HeldName]:
         """The held directory and the name in it; errors in the block name the path and reason."""
         *above, name = names_of(path)
         try:
@@ -212,7 +212,7 @@ class LocalFileStore:
                 hold_root(self._root) as root,
                 hold_directory(root, above, make=make) as directory,
             ):
-                yield Place(directory, encoded(name))
+                yield HeldName(directory, encoded(name))
         except PathRefused as refusal:
             raise PathRefused(path, refusal.reason) from None
         except FileUnreadable as error:

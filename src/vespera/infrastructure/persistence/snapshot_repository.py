@@ -136,7 +136,7 @@ class SqlSnapshotRepository:
         if storable_texts([snapshot_id]):
             rows = await self._database.read(sql.SNAPSHOT_BY_ID.sql, (snapshot_id,), SNAPSHOTS)
         if not rows:
-            raise SnapshotNotFound(snapshot_id)
+            raise SnapshotNotFound(f"No snapshot has the id {snapshot_id!r}.")
         return rows[0]
 
 

@@ -235,12 +235,9 @@ def _create_file_operations() -> None:
     )
     op.create_index("file_operations_of_task", "file_operations", ["task_id", "id"])
     op.create_index("file_operations_on_path", "file_operations", ["path", "id"])
-    op.create_index(
-        "file_operations_to_path",
-        "file_operations",
-        ["destination", "id"],
-        sqlite_where=sa.text("destination IS NOT NULL"),
-    )
+    arrives = sa.text("destination IS NOT NULL")
+    columns = ["destination", "id"]
+    op.create_index("file_operations_to_path", "file_operations", columns, sqlite_where=arrives)
 
 
 def _create_verification_reports() -> None:
@@ -385,12 +382,8 @@ def _create_snapshots() -> None:
         sa.Column("content", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "snapshots_by_base",
-        "snapshots",
-        ["base_id"],
-        sqlite_where=sa.text("base_id IS NOT NULL"),
-    )
+    rests = sa.text("base_id IS NOT NULL")
+    op.create_index("snapshots_by_base", "snapshots", ["base_id"], sqlite_where=rests)
 
 
 def _create_indexes_of_spilled_values() -> None:
