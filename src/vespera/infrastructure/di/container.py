@@ -53,9 +53,9 @@ from vespera.infrastructure.di.options import (
     poll_of,
     span_of,
 )
-from vespera.infrastructure.files.ignoring import SECRETS
-from vespera.infrastructure.files.never_stored import NEVER, matching
+from vespera.infrastructure.files.never_stored import matching
 from vespera.infrastructure.files.packed_contents import QUOTA
+from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
@@ -112,7 +112,7 @@ class Container(Adapters):
         "snapshot_watch": SECRETS,
         "snapshots_kept": 100,
         "store_quota": QUOTA,
-        "store_never": NEVER,
+        "store_never": SECRETS,
         "store_retention": None,
     }
 

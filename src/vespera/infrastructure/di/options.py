@@ -10,8 +10,9 @@ from vespera.domain.errors import InvalidRequest
 from vespera.domain.retention import age_of, retention_of
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
 from vespera.infrastructure.di.base import providers
-from vespera.infrastructure.files.ignoring import SECRETS, rules_of
+from vespera.infrastructure.files.ignoring import rules_of
 from vespera.infrastructure.files.never_stored import checked_patterns
+from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.spilling import checked_spill_above
 

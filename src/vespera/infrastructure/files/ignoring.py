@@ -23,25 +23,6 @@ RULE_FILES = (b".vesperaignore", b".gitignore")
 """In a directory, the stronger first."""
 
 LARGEST_RULE_FILE = 1024 * 1024
-SECRETS = (
-    ".env",
-    ".env.*",
-    "!.env.example",
-    "!.env.sample",
-    "!.env.template",
-    "*.pem",
-    "*.key",
-    "*.p12",
-    "*.pfx",
-    "*.kdbx",
-    "id_rsa",
-    "id_ecdsa",
-    "id_ed25519",
-    ".netrc",
-    ".pypirc",
-)
-"""What is watched if nothing else is asked for: its content shall never be kept."""
-
 _OWN_FILES = re.compile(rb"\.vespera-[A-Za-z0-9_-]{1,200}\.tmp")
 _DIRECTORY_MARK = b"(?P<ps_d>/)"
 _FINGERPRINT = 16

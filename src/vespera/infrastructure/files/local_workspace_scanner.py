@@ -15,8 +15,9 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.scanning import ScanProgress, TellProgress
 from vespera.domain.errors import FileUnreadable
 from vespera.domain.manifest import Manifest, canonical_folders
-from vespera.infrastructure.files.ignoring import SECRETS, rules_of
+from vespera.infrastructure.files.ignoring import rules_of
 from vespera.infrastructure.files.scanning import View, Walk
+from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.files.tree import NoWorkspace, hold_root
 from vespera.infrastructure.files.trust import Trust, trust_in
 from vespera.infrastructure.threads import Threads

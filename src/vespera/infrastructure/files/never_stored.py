@@ -9,15 +9,6 @@ from typing import Any, Final
 from vespera.domain.errors import InvalidRequest
 
 FIELD: Final = "store_never"
-NEVER: Final = (
-    *(".env", ".env.*", "*.env", "!.env.example", "!.env.sample", "!.env.template"),
-    *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.ppk", "*.asc"),
-    *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "!*.pub", ".ssh/", ".gnupg/"),
-    *(".netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".htpasswd", ".git-credentials"),
-    *(".aws/", ".azure/", ".kube/", ".docker/config.json", "*.tfstate", "*.tfstate.*"),
-    *("credentials*", "secrets.*", "*.secret", "*.secrets", "service-account*.json"),
-)
-"""What is never stored unless somebody says otherwise, in the syntax of ``.gitignore``."""
 
 
 def never_stored(patterns: Sequence[str]) -> Callable[[str], bool]:

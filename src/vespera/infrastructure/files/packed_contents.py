@@ -26,11 +26,12 @@ from vespera.application.ports.contents import ContentReferences, Live
 from vespera.domain.content import ContentFlaw, ContentSource, PutResult, Removal, StoreUsage
 from vespera.domain.errors import ContentDamaged, ContentError, ContentMissing, StoreFull
 from vespera.infrastructure.files import packs_rewriting
-from vespera.infrastructure.files.never_stored import NEVER, never_stored
+from vespera.infrastructure.files.never_stored import never_stored
 from vespera.infrastructure.files.packs import Pack, digest_of, key_of
 from vespera.infrastructure.files.packs_directory import PackDirectory
 from vespera.infrastructure.files.packs_putting import Putting
 from vespera.infrastructure.files.packs_writing import NoRoom, Room
+from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.threads import Threads
 
 T = TypeVar("T")
@@ -57,7 +58,7 @@ class PackedContents:
         references: ContentReferences,
         clock: Clock,
         quota: int = QUOTA,
-        never: Sequence[str] = NEVER,
+        never: Sequence[str] = SECRETS,
         retention: timedelta | None = None,
     ) -> None:
         """Make nothing yet.

@@ -3,7 +3,8 @@
 import pytest
 
 from vespera.domain.errors import InvalidRequest
-from vespera.infrastructure.files.ignoring import SECRETS, Care, Rules, is_own, rules_of
+from vespera.infrastructure.files.ignoring import Care, Rules, is_own, rules_of
+from vespera.infrastructure.files.secrets import SECRETS
 
 NO_RULES = rules_of((), ())
 

@@ -4,11 +4,11 @@ import pytest
 
 from vespera.domain.errors import InvalidRequest
 from vespera.infrastructure.files.never_stored import (
-    NEVER,
     checked_patterns,
     matching,
     never_stored,
 )
+from vespera.infrastructure.files.secrets import SECRETS
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from vespera.infrastructure.files.never_stored import (
     ],
 )
 def test_what_may_be_a_secret_is_never_stored(path):
-    assert never_stored(NEVER)(path)
+    assert never_stored(SECRETS)(path)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_may_be_a_secret_is_never_stored(path):
     ],
 )
 def test_the_rest_is_stored(path):
-    assert not never_stored(NEVER)(path)
+    assert not never_stored(SECRETS)(path)
 
 
 def test_patterns_of_ones_own_stand_in_the_place_of_the_usual_ones():
