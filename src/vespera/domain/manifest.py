@@ -7,7 +7,7 @@ the garbage collector, and are compared in one go. Folders that did not change a
 in the manifest before and in the one after.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from struct import Struct, pack
@@ -319,11 +319,6 @@ def has_doubts(state: PathState, entries: Mapping[bytes, bytes]) -> bool:
     """What ``Folder.doubtful`` is to be."""
     unknown = isinstance(state, UnknownState) and state != IGNORED
     return unknown or any(map(is_unknown, entries.values()))
-
-
-def names_in_order(names: Collection[bytes]) -> tuple[bytes, ...]:
-    """Names as a folder has them."""
-    return tuple(sorted(names))
 
 
 def _kind_and_body(state: PathState) -> tuple[int, bytes]:

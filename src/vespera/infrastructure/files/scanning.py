@@ -25,7 +25,6 @@ from vespera.domain.manifest import (
     has_doubts,
     is_watched,
     joined,
-    names_in_order,
     pack_head,
     record_of,
 )
@@ -193,8 +192,8 @@ class Walk:
                     entries[name] = record
         folder = replace(
             self._empty(place),
-            folders=names_in_order(folders),
-            ignored=names_in_order(ignored),
+            folders=tuple(sorted(folders)),
+            ignored=tuple(sorted(ignored)),
             count=count,
         )
         return _one_of(previous, _with_entries(folder, entries, previous))
