@@ -15,13 +15,19 @@ from vespera.domain.errors import FileUnreadable, InvalidRequest, PathRefused
 from vespera.domain.file_operation import Absent, FileState, PathState, UnknownState
 from vespera.infrastructure.files import changing, looking
 from vespera.infrastructure.files.changing import HeldName
-from vespera.infrastructure.files.paths import encoded, left_upwards, names_of, relative, text_of
+from vespera.infrastructure.files.paths import (
+    OF_A_DATABASE,
+    encoded,
+    left_upwards,
+    names_of,
+    relative,
+    text_of,
+)
 from vespera.infrastructure.files.tree import NoWorkspace, hold_directory, hold_root
 from vespera.infrastructure.threads import Threads
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _ALL_MODE_BITS = 0o7777
-_OF_A_DATABASE = ("", "-wal", "-shm", "-journal", ".lock", ".owners", "-values", "-contents")
 _WAYS_OUT = {
     errno.ENOSPC: "; free some space and try again",
     errno.EDQUOT: "; raise the quota or free some space, and try again",
@@ -144,7 +150,7 @@ class LocalFileStore:
         if self._database is None:
             return False
         where = Path(os.path.realpath(self._root), inside)
-        own = {f"{self._database.name}{ending}" for ending in _OF_A_DATABASE}
+        own = {f"{self._database.name}{ending}" for ending in OF_A_DATABASE}
         folder = self._database.parent
         return where.is_relative_to(folder) and where.relative_to(folder).parts[0] in own
 

@@ -16,13 +16,13 @@ from vespera.application.ports.scanning import ScanProgress, TellProgress
 from vespera.domain.errors import FileUnreadable
 from vespera.domain.manifest import Manifest, canonical_folders
 from vespera.infrastructure.files.ignoring import rules_of
+from vespera.infrastructure.files.paths import OF_A_DATABASE
 from vespera.infrastructure.files.scanning import View, Walk
 from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.files.tree import NoWorkspace, hold_root
 from vespera.infrastructure.files.trust import Trust, trust_in
 from vespera.infrastructure.threads import Threads
 
-_OF_A_DATABASE = ("", "-wal", "-shm", "-journal", ".lock", ".owners", "-values")
 _SECOND = 1_000_000_000
 Judge = Callable[[str, int, int], Trust]
 
@@ -116,7 +116,7 @@ class LocalWorkspaceScanner:
         if self._database is None or not self._database.is_relative_to(root):
             return frozenset()
         inside = os.fsencode(self._database.relative_to(root))
-        return frozenset(inside + ending.encode() for ending in _OF_A_DATABASE)
+        return frozenset(inside + ending.encode() for ending in OF_A_DATABASE)
 
 
 def _teller(previous: Manifest | None, progress: TellProgress | None) -> Callable[[int, int], None]:

@@ -7,6 +7,8 @@ from vespera.domain.errors import PathRefused
 
 OWN_DIRECTORY = ".vespera"
 LONGEST_NAME = 255
+OF_A_DATABASE = ("", "-wal", "-shm", "-journal", ".lock", ".owners", "-values", "-contents")
+"""The endings of what lies beside a database and belongs to it."""
 
 
 def text_of(path: object) -> str:
