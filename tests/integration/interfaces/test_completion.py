@@ -36,7 +36,7 @@ def completions(line):
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("vespera d", ["plain,db", "plain,dev", "plain,doctor"]),
+        ("vespera d", ["plain,db", "plain,dev", "plain,diff", "plain,doctor"]),
         (
             "vespera db ",
             ["plain,backup", "plain,check", "plain,migrate", "plain,vacuum"],
@@ -50,7 +50,7 @@ def completions(line):
         ("vespera run jo", ["file,jo"]),
         ("vespera doctor --app jo", ["file,jo"]),
         ("vespera db backup co", ["file,co"]),
-        ("vespera nonsense ", ["plain,config", "plain,db", "plain,dev", "plain,doctor"]),
+        ("vespera nonsense ", ["plain,config", "plain,db", "plain,dev", "plain,diff"]),
     ],
 )
 def test_the_last_word_is_completed(line, offered):

@@ -581,7 +581,7 @@ async def test_what_is_no_document_is_refused(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"kind": "copy"}, "file_operations[0].kind: must be one of create, modify"),
+        ({"kind": "burn"}, "file_operations[0].kind: must be one of create, modify"),
         ({"before": {"kind": "gone"}}, "file_operations[0].before.kind: must be one of absent"),
         ({"before": {"kind": "file"}}, "file_operations[0].before.digest: is missing"),
         ({"task_id": "b"}, "file_operations[0].task_id: is of another task"),

@@ -43,7 +43,7 @@ def test_a_target_is_met_by_what_it_names(target, kind, met, missed):
         ("database", "Did you mean 'database:'"),
         ("database:ful", r"busy, full, read-only, corrupt\. Did you mean 'full'"),
         ("file:wirte a.txt", r"Did you mean 'write'"),
-        ("file:", "none of write, read"),
+        ("file:", "none of write, delete"),
     ],
 )
 def test_what_is_no_target_is_refused_with_near_ones(target, hint):
