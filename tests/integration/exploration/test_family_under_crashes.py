@@ -150,6 +150,7 @@ def test_a_family_comes_to_its_end_at_whatever_event_the_process_dies(family, wo
     assert report.points > 20
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("case", CASES)
 def test_a_family_comes_to_its_end_when_the_process_dies_twice(family, world, case):
     """``pytest --vespera-depth=2`` does so at every event."""

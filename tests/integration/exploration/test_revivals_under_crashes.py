@@ -136,6 +136,7 @@ def test_a_retry_happens_once_at_whatever_event_the_process_dies(mill, world, ca
     assert report.points > 30
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("case", CASES)
 def test_a_retry_happens_once_when_the_process_dies_twice(mill, world, case):
     orders, holds = CASES[case]
@@ -208,7 +209,13 @@ def retrier(mill):
     return retry
 
 
-@pytest.mark.parametrize("slow", [(), (0.7, 60.0)], ids=["orders", "slowness"])
+@pytest.mark.parametrize(
+    "slow",
+    [
+        pytest.param((), id="orders"),
+        pytest.param((0.7, 60.0), id="slowness", marks=pytest.mark.chaos),
+    ],
+)
 def test_a_retry_and_a_worker_do_not_get_into_each_others_way(mill, world, slow):
     report = explore_schedules(
         mill,
@@ -225,6 +232,7 @@ def test_a_retry_and_a_worker_do_not_get_into_each_others_way(mill, world, slow)
     assert report.runs > 10
 
 
+@pytest.mark.chaos
 def test_of_two_that_retry_at_once_one_does(mill, world):
     report = explore_schedules(
         mill,

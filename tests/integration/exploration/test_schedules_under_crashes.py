@@ -66,6 +66,7 @@ def the_moment_has_one_task(app, world):
     assert {task.status.value for task in app.tasks.all()} == {"completed"}
 
 
+@pytest.mark.chaos
 def test_at_whatever_event_a_worker_dies_the_moment_gets_its_task_once(shop, world):
     report = explore_crashes(
         shop,

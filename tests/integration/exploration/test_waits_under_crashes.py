@@ -170,7 +170,13 @@ def both_bells_are_heard_in_order(app, world):
 
 
 @pytest.mark.parametrize("linger", LINGER)
-@pytest.mark.parametrize("slow", [(), (0.7, 60.0)], ids=["orders", "slowness"])
+@pytest.mark.parametrize(
+    "slow",
+    [
+        pytest.param((), id="orders"),
+        pytest.param((0.7, 60.0), id="slowness", marks=pytest.mark.chaos),
+    ],
+)
 def test_no_signal_is_lost_or_received_twice_whenever_it_comes(office, world, linger, slow):
     office.shop.settings["linger_seconds"] = LINGER[linger]
     report = explore_schedules(
@@ -188,7 +194,14 @@ def test_no_signal_is_lost_or_received_twice_whenever_it_comes(office, world, li
     assert report.runs > 10
 
 
-@pytest.mark.parametrize("moment", [1.9, 2.0, 2.1])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(1.9, marks=pytest.mark.chaos),
+        2.0,
+        pytest.param(2.1, marks=pytest.mark.chaos),
+    ],
+)
 def test_no_signal_is_lost_between_the_last_look_and_letting_go(office, world, moment):
     async def rung(app):
         await app.get("clock").sleep(1)
