@@ -4,11 +4,19 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
-from vespera import FileStore, TaskContext, TrackFileOperationsUseCase
+from vespera import (
+    Container,
+    FileStore,
+    TaskContext,
+    TaskExecutionWorkflow,
+    TrackFileOperationsUseCase,
+)
 from vespera.application.ports.persistence import FileOperationRepository
+from vespera.application.runtime.specialists import Specialists
 
 Act = Callable[[Any], Awaitable[None]]
 ACTS: dict[str, tuple[Act, str]] = {
@@ -152,6 +160,34 @@ def meddle(name: str, workspace: Path) -> None:
             (workspace / "made" / "below").write_text("theirs")
         case _:
             (workspace / "old.txt").write_text("theirs")
+
+
+async def test_what_somebody_writes_while_text_is_being_appended_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    lay_out(tmp_path)
+    container = Container(workspace=str(tmp_path))
+    real = container.get(FileOperationRepository)
+    meddled = AsyncMock(wraps=real)
+
+    async def add(*given: Any) -> None:
+        await real.add(*given)
+        (tmp_path / "log.txt").write_text("theirs")
+
+    meddled.add = add
+    container.override(FileOperationRepository, meddled)
+
+    async def handler(task: TaskContext) -> None:
+        await task.files.append_text("log.txt", "two")
+
+    async with container:
+        container.get(Specialists).register("worker", handler)
+        workflow = container.get(TaskExecutionWorkflow)
+        result = await workflow.run(title="A", specialist_type="worker")
+
+    assert result.status == "failed"
+    assert "FileConflict" in str(result.error)
+    assert (tmp_path / "log.txt").read_text() == "theirs"
 
 
 IMPOSSIBLE: list[tuple[Act, str]] = [

@@ -189,12 +189,17 @@ class TestDirectories:
         assert found == [OWN, OWN, OWN, OWN, OWN, UNDECLARED, UNDECLARED]
 
     def test_what_is_in_a_directory_is_copied_with_it_whatever_its_mode(self) -> None:
-        changes = {"b": (GONE, OPEN_DIRECTORY), "b/x": (GONE, V1_RUN), "b/y": (GONE, V2)}
-        stays = {"a": DIRECTORY, "a/x": V1, "a/y": V1}
+        changes = {
+            "b": (GONE, OPEN_DIRECTORY),
+            "b/sub": (GONE, OPEN_DIRECTORY),
+            "b/x": (GONE, V1_RUN),
+            "b/y": (GONE, V2),
+        }
+        stays = {"a": DIRECTORY, "a/sub": DIRECTORY, "a/x": V1, "a/y": V1}
 
         found = kinds(changes, act(COPY, "a", "b"), stays=stays)
 
-        assert found == [OWN, OWN, UNDECLARED]
+        assert found == [OWN, OWN, OWN, UNDECLARED]
 
     def test_what_another_task_moved_in_a_directory_is_that_task_s(self) -> None:
         changes = {"a/x": (V1, GONE), "b/x": (GONE, V1)}

@@ -27,7 +27,7 @@ class Patches:
         async with self._turn:
             if name not in self._known:
                 self._known[name] = await self._find_out(name)
-        return self._known[name]
+            return self._known[name]
 
     async def _find_out(self, name: str) -> bool:
         key = (f"{PATCH_PREFIX}{name}", 1)
