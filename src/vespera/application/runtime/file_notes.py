@@ -1,20 +1,23 @@
 """What a task says of files that it touches by itself, recorded once."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.usecases.file_results import TrackFileOperationResult
-from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.usecases.task_tracking import TaskTracking
+from vespera.application.usecases.track_file_operations import (
+    TrackFileOperationsUseCase,
+    recording_of,
+)
 from vespera.domain.errors import NonDeterministicTask
 from vespera.domain.file_operation import FileOperation, OperationKind
 from vespera.domain.step import Fence
 
 ORDER = "vespera:order"
-Track = Callable[..., Awaitable[TrackFileOperationResult]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class FileWork:
     new_id: Callable[[], str]
 
 
-class FileNotes:
+class FileNotes(TaskTracking):
     """The file operations of one attempt, in the order in which the handler asks for them. A replay
     asks again, and finds what was recorded.
     """
@@ -39,111 +42,12 @@ class FileNotes:
         self._order = 0
         self.touched = bool(recorded)
 
-    async def track_file_create(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to create a file (``after=True``: that it has)."""
-        track = self._work.tracking.track_file_creation
-        return await self._note(OperationKind.CREATE, track, (path,), metadata, after)
-
-    async def track_file_modify(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to change a file (``after=True``: that it has)."""
-        track = self._work.tracking.track_file_modification
-        return await self._note(OperationKind.MODIFY, track, (path,), metadata, after)
-
-    async def track_file_delete(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to delete a file (``after=True``: that it has)."""
-        track = self._work.tracking.track_file_deletion
-        return await self._note(OperationKind.DELETE, track, (path,), metadata, after)
-
-    async def track_file_read(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Say that the task reads a file."""
-        track = self._work.tracking.track_file_read
-        return await self._note(OperationKind.READ, track, (path,), metadata, after)
-
-    async def track_file_move(
-        self,
-        source: AnyPath,
-        destination: AnyPath,
-        metadata: Mapping[str, object] | None = None,
-        *,
-        overwrite: bool = False,
-        after: bool = False,
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to move something (``after=True``: that it has)."""
-        track = partial(
-            self._work.tracking.track_file_move, destination=destination, overwrite=overwrite
-        )
-        paths = (source, destination)
-        return await self._note(OperationKind.MOVE, track, paths, metadata, after)
-
-    async def track_file_copy(
-        self,
-        source: AnyPath,
-        destination: AnyPath,
-        metadata: Mapping[str, object] | None = None,
-        *,
-        overwrite: bool = False,
-        after: bool = False,
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to copy a file (``after=True``: that it has)."""
-        track = partial(
-            self._work.tracking.track_file_copy, destination=destination, overwrite=overwrite
-        )
-        paths = (source, destination)
-        return await self._note(OperationKind.COPY, track, paths, metadata, after)
-
-    async def track_mkdir(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to make a directory (``after=True``: that it has)."""
-        track = self._work.tracking.track_mkdir
-        return await self._note(OperationKind.MKDIR, track, (path,), metadata, after)
-
-    async def track_rmdir(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to remove a directory (``after=True``: that it has)."""
-        track = self._work.tracking.track_rmdir
-        return await self._note(OperationKind.RMDIR, track, (path,), metadata, after)
-
-    async def track_symlink(
-        self,
-        path: AnyPath,
-        target: AnyPath,
-        metadata: Mapping[str, object] | None = None,
-        *,
-        after: bool = False,
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to make a symbolic link (``after=True``: that it has)."""
-        track = partial(self._work.tracking.track_symlink, target=target)
-        return await self._note(OperationKind.SYMLINK, track, (path,), metadata, after)
-
-    async def track_chmod(
-        self,
-        path: AnyPath,
-        mode: int,
-        metadata: Mapping[str, object] | None = None,
-        *,
-        after: bool = False,
-    ) -> TrackFileOperationResult:
-        """Say that the task is about to change a mode (``after=True``: that it has)."""
-        track = partial(self._work.tracking.track_chmod, mode=mode)
-        return await self._note(OperationKind.CHMOD, track, (path,), metadata, after)
-
-    async def _note(
+    async def _say(
         self,
         kind: OperationKind,
-        track: Track,
         paths: Sequence[AnyPath],
         metadata: Mapping[str, object] | None,
-        after: bool,
+        **said: Any,
     ) -> TrackFileOperationResult:
         self._order += 1
         self.touched = True
@@ -152,12 +56,12 @@ class FileNotes:
             known = self._remembered(await self._places(*paths), (kind,), order)
             known_id = known.id if known else None
             return TrackFileOperationResult(success=True, operation_id=known_id, file_path=paths[0])
-        return await track(
-            paths[0],
+        return await recording_of(self._work.tracking, kind)(
+            *paths,
             operation_context={ORDER: order},
             metadata=metadata,
             task_id=self._fence.task_id,
-            after=after,
+            **said,
         )
 
     async def _places(self, *paths: AnyPath) -> Sequence[str]:

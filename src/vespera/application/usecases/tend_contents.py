@@ -7,7 +7,7 @@ from vespera.application.ports.contents import ContentReferences, ContentStore
 from vespera.domain.content import ContentFlaw, Removal, StoreUsage
 from vespera.domain.errors import InvalidRequest
 
-DIGEST = "b3:"
+DIGEST_MARK = "b3:"
 Matching = Callable[[Sequence[str], Sequence[str]], Collection[str]]
 """Those of the paths (second) that one of the patterns (first) is for."""
 
@@ -65,7 +65,7 @@ class TendContentsUseCase:
         return PurgeContentsResult(success=True, removal=removal)
 
     async def _digests(self, chosen: Sequence[str]) -> Collection[str]:
-        digests = {text for text in chosen if text.startswith(DIGEST)}
+        digests = {text for text in chosen if text.startswith(DIGEST_MARK)}
         patterns = [text for text in chosen if text not in digests]
         if not patterns:
             return digests

@@ -1,6 +1,6 @@
 """Record what is said of files, and find out whether it is so."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 from vespera.application.ports.clock import Clock
@@ -13,6 +13,7 @@ from vespera.application.usecases.file_results import (
 )
 from vespera.application.usecases.file_statements import FileStatement, Said, checked_id, link_to
 from vespera.application.usecases.file_verification import FileVerification
+from vespera.application.usecases.task_tracking import TaskTracking
 from vespera.domain.context_recovery import recovery_info
 from vespera.domain.errors import InvalidRequest, RequestError
 from vespera.domain.file_operation import OperationKind, PathState, Phase
@@ -207,7 +208,27 @@ class TrackFileOperationsUseCase(FileVerification):
         return FileTracker(self, self._operations, task_id)
 
 
-class FileTracker:
+Record = Callable[..., Awaitable[TrackFileOperationResult]]
+
+
+def recording_of(use_case: TrackFileOperationsUseCase, kind: OperationKind) -> Record:
+    """The method that records an operation of this kind."""
+    methods: dict[OperationKind, Record] = {
+        OperationKind.CREATE: use_case.track_file_creation,
+        OperationKind.MODIFY: use_case.track_file_modification,
+        OperationKind.DELETE: use_case.track_file_deletion,
+        OperationKind.READ: use_case.track_file_read,
+        OperationKind.MOVE: use_case.track_file_move,
+        OperationKind.COPY: use_case.track_file_copy,
+        OperationKind.MKDIR: use_case.track_mkdir,
+        OperationKind.RMDIR: use_case.track_rmdir,
+        OperationKind.SYMLINK: use_case.track_symlink,
+        OperationKind.CHMOD: use_case.track_chmod,
+    }
+    return methods[kind]
+
+
+class FileTracker(TaskTracking):
     """Records and verifies the operations of one task; its id is filled in."""
 
     def __init__(
@@ -219,95 +240,6 @@ class FileTracker:
         self.task_id = task_id
         self._use_case = use_case
         self._operations = operations
-
-    async def track_file_create(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Record a creation; see ``TrackFileOperationsUseCase.track_file_creation``."""
-        return await self._track(self._use_case.track_file_creation, path, metadata, after=after)
-
-    async def track_file_modify(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Record a modification; see ``TrackFileOperationsUseCase.track_file_creation``."""
-        track = self._use_case.track_file_modification
-        return await self._track(track, path, metadata, after=after)
-
-    async def track_file_delete(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Record a deletion; see ``TrackFileOperationsUseCase.track_file_creation``."""
-        return await self._track(self._use_case.track_file_deletion, path, metadata, after=after)
-
-    async def track_file_read(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Record a reading; see ``TrackFileOperationsUseCase.track_file_creation``."""
-        return await self._track(self._use_case.track_file_read, path, metadata, after=after)
-
-    async def track_file_move(
-        self,
-        source: AnyPath,
-        destination: AnyPath,
-        metadata: Mapping[str, object] | None = None,
-        *,
-        overwrite: bool = False,
-        after: bool = False,
-    ) -> TrackFileOperationResult:
-        """Record a move; see ``TrackFileOperationsUseCase.track_file_move``."""
-        track = self._use_case.track_file_move
-        way = {"destination": destination, "overwrite": overwrite}
-        return await self._track(track, source, metadata, after=after, **way)
-
-    async def track_file_copy(
-        self,
-        source: AnyPath,
-        destination: AnyPath,
-        metadata: Mapping[str, object] | None = None,
-        *,
-        overwrite: bool = False,
-        after: bool = False,
-    ) -> TrackFileOperationResult:
-        """Record a copy; see ``TrackFileOperationsUseCase.track_file_copy``."""
-        track = self._use_case.track_file_copy
-        way = {"destination": destination, "overwrite": overwrite}
-        return await self._track(track, source, metadata, after=after, **way)
-
-    async def track_mkdir(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Record a new directory; see ``TrackFileOperationsUseCase.track_mkdir``."""
-        return await self._track(self._use_case.track_mkdir, path, metadata, after=after)
-
-    async def track_rmdir(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
-    ) -> TrackFileOperationResult:
-        """Record a directory's removal; see ``TrackFileOperationsUseCase.track_rmdir``."""
-        return await self._track(self._use_case.track_rmdir, path, metadata, after=after)
-
-    async def track_symlink(
-        self,
-        path: AnyPath,
-        target: AnyPath,
-        metadata: Mapping[str, object] | None = None,
-        *,
-        after: bool = False,
-    ) -> TrackFileOperationResult:
-        """Record a new symbolic link; see ``TrackFileOperationsUseCase.track_symlink``."""
-        track = self._use_case.track_symlink
-        return await self._track(track, path, metadata, after=after, target=target)
-
-    async def track_chmod(
-        self,
-        path: AnyPath,
-        mode: int,
-        metadata: Mapping[str, object] | None = None,
-        *,
-        after: bool = False,
-    ) -> TrackFileOperationResult:
-        """Record a change of mode; see ``TrackFileOperationsUseCase.track_chmod``."""
-        track = self._use_case.track_chmod
-        return await self._track(track, path, metadata, after=after, mode=mode)
 
     async def verify_all_operations(self) -> VerifyAllOperationsResult:
         """Judge the task's operations, and store the report; as ``verify_task``."""
@@ -337,18 +269,19 @@ class FileTracker:
         intents = {known.id for known in recorded.values() if known.phase is Phase.INTENT}
         return recovery_info(report, intents)
 
-    async def _track(
+    async def _say(
         self,
-        track: Callable[..., Awaitable[TrackFileOperationResult]],
-        path: AnyPath,
+        kind: OperationKind,
+        paths: Sequence[AnyPath],
         metadata: Mapping[str, object] | None,
         **said: Any,
     ) -> TrackFileOperationResult:
         try:
             task = self._checked_task()
         except RequestError as refusal:
-            return TrackFileOperationResult(success=False, file_path=path, error=str(refusal))
-        return await track(path, metadata=metadata, task_id=task, **said)
+            return TrackFileOperationResult(success=False, file_path=paths[0], error=str(refusal))
+        record = recording_of(self._use_case, kind)
+        return await record(*paths, metadata=metadata, task_id=task, **said)
 
     def _checked_task(self) -> TaskId:
         return TaskId(checked_id(self.task_id, "task_id"))
