@@ -136,7 +136,7 @@ class LocalFileStore:
                 with hold_directory(root, names_of(inside)[:-1]):
                     return inside
         except NoWorkspace as error:
-            raise PathRefused(path, _no_workspace(error)) from error
+            raise PathRefused(path, error.told) from error
         except PathRefused as refusal:
             raise PathRefused(path, refusal.reason) from None
         except OSError:
@@ -160,7 +160,7 @@ class LocalFileStore:
                 return [_observe_one(root, path, stop) for path in paths]
         except NoWorkspace as error:
             # Not "absent": a workspace that is not mounted proves no deletion.
-            return [UnknownState(f"io_error: {_no_workspace(error)}")] * len(paths)
+            return [UnknownState(f"io_error: {error.told}")] * len(paths)
 
     def _read(self, path: str, stop: Event) -> bytes:
         with self._parent(path, "read") as (directory, name):
@@ -224,7 +224,7 @@ class LocalFileStore:
         except FileUnreadable as error:
             raise FileUnreadable(f"{path!r} cannot be {what}: {error}") from None
         except OSError as error:
-            why = _no_workspace(error) if isinstance(error, NoWorkspace) else _why(error)
+            why = error.told if isinstance(error, NoWorkspace) else _why(error)
             raise FileUnreadable(f"{path!r} cannot be {what}: {why}") from error
 
 
@@ -272,12 +272,6 @@ def _observe_one(root: int, path: str, stop: Event) -> PathState:
         return Absent()
     except OSError as error:
         return looking.unknown(error)
-
-
-def _no_workspace(error: NoWorkspace) -> str:
-    cause = error.__cause__
-    why = cause.strerror if isinstance(cause, OSError) else error.strerror
-    return f"{error.strerror}: {why}; create the directory, or set 'workspace' to another one"
 
 
 def _why(error: OSError) -> str:

@@ -100,7 +100,7 @@ class LocalWorkspaceScanner:
                 walk = Walk(root, view)
                 folders = walk.run()
         except NoWorkspace as error:
-            raise FileUnreadable(_no_workspace(error)) from error
+            raise FileUnreadable(error.told) from error
         return Manifest(
             folders=folders,
             began_at=began_at,
@@ -130,9 +130,3 @@ def _teller(previous: Manifest | None, progress: TellProgress | None) -> Callabl
         loop.call_soon_threadsafe(progress, ScanProgress(seen, hashed, expected()))
 
     return tell
-
-
-def _no_workspace(error: NoWorkspace) -> str:
-    cause = error.__cause__
-    why = cause.strerror if isinstance(cause, OSError) else error.strerror
-    return f"{error.strerror}: {why}; create the directory, or set 'workspace' to another one"

@@ -23,6 +23,13 @@ _CHANGED_UNDER_US = 3
 class NoWorkspace(OSError):
     """The workspace itself is not there."""
 
+    @property
+    def told(self) -> str:
+        """What is wrong, and what to do."""
+        cause = self.__cause__
+        why = cause.strerror if isinstance(cause, OSError) else self.strerror
+        return f"{self.strerror}: {why}; create the directory, or set 'workspace' to another one"
+
 
 @contextmanager
 def hold_root(root: str) -> Iterator[int]:
