@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from vespera.domain.schedule import CatchUp, Overlap
 from vespera.domain.task import ALLOWED, Completion
+from vespera.infrastructure.persistence.file_tables import file_operations, verification_reports
 from vespera.infrastructure.persistence.queries.compiling import compiled
 from vespera.infrastructure.persistence.queries.gates import GATE
 from vespera.infrastructure.persistence.queries.tasks import settles
@@ -25,14 +26,12 @@ from vespera.infrastructure.persistence.tables import (
     RUNNING,
     UNFINISHED,
     WAITING,
-    file_operations,
     metadata,
     schedules,
     steps,
     task_counts,
     task_dependencies,
     tasks,
-    verification_reports,
 )
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from vespera.infrastructure.persistence.file_tables import file_operations
 from vespera.infrastructure.persistence.queries.compiling import (
     compiled,
     compiled_by_name,
     compiled_insert,
     one_of_many,
 )
-from vespera.infrastructure.persistence.tables import file_operations
 
 OPERATION_COLUMNS = tuple(file_operations.c.keys())
 INSERT_OPERATION = compiled_insert(file_operations)

@@ -2,13 +2,9 @@
 
 import sqlalchemy as sa
 
+from vespera.infrastructure.persistence.file_tables import verification_reports
 from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_insert
-from vespera.infrastructure.persistence.tables import (
-    signals,
-    task_dependencies,
-    tasks,
-    verification_reports,
-)
+from vespera.infrastructure.persistence.tables import signals, task_dependencies, tasks
 
 _RELATIVE = (tasks.c.id, tasks.c.title, tasks.c.status)
 TASK_BY_ID = compiled(sa.select(tasks).where(tasks.c.id == sa.bindparam("task")), "task")

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from vespera.infrastructure.persistence.file_tables import file_operations, verification_reports
 from vespera.infrastructure.persistence.queries.compiling import compiled, one_of_many
 from vespera.infrastructure.persistence.statements import Statement
 from vespera.infrastructure.persistence.tables import (
@@ -11,12 +12,10 @@ from vespera.infrastructure.persistence.tables import (
     FAILED,
     NONE,
     SET_ASIDE,
-    file_operations,
     metadata,
     task_counts,
     task_dependencies,
     tasks,
-    verification_reports,
 )
 
 _DEPENDENT, _CHILD = tasks.alias("dependent"), tasks.alias("child")

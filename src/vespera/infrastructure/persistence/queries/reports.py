@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
+from vespera.infrastructure.persistence.file_tables import verification_reports
 from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_insert
-from vespera.infrastructure.persistence.tables import verification_reports
 
 INSERT_REPORT = compiled_insert(verification_reports)
 REPORT_BY_ID = compiled(

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from vespera.infrastructure.persistence.file_tables import file_operations
 from vespera.infrastructure.persistence.queries.compiling import (
     compiled,
     compiled_insert,
@@ -18,7 +19,6 @@ from vespera.infrastructure.persistence.tables import (
     ONE,
     PENDING,
     RUN,
-    file_operations,
     steps,
     task_dependencies,
     tasks,

@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 
+from vespera.infrastructure.persistence.file_tables import snapshots
 from vespera.infrastructure.persistence.queries.compiling import compiled, compiled_insert
-from vespera.infrastructure.persistence.tables import NONE, ONE, UNFINISHED, snapshots, tasks
+from vespera.infrastructure.persistence.tables import NONE, ONE, UNFINISHED, tasks
 
 SNAPSHOT_COLUMNS = tuple(snapshots.c.keys())
 SNAPSHOT_FACTS = SNAPSHOT_COLUMNS[:-2]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
+from vespera.infrastructure.persistence.file_tables import file_operations
 from vespera.infrastructure.persistence.queries.compiling import (
     compiled,
     compiled_by_name,
@@ -30,7 +31,6 @@ from vespera.infrastructure.persistence.tables import (
     RUNNING,
     SET_ASIDE,
     WAITING,
-    file_operations,
     task_counts,
     task_dependencies,
     tasks,

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from vespera.infrastructure.persistence.migrations.file_tables import create_file_tables
+
 revision = "0001"
 down_revision = None
 
@@ -13,8 +15,7 @@ def upgrade() -> None:
     _create_task_dependencies()
     _create_steps()
     _create_signals()
-    _create_file_operations()
-    _create_verification_reports()
+    create_file_tables()
     _create_events()
     _create_progress()
     _create_task_counts()
@@ -22,7 +23,6 @@ def upgrade() -> None:
     _create_heartbeats()
     _create_gates()
     _create_starts()
-    _create_snapshots()
     _create_indexes_of_spilled_values()
     op.execute(sa.text(f"PRAGMA application_id={0x56535052}"))
 
@@ -215,43 +215,6 @@ def _create_signals() -> None:
     )
 
 
-def _create_file_operations() -> None:
-    op.create_table(
-        "file_operations",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("task_id", sa.Text),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("phase", sa.Text, nullable=False),
-        sa.Column("path", sa.LargeBinary, nullable=False),
-        sa.Column("before", sa.Text, nullable=False),
-        sa.Column("after", sa.Text, nullable=False),
-        sa.Column("expected", sa.Text),
-        sa.Column("destination", sa.LargeBinary),
-        sa.Column("arrival", sa.Text),
-        sa.Column("recorded_at", sa.BigInteger, nullable=False),
-        sa.Column("context", sa.Text, nullable=False),
-        sa.Column("metadata", sa.Text, nullable=False),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("file_operations_of_task", "file_operations", ["task_id", "id"])
-    op.create_index("file_operations_on_path", "file_operations", ["path", "id"])
-    arrives = sa.text("destination IS NOT NULL")
-    columns = ["destination", "id"]
-    op.create_index("file_operations_to_path", "file_operations", columns, sqlite_where=arrives)
-
-
-def _create_verification_reports() -> None:
-    op.create_table(
-        "verification_reports",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("task_id", sa.Text),
-        sa.Column("verified_at", sa.BigInteger, nullable=False),
-        sa.Column("findings", sa.Text, nullable=False),
-        sqlite_with_rowid=False,
-    )
-    op.create_index("verification_reports_of_task", "verification_reports", ["task_id"])
-
-
 def _create_events() -> None:
     op.create_table(
         "events",
@@ -361,29 +324,6 @@ def _create_starts() -> None:
         sqlite_where=sa.text("concurrency_key IS NOT NULL"),
     )
     op.create_index("starts_kept", "starts", ["kept_until"])
-
-
-def _create_snapshots() -> None:
-    op.create_table(
-        "snapshots",
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("task_id", sa.Text),
-        sa.Column("label", sa.Text, nullable=False),
-        sa.Column("began_at", sa.BigInteger, nullable=False),
-        sa.Column("ended_at", sa.BigInteger, nullable=False),
-        sa.Column("digest", sa.Text, nullable=False),
-        sa.Column("files", sa.BigInteger, nullable=False),
-        sa.Column("directories", sa.BigInteger, nullable=False),
-        sa.Column("ignored", sa.BigInteger, nullable=False),
-        sa.Column("unknown", sa.BigInteger, nullable=False),
-        sa.Column("hashed", sa.BigInteger, nullable=False),
-        sa.Column("caution", sa.Text, nullable=False),
-        sa.Column("base_id", sa.Text, sa.ForeignKey("snapshots.id")),
-        sa.Column("content", sa.LargeBinary, nullable=False),
-        sqlite_with_rowid=False,
-    )
-    rests = sa.text("base_id IS NOT NULL")
-    op.create_index("snapshots_by_base", "snapshots", ["base_id"], sqlite_where=rests)
 
 
 def _create_indexes_of_spilled_values() -> None:
