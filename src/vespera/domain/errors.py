@@ -1,68 +1,26 @@
 """Every error of Vespera, in one tree.
 
     VesperaError
-    |-- RequestError                    what was asked for cannot be done as asked
-    |   |-- InvalidRequest              a field is missing, unknown, or of the wrong type
-    |   |-- TaskNotFound                no task has this id
-    |   |-- OperationNotFound           no file operation has this id
-    |   |-- ScheduleNotFound            no schedule has this name
-    |   |-- SnapshotNotFound            no snapshot has this id
-    |   |-- TaskOver                    the task is finished; nothing reaches it any more
-    |   |-- NotRetryable                the task has not ended badly, or goes with another one
-    |   |-- KeyReused                   an idempotency key came back with another request
-    |   `-- DependencyCycle             tasks would wait for each other for ever
-    |-- TaskError                       a task cannot go on
-    |   |-- IllegalTransition           the task is not in a state that allows this
-    |   |-- StaleTask                   somebody else changed the task in the meantime
-    |   |-- GatedType                   tasks of this type are limited or paused
-    |   |-- StaleSchedule               somebody else changed the schedule in the meantime
-    |   |-- LeaseLost                   another worker has taken the task over
-    |   |-- StepFailed                  a step raised, after its last retry
-    |   |-- NonDeterministicTask        a replay asked for other steps than were recorded
-    |   |-- UnprovenCompletion          what the task says of files is not what the disk says
-    |   |-- CrashLimitReached           the task's worker died in the middle of it, again and again
-    |   |-- TaskTimedOut                the task or one of its steps took too long
-    |   |-- HeartbeatMissed             a step gave no sign of life for too long
-    |   |-- WaitTimedOut                what the task waited for did not come in time
-    |   |-- UnexpectedSignal            a signal brought something else than was waited for
-    |   |-- ChildFailed                 a task that this one has spawned failed, or was cancelled
-    |   |-- UnexpectedResult            a child handed something else back than was waited for
-    |   |-- CancelledInside             what the task or a step awaited had been cancelled elsewhere
-    |   |-- EngineStopped               the container was cleaned up while somebody waited
-    |   `-- SpecialistError             the specialist itself is at fault (not found, not callable)
-    |-- PayloadError                    a value cannot be stored
-    |   |-- UnstorableValue             its type has no stored form; the path to it is named
-    |   |-- PayloadTooLarge             it is larger than the limit
-    |   `-- UnreadableValue             what is stored cannot be turned back into a value
-    |-- WorkspaceError                  a file operation cannot be done
-    |   |-- PathRefused                 the path leads out of the workspace, or is no path
-    |   |-- FileConflict                somebody else changed the file that was to be written
-    |   `-- FileUnreadable              the file is there but cannot be read or written
-    |-- ContentError                    the store of file contents cannot do its work
-    |   |-- ContentMissing              the store does not have the content (any more)
-    |   |-- ContentDamaged              what the store has is not what was put there
-    |   |-- StoreBusy                   another process has been tidying the store up for too long
-    |   `-- StoreFull                   the store's quota, or the disk, is used up
-    |-- StorageError                    the database cannot do its work
-    |   |-- DatabaseLocked              somebody else holds the database for too long
-    |   |-- DatabaseReadOnly            the database or its directory cannot be written
-    |   |-- DatabaseFull                the disk (or the database's size limit) is full
-    |   |-- DatabaseCorrupt             the file is damaged, or is no database
-    |   |-- DatabaseTooNew              the file was written by a newer version of Vespera
-    |   |-- DatabaseClosed              the database was closed while it was asked for something
-    |   |-- DuplicateRow                a row with this key exists already
-    |   |-- NestedUnitOfWork            a unit of work was opened inside another
-    |   `-- ForeignUnitOfWork           a unit of work was written to by a task that did not open it
-    `-- ContainerError                  the container is wired or used wrongly
-        |-- UnknownPart                 nothing in the container provides what was asked for
-        |-- AmbiguousPart               several providers fit the type that was asked for
-        |-- MissingSetting              a configuration value that a part needs was not given
-        |-- UnknownSetting              a configuration value was given that no part reads
-        |-- WiringError                 the container class is wired wrongly
-        |-- OverrideRefused             an override cannot be made or undone as asked
-        |-- MissingExtra                a part needs a package that is an extra
-        |-- ForeignEventLoop            the container was started in another event loop
-        `-- StopTimedOut                a part did not stop within its time
+    |-- RequestError: what was asked for cannot be done as asked
+    |       InvalidRequest, TaskNotFound, OperationNotFound, ScheduleNotFound, SnapshotNotFound,
+    |       TaskOver, NotRetryable, KeyReused, DependencyCycle
+    |-- TaskError: a task cannot go on
+    |       IllegalTransition, StaleTask, GatedType, StaleSchedule, LeaseLost, StepFailed,
+    |       NonDeterministicTask, UnprovenCompletion, CrashLimitReached, TaskTimedOut,
+    |       HeartbeatMissed, WaitTimedOut, UnexpectedSignal, ChildFailed, UnexpectedResult,
+    |       CancelledInside, EngineStopped, SpecialistError
+    |-- PayloadError: a value cannot be stored
+    |       UnstorableValue, PayloadTooLarge, UnreadableValue
+    |-- WorkspaceError: a file operation cannot be done
+    |       PathRefused, FileConflict, FileUnreadable
+    |-- ContentError: the store of file contents cannot do its work
+    |       ContentMissing, ContentDamaged, StoreBusy, StoreFull
+    |-- StorageError: the database cannot do its work
+    |       DatabaseLocked, DatabaseReadOnly, DatabaseFull, DatabaseCorrupt, DatabaseTooNew,
+    |       DatabaseClosed, DuplicateRow, NestedUnitOfWork, ForeignUnitOfWork
+    `-- ContainerError: the container is wired or used wrongly
+            UnknownPart, AmbiguousPart, MissingSetting, UnknownSetting, WiringError,
+            OverrideRefused, MissingExtra, ForeignEventLoop, StopTimedOut
 
 Leaves say what is wrong, branches end in ``Error``; the first line of a class's docstring is its
 default message. Refusals that a caller is expected to meet come back as values (a result with

@@ -27,14 +27,10 @@ from vespera.application.runtime.upkeep import Upkeep
 from vespera.application.runtime.waits import WaitWork
 from vespera.application.runtime.worker import Worker
 from vespera.application.usecases.examine_installation import ExamineInstallationUseCase
-from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.history_document import HistoryForm
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.move_tasks import MoveTasksUseCase
 from vespera.application.usecases.purge_tasks import PurgeTasksUseCase
-from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
-from vespera.application.usecases.tend_contents import TendContentsUseCase
-from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.workflows.fork_task import ForkTaskUseCase
 from vespera.application.workflows.retry_task import RetryTaskUseCase
 from vespera.application.workflows.send_signal import SendSignalUseCase
@@ -46,6 +42,7 @@ from vespera.domain.flow import Limits
 from vespera.domain.retention import retention_of
 from vespera.infrastructure.di.adapters import Adapters
 from vespera.infrastructure.di.base import Service, providers
+from vespera.infrastructure.di.file_use_cases import FileUseCases
 from vespera.infrastructure.di.options import (
     catalogue_of,
     check_settings,
@@ -53,13 +50,12 @@ from vespera.infrastructure.di.options import (
     poll_of,
     span_of,
 )
-from vespera.infrastructure.files.never_stored import matching
 from vespera.infrastructure.files.packed_contents import QUOTA
 from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
-class Container(Adapters):
+class Container(FileUseCases):
     """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
 
     Settings, as keywords or as one mapping:
@@ -131,39 +127,15 @@ class Container(Adapters):
     specialists: providers.Aggregate[Any] = providers.Aggregate()
     limits: providers.Provider[Mapping[str, Limits]] = providers.Object({})
 
-    # The use cases.
-    track_file_operations = providers.Singleton(
-        TrackFileOperationsUseCase,
-        operations=Adapters.operations,
-        reports=Adapters.reports,
-        files=Adapters.files,
-        clock=Adapters.clock,
-        new_id=Adapters.new_id,
-    )
+    # The use cases, besides those of files.
     inspect_tasks = providers.Singleton(
         InspectTasksUseCase,
         tasks=Adapters.tasks,
         steps=Adapters.steps,
         signals=Adapters.signals,
-        tracking=track_file_operations,
+        tracking=FileUseCases.track_file_operations,
         progress=Adapters.progress,
         plain=Adapters.codec.provided.plain,
-    )
-    snapshot_workspace = providers.Singleton(
-        SnapshotWorkspaceUseCase,
-        scanner=Adapters.scanner,
-        snapshots=Adapters.snapshots,
-        threads=Adapters.threads,
-        clock=Adapters.clock,
-        new_id=Adapters.new_id,
-        kept=Adapters.config.snapshots_kept,
-    )
-    find_undeclared = providers.Singleton(
-        FindUndeclaredUseCase,
-        snapshot_workspace=snapshot_workspace,
-        snapshots=Adapters.snapshots,
-        scanner=Adapters.scanner,
-        operations=Adapters.operations,
     )
     purge_tasks = providers.Singleton(
         PurgeTasksUseCase, archive=Adapters.archive, log=Adapters.event_log, clock=Adapters.clock
@@ -187,12 +159,6 @@ class Container(Adapters):
         owners_directory=Adapters.owners_directory,
         workspace=Adapters.config.workspace,
         contents=Adapters.contents,
-    )
-    tend_contents = providers.Singleton(
-        TendContentsUseCase,
-        contents=Adapters.contents,
-        references=Adapters.content_references,
-        matching=providers.Object(matching),
     )
 
     # The machine room.
@@ -221,14 +187,14 @@ class Container(Adapters):
         tasks=Adapters.tasks,
         reports=Adapters.reports,
         unit_of_work=Adapters.unit_of_work,
-        tracking=track_file_operations,
+        tracking=FileUseCases.track_file_operations,
         clock=Adapters.clock,
     )
     file_work = providers.Singleton(
         FileWork,
         store=Adapters.files,
         operations=Adapters.operations,
-        tracking=track_file_operations,
+        tracking=FileUseCases.track_file_operations,
         clock=Adapters.clock,
         new_id=Adapters.new_id,
     )
@@ -351,7 +317,7 @@ class Container(Adapters):
         steps=Adapters.steps,
         revivals=Adapters.revivals,
         operations=Adapters.operations,
-        tracking=track_file_operations,
+        tracking=FileUseCases.track_file_operations,
         notices=notices,
         codec=Adapters.codec,
         clock=Adapters.clock,

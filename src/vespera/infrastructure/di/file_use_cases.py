@@ -1,0 +1,44 @@
+"""What is said of files, proven, and kept of them."""
+
+from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
+from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
+from vespera.application.usecases.tend_contents import TendContentsUseCase
+from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.infrastructure.di.adapters import Adapters
+from vespera.infrastructure.di.base import providers
+from vespera.infrastructure.files.never_stored import matching
+
+
+class FileUseCases(Adapters):
+    """The use cases of files, each on the adapters of its ports."""
+
+    track_file_operations = providers.Singleton(
+        TrackFileOperationsUseCase,
+        operations=Adapters.operations,
+        reports=Adapters.reports,
+        files=Adapters.files,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
+    )
+    snapshot_workspace = providers.Singleton(
+        SnapshotWorkspaceUseCase,
+        scanner=Adapters.scanner,
+        snapshots=Adapters.snapshots,
+        threads=Adapters.threads,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
+        kept=Adapters.config.snapshots_kept,
+    )
+    find_undeclared = providers.Singleton(
+        FindUndeclaredUseCase,
+        snapshot_workspace=snapshot_workspace,
+        snapshots=Adapters.snapshots,
+        scanner=Adapters.scanner,
+        operations=Adapters.operations,
+    )
+    tend_contents = providers.Singleton(
+        TendContentsUseCase,
+        contents=Adapters.contents,
+        references=Adapters.content_references,
+        matching=providers.Object(matching),
+    )
