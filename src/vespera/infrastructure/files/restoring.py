@@ -185,8 +185,7 @@ class _Work(NamedTuple):
     def replace(self) -> RollbackConflict | None:
         if self.bench.has("old"):
             return None
-        if self.bench.has("was") and not self.bench.has("new"):
-            self.bench.become("was", "new")
+        self._go_on_with_two_names()
         out = self._out("new")
         if out == Absent():
             return self._unless_wanted(self._there())
@@ -282,20 +281,30 @@ class _Work(NamedTuple):
 
     def _swap_by_two_names(self) -> None:
         """What is there gets a second name, and is replaced. What somebody puts there between the
-        two calls is lost; where there is no exchange, there is no better way.
+        two calls is lost; where there is no exchange, there is no better way. Of directories, which
+        have one name only, the first goes before the second comes.
         """
         self.bench.remove("was")
         here, new, was = self.bench.directory, self.bench.name("new"), self.bench.name("was")
-        found = os.stat(self.place.name, dir_fd=self.place.directory, follow_symlinks=False)
-        if stat.S_ISDIR(found.st_mode):
-            rename_exclusive(*self.place, here, was)
-            rename_exclusive(here, new, *self.place)
+        there, name = self.place
+        if _is_directory(there, name) or _is_directory(here, new):
+            rename_exclusive(there, name, here, was)
+            rename_exclusive(here, new, there, name)
         else:
-            there = self.place.directory
-            os.link(self.place.name, was, src_dir_fd=there, dst_dir_fd=here, follow_symlinks=False)
-            os.rename(new, self.place.name, src_dir_fd=here, dst_dir_fd=there)
+            os.link(name, was, src_dir_fd=there, dst_dir_fd=here, follow_symlinks=False)
+            os.rename(new, name, src_dir_fd=here, dst_dir_fd=there)
         self._sync()
         self.bench.become("was", "new")
+
+    def _go_on_with_two_names(self) -> None:
+        """It was broken off between the calls: finish it, or begin anew."""
+        if not self.bench.has("was"):
+            return
+        if not self.bench.has("new"):
+            self.bench.become("was", "new")
+        elif self._there() == Absent():
+            rename_exclusive(self.bench.directory, self.bench.name("was"), *self.place)
+            self._sync()
 
     def _is_found(self, out: PathState, ending: str) -> bool:
         if out != self.step.found:
@@ -321,6 +330,10 @@ class _Work(NamedTuple):
         return RollbackConflict(
             path=self.step.path, obstacle=Obstacle.EDITED, told=told, kept=where
         )
+
+
+def _is_directory(directory: int, name: bytes) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
 
 
 def _is_empty(bench: Bench, ending: str) -> bool:
