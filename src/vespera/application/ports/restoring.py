@@ -50,8 +50,8 @@ class Restorer(Protocol):
         ...
 
     async def tidy(self, rollback_id: RollbackId, unused: Collection[int]) -> None:
-        """Remove what was staged for steps that were never begun, and what is left empty by that.
-        What was displaced stays.
+        """Remove what was staged for steps that were never begun, or were given up, and what is
+        left empty by that. What was displaced stays.
         """
         ...
 

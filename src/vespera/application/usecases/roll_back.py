@@ -1,5 +1,6 @@
 """Take back what a task did to files, without hurting anybody else's work."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -225,18 +226,18 @@ class RollBackUseCase:
             resumed = await self._finish_broken_off(owner)
             own = await self._scout.operations_in(scope)
             done = await self._taken_back(scope, own, owner, partial=partial)
-        finally:
+        except (Exception, asyncio.CancelledError):
             await self._let_go(owner)
+            raise
+        finally:
+            self._owners.leave(owner)
         return replace(done, resumed=resumed)
 
     async def _let_go(self, owner: OwnerId) -> None:
         """What was broken off in good order may be finished at once by whoever comes next."""
-        try:
-            found = await self._rollbacks.under_way()
-            if found is not None and found.owner == owner:
-                await self._rollbacks.take_over(found, NOBODY, self._clock.now())
-        finally:
-            self._owners.leave(owner)
+        found = await self._rollbacks.under_way()
+        if found is not None and found.owner == owner:
+            await self._rollbacks.take_over(found, NOBODY, self._clock.now())
 
     async def _finish_broken_off(self, owner: OwnerId) -> Sequence[RollbackId]:
         found = await self._rollbacks.under_way()

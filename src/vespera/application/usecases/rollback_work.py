@@ -85,7 +85,7 @@ class RollbackWork:
                 break
             for row in await self._do(rollback, batch):
                 rows[row.number] = row
-        unused = [row.number for row in rows if not row.begun]
+        unused = [row.number for row in rows if not row.done]
         await self._restorer.tidy(rollback.id, unused)
         done = all(row.done for row in rows)
         state = RollbackState.DONE if done else RollbackState.INCOMPLETE

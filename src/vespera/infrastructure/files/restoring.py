@@ -57,6 +57,10 @@ class Bench(NamedTuple):
         """The name of this thing."""
         return f"{self.number}.{ending}".encode()
 
+    def path_of(self, ending: str) -> str:
+        """Where it is, relative to the workspace."""
+        return f"{self.path}/{self.number}.{ending}"
+
     def has(self, ending: str) -> bool:
         """Whether it is there."""
         try:
@@ -149,25 +153,27 @@ def carry_out(
 
 def without_place(bench: Bench, step: RollbackStep) -> RollbackConflict | None:
     """What becomes of the step if the directory that its path is in is not there any more."""
-    if step.wanted == Absent() and not bench.has("old"):
+    if step.kind is StepKind.REPLACE:
+        for ending in ("was", "new"):
+            if bench.has(ending) and _look(bench, ending) != step.wanted:
+                bench.become(ending, "old")
+    kept = bench.has("old")
+    if step.wanted == Absent() or kept:
+        was_done = not kept or _look(bench, "old") == step.found
+    else:
+        was_done = step.kind is StepKind.RESTORE and not bench.has("new")
+    if was_done:
         return None
     told = "the directory that it was in is not there any more"
-    for ending in ("was", "new"):
-        if bench.has(ending):
-            if look(bench.directory, bench.name(ending), _NEVER) == step.wanted:
-                bench.remove(ending)
-            else:
-                bench.become(ending, "old")
-    kept = f"{bench.path}/{bench.number}.old" if bench.has("old") else None
-    return RollbackConflict(path=step.path, obstacle=Obstacle.NO_DIRECTORY, told=told, kept=kept)
+    where = bench.path_of("old") if kept else None
+    return RollbackConflict(path=step.path, obstacle=Obstacle.NO_DIRECTORY, told=told, kept=where)
 
 
 def is_untouched(place: HeldName, bench: Bench, step: RollbackStep) -> bool:
     """Whether nothing was done yet, so that the step can be given up."""
     match step.kind:
         case StepKind.REPLACE:
-            ready = look(bench.directory, bench.name("new"), _NEVER) == step.wanted
-            return ready and not bench.has("was")
+            return _look(bench, "new") == step.wanted and not bench.has("was")
         case StepKind.RESTORE:
             return bench.has("new")
         case StepKind.REMOVE:
@@ -184,18 +190,12 @@ class _Work(NamedTuple):
 
     def replace(self) -> RollbackConflict | None:
         if self.bench.has("old"):
-            return None
+            return self._as_it_ended()
         self._go_on_with_two_names()
         out = self._out("new")
-        if out == Absent():
-            return self._unless_wanted(self._there())
         if out == self.step.wanted:
             there = self._there()
-            if there != self.step.found:
-                self.bench.remove("new")
-                return self._unless_wanted(there)
-            if not self._swap():
-                self.bench.remove("new")
+            if there != self.step.found or not self._swap():
                 return self._unless_wanted(self._there())
             out = self._out("new")
         if self._is_found(out, "new"):
@@ -204,12 +204,11 @@ class _Work(NamedTuple):
         return self._give_back(out)
 
     def restore(self) -> RollbackConflict | None:
-        if not self.bench.has("new"):
-            return self._unless_wanted(self._there())
+        if not self.bench.has("new"):  # it was put there; what is there now came later
+            return None
         try:
             rename_exclusive(self.bench.directory, self.bench.name("new"), *self.place)
         except FileExistsError:
-            self.bench.remove("new")
             return self._unless_wanted(self._there())
         self._sync()
         return None
@@ -252,14 +251,21 @@ class _Work(NamedTuple):
             there = self._there()
         return self._unless_wanted(there)
 
+    def _as_it_ended(self) -> RollbackConflict | None:
+        """It was finished before. What was displaced may have been written to since; only if there
+        is something else in its place, too, was it somebody's work that could not be put back.
+        """
+        out = self._out("old")
+        if out == self.step.found or self._there() == self.step.wanted:
+            return None
+        return self._edited(out, kept=True)
+
     def _give_back(self, out: PathState) -> RollbackConflict:
         """It was somebody's new work that came out: exchange again. What came in between is newer
         still, and stays.
         """
         if self._there() == self.step.wanted and self._swap():
             if self._out("new") == self.step.wanted:
-                self.bench.remove("new")
-                self._sync()
                 return self._edited(out)
             self._swap()
         self.bench.become("new", "old")
@@ -315,7 +321,7 @@ class _Work(NamedTuple):
         return look(*self.place, _NEVER)
 
     def _out(self, ending: str) -> PathState:
-        return look(self.bench.directory, self.bench.name(ending), _NEVER)
+        return _look(self.bench, ending)
 
     def _sync(self) -> None:
         sync_directory(self.place.directory)
@@ -325,11 +331,15 @@ class _Work(NamedTuple):
         return None if there == self.step.wanted else self._edited(there)
 
     def _edited(self, there: PathState, *, kept: bool = False) -> RollbackConflict:
-        where = f"{self.bench.path}/{self.bench.number}.old" if kept else None
+        where = self.bench.path_of("old") if kept else None
         told = f"it was changed while it was to be taken back: there was {name_of(there)}"
         return RollbackConflict(
             path=self.step.path, obstacle=Obstacle.EDITED, told=told, kept=where
         )
+
+
+def _look(bench: Bench, ending: str) -> PathState:
+    return look(bench.directory, bench.name(ending), _NEVER)
 
 
 def _is_directory(directory: int, name: bytes) -> bool:

@@ -179,7 +179,8 @@ class RestorerConformance(AdapterSuite):
         put(outside / place.name, LEFT)
         place.parent.rmdir()
         place.parent.symlink_to(outside)
-        for number, wanted in enumerate((a_file_of(OLD), Absent(), a_file_of(LEFT, 0o600))):
+        wishes: list[PathState] = [a_file_of(OLD), Absent(), a_file_of(LEFT, 0o600)]
+        for number, wanted in enumerate(wishes):
             conflict = await done(restorer, a_file_of(LEFT), wanted, OLD, number=number)
             assert conflict is not None
             assert conflict.obstacle is Obstacle.REFUSED
