@@ -128,7 +128,7 @@ def explore(world: World, **how: Any) -> Any:
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[World]:
     """A world whose files are in memory, if there is a place: syncing thousands of them takes."""
-    shared = Path("/dev/shm")  # noqa: S108 -- in a directory of its own
+    shared = Path("/dev/shm")
     base = tempfile.mkdtemp(dir=shared if shared.is_dir() else tmp_path)
     with World(base) as world:
         yield world
