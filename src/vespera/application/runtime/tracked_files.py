@@ -213,6 +213,8 @@ class TaskFiles(FileNotes):
             attempt=self._fence.attempt,
         )
         self.touched = True
+        if operation.phase is Phase.INTENT:
+            await self._work.replaced.keep(operation)
         await self._work.operations.add(operation, self._fence)
         return operation
 

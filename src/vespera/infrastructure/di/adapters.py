@@ -101,12 +101,16 @@ class Adapters(BaseContainer):
         watch=config.snapshot_watch,
     )
     restorer: Provider[Restorer] = Service(LocalRestorer, config.workspace, threads)
-    content_references: Provider[ContentReferences] = providers.Singleton(
-        SqlContentReferences, database
+    snapshots: Provider[SnapshotRepository] = providers.Singleton(
+        SqlSnapshotRepository, database, threads
     )
+    content_references: Provider[ContentReferences] = providers.Singleton(
+        SqlContentReferences, database, snapshots, threads
+    )
+    contents_directory = providers.Singleton(directory_of_contents, database)
     contents: Provider[ContentStore] = Service(
         PackedContents,
-        providers.Singleton(directory_of_contents, database),
+        contents_directory,
         config.workspace,
         threads,
         references=content_references,
@@ -139,8 +143,5 @@ class Adapters(BaseContainer):
     )
     reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
     schedules: Provider[ScheduleRepository] = providers.Singleton(SqlScheduleRepository, database)
-    snapshots: Provider[SnapshotRepository] = providers.Singleton(
-        SqlSnapshotRepository, database, threads
-    )
     rollbacks: Provider[RollbackRepository] = providers.Singleton(SqlRollbackRepository, database)
     gates: Provider[Gates] = providers.Singleton(SqlGates, database)

@@ -1,6 +1,7 @@
 """What is said of files, proven, and kept of them."""
 
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
+from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.roll_back import RollBackUseCase
 from vespera.application.usecases.rollback_scope import RollbackScout
 from vespera.application.usecases.rollback_work import RollbackWork
@@ -15,6 +16,9 @@ from vespera.infrastructure.files.never_stored import matching
 class FileUseCases(Adapters):
     """The use cases of files, each on the adapters of its ports."""
 
+    replaced_contents = providers.Singleton(
+        ReplacedContents, Adapters.contents, is_kept=Adapters.config.store_replaced
+    )
     track_file_operations = providers.Singleton(
         TrackFileOperationsUseCase,
         operations=Adapters.operations,
@@ -22,11 +26,13 @@ class FileUseCases(Adapters):
         files=Adapters.files,
         clock=Adapters.clock,
         new_id=Adapters.new_id,
+        replaced=replaced_contents,
     )
     snapshot_workspace = providers.Singleton(
         SnapshotWorkspaceUseCase,
         scanner=Adapters.scanner,
         snapshots=Adapters.snapshots,
+        contents=Adapters.contents,
         threads=Adapters.threads,
         clock=Adapters.clock,
         new_id=Adapters.new_id,
