@@ -2,13 +2,12 @@
 and the next rollback finishes what was broken off.
 """
 
-import shutil
-import tempfile
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from chaoskit.memory import directory_in_memory
 
 from vespera import Container, TrackFileOperationsUseCase, providers
 from vespera.application.usecases.roll_back import RollBackUseCase
@@ -126,13 +125,10 @@ def explore(world: World, **how: Any) -> Any:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Iterator[World]:
-    """A world whose files are in memory, if there is a place: syncing thousands of them takes."""
-    shared = Path("/dev/shm")
-    base = tempfile.mkdtemp(dir=shared if shared.is_dir() else tmp_path)
-    with World(base) as world:
+def memory() -> Iterator[World]:
+    """A world whose files are in memory."""
+    with directory_in_memory() as directory, World(directory) as world:
         yield world
-    shutil.rmtree(base)
 
 
 def test_wherever_it_dies_the_next_one_finishes_it(memory: World) -> None:

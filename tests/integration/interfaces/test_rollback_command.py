@@ -6,8 +6,6 @@ import pytest
 
 SPECIALISTS = """
 from vespera import Container, TaskOrchestrator, providers
-from vespera.application.ports.contents import ContentStore
-from vespera.domain.content import ContentSource
 
 async def clerk(task):
     await task.files.write_text("changed.txt", "new")
@@ -17,7 +15,6 @@ class Desk(Container):
     specialists = providers.Aggregate(clerk=providers.Object(clerk))
 
 async def main(container, input):
-    await container.get(ContentStore).put([ContentSource("changed.txt")])
     orchestrator = container.get(TaskOrchestrator)
     result = await orchestrator.run(title="Write", specialist_type="clerk", task_id="t")
     assert result.success, result.error

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from vespera import Container, TaskContext, TaskExecutionWorkflow, TaskResult
-from vespera.application.ports.contents import ContentStore
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.usecases.roll_back import RollBackUseCase
-from vespera.domain.content import ContentSource
 
 Handler = Callable[[TaskContext], Awaitable[object]]
 Run = Callable[..., Awaitable[TaskResult]]
@@ -42,11 +40,10 @@ def rolling(container: Container) -> RollBackUseCase:
 
 
 @pytest.fixture
-def run(container: Container, workspace: Path) -> Run:
-    """Run a handler as the task of this id; what is there before is kept."""
+def run(container: Container) -> Run:
+    """Run a handler as the task of this id."""
 
     async def run_handler(task_id: str, handler: Handler, **fields: object) -> TaskResult:
-        await keep(container, workspace)
         container.get(Specialists).register(f"type of {task_id}", handler)
         workflow = container.get(TaskExecutionWorkflow)
         return await workflow.run(
@@ -54,12 +51,6 @@ def run(container: Container, workspace: Path) -> Run:
         )
 
     return run_handler
-
-
-async def keep(container: Container, workspace: Path) -> None:
-    """Keep the contents of all files."""
-    names = [name for name, what in tree_of(workspace).items() if isinstance(what, tuple)]
-    await container.get(ContentStore).put([ContentSource(name) for name in names])
 
 
 def tree_of(workspace: Path) -> Tree:
