@@ -18,4 +18,4 @@ async def test_in_ten_thousand_races_no_edit_is_lost(wish: str, how: str) -> Non
 
     assert ends["lost"] == 0, ends
     assert sum(ends.values()) == TRIES
-    assert ends["conflict"] > TRIES // 100
+    assert len(ends) > 1, ends

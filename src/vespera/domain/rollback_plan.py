@@ -88,7 +88,7 @@ def _wish(
         for evidence in gather(chain, found)
         if evidence.operation.id in standing and evidence.operation.kind is not OperationKind.READ
     ]
-    own = [one for one in acts if one.operation.id in mine and _has_effect(one)]
+    own = _deeds([one for one in acts if one.operation.id in mine and _has_effect(one)])
     if not own or own[0].before == found:
         return None
     after_first = acts[acts.index(own[0]) :]
@@ -113,6 +113,21 @@ def _standing(chain: Sequence[FileOperation]) -> Collection[OperationId]:
 
 def _has_effect(act: Evidence) -> bool:
     return act.before != act.after or isinstance(act.before, UnknownState)
+
+
+def _deeds(acts: Sequence[Evidence]) -> Sequence[Evidence]:
+    """Each change once: who has announced one may have said afterwards, too, that it was made."""
+    deeds: list[Evidence] = []
+    announced: list[tuple[PathState, PathState | None]] = []
+    for act in acts:
+        change = (act.before, act.after)
+        if act.operation.phase is Phase.INTENT:
+            announced.append(change)
+        elif change in announced:
+            announced.remove(change)
+            continue
+        deeds.append(act)
+    return deeds
 
 
 def _counts(act: Evidence) -> bool:
@@ -201,18 +216,16 @@ class _Plan:
 
     def take(self, wish: _Wish, kept: Callable[[str], bool]) -> None:
         """Take in what a path asks for."""
-        match wish:
-            case RollbackConflict():
-                self._conflicts[wish.path] = wish
-            case RollbackStep(wanted=SpecialState(kind)):
-                self._refuse(wish.path, Obstacle.REFUSED, f"a {kind} cannot be made again")
-            case RollbackStep(content=str(digest)) if not kept(digest):
-                told = f"the content that was there ({digest[:15]}) was not kept"
-                self._refuse(wish.path, Obstacle.NOT_KEPT, told)
-            case RollbackStep():
-                self._steps[wish.path] = wish
-            case None:
-                pass
+        if isinstance(wish, RollbackConflict):
+            self._conflicts[wish.path] = wish
+        elif wish is not None and isinstance(wish.wanted, SpecialState):
+            told = f"a {wish.wanted.kind} cannot be made again"
+            self._refuse(wish.path, Obstacle.REFUSED, told)
+        elif wish is not None and wish.content is not None and not kept(wish.content):
+            told = f"the content that was there ({wish.content[:15]}) was not kept"
+            self._refuse(wish.path, Obstacle.NOT_KEPT, told)
+        elif wish is not None:
+            self._steps[wish.path] = wish
 
     def settle(self) -> None:
         """Refuse what cannot be done as others are not: from below to above what is to go, from
