@@ -31,6 +31,11 @@ def name_of_rollback(rollback_id: RollbackId) -> TaskId:
     return TaskId(f"{_MARK}{rollback_id}")
 
 
+def rollback_named(name: TaskId) -> RollbackId | None:
+    """The rollback that has this name, if one can have it."""
+    return RollbackId(name.removeprefix(_MARK)) if name.startswith(_MARK) else None
+
+
 class StepKind(StrEnum):
     """What is done to one path."""
 

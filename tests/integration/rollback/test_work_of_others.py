@@ -304,3 +304,21 @@ async def test_a_task_is_taken_back_with_all_its_descendants(run, rolling, conta
     assert [step.path for step in alone.steps] == ["by the parent.txt"]
     assert result.success, result.error
     assert tree() == {}
+
+
+async def test_a_secret_that_was_displaced_is_put_back_from_where_it_is_kept(
+    run, rolling, workspace
+):
+    async def writer(task):
+        await task.files.write_text(".env", "TOKEN=1")
+
+    await run("a", writer)
+    done = await rolling.roll_back("a")
+    assert not (workspace / ".env").exists()
+    undone = await rolling.undo(done.rollback_id)
+    assert undone.success, undone.error
+    assert (workspace / ".env").read_text() == "TOKEN=1"
+    again = await rolling.roll_back("a")
+    await rolling.clear()
+
+    assert told(await rolling.undo(again.rollback_id)) == [(".env", Obstacle.NOT_KEPT)]

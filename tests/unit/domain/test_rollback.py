@@ -19,6 +19,7 @@ from vespera.domain.rollback import (
     StepKind,
     StepRow,
     changes_of,
+    rollback_named,
 )
 from vespera.testing.conformance.samples import NOW
 
@@ -71,6 +72,8 @@ def test_a_rollback_is_recorded_under_a_name_of_its_own():
     )
 
     assert rollback.name == "rollback:r1"
+    assert rollback_named(rollback.name) == "r1"
+    assert rollback_named(TaskId("r1")) is None
 
 
 def test_a_step_is_done_if_it_is_over_without_a_conflict():

@@ -1,6 +1,6 @@
 """Putting back what was in the workspace, where others may be at work at the same time."""
 
-from collections.abc import AsyncIterable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from vespera.domain.file_operation import PathState
@@ -32,7 +32,7 @@ class Restorer(Protocol):
         the same step before is made anew.
 
         Raises:
-            FileUnreadable: it cannot be made (disk full, permission).
+            FileUnreadable: it cannot be made (disk full, permission), or has another content.
             PathRefused: Vespera's own directory is a symbolic link.
         """
         ...
@@ -52,6 +52,18 @@ class Restorer(Protocol):
     async def tidy(self, rollback_id: RollbackId, unused: Collection[int]) -> None:
         """Remove what was staged for steps that were never begun, or were given up, and what is
         left empty by that. What was displaced stays.
+        """
+        ...
+
+    async def displaced(self, rollback_id: RollbackId) -> Mapping[int, PathState]:
+        """What is kept of a rollback, as it is now, by the numbers of the steps."""
+        ...
+
+    def content(self, rollback_id: RollbackId, number: int) -> AsyncGenerator[bytes, None]:
+        """The bytes of a file that is kept of this step, in blocks.
+
+        Raises:
+            FileUnreadable: there is none, or it cannot be read.
         """
         ...
 

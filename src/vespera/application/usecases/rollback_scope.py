@@ -14,7 +14,7 @@ from vespera.domain.errors import InvalidRequest, StoreFull, TaskNotFound
 from vespera.domain.file_operation import FileOperation, FileState
 from vespera.domain.ids import TaskId
 from vespera.domain.retry import LARGEST_WHOLE, whole_number_of
-from vespera.domain.rollback import RollbackPlan
+from vespera.domain.rollback import RollbackPlan, rollback_named
 from vespera.domain.rollback_plan import changed_paths, plan_rollback
 from vespera.domain.search import TaskSearch
 from vespera.domain.task import FINISHED, Task, TaskStatus
@@ -121,7 +121,7 @@ class RollbackScout:
             return True
 
         draft = plan_rollback(recorded, found, kept=wish, **facts)
-        kept = set(await self._contents.has(wanted)) if wanted else set[str]()
+        kept = set(await self._contents.has(wanted)) | await self._displaced(scope.task_id)
         kept |= await self._secure(draft) if securing else _securable(draft)
         return plan_rollback(recorded, found, kept=kept.__contains__, **facts)
 
@@ -139,6 +139,14 @@ class RollbackScout:
 
     async def _children(self, parent: TaskId) -> Sequence[Task]:
         return await self._tasks.search(TaskSearch(parent_id=parent, limit=_MANY))
+
+    async def _displaced(self, name: TaskId) -> set[str]:
+        """The digests of what the rollback of this name has displaced, if it is one."""
+        rollback_id = rollback_named(name)
+        if rollback_id is None:
+            return set()
+        states = (await self._restorer.displaced(rollback_id)).values()
+        return {state.digest for state in states if isinstance(state, FileState)}
 
     async def _secure(self, draft: RollbackPlan) -> set[str]:
         """Keep the contents that will be displaced; gives those that are kept."""

@@ -1,6 +1,6 @@
 """Doing a rollback, so that it can be broken off anywhere and be finished later."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -8,8 +8,8 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.contents import ContentStore
 from vespera.application.ports.restoring import Restorer
 from vespera.application.ports.rollbacks import RollbackRepository
-from vespera.domain.file_operation import NOT_OBSERVED, FileOperation, PathState, Phase
-from vespera.domain.ids import OperationId
+from vespera.domain.file_operation import NOT_OBSERVED, FileOperation, FileState, Phase
+from vespera.domain.ids import OperationId, RollbackId
 from vespera.domain.rollback import (
     TAKES_BACK,
     Rollback,
@@ -18,6 +18,7 @@ from vespera.domain.rollback import (
     StepKind,
     StepRow,
     changes_of,
+    rollback_named,
 )
 
 _AT_ONCE = 32
@@ -61,8 +62,9 @@ class RollbackWork:
             )
             for number, step in enumerate(plan.steps)
         ]
+        displaced = await self._displaced(rollback, plan)
         for row in rows:
-            await self._stage(rollback, row)
+            await self._stage(rollback, row, displaced.get(row.step.content or ""))
         await self._rollbacks.plan(rollback, rows, self._clock.now())
         return replace(rollback, state=RollbackState.ACTING)
 
@@ -111,13 +113,38 @@ class RollbackWork:
         await self._rollbacks.settle(rollback, settled, done, withdrawn, self._clock.now())
         return settled
 
-    async def _stage(self, rollback: Rollback, row: StepRow) -> None:
+    async def _displaced(
+        self, rollback: Rollback, plan: RollbackPlan
+    ) -> Mapping[str, tuple[RollbackId, int]]:
+        """Where contents are that the store does not have, if a rollback is taken back: of which
+        step they are kept.
+        """
+        source = rollback_named(rollback.task_id)
+        wanted = {step.content for step in plan.steps if step.content is not None}
+        missing = wanted.difference(await self._contents.has(wanted))
+        if source is None or not missing:
+            return {}
+        states = await self._restorer.displaced(source)
+        return {
+            state.digest: (source, number)
+            for number, state in states.items()
+            if isinstance(state, FileState) and state.digest in missing
+        }
+
+    async def _stage(
+        self, rollback: Rollback, row: StepRow, displaced: tuple[RollbackId, int] | None
+    ) -> None:
         if row.step.kind not in _PUTTING:
             return
         if row.step.content is None:
             await self._restorer.stage(rollback.id, row.number, row.step.wanted)
             return
-        async with aclosing(self._contents.stream(row.step.content)) as blocks:
+        content = (
+            self._restorer.content(*displaced)
+            if displaced
+            else self._contents.stream(row.step.content)
+        )
+        async with aclosing(content) as blocks:
             await self._restorer.stage(rollback.id, row.number, row.step.wanted, blocks)
 
     def _intents(self, rollback: Rollback, row: StepRow) -> Iterator[FileOperation]:
@@ -132,7 +159,6 @@ class RollbackWork:
         now = self._clock.now()
         for operation_id, change in zip(row.operations, changes_of(row.step), strict=True):
             kind, before, after = change
-            known: PathState = after
             yield FileOperation(
                 id=operation_id,
                 task_id=rollback.name,
@@ -140,8 +166,8 @@ class RollbackWork:
                 phase=Phase.DONE,
                 path=row.step.path,
                 before=before,
-                after=known,
-                expected=known,
+                after=after,
+                expected=after,
                 recorded_at=now,
                 context={TAKES_BACK: list(row.step.takes_back)},
             )

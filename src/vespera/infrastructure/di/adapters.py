@@ -100,7 +100,7 @@ class Adapters(BaseContainer):
         ignore=config.snapshot_ignore,
         watch=config.snapshot_watch,
     )
-    restorer: Provider[Restorer] = Service(LocalRestorer, config.workspace, threads)
+    restorer: Provider[Restorer] = providers.Singleton(LocalRestorer, config.workspace, threads)
     snapshots: Provider[SnapshotRepository] = providers.Singleton(
         SqlSnapshotRepository, database, threads
     )

@@ -4,11 +4,12 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import AsyncIterable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
+from threading import Event
 
 from vespera.domain.errors import FileUnreadable, InvalidRequest, PathRefused
 from vespera.domain.file_operation import FileState, PathState
@@ -21,6 +22,7 @@ from vespera.domain.rollback import (
 )
 from vespera.infrastructure.files import restoring
 from vespera.infrastructure.files.changing import HeldName
+from vespera.infrastructure.files.looking import look
 from vespera.infrastructure.files.paths import OWN_DIRECTORY, encoded, names_of
 from vespera.infrastructure.files.renaming import exchange
 from vespera.infrastructure.files.restoring import Bench, Exchange
@@ -67,7 +69,7 @@ class LocalRestorer:
         if content is not None:
             async for block in content:
                 await self._threads.run(self._write_part, rollback_id, number, block)
-        await self._threads.run(self._finish_part, rollback_id, number, state.mode)
+        await self._threads.run(self._finish_part, rollback_id, number, state)
 
     async def carry_out(
         self, rollback_id: RollbackId, number: int, step: RollbackStep
@@ -83,6 +85,17 @@ class LocalRestorer:
     async def tidy(self, rollback_id: RollbackId, unused: Collection[int]) -> None:
         """See ``Restorer.tidy``."""
         await self._threads.run(self._tidy, rollback_id, tuple(unused))
+
+    async def displaced(self, rollback_id: RollbackId) -> Mapping[int, PathState]:
+        """See ``Restorer.displaced``."""
+        return await self._threads.run_stoppable(lambda stop: self._displaced(rollback_id, stop))
+
+    async def content(self, rollback_id: RollbackId, number: int) -> AsyncGenerator[bytes, None]:
+        """See ``Restorer.content``."""
+        place = 0
+        while block := await self._threads.run(self._block, rollback_id, number, place):
+            place += len(block)
+            yield block
 
     async def quarantined(self) -> Sequence[Quarantined]:
         """See ``Restorer.quarantined``."""
@@ -115,9 +128,9 @@ class LocalRestorer:
         with _told("it cannot be made ready"), self._bench(rollback_id, number) as bench:
             restoring.write_part(bench, block)
 
-    def _finish_part(self, rollback_id: RollbackId, number: int, mode: int) -> None:
+    def _finish_part(self, rollback_id: RollbackId, number: int, state: FileState) -> None:
         with _told("it cannot be made ready"), self._bench(rollback_id, number) as bench:
-            restoring.finish_part(bench, mode)
+            restoring.finish_part(bench, state)
 
     def _carry_out(
         self, rollback_id: RollbackId, number: int, step: RollbackStep
@@ -151,6 +164,26 @@ class LocalRestorer:
                     bench.remove("new")
             with suppress(OSError), self._quarantine(make=False) as directory:
                 os.rmdir(rollback_id, dir_fd=directory)  # if it is empty
+
+    def _displaced(self, rollback_id: RollbackId, stop: Event) -> Mapping[int, PathState]:
+        found = {}
+        with (
+            _told("the quarantine cannot be looked at"),
+            suppress(FileNotFoundError),
+            self._bench(rollback_id, 0, make=False) as bench,
+        ):
+            for name in _names(bench.directory):
+                number, _, ending = name.partition(".")
+                if ending == "old":
+                    found[int(number)] = look(bench.directory, name.encode(), stop)
+        return found
+
+    def _block(self, rollback_id: RollbackId, number: int, place: int) -> bytes:
+        with (
+            _told("what was displaced cannot be read"),
+            self._bench(rollback_id, number, make=False) as bench,
+        ):
+            return restoring.block_of_displaced(bench, place)
 
     def _quarantined(self) -> Sequence[Quarantined]:
         with _told("the quarantine cannot be looked at"):

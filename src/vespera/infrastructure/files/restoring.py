@@ -19,6 +19,7 @@ from threading import Event
 from typing import NamedTuple
 
 from vespera.domain.effects import name_of
+from vespera.domain.errors import FileUnreadable
 from vespera.domain.file_operation import (
     Absent,
     DirectoryState,
@@ -38,8 +39,10 @@ Exchange = Callable[[int, bytes, int, bytes], None]
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW
 _MORE = os.O_WRONLY | os.O_APPEND | NO_FOLLOW
+_READ = os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
 _LIST = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | NO_FOLLOW
 _PRIVATE_MODE = 0o600
+_BLOCK = 1024 * 1024
 _NEVER = Event()
 """A look in the middle of a step is not broken off: what is not known is taken for an edit."""
 
@@ -101,15 +104,31 @@ def write_part(bench: Bench, block: bytes) -> None:
         os.close(descriptor)
 
 
-def finish_part(bench: Bench, mode: int) -> None:
-    """Make a file that was written whole what is to be put there."""
+def finish_part(bench: Bench, state: FileState) -> None:
+    """Make a file that was written whole what is to be put there.
+
+    Raises:
+        FileUnreadable: it has another content.
+    """
     descriptor = os.open(bench.name("part"), _MORE, dir_fd=bench.directory)
     try:
-        os.fchmod(descriptor, mode)
+        seen = _look(bench, "part")  # before its mode forbids that
+        os.fchmod(descriptor, state.mode)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    if not isinstance(seen, FileState) or seen.digest != state.digest:
+        raise FileUnreadable("the content that is to be put back is not what it was")
     bench.become("part", "new")
+
+
+def block_of_displaced(bench: Bench, place: int) -> bytes:
+    """A block of a displaced file, from this place on; empty at its end."""
+    descriptor = os.open(bench.name("old"), _READ, dir_fd=bench.directory)
+    try:
+        return os.pread(descriptor, _BLOCK, place)
+    finally:
+        os.close(descriptor)
 
 
 def make_other(bench: Bench, state: PathState) -> None:

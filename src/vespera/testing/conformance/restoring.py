@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from vespera.application.ports.restoring import Restorer
-from vespera.domain.errors import InvalidRequest
+from vespera.domain.errors import FileUnreadable, InvalidRequest
 from vespera.domain.file_operation import (
     Absent,
     DirectoryState,
@@ -18,7 +18,7 @@ from vespera.domain.file_operation import (
     SymlinkState,
 )
 from vespera.domain.ids import RollbackId
-from vespera.domain.rollback import Obstacle, RollbackConflict, RollbackStep
+from vespera.domain.rollback import Obstacle, RollbackConflict, RollbackStep, StepKind
 from vespera.infrastructure.files.looking import digest_of
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 
@@ -200,6 +200,23 @@ class RestorerConformance(AdapterSuite):
         assert kept.size == len(LEFT + b", saved late")
         assert kept.since <= datetime.now(UTC)  # noqa: TID251 -- the file system's own time
 
+    async def test_what_was_displaced_can_be_read(self, restorer: Restorer, place: Path) -> None:
+        put(place, LEFT)
+        await done(restorer, a_file_of(LEFT), a_file_of(OLD), OLD, number=7)
+        content = b"".join([block async for block in restorer.content(R1, 7)])
+
+        assert content == LEFT
+        assert await restorer.displaced(R1) == {7: a_file_of(LEFT)}
+        assert await restorer.displaced(RollbackId("of-nobody")) == {}
+        with pytest.raises(FileUnreadable):
+            await anext(restorer.content(R1, 8))
+
+    async def test_another_content_is_not_staged(self, restorer: Restorer, place: Path) -> None:
+        with pytest.raises(FileUnreadable, match="not what it was"):
+            await done(restorer, Absent(), a_file_of(OLD), EDITED)
+
+        assert not place.exists()
+
     async def test_what_is_cleared_is_gone(self, restorer: Restorer, place: Path) -> None:
         put(place, LEFT)
         await done(restorer, a_file_of(LEFT), Absent())
@@ -259,7 +276,7 @@ async def done(
     step = RollbackStep(path=NAME, found=found, wanted=wanted)
     if step.content is not None:
         await restorer.stage(R1, number, wanted, _blocks(content or b""))
-    elif wanted != Absent():
+    elif step.kind in {StepKind.RESTORE, StepKind.REPLACE}:
         await restorer.stage(R1, number, wanted)
     return await restorer.carry_out(R1, number, step)
 

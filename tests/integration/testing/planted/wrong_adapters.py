@@ -1692,6 +1692,12 @@ class RestoresNothing:
     async def tidy(self, rollback_id, unused):
         pass
 
+    async def displaced(self, rollback_id):
+        return {}
+
+    async def content(self, rollback_id, number):
+        yield b""
+
     async def quarantined(self):
         return []
 
