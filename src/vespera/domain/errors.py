@@ -3,7 +3,7 @@
     VesperaError
     |-- RequestError: what was asked for cannot be done as asked
     |       InvalidRequest, TaskNotFound, OperationNotFound, ScheduleNotFound, SnapshotNotFound,
-    |       TaskOver, NotRetryable, KeyReused, DependencyCycle
+    |       RollbackNotFound, TaskOver, NotRetryable, KeyReused, DependencyCycle
     |-- TaskError: a task cannot go on
     |       IllegalTransition, StaleTask, GatedType, StaleSchedule, LeaseLost, StepFailed,
     |       NonDeterministicTask, UnprovenCompletion, CrashLimitReached, TaskTimedOut,
@@ -12,7 +12,7 @@
     |-- PayloadError: a value cannot be stored
     |       UnstorableValue, PayloadTooLarge, UnreadableValue
     |-- WorkspaceError: a file operation cannot be done
-    |       PathRefused, FileConflict, FileUnreadable
+    |       PathRefused, FileConflict, FileUnreadable, RollbackBusy
     |-- ContentError: the store of file contents cannot do its work
     |       ContentMissing, ContentDamaged, StoreBusy, StoreFull
     |-- StorageError: the database cannot do its work
@@ -75,6 +75,10 @@ class ScheduleNotFound(RequestError):
 
 class SnapshotNotFound(RequestError):
     """No snapshot has this id, or none was taken."""
+
+
+class RollbackNotFound(RequestError):
+    """No rollback has this id, or the task was never rolled back."""
 
 
 class KeyReused(RequestError):
@@ -238,6 +242,10 @@ class FileConflict(WorkspaceError):
 
 class FileUnreadable(WorkspaceError):
     """The file is there but cannot be read or written."""
+
+
+class RollbackBusy(WorkspaceError):
+    """Another rollback is under way in this workspace."""
 
 
 class ContentError(VesperaError):

@@ -53,6 +53,9 @@ class UnknownState:
 PathState = Absent | FileState | SymlinkState | DirectoryState | SpecialState | UnknownState
 NOT_OBSERVED = UnknownState("not_observed")
 
+DIGEST = "vespera:digest"
+"""In the context of an intent: of the content that the act is to leave."""
+
 
 class OperationKind(StrEnum):
     """What is done to the path. A move and a copy lead to a second one, their destination."""
@@ -101,7 +104,8 @@ class FileOperation:
 
     ``path`` is relative to the workspace, with ``/`` between its parts; bytes that are no UTF-8
     are kept as surrogate escapes. ``expected`` is the state that the act is to leave, where it is
-    known beforehand; of a move or a copy, at its ``destination``.
+    known beforehand; of a move or a copy, at its ``destination``. ``attempt``: of the task, in
+    which it was first recorded; None: it is not known, or there was none.
     """
 
     id: OperationId
@@ -116,6 +120,7 @@ class FileOperation:
     destination: Destination | None = None
     context: Mapping[str, object] = field(default_factory=dict)
     metadata: Mapping[str, object] = field(default_factory=dict)
+    attempt: int | None = None
 
     @property
     def paths(self) -> Sequence[str]:

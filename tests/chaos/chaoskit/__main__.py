@@ -19,7 +19,16 @@ import alembic.command  # noqa: F401
 import sqlalchemy.ext.asyncio  # noqa: F401
 
 import vespera.infrastructure.persistence.migrations.runner  # noqa: F401
-from chaoskit import contents, crowds, disk_errors, kills, power, stages, workers
+from chaoskit import (
+    contents,
+    crowds,
+    disk_errors,
+    kills,
+    power,
+    rollback_kills,
+    stages,
+    workers,
+)
 from chaoskit.life import Place
 
 COLD = {"checkpoint"}
@@ -34,6 +43,7 @@ SWEEPS = {
     "soak": crowds.soak,
     "contents_kills": contents.kills,
     "contents_power_cuts": contents.power_cuts,
+    "rollback_kills": rollback_kills.kills,
 }
 
 

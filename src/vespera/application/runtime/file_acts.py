@@ -13,6 +13,7 @@ from vespera.application.usecases.file_statements import with_mode
 from vespera.domain.effects import name_of
 from vespera.domain.errors import FileConflict, FileUnreadable
 from vespera.domain.file_operation import (
+    DIGEST,
     Absent,
     DirectoryState,
     FileOperation,
@@ -22,7 +23,6 @@ from vespera.domain.file_operation import (
     SymlinkState,
 )
 
-DIGEST = "vespera:digest"
 Paths = Sequence[str]
 Seen = Sequence[PathState]
 

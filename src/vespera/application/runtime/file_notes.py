@@ -8,6 +8,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.usecases.file_results import TrackFileOperationResult
+from vespera.application.usecases.file_statements import ATTEMPT
 from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.task_tracking import TaskTracking
 from vespera.application.usecases.track_file_operations import (
@@ -60,7 +61,7 @@ class FileNotes(TaskTracking):
             return TrackFileOperationResult(success=True, operation_id=known_id, file_path=paths[0])
         return await recording_of(self._work.tracking, kind)(
             *paths,
-            operation_context={ORDER: order},
+            operation_context={ORDER: order, ATTEMPT: self._fence.attempt},
             metadata=metadata,
             task_id=self._fence.task_id,
             **said,

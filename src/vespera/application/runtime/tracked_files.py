@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from vespera.application.ports.files import AnyPath
 from vespera.application.runtime import file_acts
-from vespera.application.runtime.file_acts import DIGEST, Act, conflict
+from vespera.application.runtime.file_acts import Act, conflict
 from vespera.application.runtime.file_notes import ORDER, FileNotes
 from vespera.application.usecases.file_statements import check_mode, link_to
 from vespera.domain.errors import FileUnreadable
 from vespera.domain.file_operation import (
+    DIGEST,
     NOT_OBSERVED,
     Destination,
     DirectoryState,
@@ -230,6 +231,7 @@ class TaskFiles(FileNotes):
             recorded_at=self._work.clock.now(),
             destination=to[0] if to else None,
             context={ORDER: order, DIGEST: digest} if digest else {ORDER: order},
+            attempt=self._fence.attempt,
         )
         self.touched = True
         if operation.phase is Phase.INTENT:

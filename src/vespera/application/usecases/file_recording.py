@@ -101,8 +101,9 @@ class FileRecording:
             recorded_at=self._clock.now(),
             expected=said.expects(seen[0]),
             destination=destination,
-            context=dict(said.operation_context or {}),
+            context=said.context,
             metadata=dict(said.metadata or {}),
+            attempt=said.attempt,
         )
 
     async def _said_before(self, operation: FileOperation) -> FileOperation | None:

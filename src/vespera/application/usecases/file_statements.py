@@ -13,6 +13,8 @@ from vespera.domain.ids import TaskId
 
 LARGEST_NOTE = 64 * 1024
 ALL_MODE_BITS = 0o7777
+ATTEMPT = "vespera:attempt"
+"""In a context: the attempt of the task that says it."""
 
 
 class Said(TypedDict, total=False):
@@ -52,6 +54,18 @@ class FileStatement:
         if given is None and self.operation_context is not None:
             given = self.operation_context.get("task_id")
         return None if given is None else TaskId(checked_id(given, "task_id"))
+
+    @property
+    def attempt(self) -> int | None:
+        """The attempt of the task, if the engine says it."""
+        given = (self.operation_context or {}).get(ATTEMPT)
+        return given if isinstance(given, int) else None
+
+    @property
+    def context(self) -> dict[str, object]:
+        """The context that is recorded, beside what has a place of its own."""
+        given = self.operation_context or {}
+        return {key: value for key, value in given.items() if key != ATTEMPT}
 
     def check(self) -> None:
         """Refuse what cannot be recorded.

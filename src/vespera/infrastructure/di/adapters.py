@@ -21,7 +21,9 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.restoring import Restorer
 from vespera.application.ports.revivals import Revivals
+from vespera.application.ports.rollbacks import RollbackRepository
 from vespera.application.ports.scanning import WorkspaceScanner
 from vespera.application.ports.schedules import ScheduleRepository, Timetable
 from vespera.application.ports.snapshots import SnapshotRepository
@@ -35,6 +37,7 @@ from vespera.infrastructure.di.options import (
     directory_of_owners,
 )
 from vespera.infrastructure.files.local_file_store import LocalFileStore
+from vespera.infrastructure.files.local_restorer import LocalRestorer
 from vespera.infrastructure.files.local_workspace_scanner import LocalWorkspaceScanner
 from vespera.infrastructure.files.packed_contents import PackedContents
 from vespera.infrastructure.host.local_host import LocalHost
@@ -49,6 +52,7 @@ from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.lane import Lane
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 from vespera.infrastructure.persistence.revivals import SqlRevivals
+from vespera.infrastructure.persistence.rollback_repository import SqlRollbackRepository
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.snapshot_repository import SqlSnapshotRepository
@@ -96,6 +100,7 @@ class Adapters(BaseContainer):
         ignore=config.snapshot_ignore,
         watch=config.snapshot_watch,
     )
+    restorer: Provider[Restorer] = providers.Singleton(LocalRestorer, config.workspace, threads)
     snapshots: Provider[SnapshotRepository] = providers.Singleton(
         SqlSnapshotRepository, database, threads
     )
@@ -138,4 +143,5 @@ class Adapters(BaseContainer):
     )
     reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
     schedules: Provider[ScheduleRepository] = providers.Singleton(SqlScheduleRepository, database)
+    rollbacks: Provider[RollbackRepository] = providers.Singleton(SqlRollbackRepository, database)
     gates: Provider[Gates] = providers.Singleton(SqlGates, database)

@@ -2,6 +2,9 @@
 
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.replaced_contents import ReplacedContents
+from vespera.application.usecases.roll_back import RollBackUseCase
+from vespera.application.usecases.rollback_scope import RollbackScout
+from vespera.application.usecases.rollback_work import RollbackWork
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.application.usecases.tend_contents import TendContentsUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
@@ -47,4 +50,28 @@ class FileUseCases(Adapters):
         contents=Adapters.contents,
         references=Adapters.content_references,
         matching=providers.Object(matching),
+    )
+    roll_back = providers.Singleton(
+        RollBackUseCase,
+        scout=providers.Singleton(
+            RollbackScout,
+            tasks=Adapters.tasks,
+            operations=Adapters.operations,
+            files=Adapters.files,
+            contents=Adapters.contents,
+            restorer=Adapters.restorer,
+        ),
+        work=providers.Singleton(
+            RollbackWork,
+            rollbacks=Adapters.rollbacks,
+            restorer=Adapters.restorer,
+            contents=Adapters.contents,
+            clock=Adapters.clock,
+            new_id=Adapters.new_id,
+        ),
+        rollbacks=Adapters.rollbacks,
+        restorer=Adapters.restorer,
+        owners=Adapters.owners,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
     )

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from functools import cache
 
 _NO_REPLACE, _EXCHANGE = 1, 2
-_NOT_KNOWN = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP})
+NOT_KNOWN = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP})
+"""How the system says that it has no such rename."""
+
 _Rename = Callable[[int, bytes, int, bytes, int], int]
 
 
@@ -27,7 +29,7 @@ def rename_exclusive(source: int, name: bytes, destination: int, new_name: bytes
     try:
         _rename_at(source, name, destination, new_name, _NO_REPLACE)
     except OSError as error:
-        if error.errno not in _NOT_KNOWN:
+        if error.errno not in NOT_KNOWN:
             raise
         _by_two_names(source, name, destination, new_name)
 

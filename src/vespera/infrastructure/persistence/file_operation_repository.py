@@ -127,6 +127,7 @@ def row_of_operation(operation: FileOperation) -> Row:
         to_micros(operation.recorded_at),
         to_mapping(operation.context, what="context"),
         to_mapping(operation.metadata, what="metadata"),
+        operation.attempt,
     )
 
 

@@ -23,6 +23,7 @@ file_operations = sa.Table(
     sa.Column("recorded_at", sa.BigInteger, nullable=False),
     sa.Column("context", sa.Text, nullable=False),
     sa.Column("metadata", sa.Text, nullable=False),
+    sa.Column("attempt", sa.BigInteger),
     sqlite_with_rowid=False,
 )
 sa.Index("file_operations_of_task", file_operations.c.task_id, file_operations.c.id)
@@ -68,3 +69,38 @@ snapshots = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("snapshots_by_base", snapshots.c.base_id, sqlite_where=snapshots.c.base_id.is_not(None))
+
+# ``under_way`` is 1 or NULL, and unique: there is one at a time.
+rollbacks = sa.Table(
+    "rollbacks",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("task_id", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("began_at", sa.BigInteger, nullable=False),
+    sa.Column("heard_at", sa.BigInteger, nullable=False),
+    sa.Column("attempt", sa.BigInteger),
+    sa.Column("tree", sa.BigInteger, nullable=False),
+    sa.Column("partial", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("under_way", sa.BigInteger),
+    sqlite_with_rowid=False,
+)
+sa.Index("rollbacks_of_task", rollbacks.c.task_id, rollbacks.c.id)
+sa.Index("rollbacks_under_way", rollbacks.c.under_way, unique=True)
+
+rollback_steps = sa.Table(
+    "rollback_steps",
+    metadata,
+    sa.Column("rollback_id", sa.Text, sa.ForeignKey("rollbacks.id"), primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("path", sa.LargeBinary, nullable=False),
+    sa.Column("found", sa.Text, nullable=False),
+    sa.Column("wanted", sa.Text, nullable=False),
+    sa.Column("takes_back", sa.Text, nullable=False),
+    sa.Column("operations", sa.Text, nullable=False),
+    sa.Column("begun", sa.BigInteger, nullable=False),
+    sa.Column("over", sa.BigInteger, nullable=False),
+    sa.Column("conflict", sa.Text),
+    sqlite_with_rowid=False,
+)

@@ -12,6 +12,7 @@ TABLES = (
     "events",
     "file_operations",
     "gates",
+    "rollbacks",
     "schedules",
     "snapshots",
     "starts",
@@ -20,6 +21,7 @@ TABLES = (
     "verification_reports",
     "heartbeats",
     "progress",
+    "rollback_steps",
     "signals",
     "steps",
     "task_dependencies",
@@ -27,11 +29,14 @@ TABLES = (
 
 SCHEMA = (
     "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
-    """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID""",
+    """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, attempt BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_of_task ON file_operations (task_id, id)",
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
     "CREATE INDEX file_operations_to_path ON file_operations (destination, id) WHERE destination IS NOT NULL",
     "CREATE TABLE gates ( specialist_type TEXT NOT NULL, paused_at BIGINT, max_concurrent BIGINT, max_concurrent_per_key BIGINT, rate_count BIGINT, rate_per BIGINT, key_rate_count BIGINT, key_rate_per BIGINT, PRIMARY KEY (specialist_type) ) WITHOUT ROWID",
+    "CREATE TABLE rollbacks ( id TEXT NOT NULL, task_id TEXT NOT NULL, owner TEXT NOT NULL, began_at BIGINT NOT NULL, heard_at BIGINT NOT NULL, attempt BIGINT, tree BIGINT NOT NULL, partial BIGINT NOT NULL, state TEXT NOT NULL, under_way BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE INDEX rollbacks_of_task ON rollbacks (task_id, id)",
+    "CREATE UNIQUE INDEX rollbacks_under_way ON rollbacks (under_way)",
     "CREATE TABLE schedules ( name TEXT NOT NULL, version BIGINT NOT NULL, paused BIGINT NOT NULL, next_due BIGINT, last_due BIGINT, last_task_id TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, cron TEXT, every DOUBLE, time_zone TEXT NOT NULL, catch_up TEXT NOT NULL, most_catch_up BIGINT NOT NULL, overlap TEXT NOT NULL, title TEXT NOT NULL, specialist_type TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
     "CREATE INDEX schedules_due ON schedules (next_due) WHERE paused = 0 AND next_due IS NOT NULL",
     "CREATE INDEX schedules_spilled ON schedules (request) WHERE request < x''",
@@ -68,6 +73,7 @@ SCHEMA = (
     "CREATE TABLE heartbeats ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, beaten_at BIGINT NOT NULL, detail BLOB NOT NULL, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX heartbeats_spilled ON heartbeats (detail) WHERE detail < x''",
     "CREATE TABLE progress ( task_id TEXT NOT NULL, attempt BIGINT NOT NULL, done DOUBLE NOT NULL, total DOUBLE, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (task_id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
+    """CREATE TABLE rollback_steps ( rollback_id TEXT NOT NULL, number BIGINT NOT NULL, path BLOB NOT NULL, found TEXT NOT NULL, wanted TEXT NOT NULL, takes_back TEXT NOT NULL, operations TEXT NOT NULL, begun BIGINT NOT NULL, over BIGINT NOT NULL, "conflict" TEXT, PRIMARY KEY (rollback_id, number), FOREIGN KEY(rollback_id) REFERENCES rollbacks (id) ) WITHOUT ROWID""",
     "CREATE TABLE signals ( task_id TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, sent_at BIGINT NOT NULL, received_at BIGINT, seq BIGINT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (task_id, id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX signals_spilled ON signals (payload) WHERE payload < x''",
     "CREATE TABLE steps ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL, recorded_at BIGINT NOT NULL, wake_at BIGINT, awaits TEXT, value BLOB, error BLOB, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
@@ -532,32 +538,33 @@ OPERATION_COLUMNS = (
     "recorded_at",
     "context",
     "metadata",
+    "attempt",
 )
 
 INSERT_OPERATION = Statement(
-    """INSERT INTO file_operations (id, task_id, kind, phase, path, "before", "after", expected, destination, arrival, recorded_at, context, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+    """INSERT INTO file_operations (id, task_id, kind, phase, path, "before", "after", expected, destination, arrival, recorded_at, context, metadata, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
     expects=1,
 )
 
 UPDATE_OPERATION = Statement(
-    """UPDATE file_operations SET task_id=?, kind=?, phase=?, path=?, "before"=?, "after"=?, expected=?, destination=?, arrival=?, recorded_at=?, context=?, metadata=? WHERE file_operations.id = ?""",
+    """UPDATE file_operations SET task_id=?, kind=?, phase=?, path=?, "before"=?, "after"=?, expected=?, destination=?, arrival=?, recorded_at=?, context=?, metadata=?, attempt=? WHERE file_operations.id = ?""",
     expects=1,
 )
 
 OPERATIONS_BY_ID = Statement(
-    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.id IN (__many__)"""
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.id IN (__many__)"""
 )
 
 OPERATIONS_BY_PATH = Statement(
-    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.path IN (__many__)"""
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.path IN (__many__)"""
 )
 
 OPERATIONS_BY_DESTINATION = Statement(
-    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.destination IN (__many__) AND file_operations.destination IS NOT NULL"""
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.destination IN (__many__) AND file_operations.destination IS NOT NULL"""
 )
 
 OPERATIONS_OF_TASK = Statement(
-    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.task_id = ? ORDER BY file_operations.id"""
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.task_id = ? ORDER BY file_operations.id"""
 )
 
 OPERATION_PATHS = Statement(
@@ -858,3 +865,79 @@ FORGET_BASES = Statement(
     "DELETE FROM snapshots WHERE snapshots.base_id IS NULL AND (snapshots.ended_at < ? OR (snapshots.id NOT IN (SELECT newer.id FROM snapshots AS newer ORDER BY newer.id DESC LIMIT ? OFFSET 0))) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.id = snapshots.task_id AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')))) AND NOT (EXISTS (SELECT * FROM snapshots AS delta WHERE delta.base_id = snapshots.id)) RETURNING id",
     returns=True,
 )
+
+# The journal of rollbacks.
+
+ROLLBACK_COLUMNS = (
+    "id",
+    "task_id",
+    "owner",
+    "began_at",
+    "heard_at",
+    "attempt",
+    "tree",
+    "partial",
+    "state",
+    "under_way",
+)
+
+ROLLBACK_STEP_COLUMNS = (
+    "rollback_id",
+    "number",
+    "path",
+    "found",
+    "wanted",
+    "takes_back",
+    "operations",
+    "begun",
+    "over",
+    "conflict",
+)
+
+INSERT_ROLLBACK = Statement(
+    "INSERT INTO rollbacks (id, task_id, owner, began_at, heard_at, attempt, tree, partial, state, under_way) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+TAKE_ROLLBACK_OVER = Statement(
+    "UPDATE rollbacks SET owner=?, heard_at=? WHERE rollbacks.id = ? AND rollbacks.owner = ? AND rollbacks.under_way = 1",
+    expects=1,
+)
+
+HEAR_OF_ROLLBACK = Statement(
+    "UPDATE rollbacks SET heard_at=?, state=? WHERE rollbacks.id = ? AND rollbacks.owner = ? AND rollbacks.under_way = 1 AND rollbacks.state = ?",
+    expects=1,
+)
+
+FINISH_ROLLBACK = Statement(
+    "UPDATE rollbacks SET heard_at=?, state=?, under_way=NULL WHERE rollbacks.id = ? AND rollbacks.owner = ? AND rollbacks.under_way = 1",
+    expects=1,
+)
+
+ROLLBACK_BY_ID = Statement(
+    "SELECT rollbacks.id, rollbacks.task_id, rollbacks.owner, rollbacks.began_at, rollbacks.heard_at, rollbacks.attempt, rollbacks.tree, rollbacks.partial, rollbacks.state, rollbacks.under_way FROM rollbacks WHERE rollbacks.id = ?"
+)
+
+ROLLBACKS_OF_TASK = Statement(
+    "SELECT rollbacks.id, rollbacks.task_id, rollbacks.owner, rollbacks.began_at, rollbacks.heard_at, rollbacks.attempt, rollbacks.tree, rollbacks.partial, rollbacks.state, rollbacks.under_way FROM rollbacks WHERE rollbacks.task_id = ? ORDER BY rollbacks.id"
+)
+
+ROLLBACK_UNDER_WAY = Statement(
+    "SELECT rollbacks.id, rollbacks.task_id, rollbacks.owner, rollbacks.began_at, rollbacks.heard_at, rollbacks.attempt, rollbacks.tree, rollbacks.partial, rollbacks.state, rollbacks.under_way FROM rollbacks WHERE rollbacks.under_way = 1"
+)
+
+INSERT_ROLLBACK_STEP = Statement(
+    """INSERT INTO rollback_steps (rollback_id, number, path, found, wanted, takes_back, operations, begun, over, "conflict") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+    expects=1,
+)
+
+UPDATE_ROLLBACK_STEP = Statement(
+    """UPDATE rollback_steps SET begun=?, over=?, "conflict"=? WHERE rollback_steps.rollback_id = ? AND rollback_steps.number = ?""",
+    expects=1,
+)
+
+STEPS_OF_ROLLBACK = Statement(
+    """SELECT rollback_steps.rollback_id, rollback_steps.number, rollback_steps.path, rollback_steps.found, rollback_steps.wanted, rollback_steps.takes_back, rollback_steps.operations, rollback_steps.begun, rollback_steps.over, rollback_steps."conflict" FROM rollback_steps WHERE rollback_steps.rollback_id = ? ORDER BY rollback_steps.number"""
+)
+
+WITHDRAW_INTENT = Statement("DELETE FROM file_operations WHERE file_operations.id = ?")

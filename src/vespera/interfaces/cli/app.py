@@ -28,6 +28,7 @@ from vespera.interfaces.cli.reruns import (
     run_task,
     wait_for_task,
 )
+from vespera.interfaces.cli.rollback import rollback
 from vespera.interfaces.cli.schedules import schedule
 from vespera.interfaces.cli.signals import approve, reject, signal
 from vespera.interfaces.cli.snapshots import diff, snapshot, undeclared
@@ -122,6 +123,7 @@ task.add_command(approve)
 task.add_command(reject)
 app.add_command(db)
 app.add_command(store)
+app.add_command(rollback)
 app.add_command(doctor)
 app.add_command(config)
 app.add_command(schedule)

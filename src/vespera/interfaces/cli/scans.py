@@ -294,10 +294,11 @@ def _why(change: Change) -> str:
 
 
 def _change_form(change: Change) -> dict[str, object]:
-    states = {"before": _state_form(change.before), "after": _state_form(change.after)}
+    states = {"before": state_form(change.before), "after": state_form(change.after)}
     return {"path": change.path, "kind": change.kind, **states}
 
 
-def _state_form(state: PathState) -> dict[str, object]:
+def state_form(state: PathState) -> dict[str, object]:
+    """A state as JSON, with the name of its kind."""
     kind = type(state).__name__.removesuffix("State").lower()
     return {"state": kind, **asdict(state)}

@@ -26,6 +26,8 @@ _SUITES = (
     "owners",
     "queue",
     "records",
+    "restoring",
+    "rollbacks",
     "scanning",
     "schedules",
     "signals",
@@ -58,7 +60,9 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.restoring import RestorerConformance
 from vespera.testing.conformance.revivals import RevivalsConformance
+from vespera.testing.conformance.rollbacks import RollbackRepositoryConformance
 from vespera.testing.conformance.scanning import WorkspaceScannerConformance
 from vespera.testing.conformance.schedules import (
     ScheduleRepositoryConformance,
@@ -88,7 +92,9 @@ __all__ = [
     "OwnersOfOneHostConformance",
     "ProgressRepositoryConformance",
     "ReportRepositoryConformance",
+    "RestorerConformance",
     "RevivalsConformance",
+    "RollbackRepositoryConformance",
     "ScheduleRepositoryConformance",
     "SignalRepositoryConformance",
     "SnapshotRepositoryConformance",

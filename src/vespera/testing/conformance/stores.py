@@ -21,6 +21,7 @@ from vespera.application.ports.persistence import (
     UnitOfWork,
 )
 from vespera.application.ports.revivals import Revivals
+from vespera.application.ports.rollbacks import RollbackRepository
 from vespera.application.ports.schedules import ScheduleRepository
 from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.infrastructure.di.base import BaseContainer
@@ -47,6 +48,7 @@ class Stores:
     revivals: Revivals
     signals: SignalRepository
     snapshots: SnapshotRepository
+    rollbacks: RollbackRepository
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -68,6 +70,7 @@ class Stores:
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
             snapshots=container.get(SnapshotRepository),
+            rollbacks=container.get(RollbackRepository),
         )
 
 

@@ -39,6 +39,7 @@ from vespera.domain.task import TaskStatus
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
 from vespera.infrastructure.files.local_file_store import LocalFileStore
+from vespera.infrastructure.files.local_restorer import LocalRestorer
 from vespera.infrastructure.files.local_workspace_scanner import LocalWorkspaceScanner
 from vespera.infrastructure.files.packed_contents import PackedContents
 from vespera.infrastructure.owners import LockFileOwners
@@ -49,6 +50,7 @@ from vespera.infrastructure.persistence.file_operation_repository import SqlFile
 from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 from vespera.infrastructure.persistence.revivals import SqlRevivals
+from vespera.infrastructure.persistence.rollback_repository import SqlRollbackRepository
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.snapshot_repository import SqlSnapshotRepository
@@ -76,7 +78,9 @@ from vespera.testing.conformance import (
     OwnersOfOneHostConformance,
     ProgressRepositoryConformance,
     ReportRepositoryConformance,
+    RestorerConformance,
     RevivalsConformance,
+    RollbackRepositoryConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     SnapshotRepositoryConformance,
@@ -93,6 +97,7 @@ from vespera.testing.conformance import (
     WorkspaceScannerConformance,
 )
 from vespera.testing.conformance.contents import digest as known_as
+from vespera.testing.conformance.rollbacks import a_rollback
 from vespera.testing.conformance.samples import a_task
 from vespera.testing.conformance.schedules import a_schedule
 
@@ -1634,6 +1639,141 @@ class TestOneForAll(PlantedStores, SnapshotRepositoryConformance):
 )
 class TestOverwriting(PlantedStores, SnapshotRepositoryConformance):
     parts = {"snapshots": lambda database: Overwriting(database, Threads())}
+
+
+# ----------------------------------------------------------------------------------- rollbacks
+
+
+class ForgetsRollbacks(SqlRollbackRepository):
+    async def begin(self, rollback):
+        pass
+
+    async def take_over(self, rollback, owner, now):
+        return rollback
+
+    async def plan(self, rollback, steps, now):
+        pass
+
+    async def announce(self, rollback, steps, operations, now):
+        pass
+
+    async def settle(self, rollback, steps, operations, withdrawn, now):
+        pass
+
+    async def finish(self, rollback, state, now):
+        pass
+
+
+class KnowsOneRollback(SqlRollbackRepository):
+    async def get(self, rollback_id):
+        return a_rollback()
+
+
+@caught_by(*rest_of(RollbackRepositoryConformance, "test_what_is_not_there_is_none"))
+class TestForgetsRollbacks(PlantedStores, RollbackRepositoryConformance):
+    parts = {"rollbacks": ForgetsRollbacks}
+
+
+@caught_by("test_what_is_not_there_is_none")
+class TestKnowsOneRollback(PlantedStores, RollbackRepositoryConformance):
+    parts = {"rollbacks": KnowsOneRollback}
+
+
+class RestoresNothing:
+    async def names_in(self, paths):
+        return {}
+
+    async def stage(self, rollback_id, number, state, content=None):
+        pass
+
+    async def carry_out(self, rollback_id, number, step):
+        pass
+
+    async def tidy(self, rollback_id, unused):
+        pass
+
+    async def displaced(self, rollback_id):
+        return {}
+
+    async def content(self, rollback_id, number):
+        yield b""
+
+    async def quarantined(self):
+        return []
+
+    async def clear(self, rollback_ids):
+        pass
+
+
+class WritesOverAll(LocalRestorer):
+    """Restores without looking."""
+
+    def __init__(self, workspace):
+        super().__init__(workspace, Threads())
+        self._workspace = workspace
+
+    async def stage(self, rollback_id, number, state, content=None):
+        self._content = b"".join([block async for block in content])
+
+    async def carry_out(self, rollback_id, number, step):
+        beside = self._workspace / "beside"
+        beside.write_bytes(self._content)
+        beside.replace(self._workspace / step.path)
+
+
+class HoardsAll(LocalRestorer):
+    async def tidy(self, rollback_id, unused):
+        pass
+
+    async def clear(self, rollback_ids):
+        pass
+
+
+class TidiesAll(LocalRestorer):
+    async def tidy(self, rollback_id, unused):
+        await self.clear([rollback_id])
+
+
+@caught_by(
+    *rest_of(
+        RestorerConformance,
+        "test_what_is_as_wanted_already_is_left_alone",
+        "test_doing_it_twice_is_doing_it_once",
+        "test_what_is_cleared_is_gone",
+        "test_what_was_staged_for_nothing_is_tidied_away",
+    )
+)
+class TestRestoresNothing(RestorerConformance):
+    def make_restorer(self, workspace):
+        return RestoresNothing()
+
+
+@caught_by(
+    "test_what_is_as_wanted_already_is_left_alone",
+    "test_doing_it_twice_is_doing_it_once",
+    "test_what_somebody_edited_stays",
+)
+class TestWritesOverAll(RestorerConformance):
+    def make_restorer(self, workspace):
+        return WritesOverAll(workspace)
+
+
+@caught_by(
+    "test_what_is_cleared_is_gone",
+    "test_what_was_staged_for_nothing_is_tidied_away",
+)
+class TestHoardsAll(RestorerConformance):
+    def make_restorer(self, workspace):
+        return HoardsAll(workspace, Threads())
+
+
+@caught_by("test_what_was_displaced_is_not_tidied_away")
+class TestTidiesAll(RestorerConformance):
+    def make_restorer(self, workspace):
+        return TidiesAll(workspace, Threads())
+
+
+# ------------------------------------------------------------------------------------- scanners
 
 
 class SeesNothing:

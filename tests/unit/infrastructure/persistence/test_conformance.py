@@ -11,6 +11,7 @@ from vespera.testing.conformance import (
     ProgressRepositoryConformance,
     ReportRepositoryConformance,
     RevivalsConformance,
+    RollbackRepositoryConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
     StepRepositoryConformance,
@@ -91,4 +92,8 @@ class TestSqlTaskSearch(InMemory, TaskSearchConformance):
 
 
 class TestSqlScheduleRepository(InMemory, ScheduleRepositoryConformance):
+    pass
+
+
+class TestSqlRollbackRepository(InMemory, RollbackRepositoryConformance):
     pass

@@ -9,6 +9,8 @@ def create_file_tables() -> None:
     _create_file_operations()
     _create_verification_reports()
     _create_snapshots()
+    _create_rollbacks()
+    _create_rollback_steps()
 
 
 def _create_file_operations() -> None:
@@ -27,6 +29,7 @@ def _create_file_operations() -> None:
         sa.Column("recorded_at", sa.BigInteger, nullable=False),
         sa.Column("context", sa.Text, nullable=False),
         sa.Column("metadata", sa.Text, nullable=False),
+        sa.Column("attempt", sa.BigInteger),
         sqlite_with_rowid=False,
     )
     op.create_index("file_operations_of_task", "file_operations", ["task_id", "id"])
@@ -70,3 +73,39 @@ def _create_snapshots() -> None:
     )
     rests = sa.text("base_id IS NOT NULL")
     op.create_index("snapshots_by_base", "snapshots", ["base_id"], sqlite_where=rests)
+
+
+def _create_rollbacks() -> None:
+    op.create_table(
+        "rollbacks",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("task_id", sa.Text, nullable=False),
+        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("began_at", sa.BigInteger, nullable=False),
+        sa.Column("heard_at", sa.BigInteger, nullable=False),
+        sa.Column("attempt", sa.BigInteger),
+        sa.Column("tree", sa.BigInteger, nullable=False),
+        sa.Column("partial", sa.BigInteger, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("under_way", sa.BigInteger),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("rollbacks_of_task", "rollbacks", ["task_id", "id"])
+    op.create_index("rollbacks_under_way", "rollbacks", ["under_way"], unique=True)
+
+
+def _create_rollback_steps() -> None:
+    op.create_table(
+        "rollback_steps",
+        sa.Column("rollback_id", sa.Text, sa.ForeignKey("rollbacks.id"), primary_key=True),
+        sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("path", sa.LargeBinary, nullable=False),
+        sa.Column("found", sa.Text, nullable=False),
+        sa.Column("wanted", sa.Text, nullable=False),
+        sa.Column("takes_back", sa.Text, nullable=False),
+        sa.Column("operations", sa.Text, nullable=False),
+        sa.Column("begun", sa.BigInteger, nullable=False),
+        sa.Column("over", sa.BigInteger, nullable=False),
+        sa.Column("conflict", sa.Text),
+        sqlite_with_rowid=False,
+    )

@@ -14,6 +14,7 @@ from vespera.infrastructure.persistence.queries import (
     queue,
     reports,
     revivals,
+    rollbacks,
     schedules,
     schema,
     signals,
@@ -27,7 +28,7 @@ from vespera.infrastructure.persistence.statements import Statement
 
 TOPICS = (
     *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
-    *(file_operations, reports, schedules, events, purge, revivals, values, snapshots),
+    *(file_operations, reports, schedules, events, purge, revivals, values, snapshots, rollbacks),
 )
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.

@@ -1,0 +1,172 @@
+"""What a task did to files is taken back, and nothing else."""
+
+import os
+
+import pytest
+
+from vespera.application.ports.persistence import FileOperationRepository
+from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.domain.rollback import StepKind
+from vespera.domain.verification import Verdict
+
+
+async def every_kind(task):
+    files = task.files
+    await files.write_text("new.txt", "new")
+    await files.write_text("changed.txt", "changed")
+    await files.append_text("longer.txt", ", and more")
+    await files.delete("deleted.txt")
+    await files.move("here.txt", "there.txt")
+    await files.copy("changed.txt", "copied.txt")
+    await files.mkdir("made")
+    await files.write_text("made/inside.txt", "inside")
+    await files.rmdir("empty")
+    await files.symlink("link", "changed.txt")
+    await files.chmod("locked.txt", 0o4700)
+    await files.chmod("folder", 0o500)
+    await files.read_text("kept.txt")
+
+
+@pytest.fixture
+def before(workspace, tree):
+    for name in ("changed", "longer", "deleted", "here", "locked", "kept", "others"):
+        (workspace / f"{name}.txt").write_text(f"{name} as it was")
+    (workspace / "deleted.txt").chmod(0o640)
+    (workspace / "changed.txt").chmod(0o755)
+    (workspace / "empty").mkdir(mode=0o711)
+    (workspace / "folder").mkdir()
+    return tree()
+
+
+async def test_all_that_a_task_did_is_taken_back(run, rolling, tree, before):
+    assert (await run("a", every_kind)).success
+    assert tree() != before
+    result = await rolling.roll_back("a")
+
+    assert result.success, result.error
+    assert tree() == before
+    assert len(result.steps) == 13
+
+
+async def test_a_plan_changes_nothing_and_tells_what_would_be_done(run, rolling, tree, before):
+    await run("a", every_kind)
+    after = tree()
+    plan = await rolling.plan("a")
+
+    assert tree() == after
+    assert plan.success
+    assert not plan.conflicts
+    done = (await rolling.roll_back("a")).steps
+    assert [(step.path, step.kind) for step in plan.steps] == [(s.path, s.kind) for s in done]
+    assert {step.kind for step in done} == set(StepKind)
+
+
+async def test_a_rollback_can_be_taken_back_and_that_too_and_that_too(run, rolling, tree, before):
+    await run("a", every_kind)
+    after = tree()
+    first = await rolling.roll_back("a")
+    second = await rolling.undo(first.rollback_id)
+
+    assert second.success, second.error
+    assert tree() == after
+    third = await rolling.undo("rollback:" + first.rollback_id)
+    assert third.success, third.error
+    assert tree() == before
+
+
+async def test_what_was_taken_back_and_put_there_again_can_be_taken_back(
+    run, rolling, tree, before
+):
+    await run("a", every_kind)
+    await rolling.roll_back("a")
+    await rolling.undo("a")
+    again = await rolling.roll_back("a")
+
+    assert again.success, again.error
+    assert tree() == before
+
+
+async def test_taking_back_twice_is_taking_back_once(run, rolling, tree, before):
+    await run("a", every_kind)
+    await rolling.roll_back("a")
+    again = await rolling.roll_back("a")
+
+    assert (again.success, again.rollback_id, again.steps) == (True, None, ())
+    assert tree() == before
+
+
+async def test_the_task_is_verified_as_superseded_and_the_rollback_as_done(
+    run, rolling, container, before
+):
+    await run("a", every_kind)
+    result = await rolling.roll_back("a")
+    tracking = container.get(TrackFileOperationsUseCase)
+
+    own = await tracking.verify_task("a")
+    changed = {f.verdict for f in own.findings if f.path != "kept.txt"}
+    assert changed == {Verdict.SUPERSEDED}, [str(f) for f in own.findings]
+    of_rollback = await tracking.verify_task(f"rollback:{result.rollback_id}")
+    assert {f.verdict for f in of_rollback.findings} == {Verdict.VERIFIED}
+
+
+async def test_names_that_are_no_utf_8_are_taken_back(run, rolling, workspace, tree):
+    name = os.fsdecode(b"caf\xe9")
+    (workspace / name).write_text("old")
+    before = tree()
+
+    async def handler(task):
+        await task.files.write_text(os.fsencode(name), "new")
+        await task.files.write_text(b"\xff\xfe", "new")
+
+    await run("a", handler)
+    result = await rolling.roll_back("a")
+
+    assert result.success, result.error
+    assert tree() == before
+
+
+async def test_what_takes_the_place_of_another_kind_of_thing_is_taken_back(
+    run, rolling, workspace, tree
+):
+    (workspace / "file").write_text("a file")
+    (workspace / "link").symlink_to("file")
+    (workspace / "folder").mkdir(mode=0o750)
+    before = tree()
+
+    async def handler(task):
+        for path in ("file", "link"):
+            await task.files.delete(path)
+        await task.files.rmdir("folder")
+        await task.files.mkdir("file")
+        await task.files.write_text("file/below", "below")
+        await task.files.write_text("link", "a file now")
+        await task.files.symlink("folder", "nowhere")
+
+    await run("a", handler)
+    result = await rolling.roll_back("a")
+
+    assert result.success, result.error
+    assert tree() == before
+
+
+async def test_only_one_attempt_is_taken_back(run, rolling, workspace, tree, container):
+    (workspace / "a.txt").write_text("old")
+
+    async def handler(task):
+        await task.files.write_text("1.txt", "once")
+        if task.attempt == 1:
+            raise OSError("again")
+        await task.files.track_file_create("2.txt")
+        (workspace / "2.txt").write_text("said and done")
+
+    retry = {"max_attempts": 2, "delay": 0.0}
+    result = await run("a", handler, retry=retry)
+    assert result.success, result.error
+    recorded = await container.get(FileOperationRepository).of_task("a")
+    assert [(one.path, one.attempt) for one in recorded] == [("1.txt", 1), ("2.txt", 2)]
+    result = await rolling.roll_back("a", attempt=1)
+
+    assert result.success, result.error
+    assert set(tree()) == {"a.txt", "2.txt"}
+    assert (await rolling.roll_back("a", attempt=2)).success
+    assert set(tree()) == {"a.txt"}
