@@ -3,7 +3,7 @@
     VesperaError
     |-- RequestError: what was asked for cannot be done as asked
     |       InvalidRequest, TaskNotFound, OperationNotFound, ScheduleNotFound, SnapshotNotFound,
-    |       TaskOver, NotRetryable, KeyReused, DependencyCycle
+    |       WaiverNotFound, TaskOver, NotRetryable, KeyReused, DependencyCycle
     |-- TaskError: a task cannot go on
     |       IllegalTransition, StaleTask, GatedType, StaleSchedule, LeaseLost, StepFailed,
     |       NonDeterministicTask, UnprovenCompletion, CrashLimitReached, TaskTimedOut,
@@ -75,6 +75,14 @@ class ScheduleNotFound(RequestError):
 
 class SnapshotNotFound(RequestError):
     """No snapshot has this id, or none was taken."""
+
+
+class WaiverNotFound(RequestError):
+    """No waiver has this id."""
+
+    def __init__(self, waiver_id: str) -> None:
+        super().__init__(f"No waiver has the id {waiver_id!r}.")
+        self.waiver_id = waiver_id
 
 
 class KeyReused(RequestError):

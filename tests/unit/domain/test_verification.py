@@ -23,7 +23,8 @@ from vespera.domain.file_operation import (
     UnknownState,
 )
 from vespera.domain.ids import OperationId, ReportId, TaskId
-from vespera.domain.verification import PASSING, Finding, Report, Verdict, judge
+from vespera.domain.verdict import PASSING, Verdict
+from vespera.domain.verification import Finding, Report, judge
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 GONE = Absent()

@@ -27,7 +27,8 @@ class Signed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOff:
-    """Completes a task if, and only if, everything it says of files is so.
+    """Completes a task if, and only if, everything it says of files is so, or what is not is
+    tolerated by the policy, or waived.
 
     The look at the disk happens outside any transaction; the completing transaction holds only if
     no operation was recorded meanwhile, and stores the id of the report that was the ground.
@@ -55,7 +56,7 @@ class SignOff:
             report = None
             if look or not untouched:
                 report = await self.tracking.examine(task.id)
-                if not report.verified:
+                if not report.approved:
                     return await self._refuse(task, outcome, report)
             try:
                 return Signed(await self._sign(task, outcome, report))

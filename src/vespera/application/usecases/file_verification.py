@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import FileStore
 from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.file_results import VerifyOperationResult, VerifyTaskResult
 from vespera.application.usecases.file_statements import checked_id
 from vespera.domain.errors import RequestError
@@ -23,12 +24,14 @@ class FileVerification:
         files: FileStore,
         clock: Clock,
         new_id: Callable[[], str],
+        excusing: Excusing,
     ) -> None:
         self._operations = operations
         self._reports = reports
         self._files = files
         self._clock = clock
         self._new_id = new_id
+        self._excusing = excusing
 
     async def verify_operation(self, operation_id: str) -> VerifyOperationResult:
         """Judge one operation among all that were recorded on its path. Changes nothing.
@@ -40,15 +43,14 @@ class FileVerification:
         """
         try:
             known = OperationId(checked_id(operation_id, "operation_id"))
-            operation = await self._operations.get(known)
+            finding = await self.finding_of(known)
         except RequestError as refusal:
             return VerifyOperationResult(
                 success=False, operation_id=operation_id, error=str(refusal)
             )
-        finding = (await self._judge_paths(operation.paths))[operation.id]
         return VerifyOperationResult(
             success=True,
-            operation_id=operation.id,
+            operation_id=known,
             verified=finding.passes,
             verdict=finding.verdict,
             reason=finding.reason,
@@ -57,6 +59,17 @@ class FileVerification:
             before=finding.before,
             after=finding.after,
         )
+
+    async def finding_of(self, operation_id: OperationId) -> Finding:
+        """The finding on one operation, judged as ``verify_operation`` does.
+
+        Raises:
+            OperationNotFound: there is none of this id.
+        """
+        operation = await self._operations.get(operation_id)
+        judged = await self._judge_paths(operation.paths)
+        [finding] = await self._excusing.excused([judged[operation.id]])
+        return finding
 
     async def verify_task(self, task_id: str) -> VerifyTaskResult:
         """Judge all operations of a task, and store the report; nothing else is changed.
@@ -80,14 +93,14 @@ class FileVerification:
             StorageError: the database cannot do its work.
         """
         judged = await self._judge_paths(await self._operations.all_paths())
-        report = self._report(None, judged.values())
+        report = await self._report(None, judged.values())
         return VerifyTaskResult(success=True, verified=report.verified, report=report)
 
     async def examine(self, task_id: TaskId) -> Report:
         """Judge all operations of a task as ``verify_task`` does, without storing the report."""
         own = await self._operations.of_task(task_id)
         judged = await self._judge_paths({path for operation in own for path in operation.paths})
-        return self._report(task_id, [judged[operation.id] for operation in own])
+        return await self._report(task_id, [judged[operation.id] for operation in own])
 
     async def _judge_paths(self, paths: Collection[str]) -> Mapping[OperationId, Finding]:
         """Findings on everybody's operations on these paths, in the order of recording.
@@ -102,12 +115,13 @@ class FileVerification:
         operations = await self._operations.on_paths(ordered)
         return {finding.operation_id: finding for finding in judge(operations, found)}
 
-    def _report(self, task_id: TaskId | None, findings: Collection[Finding]) -> Report:
+    async def _report(self, task_id: TaskId | None, findings: Collection[Finding]) -> Report:
         return Report(
             id=ReportId(self._new_id()),
             task_id=task_id,
-            findings=tuple(findings),
+            findings=tuple(await self._excusing.excused(findings)),
             verified_at=self._clock.now(),
+            policy=await self._excusing.policy_of(task_id),
         )
 
     async def _stored(self, report: Report) -> VerifyTaskResult:

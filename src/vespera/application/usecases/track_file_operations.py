@@ -6,6 +6,7 @@ from typing import Any, Unpack
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.file_recording import FileRecording
 from vespera.application.usecases.file_results import (
     TrackFileOperationResult,
@@ -36,9 +37,15 @@ class TrackFileOperationsUseCase(FileVerification):
         files: FileStore,
         clock: Clock,
         new_id: Callable[[], str],
+        excusing: Excusing,
     ) -> None:
         super().__init__(
-            operations=operations, reports=reports, files=files, clock=clock, new_id=new_id
+            operations=operations,
+            reports=reports,
+            files=files,
+            clock=clock,
+            new_id=new_id,
+            excusing=excusing,
         )
         self._recording = FileRecording(
             operations=operations, files=files, clock=clock, new_id=new_id

@@ -76,6 +76,9 @@ class Container(FileUseCases):
         retention: how long finished tasks and events are kept: a mapping of "completed", "failed",
             "cancelled" and "events" to ages (a timedelta, or seconds), or one age for all; what is
             not named is kept for ever.
+        proof: what keeps a task from its completion. ``"strict"``: whatever is not proven of files;
+            ``"report_only"``: nothing; or a list of verdicts that do not, as ``["no_effect"]``. A
+            mapping gives one of these to each specialist type, and to ``"*"``, all others.
         snapshot_ignore: what snapshots leave out, besides what ``.gitignore`` says: a list of
             patterns as there.
         snapshot_watch: patterns of what is hashed wherever it is, and never kept; by default
@@ -104,6 +107,7 @@ class Container(FileUseCases):
         "spill_above": SPILL_ABOVE,
         "events": "ends",
         "retention": None,
+        "proof": "strict",
         "snapshot_ignore": (),
         "snapshot_watch": SECRETS,
         "snapshots_kept": 100,

@@ -1,9 +1,12 @@
 """What is said of files, proven, and kept of them."""
 
+from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.application.usecases.tend_contents import TendContentsUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.usecases.waive_findings import WaiveFindingsUseCase
+from vespera.domain.policy import proof_policies_of
 from vespera.infrastructure.di.adapters import Adapters
 from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.files.never_stored import matching
@@ -12,11 +15,25 @@ from vespera.infrastructure.files.never_stored import matching
 class FileUseCases(Adapters):
     """The use cases of files, each on the adapters of its ports."""
 
+    excusing = providers.Singleton(
+        Excusing,
+        tasks=Adapters.tasks,
+        waivers=Adapters.waivers,
+        policies=providers.Singleton(proof_policies_of, Adapters.config.proof),
+    )
     track_file_operations = providers.Singleton(
         TrackFileOperationsUseCase,
         operations=Adapters.operations,
         reports=Adapters.reports,
         files=Adapters.files,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
+        excusing=excusing,
+    )
+    waive_findings = providers.Singleton(
+        WaiveFindingsUseCase,
+        tracking=track_file_operations,
+        waivers=Adapters.waivers,
         clock=Adapters.clock,
         new_id=Adapters.new_id,
     )

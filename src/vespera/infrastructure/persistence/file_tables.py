@@ -41,6 +41,7 @@ verification_reports = sa.Table(
     sa.Column("task_id", sa.Text),
     sa.Column("verified_at", sa.BigInteger, nullable=False),
     sa.Column("findings", sa.Text, nullable=False),
+    sa.Column("policy", sa.Text, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -67,3 +68,24 @@ snapshots = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("snapshots_by_base", snapshots.c.base_id, sqlite_where=snapshots.c.base_id.is_not(None))
+
+waivers = sa.Table(
+    "waivers",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("task_id", sa.Text, nullable=False),
+    sa.Column("operation_id", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("path", sa.LargeBinary, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("now", sa.Text, nullable=False),
+    sa.Column("waived_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("waived_at", sa.BigInteger, nullable=False),
+    sa.Column("revoked_by", sa.Text),
+    sa.Column("revoked_at", sa.BigInteger),
+    sqlite_with_rowid=False,
+)
+sa.Index("waivers_of_task", waivers.c.task_id, waivers.c.id)

@@ -1,11 +1,14 @@
 """Verification reports, in SQL."""
 
 import json
+from dataclasses import astuple
 from typing import Any
 
 from vespera.domain.file_operation import OperationKind
 from vespera.domain.ids import ReportId
-from vespera.domain.verification import Finding, Report, Verdict
+from vespera.domain.policy import ProofPolicy
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, Report, Waived
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import Row, Write
@@ -45,17 +48,19 @@ class SqlReportRepository:
 def row_of_report(report: Report) -> Row:
     """The row of a report."""
     findings = to_json([_to_plain(finding) for finding in report.findings], what="findings")
-    return (report.id, report.task_id, to_micros(report.verified_at), findings)
+    policy = to_json(report.policy.tolerated, what="policy")
+    return (report.id, report.task_id, to_micros(report.verified_at), findings, policy)
 
 
 def report_from_row(row: Row) -> Report:
     """The report that a row holds."""
-    report_id, task_id, verified_at, findings = row
+    report_id, task_id, verified_at, findings, policy = row
     return Report(
         id=report_id,
         task_id=task_id,
         verified_at=from_micros(verified_at),
         findings=tuple(_from_plain(data) for data in json.loads(findings)),
+        policy=ProofPolicy(tuple(Verdict(name) for name in json.loads(policy))),
     )
 
 
@@ -70,6 +75,9 @@ def _to_plain(finding: Finding) -> dict[str, object]:
         "before": plain_state(finding.before),
         "after": plain_state(finding.after),
         "destination": finding.destination,
+        "now": [plain_state(state) for state in finding.now],
+        "tolerated": finding.tolerated,
+        "waived": finding.waived and list(astuple(finding.waived)),
     }
 
 
@@ -84,4 +92,7 @@ def _from_plain(data: dict[str, Any]) -> Finding:
         before=state_from_plain(data["before"]),
         after=state_from_plain(data["after"]),
         destination=data["destination"],
+        now=tuple(state_from_plain(state) for state in data["now"]),
+        tolerated=data["tolerated"],
+        waived=Waived(*data["waived"]) if data["waived"] else None,
     )

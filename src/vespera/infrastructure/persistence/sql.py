@@ -18,6 +18,7 @@ TABLES = (
     "task_counts",
     "tasks",
     "verification_reports",
+    "waivers",
     "heartbeats",
     "progress",
     "signals",
@@ -63,8 +64,10 @@ SCHEMA = (
     "CREATE INDEX tasks_suspicious ON tasks (id) WHERE crashes >= 2 AND status = 'pending' AND blockers = 0 AND paused_at IS NULL",
     "CREATE UNIQUE INDEX tasks_to_begin_by_dedup_key ON tasks (dedup_key, specialist_type) WHERE dedup_key IS NOT NULL AND status = 'pending' AND attempt = 0",
     "CREATE INDEX tasks_with_error ON tasks (created_at, id) WHERE error IS NOT NULL",
-    "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, policy TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE INDEX verification_reports_of_task ON verification_reports (task_id)",
+    """CREATE TABLE waivers ( id TEXT NOT NULL, task_id TEXT NOT NULL, operation_id TEXT, kind TEXT NOT NULL, path BLOB NOT NULL, verdict TEXT NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, now TEXT NOT NULL, waived_by TEXT NOT NULL, reason TEXT NOT NULL, waived_at BIGINT NOT NULL, revoked_by TEXT, revoked_at BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID""",
+    "CREATE INDEX waivers_of_task ON waivers (task_id, id)",
     "CREATE TABLE heartbeats ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, beaten_at BIGINT NOT NULL, detail BLOB NOT NULL, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX heartbeats_spilled ON heartbeats (detail) WHERE detail < x''",
     "CREATE TABLE progress ( task_id TEXT NOT NULL, attempt BIGINT NOT NULL, done DOUBLE NOT NULL, total DOUBLE, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (task_id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
@@ -507,7 +510,7 @@ RELATIVES_SPAWNED = Statement(
 )
 
 REPORT_OF_TASK = Statement(
-    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings FROM verification_reports JOIN tasks ON tasks.report_id = verification_reports.id WHERE tasks.id = ?"
+    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings, verification_reports.policy FROM verification_reports JOIN tasks ON tasks.report_id = verification_reports.id WHERE tasks.id = ?"
 )
 
 INSERT_OLD_SIGNAL = Statement(
@@ -571,12 +574,12 @@ CONTENTS_OF_OPERATIONS = Statement(
 # Verification reports.
 
 INSERT_REPORT = Statement(
-    "INSERT INTO verification_reports (id, task_id, verified_at, findings) VALUES (?, ?, ?, ?)",
+    "INSERT INTO verification_reports (id, task_id, verified_at, findings, policy) VALUES (?, ?, ?, ?, ?)",
     expects=1,
 )
 
 REPORT_BY_ID = Statement(
-    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings FROM verification_reports WHERE verification_reports.id = ?"
+    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings, verification_reports.policy FROM verification_reports WHERE verification_reports.id = ?"
 )
 
 # Schedules.
@@ -733,6 +736,8 @@ PURGE_REPORTS = Statement(
     "DELETE FROM verification_reports WHERE verification_reports.task_id IN (__many__) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.report_id = verification_reports.id))"
 )
 
+PURGE_WAIVERS = Statement("DELETE FROM waivers WHERE waivers.task_id IN (__many__)")
+
 # What runs again after its end, and copies of its history.
 
 REVIVE_TASK = Statement(
@@ -851,4 +856,27 @@ FORGET_DELTAS = Statement(
 FORGET_BASES = Statement(
     "DELETE FROM snapshots WHERE snapshots.base_id IS NULL AND (snapshots.ended_at < ? OR (snapshots.id NOT IN (SELECT newer.id FROM snapshots AS newer ORDER BY newer.id DESC LIMIT ? OFFSET 0))) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.id = snapshots.task_id AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')))) AND NOT (EXISTS (SELECT * FROM snapshots AS delta WHERE delta.base_id = snapshots.id)) RETURNING id",
     returns=True,
+)
+
+# Waivers.
+
+INSERT_WAIVER = Statement(
+    """INSERT INTO waivers (id, task_id, operation_id, kind, path, verdict, "before", "after", now, waived_by, reason, waived_at, revoked_by, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+    expects=1,
+)
+
+WAIVER_BY_ID = Statement(
+    """SELECT waivers.id, waivers.task_id, waivers.operation_id, waivers.kind, waivers.path, waivers.verdict, waivers."before", waivers."after", waivers.now, waivers.waived_by, waivers.reason, waivers.waived_at, waivers.revoked_by, waivers.revoked_at FROM waivers WHERE waivers.id = ?"""
+)
+
+WAIVERS_OF_TASKS = Statement(
+    """SELECT waivers.id, waivers.task_id, waivers.operation_id, waivers.kind, waivers.path, waivers.verdict, waivers."before", waivers."after", waivers.now, waivers.waived_by, waivers.reason, waivers.waived_at, waivers.revoked_by, waivers.revoked_at FROM waivers WHERE waivers.task_id IN (__many__)"""
+)
+
+PAGE_OF_WAIVERS = Statement(
+    """SELECT waivers.id, waivers.task_id, waivers.operation_id, waivers.kind, waivers.path, waivers.verdict, waivers."before", waivers."after", waivers.now, waivers.waived_by, waivers.reason, waivers.waived_at, waivers.revoked_by, waivers.revoked_at FROM waivers WHERE waivers.id < ? ORDER BY waivers.id DESC LIMIT ? OFFSET 0"""
+)
+
+REVOKE_WAIVER = Statement(
+    "UPDATE waivers SET revoked_by=?, revoked_at=? WHERE waivers.id = ? AND waivers.revoked_at IS NULL"
 )

@@ -16,7 +16,8 @@ from vespera.domain.ids import OperationId, OwnerId, ReportId, SignalId, TaskId
 from vespera.domain.signal import Signal
 from vespera.domain.step import Fence, StepRecord
 from vespera.domain.task import Task, TaskFailure, TaskStatus
-from vespera.domain.verification import Finding, Report, Verdict
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, Report
 
 NOW = datetime(2030, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=30)

@@ -23,6 +23,7 @@ from vespera.application.ports.persistence import (
 from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.schedules import ScheduleRepository
 from vespera.application.ports.snapshots import SnapshotRepository
+from vespera.application.ports.waivers import Waivers
 from vespera.infrastructure.di.base import BaseContainer
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 
@@ -47,6 +48,7 @@ class Stores:
     revivals: Revivals
     signals: SignalRepository
     snapshots: SnapshotRepository
+    waivers: Waivers
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -68,6 +70,7 @@ class Stores:
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
             snapshots=container.get(SnapshotRepository),
+            waivers=container.get(Waivers),
         )
 
 

@@ -6,11 +6,13 @@ from types import SimpleNamespace
 from typing import Any, TypeVar, TypeVarTuple, overload
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
+from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.file_results import VerifyAllOperationsResult
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.workflows.task_execution_workflow import TaskExecutionWorkflow
 from vespera.domain.errors import TaskNotFound
 from vespera.domain.ids import TaskId
+from vespera.domain.policy import proof_policies_of
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Report
 from vespera.infrastructure.clock import SystemClock
@@ -19,7 +21,11 @@ from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
-from vespera.infrastructure.persistence.task_repository import task_from_row
+from vespera.infrastructure.persistence.task_repository import (
+    SqlTaskRepository,
+    task_from_row,
+)
+from vespera.infrastructure.persistence.waiver_repository import SqlWaivers
 from vespera.infrastructure.threads import Threads
 from vespera.testing.world import World
 from vespera.testing.world_database import WorldDatabase
@@ -198,6 +204,11 @@ def _tracking(world: World) -> TrackFileOperationsUseCase:
         files=LocalFileStore(world.workspace, _NoThreads()),
         clock=clock,
         new_id=TimeOrderedIds(clock),
+        excusing=Excusing(
+            tasks=SqlTaskRepository(database),
+            waivers=SqlWaivers(database),
+            policies=proof_policies_of("strict"),
+        ),
     )
 
 

@@ -13,7 +13,8 @@ from vespera.domain.errors import StaleTask
 from vespera.domain.file_operation import Absent, OperationKind
 from vespera.domain.ids import OperationId, ReportId, TaskId
 from vespera.domain.task import Task
-from vespera.domain.verification import Finding, Report, Verdict
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, Report
 
 
 def a_report(task: Task, *verdicts: Verdict) -> Report:

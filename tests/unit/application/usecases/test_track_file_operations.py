@@ -12,7 +12,13 @@ import pytest
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import FileStore
-from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    TaskRepository,
+)
+from vespera.application.ports.waivers import Waivers
+from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.track_file_operations import (
     FileTracker,
     TrackFileOperationsUseCase,
@@ -29,7 +35,8 @@ from vespera.domain.file_operation import (
     UnknownState,
 )
 from vespera.domain.ids import OperationId, TaskId
-from vespera.domain.verification import Verdict
+from vespera.domain.policy import proof_policies_of
+from vespera.domain.verdict import Verdict
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 GONE = Absent()
@@ -104,6 +111,11 @@ def use_case(
         files=files,
         clock=clock,
         new_id=lambda: f"id-{next(numbers)}",
+        excusing=Excusing(
+            tasks=AsyncMock(spec=TaskRepository),
+            waivers=AsyncMock(spec=Waivers, **{"of_tasks.return_value": ()}),
+            policies=proof_policies_of("strict"),
+        ),
     )
 
 

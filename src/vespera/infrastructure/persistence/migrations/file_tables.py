@@ -9,6 +9,7 @@ def create_file_tables() -> None:
     _create_file_operations()
     _create_verification_reports()
     _create_snapshots()
+    _create_waivers()
 
 
 def _create_file_operations() -> None:
@@ -43,6 +44,7 @@ def _create_verification_reports() -> None:
         sa.Column("task_id", sa.Text),
         sa.Column("verified_at", sa.BigInteger, nullable=False),
         sa.Column("findings", sa.Text, nullable=False),
+        sa.Column("policy", sa.Text, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_index("verification_reports_of_task", "verification_reports", ["task_id"])
@@ -69,3 +71,25 @@ def _create_snapshots() -> None:
     )
     rests = sa.text("base_id IS NOT NULL")
     op.create_index("snapshots_by_base", "snapshots", ["base_id"], sqlite_where=rests)
+
+
+def _create_waivers() -> None:
+    op.create_table(
+        "waivers",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("task_id", sa.Text, nullable=False),
+        sa.Column("operation_id", sa.Text),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("path", sa.LargeBinary, nullable=False),
+        sa.Column("verdict", sa.Text, nullable=False),
+        sa.Column("before", sa.Text, nullable=False),
+        sa.Column("after", sa.Text, nullable=False),
+        sa.Column("now", sa.Text, nullable=False),
+        sa.Column("waived_by", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("waived_at", sa.BigInteger, nullable=False),
+        sa.Column("revoked_by", sa.Text),
+        sa.Column("revoked_at", sa.BigInteger),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("waivers_of_task", "waivers", ["task_id", "id"])

@@ -22,12 +22,13 @@ from vespera.infrastructure.persistence.queries import (
     tasks,
     traffic,
     values,
+    waivers,
 )
 from vespera.infrastructure.persistence.statements import Statement
 
 TOPICS = (
     *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
-    *(file_operations, reports, schedules, events, purge, revivals, values, snapshots),
+    *(file_operations, reports, schedules, events, purge, revivals, values, snapshots, waivers),
 )
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
