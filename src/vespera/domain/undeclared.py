@@ -76,6 +76,14 @@ def account_for(
     return [_account(change, mine, theirs, patterns) for change in changes]
 
 
+def is_still_open(operation: FileOperation, before: Callable[[str], PathState]) -> bool:
+    """Whether what was announced before the window had not been done when it began: what was found
+    at one of its paths then was what the announcement had found. If that is not known, it was open.
+    """
+    seen = [(side.before, before(side.path)) for side in sides(operation)]
+    return any(found == now or UnknownState in {type(found), type(now)} for found, now in seen)
+
+
 def _account(
     change: Change, mine: "_Declared", theirs: "_Declared", allowed: Sequence[re.Pattern[str]]
 ) -> Accounted:

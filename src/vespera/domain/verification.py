@@ -19,6 +19,7 @@ from vespera.domain.file_operation import (
 )
 from vespera.domain.ids import OperationId, ReportId, TaskId, WaiverId
 from vespera.domain.policy import STRICT, ProofPolicy
+from vespera.domain.survey import Survey
 from vespera.domain.verdict import PASSING, SEVERITY, Verdict
 
 
@@ -36,11 +37,15 @@ class Finding:
     """The verdict on one operation, in words (``reason``) and with both states; those of a move or
     a copy are what was at ``path`` before and what is at ``destination`` after.
 
+    Or on a change that no operation declares; then ``operation_id`` is None, ``kind`` as what it
+    would have been declared, and ``candidates`` are other tasks that were at work as well. Whose
+    doing it was, nobody knows.
+
     ``now`` is what was there when it was judged, at each of its paths. One that is not proven may
     be ``tolerated``, by the policy, or ``waived`` by somebody; its verdict stays what it is.
     """
 
-    operation_id: OperationId
+    operation_id: OperationId | None
     task_id: TaskId | None
     kind: OperationKind
     path: str
@@ -50,6 +55,7 @@ class Finding:
     after: PathState
     destination: str | None = None
     now: tuple[PathState, ...] = ()
+    candidates: tuple[TaskId, ...] = ()
     tolerated: bool = False
     waived: Waived | None = None
 
@@ -80,6 +86,9 @@ class Finding:
 class Report:
     """The findings on all operations of a task, as of ``verified_at``, and the ``policy`` by which
     it was judged whether they let it complete.
+
+    ``operations`` is how many the task itself had recorded, also those that claim nothing.
+    ``survey`` tells of the comparison with the snapshot before the task, if there was one.
     """
 
     id: ReportId
@@ -87,6 +96,8 @@ class Report:
     findings: tuple[Finding, ...]
     verified_at: datetime
     policy: ProofPolicy = STRICT
+    operations: int = 0
+    survey: Survey | None = None
 
     @property
     def verified(self) -> bool:
@@ -102,6 +113,11 @@ class Report:
     def refused(self) -> Sequence[Finding]:
         """The findings that keep the task from its completion."""
         return [finding for finding in self.findings if finding.blocks]
+
+    @property
+    def operation_ids(self) -> Sequence[OperationId]:
+        """Of the operations that were judged."""
+        return [finding.operation_id for finding in self.findings if finding.operation_id]
 
     @property
     def counts(self) -> Mapping[Verdict, int]:
@@ -280,7 +296,7 @@ def _remedy(verdict: Verdict, kind: OperationKind) -> str:
         case Verdict.UNVERIFIABLE:
             return "make the path readable; record an intent before the act, and a claim after it"
         case Verdict.UNDECLARED:
-            return "take it back, or record it as an operation; next time, declare or allow it"
+            return "take it back, or have it waived; next time, declare or allow it beforehand"
         case Verdict.REFUSED:
             return "keep to the workspace; if the task is right without it, have it waived"
         case _:

@@ -1,13 +1,19 @@
 """Find out whether what was recorded of files is so."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import FileStore
-from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    TaskRepository,
+)
 from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.file_results import VerifyOperationResult, VerifyTaskResult
 from vespera.application.usecases.file_statements import checked_id
+from vespera.application.usecases.workspace_surveys import Surveyed, WorkspaceSurveys
 from vespera.domain.errors import RequestError
 from vespera.domain.ids import OperationId, ReportId, TaskId
 from vespera.domain.verification import Finding, Report, judge
@@ -25,6 +31,8 @@ class FileVerification:
         clock: Clock,
         new_id: Callable[[], str],
         excusing: Excusing,
+        tasks: TaskRepository,
+        surveys: WorkspaceSurveys,
     ) -> None:
         self._operations = operations
         self._reports = reports
@@ -32,6 +40,8 @@ class FileVerification:
         self._clock = clock
         self._new_id = new_id
         self._excusing = excusing
+        self._tasks = tasks
+        self._surveys = surveys
 
     async def verify_operation(self, operation_id: str) -> VerifyOperationResult:
         """Judge one operation among all that were recorded on its path. Changes nothing.
@@ -96,11 +106,25 @@ class FileVerification:
         report = await self._report(None, judged.values())
         return VerifyTaskResult(success=True, verified=report.verified, report=report)
 
-    async def examine(self, task_id: TaskId) -> Report:
-        """Judge all operations of a task as ``verify_task`` does, without storing the report."""
+    async def examine(self, task_id: TaskId, *, survey: bool = True) -> Report:
+        """Judge all operations of a task as ``verify_task`` does, without storing the report.
+
+        Args:
+            task_id: any id under which operations may have been recorded.
+            survey: compare the workspace with the snapshot before the task, if it has one.
+        """
+        surveyed = await self._surveyed(task_id) if survey else Surveyed()
         own = await self._operations.of_task(task_id)
         judged = await self._judge_paths({path for operation in own for path in operation.paths})
-        return await self._report(task_id, [judged[operation.id] for operation in own])
+        findings = [*(judged[operation.id] for operation in own), *surveyed.findings]
+        report = await self._report(task_id, findings)
+        return replace(report, operations=len(own), survey=surveyed.survey)
+
+    async def _surveyed(self, task_id: TaskId) -> Surveyed:
+        if self._surveys.are_off:
+            return Surveyed()
+        task = (await self._tasks.find([task_id])).get(task_id)
+        return await self._surveys.of(task, [task_id])
 
     async def _judge_paths(self, paths: Collection[str]) -> Mapping[OperationId, Finding]:
         """Findings on everybody's operations on these paths, in the order of recording.
@@ -113,7 +137,8 @@ class FileVerification:
             return {}
         found = dict(zip(ordered, await self._files.observe(ordered), strict=True))
         operations = await self._operations.on_paths(ordered)
-        return {finding.operation_id: finding for finding in judge(operations, found)}
+        judged = judge(operations, found)
+        return {finding.operation_id: finding for finding in judged if finding.operation_id}
 
     async def _report(self, task_id: TaskId | None, findings: Collection[Finding]) -> Report:
         return Report(

@@ -5,7 +5,11 @@ from typing import Any, Unpack
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
-from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    TaskRepository,
+)
 from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.file_recording import FileRecording
 from vespera.application.usecases.file_results import (
@@ -15,6 +19,7 @@ from vespera.application.usecases.file_results import (
 from vespera.application.usecases.file_statements import FileStatement, Said, checked_id, link_to
 from vespera.application.usecases.file_verification import FileVerification
 from vespera.application.usecases.task_tracking import TaskTracking
+from vespera.application.usecases.workspace_surveys import WorkspaceSurveys
 from vespera.domain.context_recovery import recovery_info
 from vespera.domain.errors import InvalidRequest, RequestError
 from vespera.domain.file_operation import OperationKind, PathState, Phase
@@ -38,6 +43,8 @@ class TrackFileOperationsUseCase(FileVerification):
         clock: Clock,
         new_id: Callable[[], str],
         excusing: Excusing,
+        tasks: TaskRepository,
+        surveys: WorkspaceSurveys,
     ) -> None:
         super().__init__(
             operations=operations,
@@ -46,6 +53,8 @@ class TrackFileOperationsUseCase(FileVerification):
             clock=clock,
             new_id=new_id,
             excusing=excusing,
+            tasks=tasks,
+            surveys=surveys,
         )
         self._recording = FileRecording(
             operations=operations, files=files, clock=clock, new_id=new_id
@@ -271,8 +280,8 @@ class FileTracker(TaskTracking):
             InvalidRequest: the tracker's ``task_id`` is no id.
             StorageError: the database cannot do its work.
         """
-        report = await self._use_case.examine(self._checked_task())
-        recorded = await self._operations.find([f.operation_id for f in report.findings])
+        report = await self._use_case.examine(self._checked_task(), survey=False)
+        recorded = await self._operations.find(report.operation_ids)
         intents = {known.id for known in recorded.values() if known.phase is Phase.INTENT}
         return recovery_info(report, intents)
 

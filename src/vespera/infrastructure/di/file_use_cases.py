@@ -3,10 +3,13 @@
 from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
+from vespera.application.usecases.task_baselines import TaskBaselines
 from vespera.application.usecases.tend_contents import TendContentsUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.usecases.waive_findings import WaiveFindingsUseCase
+from vespera.application.usecases.workspace_surveys import WorkspaceSurveys
 from vespera.domain.policy import proof_policies_of
+from vespera.domain.surveying import snapshot_tasks_by_type
 from vespera.infrastructure.di.adapters import Adapters
 from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.files.never_stored import matching
@@ -15,28 +18,6 @@ from vespera.infrastructure.files.never_stored import matching
 class FileUseCases(Adapters):
     """The use cases of files, each on the adapters of its ports."""
 
-    excusing = providers.Singleton(
-        Excusing,
-        tasks=Adapters.tasks,
-        waivers=Adapters.waivers,
-        policies=providers.Singleton(proof_policies_of, Adapters.config.proof),
-    )
-    track_file_operations = providers.Singleton(
-        TrackFileOperationsUseCase,
-        operations=Adapters.operations,
-        reports=Adapters.reports,
-        files=Adapters.files,
-        clock=Adapters.clock,
-        new_id=Adapters.new_id,
-        excusing=excusing,
-    )
-    waive_findings = providers.Singleton(
-        WaiveFindingsUseCase,
-        tracking=track_file_operations,
-        waivers=Adapters.waivers,
-        clock=Adapters.clock,
-        new_id=Adapters.new_id,
-    )
     snapshot_workspace = providers.Singleton(
         SnapshotWorkspaceUseCase,
         scanner=Adapters.scanner,
@@ -52,6 +33,47 @@ class FileUseCases(Adapters):
         snapshots=Adapters.snapshots,
         scanner=Adapters.scanner,
         operations=Adapters.operations,
+        tasks=Adapters.tasks,
+    )
+
+    # What the gate knows besides the operations.
+    snapshot_tasks = providers.Singleton(snapshot_tasks_by_type, Adapters.config.snapshot_tasks)
+    baselines = providers.Singleton(
+        TaskBaselines,
+        snapshots=Adapters.snapshots,
+        snapshot_workspace=snapshot_workspace,
+        wanted=snapshot_tasks,
+    )
+    surveys = providers.Singleton(
+        WorkspaceSurveys,
+        tasks=Adapters.tasks,
+        snapshots=Adapters.snapshots,
+        find_undeclared=find_undeclared,
+        wanted=snapshot_tasks,
+    )
+    excusing = providers.Singleton(
+        Excusing,
+        tasks=Adapters.tasks,
+        waivers=Adapters.waivers,
+        policies=providers.Singleton(proof_policies_of, Adapters.config.proof),
+    )
+    track_file_operations = providers.Singleton(
+        TrackFileOperationsUseCase,
+        operations=Adapters.operations,
+        reports=Adapters.reports,
+        files=Adapters.files,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
+        excusing=excusing,
+        tasks=Adapters.tasks,
+        surveys=surveys,
+    )
+    waive_findings = providers.Singleton(
+        WaiveFindingsUseCase,
+        tracking=track_file_operations,
+        waivers=Adapters.waivers,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
     )
     tend_contents = providers.Singleton(
         TendContentsUseCase,

@@ -10,6 +10,7 @@ from vespera.domain.errors import InvalidRequest
 from vespera.domain.policy import proof_policies_of
 from vespera.domain.retention import age_of, retention_of
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
+from vespera.domain.surveying import snapshot_tasks_by_type
 from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.files.ignoring import rules_of
 from vespera.infrastructure.files.never_stored import checked_patterns
@@ -41,6 +42,7 @@ def check_settings(given: Mapping[str, Any]) -> None:
         whole_number_of(given["snapshots_kept"], "snapshots_kept", least=0, most=LARGEST_WHOLE)
     _check_patterns(given["snapshot_ignore"], given["snapshot_watch"])
     proof_policies_of(given["proof"])
+    snapshot_tasks_by_type(given["snapshot_tasks"])
     whole_number_of(given["store_quota"], "store_quota", least=1, most=MOST_BYTES)
     age_if_any(given["store_retention"], "store_retention")
     checked_patterns(given["store_never"])

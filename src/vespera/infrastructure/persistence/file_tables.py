@@ -42,6 +42,8 @@ verification_reports = sa.Table(
     sa.Column("verified_at", sa.BigInteger, nullable=False),
     sa.Column("findings", sa.Text, nullable=False),
     sa.Column("policy", sa.Text, nullable=False),
+    sa.Column("operations", sa.BigInteger, nullable=False),
+    sa.Column("survey", sa.Text),
     sqlite_with_rowid=False,
 )
 
@@ -66,6 +68,12 @@ snapshots = sa.Table(
     sa.Column("base_id", sa.Text, sa.ForeignKey("snapshots.id")),
     sa.Column("content", StoredValue, nullable=False),
     sqlite_with_rowid=False,
+)
+sa.Index(
+    "snapshots_of_task",
+    snapshots.c.task_id,
+    snapshots.c.id,
+    sqlite_where=snapshots.c.task_id.is_not(None),
 )
 sa.Index("snapshots_by_base", snapshots.c.base_id, sqlite_where=snapshots.c.base_id.is_not(None))
 

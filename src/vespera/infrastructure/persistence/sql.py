@@ -38,6 +38,7 @@ SCHEMA = (
     "CREATE INDEX schedules_spilled ON schedules (request) WHERE request < x''",
     "CREATE TABLE snapshots ( id TEXT NOT NULL, task_id TEXT, label TEXT NOT NULL, began_at BIGINT NOT NULL, ended_at BIGINT NOT NULL, digest TEXT NOT NULL, files BIGINT NOT NULL, directories BIGINT NOT NULL, ignored BIGINT NOT NULL, unknown BIGINT NOT NULL, hashed BIGINT NOT NULL, caution TEXT NOT NULL, base_id TEXT, content BLOB NOT NULL, PRIMARY KEY (id), FOREIGN KEY(base_id) REFERENCES snapshots (id) ) WITHOUT ROWID",
     "CREATE INDEX snapshots_by_base ON snapshots (base_id) WHERE base_id IS NOT NULL",
+    "CREATE INDEX snapshots_of_task ON snapshots (task_id, id) WHERE task_id IS NOT NULL",
     "CREATE INDEX snapshots_spilled ON snapshots (content) WHERE content < x''",
     "CREATE TABLE starts ( number BIGINT NOT NULL, task_id TEXT NOT NULL, attempt BIGINT NOT NULL, specialist_type TEXT NOT NULL, concurrency_key TEXT, began_at BIGINT NOT NULL, kept_until BIGINT NOT NULL, PRIMARY KEY (number) ) WITHOUT ROWID",
     "CREATE INDEX starts_kept ON starts (kept_until)",
@@ -64,7 +65,7 @@ SCHEMA = (
     "CREATE INDEX tasks_suspicious ON tasks (id) WHERE crashes >= 2 AND status = 'pending' AND blockers = 0 AND paused_at IS NULL",
     "CREATE UNIQUE INDEX tasks_to_begin_by_dedup_key ON tasks (dedup_key, specialist_type) WHERE dedup_key IS NOT NULL AND status = 'pending' AND attempt = 0",
     "CREATE INDEX tasks_with_error ON tasks (created_at, id) WHERE error IS NOT NULL",
-    "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, policy TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, policy TEXT NOT NULL, operations BIGINT NOT NULL, survey TEXT, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE INDEX verification_reports_of_task ON verification_reports (task_id)",
     """CREATE TABLE waivers ( id TEXT NOT NULL, task_id TEXT NOT NULL, operation_id TEXT, kind TEXT NOT NULL, path BLOB NOT NULL, verdict TEXT NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, now TEXT NOT NULL, waived_by TEXT NOT NULL, reason TEXT NOT NULL, waived_at BIGINT NOT NULL, revoked_by TEXT, revoked_at BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX waivers_of_task ON waivers (task_id, id)",
@@ -510,7 +511,7 @@ RELATIVES_SPAWNED = Statement(
 )
 
 REPORT_OF_TASK = Statement(
-    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings, verification_reports.policy FROM verification_reports JOIN tasks ON tasks.report_id = verification_reports.id WHERE tasks.id = ?"
+    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings, verification_reports.policy, verification_reports.operations, verification_reports.survey FROM verification_reports JOIN tasks ON tasks.report_id = verification_reports.id WHERE tasks.id = ?"
 )
 
 INSERT_OLD_SIGNAL = Statement(
@@ -574,12 +575,12 @@ CONTENTS_OF_OPERATIONS = Statement(
 # Verification reports.
 
 INSERT_REPORT = Statement(
-    "INSERT INTO verification_reports (id, task_id, verified_at, findings, policy) VALUES (?, ?, ?, ?, ?)",
+    "INSERT INTO verification_reports (id, task_id, verified_at, findings, policy, operations, survey) VALUES (?, ?, ?, ?, ?, ?, ?)",
     expects=1,
 )
 
 REPORT_BY_ID = Statement(
-    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings, verification_reports.policy FROM verification_reports WHERE verification_reports.id = ?"
+    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings, verification_reports.policy, verification_reports.operations, verification_reports.survey FROM verification_reports WHERE verification_reports.id = ?"
 )
 
 # Schedules.
@@ -846,6 +847,10 @@ FACTS_OF_SNAPSHOT = Statement(
 
 PAGE_OF_SNAPSHOTS = Statement(
     "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution FROM snapshots WHERE snapshots.id < ? ORDER BY snapshots.id DESC LIMIT ? OFFSET 0"
+)
+
+OLDEST_SNAPSHOT_OF_TASK = Statement(
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution FROM snapshots WHERE snapshots.task_id = ? ORDER BY snapshots.id LIMIT 1 OFFSET 0"
 )
 
 FORGET_DELTAS = Statement(

@@ -197,7 +197,8 @@ class ProvenFiles:
 def _tracking(world: World) -> TrackFileOperationsUseCase:
     """The use case on what lies there now; it needs no event loop, and writes nothing."""
     database: Any = _Lying(world.database)
-    clock = SystemClock()
+    no_surveys: Any = _NoSurveys()
+    clock, tasks = SystemClock(), SqlTaskRepository(database)
     return TrackFileOperationsUseCase(
         operations=SqlFileOperationRepository(database),
         reports=SqlReportRepository(database),
@@ -205,11 +206,19 @@ def _tracking(world: World) -> TrackFileOperationsUseCase:
         clock=clock,
         new_id=TimeOrderedIds(clock),
         excusing=Excusing(
-            tasks=SqlTaskRepository(database),
+            tasks=tasks,
             waivers=SqlWaivers(database),
             policies=proof_policies_of("strict"),
         ),
+        tasks=tasks,
+        surveys=no_surveys,
     )
+
+
+class _NoSurveys:
+    """What operations say is all that is judged."""
+
+    are_off = True
 
 
 class _Lying:

@@ -31,7 +31,13 @@ def a_report(task: Task, *verdicts: Verdict) -> Report:
         )
         for n, verdict in enumerate(verdicts)
     )
-    return Report(id=ReportId("r"), task_id=task.id, findings=findings, verified_at=task.created_at)
+    return Report(
+        id=ReportId("r"),
+        task_id=task.id,
+        findings=findings,
+        verified_at=task.created_at,
+        operations=len(findings),
+    )
 
 
 @pytest.fixture

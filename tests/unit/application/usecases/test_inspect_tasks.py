@@ -20,6 +20,7 @@ from vespera.application.ports.waivers import Waivers
 from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, StepDetails
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.usecases.workspace_surveys import WorkspaceSurveys
 from vespera.domain.errors import TaskNotFound
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
@@ -139,6 +140,8 @@ def inspect(tasks, steps, signals, operations, files, reports, progress):
             waivers=AsyncMock(spec=Waivers, **{"of_tasks.return_value": ()}),
             policies=proof_policies_of("strict"),
         ),
+        tasks=tasks,
+        surveys=Mock(spec=WorkspaceSurveys, are_off=True),
     )
     return InspectTasksUseCase(
         tasks=tasks,

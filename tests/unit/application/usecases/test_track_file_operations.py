@@ -23,6 +23,7 @@ from vespera.application.usecases.track_file_operations import (
     FileTracker,
     TrackFileOperationsUseCase,
 )
+from vespera.application.usecases.workspace_surveys import WorkspaceSurveys
 from vespera.domain.errors import DatabaseFull, InvalidRequest, OperationNotFound, PathRefused
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
@@ -116,6 +117,8 @@ def use_case(
             waivers=AsyncMock(spec=Waivers, **{"of_tasks.return_value": ()}),
             policies=proof_policies_of("strict"),
         ),
+        tasks=AsyncMock(spec=TaskRepository),
+        surveys=Mock(spec=WorkspaceSurveys, are_off=True),
     )
 
 

@@ -45,6 +45,8 @@ def _create_verification_reports() -> None:
         sa.Column("verified_at", sa.BigInteger, nullable=False),
         sa.Column("findings", sa.Text, nullable=False),
         sa.Column("policy", sa.Text, nullable=False),
+        sa.Column("operations", sa.BigInteger, nullable=False),
+        sa.Column("survey", sa.Text),
         sqlite_with_rowid=False,
     )
     op.create_index("verification_reports_of_task", "verification_reports", ["task_id"])
@@ -69,6 +71,8 @@ def _create_snapshots() -> None:
         sa.Column("content", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,
     )
+    tasks = sa.text("task_id IS NOT NULL")
+    op.create_index("snapshots_of_task", "snapshots", ["task_id", "id"], sqlite_where=tasks)
     rests = sa.text("base_id IS NOT NULL")
     op.create_index("snapshots_by_base", "snapshots", ["base_id"], sqlite_where=rests)
 

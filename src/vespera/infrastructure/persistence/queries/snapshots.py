@@ -43,6 +43,14 @@ PAGE_OF_SNAPSHOTS = compiled(
     "before",
     "rows",
 )
+OLDEST_SNAPSHOT_OF_TASK = compiled(
+    sa.select(*_FACTS)
+    .where(snapshots.c.task_id == sa.bindparam("task"))
+    .order_by(snapshots.c.id)
+    .limit(ONE)
+    .offset(NONE),
+    "task",
+)
 FORGET_DELTAS = compiled(
     sa.delete(snapshots).where(snapshots.c.base_id.is_not(None), _MAY_GO).returning(snapshots.c.id),
     "before",
