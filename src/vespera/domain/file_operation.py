@@ -55,7 +55,11 @@ NOT_OBSERVED = UnknownState("not_observed")
 
 
 class OperationKind(StrEnum):
-    """What is done to the path. A move and a copy lead to a second one, their destination."""
+    """What is done to the path. A move and a copy lead to a second one, their destination.
+
+    ``SCOPE`` is an allowance and claims nothing: its path is a pattern of paths on which the task
+    need not declare what it does.
+    """
 
     CREATE = "create"
     MODIFY = "modify"
@@ -67,6 +71,7 @@ class OperationKind(StrEnum):
     RMDIR = "rmdir"
     SYMLINK = "symlink"
     CHMOD = "chmod"
+    SCOPE = "scope"
 
 
 class Phase(StrEnum):

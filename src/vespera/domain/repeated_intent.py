@@ -23,6 +23,8 @@ def repeats(operation: FileOperation, latest: FileOperation) -> bool:
     """
     if _said(operation) != _said(latest):
         return False
+    if operation.kind is OperationKind.SCOPE:
+        return True
     now = operation.before
     if isinstance(now, UnknownState):
         return False

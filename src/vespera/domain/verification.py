@@ -135,6 +135,8 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
     it was interfered with. What nobody could observe proves nothing. A move or a copy is proven if
     both of its sides are, and if it is the same that left and that arrived.
 
+    An allowance claims nothing, so that there is nothing to find of it.
+
     Args:
         operations: everybody's on these paths, oldest first.
         found: for each path what is there now.
@@ -143,7 +145,8 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
         One finding for each operation all of whose paths are among these, in the order given.
     """
     chains: dict[str, list[tuple[int, FileOperation]]] = {}
-    for number, operation in enumerate(operations):
+    claims = [one for one in operations if one.kind is not OperationKind.SCOPE]
+    for number, operation in enumerate(claims):
         for side in sides(operation):
             chains.setdefault(side.path, []).append((number, side))
     seen: dict[tuple[int, str], Evidence] = {}
@@ -153,7 +156,7 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
             seen[number, path] = evidence
     return [
         _finding(operation, [seen[number, path] for path in operation.paths])
-        for number, operation in enumerate(operations)
+        for number, operation in enumerate(claims)
         if all(path in found for path in operation.paths)
     ]
 

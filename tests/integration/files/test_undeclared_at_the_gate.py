@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from vespera import Container, RetryPolicy, TaskContext, TaskExecutionWorkflow, TaskResult
-from vespera.application.ports.persistence import ReportRepository
+from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
 from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.application.usecases.waive_findings import WaiveFindingsUseCase
+from vespera.domain.ids import TaskId
 from vespera.domain.survey import NotExamined
 from vespera.domain.verdict import Verdict
 from vespera.domain.verification import Report
@@ -284,6 +285,86 @@ async def test_a_workspace_that_is_gone_at_the_gate_refuses(yard: Yard) -> None:
 
     assert seen(result) == {".": UNVERIFIABLE}
     assert result.status == "executed"
+
+
+async def test_what_a_task_allows_itself_passes_and_is_counted(yard: Yard) -> None:
+    async def build(task: TaskContext) -> None:
+        await task.files.allow("build/**")
+        (yard.workspace / "build").mkdir()
+        yard.write("build/a.o")
+        yard.write("beside.txt")
+
+    result = await yard.run(build)
+    report = await yard.report(result)
+
+    assert seen(result) == {"beside.txt": UNDECLARED}
+    assert report.survey is not None
+    assert (report.survey.allowed, report.operations) == (2, 1)
+
+
+async def test_an_allowance_is_recorded_once_whatever_is_repeated(yard: Yard) -> None:
+    async def twice(task: TaskContext) -> None:
+        await task.files.allow("build/**")
+        await task.files.allow("dist/**")
+        if task.attempt == 1:
+            raise OSError("again")
+
+    result = await yard.run(twice, retry=RetryPolicy(max_attempts=2, delay=0))
+
+    assert result.status == "completed"
+    operations = await yard.container.get(FileOperationRepository).of_task(TaskId("t"))
+    assert [operation.path for operation in operations] == ["build/**", "dist/**"]
+
+
+async def test_another_allowance_in_a_replay_is_no_replay(yard: Yard) -> None:
+    async def fickle(task: TaskContext) -> None:
+        await task.files.allow(f"build{task.attempt}/**")
+        raise OSError("again")
+
+    result = await yard.run(fickle, retry=RetryPolicy(max_attempts=2, delay=0))
+
+    assert "NonDeterministicTask" in str(result.error)
+
+
+async def test_what_is_no_pattern_is_raised_in_a_handler(yard: Yard) -> None:
+    async def wrong(task: TaskContext) -> None:
+        await task.files.allow("../**")
+
+    result = await yard.run(wrong)
+
+    assert "InvalidRequest: pattern: '../**' must be relative" in str(result.error)
+
+
+async def test_what_a_task_at_work_allows_itself_is_put_down_to_it(yard: Yard) -> None:
+    tracker = yard.tracking.tracker_for("outside")
+    await yard.workflow.run(title="Outside", specialist_type="unwatched", task_id="outside")
+    await tracker.track_file_scope("build/**")
+
+    async def meanwhile(_: TaskContext) -> None:
+        (yard.workspace / "build").mkdir()
+        yard.write("build/a.o")
+
+    result = await yard.run(meanwhile)
+    report = await yard.report(result)
+
+    assert result.status == "completed"
+    assert report.survey is not None
+    assert report.survey.foreign == 2
+
+
+async def test_the_allowances_of_work_that_is_over_or_unknown_hold_no_more(yard: Yard) -> None:
+    async def build(task: TaskContext) -> None:
+        await task.files.allow("build.log")
+
+    yard.does(build, "unwatched")
+    await yard.workflow.run(title="Build", specialist_type="unwatched")
+    await yard.tracking.tracker_for("somebody").track_file_scope("cache.bin")
+
+    async def sloppy(_: TaskContext) -> None:
+        yard.write("build.log")
+        yard.write("cache.bin")
+
+    assert seen(await yard.run(sloppy)) == {"build.log": UNDECLARED, "cache.bin": UNDECLARED}
 
 
 class TestReportOnly:

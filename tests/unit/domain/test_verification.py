@@ -936,3 +936,10 @@ def test_no_history_of_several_tasks_with_a_change_nobody_declared_passes(
     workshop.finish(draw)
 
     assert not workshop.passes()
+
+
+def test_an_allowance_is_no_claim_and_no_part_of_the_chain() -> None:
+    allowance = intent(OperationKind.SCOPE, NOT_OBSERVED)
+    [finding] = judged([allowance, intent(CREATE, GONE)], V1)
+
+    assert (finding.kind, finding.verdict) == (CREATE, VERIFIED)

@@ -354,7 +354,11 @@ class FileOperationRepository(Protocol):
         ...
 
     async def all_paths(self) -> Sequence[str]:
-        """Every path with a recorded operation, sorted."""
+        """Every path with a recorded operation, sorted; patterns of allowances are none."""
+        ...
+
+    async def allowances(self) -> Sequence[FileOperation]:
+        """Everybody's operations of the kind ``scope``, in the order of recording."""
         ...
 
 

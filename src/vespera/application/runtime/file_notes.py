@@ -13,7 +13,7 @@ from vespera.application.usecases.track_file_operations import (
     TrackFileOperationsUseCase,
     recording_of,
 )
-from vespera.domain.errors import NonDeterministicTask
+from vespera.domain.errors import InvalidRequest, NonDeterministicTask
 from vespera.domain.file_operation import FileOperation, OperationKind
 from vespera.domain.step import Fence
 
@@ -42,6 +42,20 @@ class FileNotes(TaskTracking):
         self._order = 0
         self.touched = bool(recorded)
 
+    async def allow(self, pattern: str) -> None:
+        """Let files come, change and go where the pattern matches, as ``build/**``, without their
+        being declared: a build, a cache. ``*`` and ``?`` stay within a directory, ``**`` does not.
+
+        An allowance claims nothing, and matters only where undeclared changes are looked for. It is
+        recorded once, durably, also under replay.
+
+        Raises:
+            InvalidRequest: it is no pattern of paths in the workspace.
+        """
+        said = await self.track_file_scope(pattern)
+        if not said.success:
+            raise InvalidRequest((said.error or "").removeprefix("pattern: "), field="pattern")
+
     async def _say(
         self,
         kind: OperationKind,
@@ -53,7 +67,9 @@ class FileNotes(TaskTracking):
         self.touched = True
         order = self._order
         if order in self._memo:
-            known = self._remembered(await self._places(*paths), (kind,), order)
+            allows = kind is OperationKind.SCOPE
+            places = [str(p) for p in paths] if allows else await self._places(*paths)
+            known = self._remembered(places, (kind,), order)
             known_id = known.id if known else None
             return TrackFileOperationResult(success=True, operation_id=known_id, file_path=paths[0])
         return await recording_of(self._work.tracking, kind)(

@@ -1,12 +1,13 @@
 """Record what is said of files."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.usecases.file_results import TrackFileOperationResult
-from vespera.application.usecases.file_statements import FileStatement
+from vespera.application.usecases.file_statements import FileStatement, checked_pattern
 from vespera.domain.errors import InvalidRequest, RequestError, WorkspaceError
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
@@ -51,6 +52,36 @@ class FileRecording:
             await self._operations.add(operation)
         recorded = (first or operation).id
         return TrackFileOperationResult(success=True, file_path=file_path, operation_id=recorded)
+
+    async def allow(self, pattern: object, said: FileStatement) -> TrackFileOperationResult:
+        """Record that a task need not declare what it does where the pattern matches; as
+        ``record``.
+        """
+        given: Any = pattern
+        try:
+            said.check()
+            allowance = self._allowance(checked_pattern(pattern), said)
+        except RequestError as refusal:
+            return TrackFileOperationResult(success=False, file_path=given, error=str(refusal))
+        first = await self._said_before(allowance)
+        if first is None:
+            await self._operations.add(allowance)
+        recorded = (first or allowance).id
+        return TrackFileOperationResult(success=True, file_path=given, operation_id=recorded)
+
+    def _allowance(self, pattern: str, said: FileStatement) -> FileOperation:
+        return FileOperation(
+            id=OperationId(self._new_id()),
+            task_id=said.task,
+            kind=OperationKind.SCOPE,
+            phase=Phase.INTENT,
+            path=pattern,
+            before=NOT_OBSERVED,
+            after=NOT_OBSERVED,
+            recorded_at=self._clock.now(),
+            context=dict(said.operation_context or {}),
+            metadata=dict(said.metadata or {}),
+        )
 
     async def _places(self, file_path: AnyPath, said: FileStatement) -> Sequence[str]:
         """The path, and the destination if there is one.

@@ -14,7 +14,8 @@ from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.file_results import VerifyOperationResult, VerifyTaskResult
 from vespera.application.usecases.file_statements import checked_id
 from vespera.application.usecases.workspace_surveys import Surveyed, WorkspaceSurveys
-from vespera.domain.errors import RequestError
+from vespera.domain.errors import InvalidRequest, RequestError
+from vespera.domain.file_operation import OperationKind
 from vespera.domain.ids import OperationId, ReportId, TaskId
 from vespera.domain.verification import Finding, Report, judge
 
@@ -75,8 +76,12 @@ class FileVerification:
 
         Raises:
             OperationNotFound: there is none of this id.
+            InvalidRequest: it is an allowance, of which there is nothing to find.
         """
         operation = await self._operations.get(operation_id)
+        if operation.kind is OperationKind.SCOPE:
+            told = f"{operation_id!r} is an allowance ({operation.path!r}); it claims nothing"
+            raise InvalidRequest(told, field="operation_id")
         judged = await self._judge_paths(operation.paths)
         [finding] = await self._excusing.excused([judged[operation.id]])
         return finding
@@ -115,8 +120,9 @@ class FileVerification:
         """
         surveyed = await self._surveyed(task_id) if survey else Surveyed()
         own = await self._operations.of_task(task_id)
-        judged = await self._judge_paths({path for operation in own for path in operation.paths})
-        findings = [*(judged[operation.id] for operation in own), *surveyed.findings]
+        claims = [operation for operation in own if operation.kind is not OperationKind.SCOPE]
+        judged = await self._judge_paths({path for claim in claims for path in claim.paths})
+        findings = [*(judged[claim.id] for claim in claims), *surveyed.findings]
         report = await self._report(task_id, findings)
         return replace(report, operations=len(own), survey=surveyed.survey)
 

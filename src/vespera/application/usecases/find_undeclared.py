@@ -16,7 +16,7 @@ from vespera.domain.errors import (
     SnapshotNotFound,
     UnreadableValue,
 )
-from vespera.domain.file_operation import FileOperation, Phase
+from vespera.domain.file_operation import FileOperation, OperationKind, Phase
 from vespera.domain.ids import SnapshotId, TaskId
 from vespera.domain.manifest import Manifest
 from vespera.domain.snapshot import Snapshot
@@ -173,14 +173,26 @@ class FindUndeclaredUseCase:
             for one in recorded
             if one.recorded_at < since.began_at
             and one.phase is Phase.INTENT
+            and one.kind is not OperationKind.SCOPE
             and is_still_open(one, before.state_of)
         ]
         lately = [one for one in recorded if one.recorded_at >= since.began_at]
         lately += await self._of_unfinished(announced, since)
+        lately += await self._allowances(since)
         if not kin:
             return lately, ()
         own = [one for task in kin for one in await self._operations.of_task(task)]
         return own, [one for one in lately if one.task_id not in kin]
+
+    async def _allowances(self, since: Snapshot) -> Sequence[FileOperation]:
+        """Those of others hold for as long as their tasks are not over. When work ends that is no
+        task nobody knows: its older ones hold no more.
+        """
+        recorded = await self._operations.allowances()
+        older = [one for one in recorded if one.recorded_at < since.began_at]
+        known = await self._tasks.find({one.task_id for one in older if one.task_id is not None})
+        holding = await self._of_unfinished([one for one in older if one.task_id in known], since)
+        return [*holding, *(one for one in recorded if one.recorded_at >= since.began_at)]
 
     async def _of_unfinished(
         self, announced: Sequence[FileOperation], since: Snapshot

@@ -216,6 +216,24 @@ class TrackFileOperationsUseCase(FileVerification):
             OperationKind.CHMOD, file_path, FileStatement(**said, mode=mode)
         )
 
+    async def track_file_scope(
+        self,
+        pattern: str,
+        operation_context: Mapping[str, object] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        task_id: str | None = None,
+    ) -> TrackFileOperationResult:
+        """Record an allowance: the task need not declare what it does where ``pattern`` matches, as
+        ``build/**``. ``*`` and ``?`` stay within a directory, ``**`` does not.
+
+        It is no claim: nothing is looked at, and no report has a finding on it. It counts where
+        undeclared changes are looked for. Otherwise as ``track_file_creation``.
+        """
+        said = FileStatement(
+            operation_context=operation_context, metadata=metadata, task_id=task_id
+        )
+        return await self._recording.allow(pattern, said)
+
     def tracker_for(self, task_id: str) -> "FileTracker":
         """The operations of one task, with its id filled in.
 
@@ -240,6 +258,7 @@ def recording_of(use_case: TrackFileOperationsUseCase, kind: OperationKind) -> R
         OperationKind.RMDIR: use_case.track_rmdir,
         OperationKind.SYMLINK: use_case.track_symlink,
         OperationKind.CHMOD: use_case.track_chmod,
+        OperationKind.SCOPE: use_case.track_file_scope,
     }
     return methods[kind]
 

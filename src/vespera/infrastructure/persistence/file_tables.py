@@ -33,6 +33,11 @@ sa.Index(
     file_operations.c.id,
     sqlite_where=file_operations.c.destination.is_not(None),
 )
+sa.Index(
+    "file_operations_allowances",
+    file_operations.c.id,
+    sqlite_where=file_operations.c.kind == sa.literal_column("'scope'"),
+)
 
 verification_reports = sa.Table(
     "verification_reports",

@@ -29,6 +29,7 @@ TABLES = (
 SCHEMA = (
     "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
     """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID""",
+    "CREATE INDEX file_operations_allowances ON file_operations (id) WHERE kind = 'scope'",
     "CREATE INDEX file_operations_of_task ON file_operations (task_id, id)",
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
     "CREATE INDEX file_operations_to_path ON file_operations (destination, id) WHERE destination IS NOT NULL",
@@ -564,8 +565,12 @@ OPERATIONS_OF_TASK = Statement(
     """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.task_id = ? ORDER BY file_operations.id"""
 )
 
+ALLOWANCES = Statement(
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata FROM file_operations WHERE file_operations.kind = 'scope' ORDER BY file_operations.id"""
+)
+
 OPERATION_PATHS = Statement(
-    "SELECT file_operations.path FROM file_operations UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
+    "SELECT file_operations.path FROM file_operations WHERE file_operations.kind != 'scope' UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
 )
 
 CONTENTS_OF_OPERATIONS = Statement(

@@ -737,3 +737,75 @@ class TestRecovery:
 
         assert json.loads(json.dumps(info)) == info
         reports.add.assert_not_awaited()
+
+
+class TestAllowances:
+    """``track_file_scope`` records where a task need not declare what it does."""
+
+    async def test_an_allowance_is_recorded_without_a_look_at_the_disk(
+        self,
+        use_case: TrackFileOperationsUseCase,
+        recorded: list[FileOperation],
+        files: AsyncMock,
+    ) -> None:
+        result = await use_case.track_file_scope("build/**", {"a": 1}, {"by": "make"}, "task")
+
+        [allowance] = recorded
+        assert (result.success, result.operation_id) == (True, allowance.id)
+        assert (allowance.kind, allowance.path) == (OperationKind.SCOPE, "build/**")
+        assert (allowance.before, allowance.after) == (NOT_OBSERVED, NOT_OBSERVED)
+        assert (allowance.context, allowance.metadata) == ({"a": 1}, {"by": "make"})
+        assert not files.observe.called
+
+    async def test_the_same_allowance_again_is_not_recorded_twice(
+        self, tracker: FileTracker, recorded: list[FileOperation]
+    ) -> None:
+        first = await tracker.track_file_scope("build/**")
+        again = await tracker.track_file_scope("build/**")
+        other = await tracker.track_file_scope("dist/**")
+
+        assert again.operation_id == first.operation_id
+        assert other.operation_id != first.operation_id
+        assert len(recorded) == 2
+
+    async def test_it_claims_nothing_so_that_nothing_is_found_of_it(
+        self, use_case: TrackFileOperationsUseCase, tracker: FileTracker
+    ) -> None:
+        said = await tracker.track_file_scope("build/**")
+        verified = await use_case.verify_task("task")
+        one = await use_case.verify_operation(str(said.operation_id))
+
+        assert (verified.verified, verified.findings) == (True, ())
+        assert verified.report is not None
+        assert verified.report.operations == 1
+        assert not one.success
+        assert str(one.error).endswith("is an allowance ('build/**'); it claims nothing")
+
+    @pytest.mark.parametrize(
+        ("pattern", "told"),
+        [
+            ("", "must be a pattern"),
+            (None, "must be a pattern"),
+            (b"build/**", "must be a pattern"),
+            ("a\0b", "must be a pattern"),
+            ("/etc/**", "must be relative"),
+            ("../**", "must be relative"),
+            ("a/../b", "must be relative"),
+            ("./a", "must be relative"),
+            ("build/", "must be relative"),
+            ("\ud800", "characters that no file name can have"),
+        ],
+    )
+    async def test_what_is_no_pattern_in_the_workspace_is_refused(
+        self,
+        use_case: TrackFileOperationsUseCase,
+        recorded: list[FileOperation],
+        pattern: Any,
+        told: str,
+    ) -> None:
+        result = await use_case.track_file_scope(pattern, task_id="task")
+
+        assert not result.success
+        assert str(result.error).startswith("pattern: ")
+        assert told in str(result.error)
+        assert recorded == []

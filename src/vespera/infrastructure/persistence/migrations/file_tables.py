@@ -35,6 +35,8 @@ def _create_file_operations() -> None:
     arrives = sa.text("destination IS NOT NULL")
     columns = ["destination", "id"]
     op.create_index("file_operations_to_path", "file_operations", columns, sqlite_where=arrives)
+    allows = sa.text("kind = 'scope'")
+    op.create_index("file_operations_allowances", "file_operations", ["id"], sqlite_where=allows)
 
 
 def _create_verification_reports() -> None:
