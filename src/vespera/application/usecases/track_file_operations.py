@@ -18,6 +18,7 @@ from vespera.application.usecases.file_results import (
 )
 from vespera.application.usecases.file_statements import FileStatement, Said, checked_id, link_to
 from vespera.application.usecases.file_verification import FileVerification
+from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.task_tracking import TaskTracking
 from vespera.application.usecases.workspace_surveys import WorkspaceSurveys
 from vespera.domain.context_recovery import recovery_info
@@ -45,7 +46,9 @@ class TrackFileOperationsUseCase(FileVerification):
         excusing: Excusing,
         tasks: TaskRepository,
         surveys: WorkspaceSurveys,
+        replaced: ReplacedContents | None = None,
     ) -> None:
+        """``replaced`` keeps what intended operations take away; None: nobody does."""
         super().__init__(
             operations=operations,
             reports=reports,
@@ -57,7 +60,7 @@ class TrackFileOperationsUseCase(FileVerification):
             surveys=surveys,
         )
         self._recording = FileRecording(
-            operations=operations, files=files, clock=clock, new_id=new_id
+            operations=operations, files=files, clock=clock, new_id=new_id, replaced=replaced
         )
 
     async def track_file_creation(

@@ -2,6 +2,7 @@
 
 from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
+from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.application.usecases.task_baselines import TaskBaselines
 from vespera.application.usecases.tend_contents import TendContentsUseCase
@@ -18,10 +19,14 @@ from vespera.infrastructure.files.never_stored import matching
 class FileUseCases(Adapters):
     """The use cases of files, each on the adapters of its ports."""
 
+    replaced_contents = providers.Singleton(
+        ReplacedContents, Adapters.contents, is_kept=Adapters.config.store_replaced
+    )
     snapshot_workspace = providers.Singleton(
         SnapshotWorkspaceUseCase,
         scanner=Adapters.scanner,
         snapshots=Adapters.snapshots,
+        contents=Adapters.contents,
         threads=Adapters.threads,
         clock=Adapters.clock,
         new_id=Adapters.new_id,
@@ -64,6 +69,7 @@ class FileUseCases(Adapters):
         files=Adapters.files,
         clock=Adapters.clock,
         new_id=Adapters.new_id,
+        replaced=replaced_contents,
         excusing=excusing,
         tasks=Adapters.tasks,
         surveys=surveys,

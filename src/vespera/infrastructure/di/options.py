@@ -43,6 +43,7 @@ def check_settings(given: Mapping[str, Any]) -> None:
     _check_patterns(given["snapshot_ignore"], given["snapshot_watch"])
     proof_policies_of(given["proof"])
     snapshot_tasks_by_type(given["snapshot_tasks"])
+    _check_flag(given["store_replaced"], "store_replaced")
     whole_number_of(given["store_quota"], "store_quota", least=1, most=MOST_BYTES)
     age_if_any(given["store_retention"], "store_retention")
     checked_patterns(given["store_never"])
@@ -97,6 +98,16 @@ def catalogue_of(
         return named.providers  # type: ignore[no-any-return]
 
     return catalogue
+
+
+def _check_flag(value: object, field: str) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"must be True or False, not {value!r}", field=field)
 
 
 def _check_seconds(value: object, field: str, *, least: float) -> None:

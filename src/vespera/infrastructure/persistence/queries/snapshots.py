@@ -51,6 +51,12 @@ OLDEST_SNAPSHOT_OF_TASK = compiled(
     .offset(NONE),
     "task",
 )
+SNAPSHOTS_WITH_CONTENTS = compiled(
+    sa.select(snapshots.c.id)
+    .where(snapshots.c.kept > NONE, snapshots.c.ended_at >= sa.bindparam("since"))
+    .order_by(snapshots.c.id),
+    "since",
+)
 FORGET_DELTAS = compiled(
     sa.delete(snapshots).where(snapshots.c.base_id.is_not(None), _MAY_GO).returning(snapshots.c.id),
     "before",
