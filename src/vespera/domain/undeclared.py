@@ -19,6 +19,7 @@ from vespera.domain.file_operation import (
     OperationKind,
     PathState,
     UnknownState,
+    is_claim,
     sides,
 )
 from vespera.domain.globs import path_pattern
@@ -72,8 +73,8 @@ def account_for(
         allowed: more patterns of paths that the task need not declare; see ``path_pattern``.
     """
     found = list(changes)
-    mine = _Declared([one for one in own if one.kind is not OperationKind.SCOPE], before)
-    theirs = _Declared([one for one in others if one.kind is not OperationKind.SCOPE], before)
+    mine = _Declared(filter(is_claim, own), before)
+    theirs = _Declared(filter(is_claim, others), before)
     allowances = _Allowances([*((None, glob) for glob in allowed), *_scopes(own)], found)
     foreign = _Allowances(_scopes(others), found)
     return [_account(change, mine, theirs, allowances, foreign) for change in found]
@@ -152,7 +153,7 @@ class _Declared:
     """The paths on which somebody declared a change."""
 
     def __init__(
-        self, operations: Sequence[FileOperation], before: Callable[[str], PathState]
+        self, operations: Iterable[FileOperation], before: Callable[[str], PathState]
     ) -> None:
         self._before = before
         self._changed = defaultdict[str, _Tasks](list)

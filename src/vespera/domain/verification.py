@@ -15,6 +15,7 @@ from vespera.domain.file_operation import (
     OperationKind,
     PathState,
     UnknownState,
+    is_claim,
     sides,
 )
 from vespera.domain.ids import OperationId, ReportId, TaskId, WaiverId
@@ -135,7 +136,7 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
     it was interfered with. What nobody could observe proves nothing. A move or a copy is proven if
     both of its sides are, and if it is the same that left and that arrived.
 
-    An allowance claims nothing, so that there is nothing to find of it.
+    What claims nothing, an allowance or a refused attempt, is left out.
 
     Args:
         operations: everybody's on these paths, oldest first.
@@ -145,7 +146,7 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
         One finding for each operation all of whose paths are among these, in the order given.
     """
     chains: dict[str, list[tuple[int, FileOperation]]] = {}
-    claims = [one for one in operations if one.kind is not OperationKind.SCOPE]
+    claims = [one for one in operations if is_claim(one)]
     for number, operation in enumerate(claims):
         for side in sides(operation):
             chains.setdefault(side.path, []).append((number, side))
@@ -159,6 +160,25 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
         for number, operation in enumerate(claims)
         if all(path in found for path in operation.paths)
     ]
+
+
+def refusal_of(operation: FileOperation) -> Finding:
+    """The finding on an attempt that was refused, whatever has become of the path since."""
+    match operation.after:
+        case UnknownState(reason):
+            told = reason
+        case _:
+            told = "it is no path in the workspace"
+    return Finding(
+        operation_id=operation.id,
+        task_id=operation.task_id,
+        kind=operation.kind,
+        path=operation.path,
+        verdict=Verdict.REFUSED,
+        reason=f"it was attempted and not done: {told}",
+        before=operation.before,
+        after=operation.after,
+    )
 
 
 _Fact = tuple[Verdict, str]

@@ -79,7 +79,7 @@ def kinds(*given: object, **more: object) -> list[Account]:
 
 
 @pytest.mark.parametrize("kind", [CREATE, MODIFY, DELETE, MKDIR, RMDIR, SYMLINK, CHMOD])
-@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("phase", [Phase.INTENT, Phase.CLAIM, Phase.DONE])
 def test_what_the_task_declared_is_its_own(kind: OperationKind, phase: Phase) -> None:
     assert kinds({"a": (V1, V2)}, act(kind, "a", phase=phase)) == [OWN]
 
@@ -295,3 +295,7 @@ def test_a_move_is_open_as_long_as_one_of_its_sides_is_as_it_was() -> None:
 
     assert is_still_open(announced, {"a": V2, "b": GONE}.__getitem__)
     assert not is_still_open(announced, {"a": GONE, "b": V1}.__getitem__)
+
+
+def test_what_was_refused_declares_nothing() -> None:
+    assert kinds({"a": (GONE, V1)}, act(CREATE, "a", phase=Phase.REFUSED)) == [UNDECLARED]

@@ -354,7 +354,9 @@ class FileOperationRepository(Protocol):
         ...
 
     async def all_paths(self) -> Sequence[str]:
-        """Every path with a recorded operation, sorted; patterns of allowances are none."""
+        """Every path with a recorded operation, sorted; but no pattern of an allowance, and nothing
+        that was refused.
+        """
         ...
 
     async def allowances(self) -> Sequence[FileOperation]:

@@ -1,6 +1,7 @@
 """What a task says of files that it touches by itself, recorded once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,10 @@ from vespera.application.usecases.track_file_operations import (
     TrackFileOperationsUseCase,
     recording_of,
 )
-from vespera.domain.errors import InvalidRequest, NonDeterministicTask
-from vespera.domain.file_operation import FileOperation, OperationKind
+from vespera.domain.errors import InvalidRequest, NonDeterministicTask, PathRefused
+from vespera.domain.file_operation import FileOperation, OperationKind, Phase
+from vespera.domain.ids import OperationId
+from vespera.domain.refused_attempt import refused_attempt
 from vespera.domain.step import Fence
 
 ORDER = "vespera:order"
@@ -40,7 +43,9 @@ class FileNotes(TaskTracking):
 
     def __init__(self, *, fence: Fence, recorded: Sequence[FileOperation], work: FileWork) -> None:
         self._fence, self._work = fence, work
-        self._memo = {op.context[ORDER]: op for op in recorded if ORDER in op.context}
+        done = [op for op in recorded if op.phase is not Phase.REFUSED]
+        self._memo = {op.context[ORDER]: op for op in done if ORDER in op.context}
+        self._refused = {(op.kind, op.path) for op in recorded if op.phase is Phase.REFUSED}
         self._order = 0
         self.touched = bool(recorded)
 
@@ -70,7 +75,7 @@ class FileNotes(TaskTracking):
         order = self._order
         if order in self._memo:
             allows = kind is OperationKind.SCOPE
-            places = [str(p) for p in paths] if allows else await self._places(*paths)
+            places = [str(p) for p in paths] if allows else await self._places(kind, *paths)
             known = self._remembered(places, (kind,), order)
             known_id = known.id if known else None
             return TrackFileOperationResult(success=True, operation_id=known_id, file_path=paths[0])
@@ -82,8 +87,31 @@ class FileNotes(TaskTracking):
             **said,
         )
 
-    async def _places(self, *paths: AnyPath) -> Sequence[str]:
-        return [await self._work.store.locate(path) for path in paths]
+    async def _places(self, kind: OperationKind, *paths: AnyPath) -> Sequence[str]:
+        async with self._confined(kind):
+            return [await self._work.store.locate(path) for path in paths]
+
+    @asynccontextmanager
+    async def _confined(self, kind: OperationKind) -> AsyncIterator[None]:
+        """An attempt to leave the workspace is recorded, once, before the handler hears of it: it
+        may go on, but the gate knows.
+        """
+        try:
+            yield
+        except PathRefused as refusal:
+            attempt = refused_attempt(
+                kind,
+                refusal,
+                task_id=self._fence.task_id,
+                new_id=OperationId(self._work.new_id()),
+                now=self._work.clock.now(),
+                context={},
+            )
+            if (kind, attempt.path) not in self._refused:
+                self.touched = True
+                await self._work.operations.add(attempt, self._fence)
+                self._refused.add((kind, attempt.path))
+            raise
 
     def _begin(
         self, paths: Sequence[str], kinds: Sequence[OperationKind]

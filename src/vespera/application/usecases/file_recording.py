@@ -9,7 +9,7 @@ from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.usecases.file_results import TrackFileOperationResult
 from vespera.application.usecases.file_statements import FileStatement, checked_pattern
 from vespera.application.usecases.replaced_contents import ReplacedContents
-from vespera.domain.errors import InvalidRequest, RequestError, WorkspaceError
+from vespera.domain.errors import InvalidRequest, PathRefused, RequestError, WorkspaceError
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
     Destination,
@@ -18,6 +18,7 @@ from vespera.domain.file_operation import (
     Phase,
 )
 from vespera.domain.ids import OperationId
+from vespera.domain.refused_attempt import refused_attempt
 from vespera.domain.repeated_intent import is_open_to_repetition, repeats
 
 
@@ -43,13 +44,16 @@ class FileRecording:
         self, kind: OperationKind, file_path: AnyPath, said: FileStatement
     ) -> TrackFileOperationResult:
         """Record the operation; durable on return. What cannot be recorded is refused by a result
-        that names it; then nothing is stored.
+        that names it; then nothing is stored, but that a task tried to leave the workspace.
         """
         try:
             said.check()
             operation = await self._observe(kind, await self._places(file_path, said), said)
         except RequestError as refusal:
-            return TrackFileOperationResult(success=False, file_path=file_path, error=str(refusal))
+            attempt = await self._attempted(kind, refusal, said)
+            return TrackFileOperationResult(
+                success=False, file_path=file_path, error=str(refusal), operation_id=attempt
+            )
         first = await self._said_before(operation)
         if first is None:
             await self._keep_replaced(operation)
@@ -86,6 +90,25 @@ class FileRecording:
             context=dict(said.operation_context or {}),
             metadata=dict(said.metadata or {}),
         )
+
+    async def _attempted(
+        self, kind: OperationKind, refusal: RequestError, said: FileStatement
+    ) -> OperationId | None:
+        """Record, once, that a task tried to leave the workspace; without a task nobody asks."""
+        if not isinstance(refusal.__cause__, PathRefused) or (task := said.task) is None:
+            return None
+        attempt = refused_attempt(
+            kind,
+            refusal.__cause__,
+            task_id=task,
+            new_id=OperationId(self._new_id()),
+            now=self._clock.now(),
+            context=dict(said.operation_context or {}),
+        )
+        first = await self._said_before(attempt)
+        if first is None:
+            await self._operations.add(attempt)
+        return (first or attempt).id
 
     async def _keep_replaced(self, operation: FileOperation) -> None:
         if self._replaced is not None and operation.phase is Phase.INTENT:

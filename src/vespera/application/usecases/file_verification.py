@@ -1,6 +1,6 @@
 """Find out whether what was recorded of files is so."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from vespera.application.ports.clock import Clock
@@ -15,9 +15,9 @@ from vespera.application.usecases.file_results import VerifyOperationResult, Ver
 from vespera.application.usecases.file_statements import checked_id
 from vespera.application.usecases.workspace_surveys import Surveyed, WorkspaceSurveys
 from vespera.domain.errors import InvalidRequest, RequestError
-from vespera.domain.file_operation import OperationKind
+from vespera.domain.file_operation import FileOperation, OperationKind, Phase, is_claim
 from vespera.domain.ids import OperationId, ReportId, TaskId
-from vespera.domain.verification import Finding, Report, judge
+from vespera.domain.verification import Finding, Report, judge, refusal_of
 
 
 class FileVerification:
@@ -82,8 +82,7 @@ class FileVerification:
         if operation.kind is OperationKind.SCOPE:
             told = f"{operation_id!r} is an allowance ({operation.path!r}); it claims nothing"
             raise InvalidRequest(told, field="operation_id")
-        judged = await self._judge_paths(operation.paths)
-        [finding] = await self._excusing.excused([judged[operation.id]])
+        [finding] = await self._excusing.excused(await self._judged([operation]))
         return finding
 
     async def verify_task(self, task_id: str) -> VerifyTaskResult:
@@ -120,11 +119,19 @@ class FileVerification:
         """
         surveyed = await self._surveyed(task_id) if survey else Surveyed()
         own = await self._operations.of_task(task_id)
-        claims = [operation for operation in own if operation.kind is not OperationKind.SCOPE]
-        judged = await self._judge_paths({path for claim in claims for path in claim.paths})
-        findings = [*(judged[claim.id] for claim in claims), *surveyed.findings]
+        findings = [*await self._judged(own), *surveyed.findings]
         report = await self._report(task_id, findings)
         return replace(report, operations=len(own), survey=surveyed.survey)
+
+    async def _judged(self, operations: Sequence[FileOperation]) -> Sequence[Finding]:
+        """The findings on these operations, in their order; an allowance has none."""
+        claims = filter(is_claim, operations)
+        judged = await self._judge_paths({path for claim in claims for path in claim.paths})
+        return [
+            refusal_of(one) if one.phase is Phase.REFUSED else judged[one.id]
+            for one in operations
+            if one.kind is not OperationKind.SCOPE
+        ]
 
     async def _surveyed(self, task_id: TaskId) -> Surveyed:
         if self._surveys.are_off:

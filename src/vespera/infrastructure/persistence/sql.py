@@ -570,7 +570,7 @@ ALLOWANCES = Statement(
 )
 
 OPERATION_PATHS = Statement(
-    "SELECT file_operations.path FROM file_operations WHERE file_operations.kind != 'scope' UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
+    "SELECT file_operations.path FROM file_operations WHERE file_operations.kind != 'scope' AND file_operations.phase != 'refused' UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
 )
 
 CONTENTS_OF_OPERATIONS = Statement(

@@ -199,7 +199,8 @@ class FileOperationRepositoryConformance(PersistenceSuite):
         allow = {"kind": OperationKind.SCOPE, "before": NOT_OBSERVED}
         second = an_operation("o3", "cache/**", task_id=TaskId("t2"), **allow)
         first = an_operation("o1", "build/*", **allow)
-        for operation in (second, an_operation("o2", "a.txt"), first):
+        refused = an_operation("o4", "../b", phase=Phase.REFUSED)
+        for operation in (second, an_operation("o2", "a.txt"), refused, first):
             await stores.operations.add(operation)
 
         assert list(await stores.operations.allowances()) == [first, second]
