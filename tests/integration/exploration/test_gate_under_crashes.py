@@ -48,6 +48,10 @@ class Builders:
         await task.files.write_text("said.txt", "said")
         (self.workspace / "unsaid.txt").write_text("unsaid")
 
+    async def parent(self, task):
+        child = await task.spawn(title="child", specialist_type="careful")
+        await child.outcome()
+
     async def careful(self, task):
         await task.files.write_text("said.txt", "said")
 
@@ -59,7 +63,7 @@ def site(world):
     def build():
         container = Container(snapshot_tasks="around")
         container.override("scanner", Timeless(container))
-        for kind in ("sloppy", "careful"):
+        for kind in ("sloppy", "careful", "parent"):
             container.get(Specialists).register(kind, getattr(builders, kind))
         return container
 
@@ -111,7 +115,16 @@ def the_sloppy_one_is_completed_by_one_waiver(app, world):
     assert app.db.value("SELECT id FROM waivers") in report.findings
 
 
+def the_parent_is_completed_by_what_its_child_has_proven(app, world):
+    task = app.tasks.get("a")
+    assert task.status == "completed", task.error
+    report = app.db.one("SELECT * FROM verification_reports WHERE id = ?", task.report_id)
+    assert report.findings.count('"verdict":"verified"') == 1
+    assert report.operations == 0
+
+
 CASES = {
+    "parent": (working("parent"), the_parent_is_completed_by_what_its_child_has_proven),
     "careful": (working("careful"), the_careful_one_is_completed),
     "refused": (working("sloppy"), the_sloppy_one_is_refused),
     "waived": (working("sloppy", waives=True), the_sloppy_one_is_completed_by_one_waiver),

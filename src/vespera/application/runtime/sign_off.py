@@ -50,15 +50,15 @@ class SignOff:
             task: running, executed or assigned, as it was read.
             outcome: encoded.
             untouched: no file operation is known; the look is left out unless the store objects,
-                or a snapshot was to be taken before the task began.
+                a snapshot was to be taken before the task began, or it has spawned others.
 
         Raises:
             StaleTask: somebody else changed the task.
         """
         for look in range(MOST_LOOKS):
             report = None
-            if look or not untouched or self.baselines.are_of(task.specialist_type):
-                report = await self.tracking.examine(task.id)
+            if look or not untouched or self._must_look(task):
+                report = await self.tracking.examine(task.id, task=task)
                 if not report.approved:
                     return await self._refuse(task, outcome, report)
             try:
@@ -71,6 +71,10 @@ class SignOff:
             f"Task {task.id!r} cannot be signed off: file operations are recorded for it all the"
             " time. Stop whoever records them and complete it again."
         )
+
+    def _must_look(self, task: Task) -> bool:
+        """Whether there may be something to find that the task itself does not say."""
+        return task.spawned or self.baselines.are_of(task.specialist_type)
 
     async def _sign(self, task: Task, outcome: bytes, report: Report | None) -> Task:
         if report is None or not (report.findings or report.operations or report.survey):

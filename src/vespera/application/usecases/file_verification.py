@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import FileStore
@@ -11,12 +12,14 @@ from vespera.application.ports.persistence import (
     TaskRepository,
 )
 from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.file_results import VerifyOperationResult, VerifyTaskResult
 from vespera.application.usecases.file_statements import checked_id
 from vespera.application.usecases.workspace_surveys import Surveyed, WorkspaceSurveys
 from vespera.domain.errors import InvalidRequest, RequestError
 from vespera.domain.file_operation import FileOperation, OperationKind, Phase, is_claim
 from vespera.domain.ids import OperationId, ReportId, TaskId
+from vespera.domain.task import GOING_ON, Task
 from vespera.domain.verification import Finding, Report, judge, refusal_of
 
 
@@ -34,6 +37,7 @@ class FileVerification:
         excusing: Excusing,
         tasks: TaskRepository,
         surveys: WorkspaceSurveys,
+        families: Families,
     ) -> None:
         self._operations = operations
         self._reports = reports
@@ -43,6 +47,7 @@ class FileVerification:
         self._excusing = excusing
         self._tasks = tasks
         self._surveys = surveys
+        self._families = families
 
     async def verify_operation(self, operation_id: str) -> VerifyOperationResult:
         """Judge one operation among all that were recorded on its path. Changes nothing.
@@ -86,7 +91,8 @@ class FileVerification:
         return finding
 
     async def verify_task(self, task_id: str) -> VerifyTaskResult:
-        """Judge all operations of a task, and store the report; nothing else is changed.
+        """Judge all operations of a task, and of those that it has spawned, and store the report;
+        nothing else is changed.
 
         The report tells of the moment of verification, not of any time after it. A task without
         operations is verified.
@@ -110,18 +116,33 @@ class FileVerification:
         report = await self._report(None, judged.values())
         return VerifyTaskResult(success=True, verified=report.verified, report=report)
 
-    async def examine(self, task_id: TaskId, *, survey: bool = True) -> Report:
+    async def examine(
+        self, task_id: TaskId, *, survey: bool = True, task: Task | None = None
+    ) -> Report:
         """Judge all operations of a task as ``verify_task`` does, without storing the report.
 
         Args:
             task_id: any id under which operations may have been recorded.
             survey: compare the workspace with the snapshot before the task, if it has one.
+            task: the task of this id, if it has just been read.
         """
-        surveyed = await self._surveyed(task_id) if survey else Surveyed()
+        if task is None:
+            task = (await self._tasks.find([task_id])).get(task_id)
+        descendants = await self._families.descendants_of(task)
+        kin = [task_id, *(child.id for child in descendants)]
+        surveyed = await self._surveys.of(task, kin) if survey else Surveyed()
         own = await self._operations.of_task(task_id)
-        findings = [*await self._judged(own), *surveyed.findings]
-        report = await self._report(task_id, findings)
+        recorded = [*own, *await self._operations_of(descendants)]
+        judged = await self._judged(sorted(recorded, key=attrgetter("id")))
+        report = await self._report(task_id, [*judged, *surveyed.findings])
         return replace(report, operations=len(own), survey=surveyed.survey)
+
+    async def _operations_of(self, descendants: Sequence[Task]) -> Sequence[FileOperation]:
+        """Those of descendants that are under way are judged at their own gates, when they are
+        done with what they have announced.
+        """
+        ended = [child.id for child in descendants if child.status not in GOING_ON]
+        return [one for child in ended for one in await self._operations.of_task(child)]
 
     async def _judged(self, operations: Sequence[FileOperation]) -> Sequence[Finding]:
         """The findings on these operations, in their order; an allowance has none."""
@@ -132,12 +153,6 @@ class FileVerification:
             for one in operations
             if one.kind is not OperationKind.SCOPE
         ]
-
-    async def _surveyed(self, task_id: TaskId) -> Surveyed:
-        if self._surveys.are_off:
-            return Surveyed()
-        task = (await self._tasks.find([task_id])).get(task_id)
-        return await self._surveys.of(task, [task_id])
 
     async def _judge_paths(self, paths: Collection[str]) -> Mapping[OperationId, Finding]:
         """Findings on everybody's operations on these paths, in the order of recording.

@@ -11,6 +11,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
 )
 from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.file_recording import FileRecording
 from vespera.application.usecases.file_results import (
     TrackFileOperationResult,
@@ -46,6 +47,7 @@ class TrackFileOperationsUseCase(FileVerification):
         excusing: Excusing,
         tasks: TaskRepository,
         surveys: WorkspaceSurveys,
+        families: Families,
         replaced: ReplacedContents | None = None,
     ) -> None:
         """``replaced`` keeps what intended operations take away; None: nobody does."""
@@ -58,6 +60,7 @@ class TrackFileOperationsUseCase(FileVerification):
             excusing=excusing,
             tasks=tasks,
             surveys=surveys,
+            families=families,
         )
         self._recording = FileRecording(
             operations=operations, files=files, clock=clock, new_id=new_id, replaced=replaced

@@ -74,11 +74,6 @@ class WorkspaceSurveys:
         findings = undeclared_findings(found.accounted, task_id=task.id, candidates=candidates)
         return Surveyed(findings, _survey(baseline, found))
 
-    @property
-    def are_off(self) -> bool:
-        """Whether no task has any."""
-        return self._wanted == ByType(SnapshotTasks.OFF, {})
-
     async def _at_work_since(self, baseline: Snapshot, kin: Sequence[TaskId]) -> Sequence[TaskId]:
         """Other tasks that had begun, and had not ended when the snapshot was taken."""
         changed = await self._tasks.search(TaskSearch(updated_after=baseline.began_at))

@@ -1,6 +1,7 @@
 """What is said of files, proven, and kept of them."""
 
 from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
@@ -56,6 +57,7 @@ class FileUseCases(Adapters):
         find_undeclared=find_undeclared,
         wanted=snapshot_tasks,
     )
+    families = providers.Singleton(Families, revivals=Adapters.revivals)
     excusing = providers.Singleton(
         Excusing,
         tasks=Adapters.tasks,
@@ -73,6 +75,7 @@ class FileUseCases(Adapters):
         excusing=excusing,
         tasks=Adapters.tasks,
         surveys=surveys,
+        families=families,
     )
     waive_findings = providers.Singleton(
         WaiveFindingsUseCase,

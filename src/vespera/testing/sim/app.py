@@ -7,8 +7,10 @@ from typing import Any, TypeVar, TypeVarTuple, overload
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
 from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.file_results import VerifyAllOperationsResult
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.usecases.workspace_surveys import Surveyed
 from vespera.application.workflows.task_execution_workflow import TaskExecutionWorkflow
 from vespera.domain.errors import TaskNotFound
 from vespera.domain.ids import TaskId
@@ -21,6 +23,7 @@ from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.revivals import SqlRevivals
 from vespera.infrastructure.persistence.task_repository import (
     SqlTaskRepository,
     task_from_row,
@@ -212,13 +215,15 @@ def _tracking(world: World) -> TrackFileOperationsUseCase:
         ),
         tasks=tasks,
         surveys=no_surveys,
+        families=Families(revivals=SqlRevivals(database)),
     )
 
 
 class _NoSurveys:
     """What operations say is all that is judged."""
 
-    are_off = True
+    async def of(self, *_: object) -> Surveyed:
+        return Surveyed()
 
 
 class _Lying:
@@ -227,7 +232,9 @@ class _Lying:
     def __init__(self, database: WorldDatabase) -> None:
         self._database = database
 
-    async def read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    async def read(
+        self, sql: str, values: Sequence[object] = (), _holder: object = None
+    ) -> list[tuple[object, ...]]:
         return self._database.tuples(sql, *values)
 
 

@@ -16,11 +16,13 @@ from vespera.application.ports.persistence import (
     StepRepository,
     TaskRepository,
 )
+from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.waivers import Waivers
 from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, StepDetails
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
-from vespera.application.usecases.workspace_surveys import WorkspaceSurveys
+from vespera.application.usecases.workspace_surveys import NOTHING, WorkspaceSurveys
 from vespera.domain.errors import TaskNotFound
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
@@ -141,7 +143,8 @@ def inspect(tasks, steps, signals, operations, files, reports, progress):
             policies=proof_policies_of("strict"),
         ),
         tasks=tasks,
-        surveys=Mock(spec=WorkspaceSurveys, are_off=True),
+        surveys=AsyncMock(spec=WorkspaceSurveys, **{"of.return_value": NOTHING}),
+        families=Families(revivals=AsyncMock(spec=Revivals)),
     )
     return InspectTasksUseCase(
         tasks=tasks,

@@ -17,13 +17,15 @@ from vespera.application.ports.persistence import (
     ReportRepository,
     TaskRepository,
 )
+from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.waivers import Waivers
 from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.track_file_operations import (
     FileTracker,
     TrackFileOperationsUseCase,
 )
-from vespera.application.usecases.workspace_surveys import WorkspaceSurveys
+from vespera.application.usecases.workspace_surveys import NOTHING, WorkspaceSurveys
 from vespera.domain.errors import DatabaseFull, InvalidRequest, OperationNotFound, PathRefused
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
@@ -117,8 +119,9 @@ def use_case(
             waivers=AsyncMock(spec=Waivers, **{"of_tasks.return_value": ()}),
             policies=proof_policies_of("strict"),
         ),
-        tasks=AsyncMock(spec=TaskRepository),
-        surveys=Mock(spec=WorkspaceSurveys, are_off=True),
+        tasks=AsyncMock(spec=TaskRepository, **{"find.return_value": {}}),
+        surveys=AsyncMock(spec=WorkspaceSurveys, **{"of.return_value": NOTHING}),
+        families=Families(revivals=AsyncMock(spec=Revivals)),
     )
 
 
