@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from vespera.domain.task import TaskOutcome as TaskOutcome
     from vespera.domain.task import TaskRequest as TaskRequest
     from vespera.domain.task import TaskStatus as TaskStatus
-    from vespera.domain.verification import Verdict as Verdict
+    from vespera.domain.verdict import Verdict as Verdict
     from vespera.infrastructure.codec.compressed_codec import CompressedCodec as CompressedCodec
     from vespera.infrastructure.codec.encrypted_codec import EncryptedCodec as EncryptedCodec
     from vespera.infrastructure.di.base import Provider as Provider
@@ -80,7 +80,7 @@ else:
         "TaskStatus": "domain.task",
         "TrackFileOperationsUseCase": "application.usecases.track_file_operations",
         "UnitOfWork": "application.ports.persistence",
-        "Verdict": "domain.verification",
+        "Verdict": "domain.verdict",
         "VesperaError": "domain.errors",
         "current_call": "application.runtime.heartbeats",
         "providers": "infrastructure.di.base",

@@ -34,6 +34,8 @@ def refutation(operation: FileOperation, before: PathState, after: PathState | N
             return _why_not_arrived(operation, before, after)
         case OperationKind.CHMOD:
             return _why_not_changed_in_mode(before, after)
+        case OperationKind.SCOPE:
+            return ""
         case _:
             assert_never(kind)
 

@@ -3,7 +3,7 @@
     VesperaError
     |-- RequestError: what was asked for cannot be done as asked
     |       InvalidRequest, TaskNotFound, OperationNotFound, ScheduleNotFound, SnapshotNotFound,
-    |       RollbackNotFound, TaskOver, NotRetryable, KeyReused, DependencyCycle
+    |       RollbackNotFound, WaiverNotFound, TaskOver, NotRetryable, KeyReused, DependencyCycle
     |-- TaskError: a task cannot go on
     |       IllegalTransition, StaleTask, GatedType, StaleSchedule, LeaseLost, StepFailed,
     |       NonDeterministicTask, UnprovenCompletion, CrashLimitReached, TaskTimedOut,
@@ -79,6 +79,14 @@ class SnapshotNotFound(RequestError):
 
 class RollbackNotFound(RequestError):
     """No rollback has this id, or the task was never rolled back."""
+
+
+class WaiverNotFound(RequestError):
+    """No waiver has this id."""
+
+    def __init__(self, waiver_id: str) -> None:
+        super().__init__(f"No waiver has the id {waiver_id!r}.")
+        self.waiver_id = waiver_id
 
 
 class KeyReused(RequestError):

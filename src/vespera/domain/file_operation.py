@@ -58,7 +58,11 @@ DIGEST = "vespera:digest"
 
 
 class OperationKind(StrEnum):
-    """What is done to the path. A move and a copy lead to a second one, their destination."""
+    """What is done to the path. A move and a copy lead to a second one, their destination.
+
+    ``SCOPE`` is an allowance and claims nothing: its path is a pattern of paths on which the task
+    need not declare what it does.
+    """
 
     CREATE = "create"
     MODIFY = "modify"
@@ -70,6 +74,7 @@ class OperationKind(StrEnum):
     RMDIR = "rmdir"
     SYMLINK = "symlink"
     CHMOD = "chmod"
+    SCOPE = "scope"
 
 
 class Phase(StrEnum):
@@ -78,11 +83,14 @@ class Phase(StrEnum):
     ``INTENT``: recorded before the act; ``before`` was observed, ``after`` is not known yet.
     ``CLAIM``: recorded after the act; ``after`` was observed, ``before`` was not.
     ``DONE``: Vespera did it itself; both are known.
+    ``REFUSED``: it was to be done outside of the workspace, or by a way that may lead there; it was
+    not done. The path is as it was given, and ``after`` is unknown for the reason.
     """
 
     INTENT = "intent"
     CLAIM = "claim"
     DONE = "done"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +134,13 @@ class FileOperation:
     def paths(self) -> Sequence[str]:
         """The path, and the destination's if there is one."""
         return (self.path,) if self.destination is None else (self.path, self.destination.path)
+
+
+def is_claim(operation: FileOperation) -> bool:
+    """Whether it says that something is done to its path; allowances do not, and what was refused
+    was not done.
+    """
+    return operation.kind is not OperationKind.SCOPE and operation.phase is not Phase.REFUSED
 
 
 def sides(operation: FileOperation) -> Sequence[FileOperation]:

@@ -7,13 +7,16 @@ from vespera.domain.file_operation import (
     PathState,
     Phase,
     UnknownState,
+    is_claim,
 )
 
 
 def is_open_to_repetition(operation: FileOperation) -> bool:
-    """Whether the operation announces a change, for a task that may run again after a crash."""
+    """Whether the operation announces a change, or was refused, for a task that may run again after
+    a crash.
+    """
     announces = operation.phase is Phase.INTENT and operation.kind is not OperationKind.READ
-    return announces and operation.task_id is not None
+    return (announces or operation.phase is Phase.REFUSED) and operation.task_id is not None
 
 
 def repeats(operation: FileOperation, latest: FileOperation) -> bool:
@@ -23,6 +26,8 @@ def repeats(operation: FileOperation, latest: FileOperation) -> bool:
     """
     if _said(operation) != _said(latest):
         return False
+    if not is_claim(operation):
+        return True
     now = operation.before
     if isinstance(now, UnknownState):
         return False

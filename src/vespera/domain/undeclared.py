@@ -5,7 +5,6 @@ it would be made: the task itself, one of its allowances, or another task that w
 What is left over was declared by nobody.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from vespera.domain.file_operation import (
     OperationKind,
     PathState,
     UnknownState,
+    is_claim,
     sides,
 )
 from vespera.domain.globs import path_pattern
@@ -62,31 +62,88 @@ def account_for(
 
     Whether what was declared of a path is true, is for ``judge`` to find out; here it only matters
     that something was. A directory that came is declared by whatever was put into it; what was in a
-    directory that was removed or moved goes with it, and what comes with it must be the same.
+    directory that was removed or moved goes with it, and what comes with it must be the same. Among
+    the operations, allowances are those of their tasks.
 
     Args:
         changes: from before the task began until now.
         before: what was at a path before the task began.
         own: all that the task has recorded.
         others: what other tasks recorded meanwhile, or had announced before.
-        allowed: patterns of paths that the task need not declare; see ``path_pattern``.
+        allowed: more patterns of paths that the task need not declare; see ``path_pattern``.
     """
-    mine, theirs = _Declared(own, before), _Declared(others, before)
-    patterns = [path_pattern(pattern) for pattern in allowed]
-    return [_account(change, mine, theirs, patterns) for change in changes]
+    found = list(changes)
+    mine = _Declared(filter(is_claim, own), before)
+    theirs = _Declared(filter(is_claim, others), before)
+    allowances = _Allowances([*((None, glob) for glob in allowed), *_scopes(own)], found)
+    foreign = _Allowances(_scopes(others), found)
+    return [_account(change, mine, theirs, allowances, foreign) for change in found]
+
+
+def is_still_open(operation: FileOperation, before: Callable[[str], PathState]) -> bool:
+    """Whether what was announced before the window had not been done when it began: what was found
+    at one of its paths then was what the announcement had found. If that is not known, it was open.
+    """
+    seen = [(side.before, before(side.path)) for side in sides(operation)]
+    return any(found == now or UnknownState in {type(found), type(now)} for found, now in seen)
 
 
 def _account(
-    change: Change, mine: "_Declared", theirs: "_Declared", allowed: Sequence[re.Pattern[str]]
+    change: Change,
+    mine: "_Declared",
+    theirs: "_Declared",
+    allowed: "_Allowances",
+    foreign: "_Allowances",
 ) -> Accounted:
     if mine.by(change):
         return Accounted(change, Account.OWN)
-    if any(pattern.fullmatch(change.path) for pattern in allowed):
+    if allowed.of(change):
         return Accounted(change, Account.ALLOWED)
-    if tasks := theirs.by(change):
+    if tasks := theirs.by(change) or foreign.of(change):
         return Accounted(change, Account.FOREIGN, tasks)
     unknown = isinstance(change.before, UnknownState)
     return Accounted(change, Account.UNKNOWN if unknown else Account.UNDECLARED)
+
+
+_Scope = tuple[TaskId | None, str]
+
+
+def _scopes(operations: Iterable[FileOperation]) -> Sequence[_Scope]:
+    kind = OperationKind.SCOPE
+    return list(dict.fromkeys((one.task_id, one.path) for one in operations if one.kind is kind))
+
+
+class _Allowances:
+    """Where tasks may do as they like. With what is in a directory (``build/**``) the directory is
+    allowed, too, and so is one that came because something in it was allowed.
+    """
+
+    def __init__(self, scopes: Sequence[_Scope], changes: Iterable[Change]) -> None:
+        self._scopes = scopes
+        self._holds = defaultdict[str, _Tasks](list)
+        for change in changes if scopes else ():
+            for above in _above(change.path):
+                self._holds[above] += self._covering(change)
+
+    def of(self, change: Change) -> Sequence[TaskId | None]:
+        """Whose allowance covers it; nobody's, if that is empty."""
+        came = isinstance(change.before, Absent) and isinstance(change.after, DirectoryState)
+        holding = self._holds.get(change.path, ()) if came else ()
+        return list(dict.fromkeys([*self._covering(change), *holding]))
+
+    def _covering(self, change: Change) -> Sequence[TaskId | None]:
+        return [task for task, glob in self._scopes if _covers(glob, change)]
+
+
+def _covers(glob: str, change: Change) -> bool:
+    if path_pattern(glob).fullmatch(change.path):
+        return True
+    no_file = {type(change.before), type(change.after)} <= {DirectoryState, Absent}
+    return (
+        glob.endswith("/**")
+        and no_file
+        and path_pattern(glob.removesuffix("/**")).fullmatch(change.path) is not None
+    )
 
 
 _Tasks = list[TaskId | None]
@@ -96,7 +153,7 @@ class _Declared:
     """The paths on which somebody declared a change."""
 
     def __init__(
-        self, operations: Sequence[FileOperation], before: Callable[[str], PathState]
+        self, operations: Iterable[FileOperation], before: Callable[[str], PathState]
     ) -> None:
         self._before = before
         self._changed = defaultdict[str, _Tasks](list)

@@ -1,9 +1,9 @@
 """Whether what was said of files is so."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import assert_never
 
 from vespera.domain.chain import Evidence, Fate, gather
@@ -15,38 +15,38 @@ from vespera.domain.file_operation import (
     OperationKind,
     PathState,
     UnknownState,
+    is_claim,
     sides,
 )
-from vespera.domain.ids import OperationId, ReportId, TaskId
+from vespera.domain.ids import OperationId, ReportId, TaskId, WaiverId
+from vespera.domain.policy import STRICT, ProofPolicy
+from vespera.domain.survey import Survey
+from vespera.domain.verdict import PASSING, SEVERITY, Verdict
 
 
-class Verdict(StrEnum):
-    """What a verification found of one operation, from the best to the worst. Only the first two
-    let a task complete.
-    """
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """By which waiver a finding is let pass, and who answers for it with which reason."""
 
-    VERIFIED = "verified"
-    SUPERSEDED = "superseded"
-    UNVERIFIABLE = "unverifiable"
-    NO_EFFECT = "no_effect"
-    CHANGED_SINCE = "changed_since"
-    INTERFERED = "interfered"
-    REFUTED = "refuted"
-
-
-_SEVERITY = list(Verdict)
-"""From the best to the worst, as they are declared above."""
-
-PASSING = frozenset({Verdict.VERIFIED, Verdict.SUPERSEDED})
+    waiver_id: WaiverId
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """The verdict on one operation, in words (``reason``) and with both states; those of a move or
     a copy are what was at ``path`` before and what is at ``destination`` after.
+
+    Or on a change that no operation declares; then ``operation_id`` is None, ``kind`` as what it
+    would have been declared, and ``candidates`` are other tasks that were at work as well. Whose
+    doing it was, nobody knows.
+
+    ``now`` is what was there when it was judged, at each of its paths. One that is not proven may
+    be ``tolerated``, by the policy, or ``waived`` by somebody; its verdict stays what it is.
     """
 
-    operation_id: OperationId
+    operation_id: OperationId | None
     task_id: TaskId | None
     kind: OperationKind
     path: str
@@ -55,11 +55,27 @@ class Finding:
     before: PathState
     after: PathState
     destination: str | None = None
+    now: tuple[PathState, ...] = ()
+    candidates: tuple[TaskId, ...] = ()
+    tolerated: bool = False
+    waived: Waived | None = None
 
     @property
     def passes(self) -> bool:
-        """Whether the strict policy lets it through."""
+        """Whether it is proven; then every policy lets it pass."""
         return self.verdict in PASSING
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps the task from its completion: not proven, and not let pass either."""
+        return not self.passes and not self.tolerated and self.waived is None
+
+    @property
+    def excuse(self) -> str:
+        """Why it is let pass although it is not proven; empty if it is not, or is proven."""
+        if self.waived is not None:
+            return f"waived by {self.waived.by}: {self.waived.reason}"
+        return "tolerated" if self.tolerated else ""
 
     @property
     def remedy(self) -> str:
@@ -69,22 +85,45 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The findings on all operations of a task, as of ``verified_at``."""
+    """The findings on all operations of a task, as of ``verified_at``, and the ``policy`` by which
+    it was judged whether they let it complete.
+
+    ``operations`` is how many the task itself had recorded, also those that claim nothing.
+    ``survey`` tells of the comparison with the snapshot before the task, if there was one.
+    """
 
     id: ReportId
     task_id: TaskId | None
     findings: tuple[Finding, ...]
     verified_at: datetime
+    policy: ProofPolicy = STRICT
+    operations: int = 0
+    survey: Survey | None = None
 
     @property
     def verified(self) -> bool:
-        """Whether every finding passes."""
+        """Whether every finding is proven."""
         return all(finding.passes for finding in self.findings)
 
     @property
+    def approved(self) -> bool:
+        """Whether nothing keeps the task from its completion."""
+        return not self.refused
+
+    @property
     def refused(self) -> Sequence[Finding]:
-        """The findings that do not pass."""
-        return [finding for finding in self.findings if not finding.passes]
+        """The findings that keep the task from its completion."""
+        return [finding for finding in self.findings if finding.blocks]
+
+    @property
+    def operation_ids(self) -> Sequence[OperationId]:
+        """Of the operations that were judged."""
+        return [finding.operation_id for finding in self.findings if finding.operation_id]
+
+    @property
+    def counts(self) -> Mapping[Verdict, int]:
+        """How many findings there are of each verdict that was found."""
+        return Counter(finding.verdict for finding in self.findings)
 
 
 def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -> list[Finding]:
@@ -97,6 +136,8 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
     it was interfered with. What nobody could observe proves nothing. A move or a copy is proven if
     both of its sides are, and if it is the same that left and that arrived.
 
+    What claims nothing, an allowance or a refused attempt, is left out.
+
     Args:
         operations: everybody's on these paths, oldest first.
         found: for each path what is there now.
@@ -105,7 +146,8 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
         One finding for each operation all of whose paths are among these, in the order given.
     """
     chains: dict[str, list[tuple[int, FileOperation]]] = {}
-    for number, operation in enumerate(operations):
+    claims = [one for one in operations if is_claim(one)]
+    for number, operation in enumerate(claims):
         for side in sides(operation):
             chains.setdefault(side.path, []).append((number, side))
     seen: dict[tuple[int, str], Evidence] = {}
@@ -115,9 +157,28 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
             seen[number, path] = evidence
     return [
         _finding(operation, [seen[number, path] for path in operation.paths])
-        for number, operation in enumerate(operations)
+        for number, operation in enumerate(claims)
         if all(path in found for path in operation.paths)
     ]
+
+
+def refusal_of(operation: FileOperation) -> Finding:
+    """The finding on an attempt that was refused, whatever has become of the path since."""
+    match operation.after:
+        case UnknownState(reason):
+            told = reason
+        case _:
+            told = "it is no path in the workspace"
+    return Finding(
+        operation_id=operation.id,
+        task_id=operation.task_id,
+        kind=operation.kind,
+        path=operation.path,
+        verdict=Verdict.REFUSED,
+        reason=f"it was attempted and not done: {told}",
+        before=operation.before,
+        after=operation.after,
+    )
 
 
 _Fact = tuple[Verdict, str]
@@ -136,6 +197,7 @@ def _finding(operation: FileOperation, shown: Sequence[Evidence]) -> Finding:
         before=shown[0].before,
         after=NOT_OBSERVED if after is None else after,
         destination=operation.destination.path if operation.destination else None,
+        now=tuple(evidence.found for evidence in shown),
     )
 
 
@@ -146,7 +208,7 @@ def _joint_verdict(shown: Sequence[Evidence]) -> _Fact:
     came = facts[1][0] in {*PASSING, Verdict.NO_EFFECT}
     if came and (lie := _why_not_the_same(departure, arrival)):
         facts[1] = Verdict.REFUTED, lie
-    worst = max((verdict for verdict, _ in facts), key=_SEVERITY.index)
+    worst = max((verdict for verdict, _ in facts), key=SEVERITY.index)
     if worst in PASSING:
         return worst, facts[1][1]
     told = [
@@ -258,5 +320,9 @@ def _remedy(verdict: Verdict, kind: OperationKind) -> str:
             return "find out who else writes this path, then run the task again"
         case Verdict.UNVERIFIABLE:
             return "make the path readable; record an intent before the act, and a claim after it"
+        case Verdict.UNDECLARED:
+            return "take it back, or have it waived; next time, declare or allow it beforehand"
+        case Verdict.REFUSED:
+            return "keep to the workspace; if the task is right without it, have it waived"
         case _:
             assert_never(verdict)

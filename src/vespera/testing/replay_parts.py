@@ -9,8 +9,8 @@ from vespera.application.ports.files import AnyPath
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import Key, StepLog
 from vespera.application.usecases.replaced_contents import ReplacedContents
-from vespera.domain.errors import NonDeterministicTask
-from vespera.domain.file_operation import FileOperation
+from vespera.domain.errors import NonDeterministicTask, PathRefused
+from vespera.domain.file_operation import FileOperation, Phase, UnknownState
 from vespera.domain.ids import TaskId
 from vespera.domain.step import PATCH_PREFIX, UNDO_PREFIX, UNDOING, StepRecord
 from vespera.domain.task import Task
@@ -155,11 +155,17 @@ class KnownFiles:
     ) -> None:
         self._frontier, self._contents = frontier, contents
         self._paths = {operation.path for operation in operations}
+        self._refused = {op.path: op.after for op in operations if op.phase is Phase.REFUSED}
 
     async def locate(self, path: AnyPath) -> str:
         """The path as it is recorded; of an absolute one, the end that is."""
         self._frontier.moves += 1
-        where = _plain(fsdecode(fspath(path)))
+        given = fsdecode(fspath(path))
+        match self._refused.get(given):
+            case UnknownState(reason):
+                raise PathRefused(given, reason)
+            case _:
+                where = _plain(given)
         ends = [known for known in self._paths if where.endswith(f"/{known}")]
         return max(ends, key=len) if where.startswith("/") and ends else where
 

@@ -10,7 +10,7 @@ import pytest
 from vespera import TrackFileOperationsUseCase
 from vespera.application.usecases.track_file_operations import FileTracker
 from vespera.domain.file_operation import Absent, FileState
-from vespera.domain.verification import Verdict
+from vespera.domain.verdict import Verdict
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ async def test_a_refused_note_is_a_value(run) -> None:
 
     result = await run(handler)
 
-    assert result.completed
+    assert result.status == "executed"  # the gate knows of the attempt
     assert result.result is False
 
 

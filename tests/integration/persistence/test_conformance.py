@@ -23,6 +23,7 @@ from vespera.testing.conformance import (
     TaskQueueConformance,
     TaskRepositoryConformance,
     UnitOfWorkConformance,
+    WaiversConformance,
 )
 
 
@@ -54,6 +55,10 @@ class TestSqlTaskQueue(InAFile, TaskQueueConformance):
 
 
 class TestSqlSnapshotRepository(InAFile, SnapshotRepositoryConformance):
+    pass
+
+
+class TestSqlWaivers(InAFile, WaiversConformance):
     pass
 
 

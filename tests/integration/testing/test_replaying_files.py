@@ -7,7 +7,7 @@ import pytest
 
 from vespera import Container, TaskOrchestrator
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.errors import NonDeterministicTask
+from vespera.domain.errors import NonDeterministicTask, PathRefused
 from vespera.testing import TestingError, replay
 
 
@@ -91,3 +91,16 @@ async def test_a_note_that_is_new_is_told(history):
 
     with pytest.raises(NonDeterministicTask, match=r"the file 'later\.txt'"):
         await replay(history, more, files={"out/report.txt": b"x"})
+
+
+async def test_a_way_out_that_was_refused_is_refused_again(tmp_path):
+    async def sly(task):
+        try:
+            await task.files.write_text("../out.txt", "escaped")
+        except PathRefused as refusal:
+            await task.files.write_text("in.txt", refusal.reason)
+
+    replayed = await replay(await history_of(tmp_path, sly), sly)
+
+    assert replayed.error is None
+    assert replayed.outcome == replayed.recorded

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from vespera.domain.context_recovery import recovery_info
 from vespera.domain.file_operation import Absent, OperationKind
 from vespera.domain.ids import OperationId, ReportId, TaskId
-from vespera.domain.verification import Finding, Report, Verdict
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, Report
 
 
 def a_finding(name: str, kind: OperationKind, verdict: Verdict) -> Finding:

@@ -20,7 +20,7 @@ from vespera.domain.file_operation import (
 )
 from vespera.domain.ids import OperationId
 
-CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD = OperationKind
+CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD, SCOPE = OperationKind
 GONE = Absent()
 V1, V2 = (FileState(f"b3:{n}", n, 0o644) for n in (1, 2))
 LINK, DIRECTORY, FIFO = SymlinkState("elsewhere"), DirectoryState(0o755), SpecialState("fifo")
@@ -61,6 +61,7 @@ def an_act(kind: OperationKind) -> FileOperation:
         (SYMLINK, GONE, UNREADABLE),
         (CHMOD, DIRECTORY, DirectoryState(0o700)),
         (CHMOD, V1, None),
+        (SCOPE, UNREADABLE, None),
     ],
 )
 def test_what_can_have_been_is_not_refuted(

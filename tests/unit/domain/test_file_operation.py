@@ -64,6 +64,6 @@ def test_what_was_not_observed_is_not_known() -> None:
 
 def test_kinds_and_phases_read_as_words() -> None:
     kinds = [*("create", "modify", "delete", "read", "move", "copy")]
-    kinds += ["mkdir", "rmdir", "symlink", "chmod"]
+    kinds += ["mkdir", "rmdir", "symlink", "chmod", "scope"]
     assert [kind.value for kind in OperationKind] == kinds
-    assert [phase.value for phase in Phase] == ["intent", "claim", "done"]
+    assert [phase.value for phase in Phase] == ["intent", "claim", "done", "refused"]

@@ -18,7 +18,7 @@ from vespera.domain.file_operation import (
 from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.repeated_intent import is_open_to_repetition, repeats
 
-CREATE, MODIFY, DELETE, READ, *_ = OperationKind
+CREATE, MODIFY, DELETE, READ, *_, SCOPE = OperationKind
 GONE = Absent()
 V1, V2 = (FileState(f"b3:{n}", n, 0o644) for n in (1, 2))
 UNREADABLE = UnknownState("unreadable")
@@ -55,6 +55,19 @@ def test_the_disk_tells_whether_it_may_be_the_same(
     kind: OperationKind, first: PathState, now: PathState, *, expected: bool
 ) -> None:
     assert repeats(intent(kind, now), intent(kind, first)) is expected
+
+
+def test_what_was_refused_once_is_the_same_when_it_is_tried_again() -> None:
+    refused = intent(READ, NOT_OBSERVED, phase=Phase.REFUSED)
+
+    assert is_open_to_repetition(refused)
+    assert repeats(refused, refused)
+    assert not repeats(refused, intent(READ, NOT_OBSERVED))
+
+
+def test_an_allowance_is_the_same_however_often_it_is_given() -> None:
+    assert repeats(intent(SCOPE, NOT_OBSERVED), intent(SCOPE, NOT_OBSERVED))
+    assert not repeats(intent(SCOPE, NOT_OBSERVED), intent(SCOPE, NOT_OBSERVED, path="b"))
 
 
 @pytest.mark.parametrize(

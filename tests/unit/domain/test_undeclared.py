@@ -1,6 +1,7 @@
 """To whom a change in the workspace is put down."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -20,9 +21,9 @@ from vespera.domain.file_operation import (
     UnknownState,
 )
 from vespera.domain.ids import OperationId, TaskId
-from vespera.domain.undeclared import Account, Accounted, account_for
+from vespera.domain.undeclared import Account, Accounted, account_for, is_still_open
 
-CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD = OperationKind
+CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD, SCOPE = OperationKind
 OWN, ALLOWED, FOREIGN, UNDECLARED, UNKNOWN = Account
 GONE = Absent()
 V1, V2 = (FileState(f"b3:{n}", n, 0o644) for n in (1, 2))
@@ -78,7 +79,7 @@ def kinds(*given: object, **more: object) -> list[Account]:
 
 
 @pytest.mark.parametrize("kind", [CREATE, MODIFY, DELETE, MKDIR, RMDIR, SYMLINK, CHMOD])
-@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("phase", [Phase.INTENT, Phase.CLAIM, Phase.DONE])
 def test_what_the_task_declared_is_its_own(kind: OperationKind, phase: Phase) -> None:
     assert kinds({"a": (V1, V2)}, act(kind, "a", phase=phase)) == [OWN]
 
@@ -213,3 +214,88 @@ class TestDirectories:
 
 def test_no_change_is_put_down_to_nobody() -> None:
     assert accounts({}, act(CREATE, "a")) == []
+
+
+def scope(pattern: str, by: str | None = "task") -> FileOperation:
+    return act(SCOPE, pattern, by=by)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("build/**", "build/a/b.o"),
+        ("**/__pycache__/**", "src/__pycache__/a.pyc"),
+        ("*.log", "a.log"),
+        ("a?.txt", "a1.txt"),
+    ],
+)
+def test_what_a_task_allows_itself_need_not_be_declared(pattern: str, path: str) -> None:
+    assert kinds({path: (GONE, V1)}, scope(pattern)) == [ALLOWED]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "account"),
+    [
+        (GONE, DIRECTORY, ALLOWED),
+        (DIRECTORY, GONE, ALLOWED),
+        (DIRECTORY, OPEN_DIRECTORY, ALLOWED),
+        (V1, DIRECTORY, UNDECLARED),
+        (GONE, V1, UNDECLARED),
+    ],
+)
+def test_with_what_is_in_a_directory_the_directory_is_allowed(
+    before: PathState, after: PathState, account: Account
+) -> None:
+    assert kinds({"build": (before, after)}, scope("build/**")) == [account]
+    assert kinds({"build": (before, after)}, scope("build/*")) == [UNDECLARED]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [("build/*", "build/a/b.o"), ("build/*", "build"), ("*.log", "a/a.log"), ("a.c", "abc")],
+)
+def test_an_allowance_goes_as_far_as_its_pattern(pattern: str, path: str) -> None:
+    assert kinds({path: (GONE, V1)}, scope(pattern)) == [UNDECLARED]
+
+
+def test_a_directory_that_came_because_something_in_it_was_allowed_is_allowed() -> None:
+    changes = {"out": (GONE, DIRECTORY), "out/logs": (GONE, DIRECTORY), "out/logs/a": (GONE, V1)}
+    also = {"old": (GONE, DIRECTORY), "out": (DIRECTORY, OPEN_DIRECTORY), "out/logs/a": (GONE, V1)}
+
+    assert kinds(changes, scope("out/logs/*")) == [ALLOWED] * 3
+    assert kinds(also, scope("out/logs/*")) == [UNDECLARED, UNDECLARED, ALLOWED]
+
+
+def test_what_another_task_allows_itself_is_put_down_to_it() -> None:
+    scopes = (scope("build/**", "b"), scope("build/*", "b"), scope("**/a.o", "c"))
+    [found] = accounts({"build/a.o": (GONE, V1)}, others=scopes)
+
+    assert (found.account, found.tasks) == (FOREIGN, ["b", "c"])
+
+
+def test_an_allowance_declares_nothing_at_the_path_that_it_looks_like() -> None:
+    assert kinds({"a": (GONE, V1)}, scope("b"), others=(scope("c", "b"),)) == [UNDECLARED]
+
+
+@pytest.mark.parametrize(
+    ("found", "now", "is_open"),
+    [(V1, V1, True), (V1, V2, False), (GONE, V1, False), (HIDDEN, V1, True), (V1, HIDDEN, True)],
+)
+def test_what_was_announced_is_open_for_as_long_as_nothing_has_changed(
+    found: PathState, now: PathState, is_open: bool
+) -> None:
+    announced = replace(act(MODIFY, "a"), before=found)
+
+    assert is_still_open(announced, lambda _: now) is is_open
+
+
+def test_a_move_is_open_as_long_as_one_of_its_sides_is_as_it_was() -> None:
+    there = Destination(path="b", before=GONE, after=NOT_OBSERVED)
+    announced = replace(act(MOVE, "a"), before=V1, destination=there)
+
+    assert is_still_open(announced, {"a": V2, "b": GONE}.__getitem__)
+    assert not is_still_open(announced, {"a": GONE, "b": V1}.__getitem__)
+
+
+def test_what_was_refused_declares_nothing() -> None:
+    assert kinds({"a": (GONE, V1)}, act(CREATE, "a", phase=Phase.REFUSED)) == [UNDECLARED]

@@ -23,7 +23,8 @@ from vespera.domain.file_operation import (
     UnknownState,
 )
 from vespera.domain.ids import OperationId, ReportId, TaskId
-from vespera.domain.verification import PASSING, Finding, Report, Verdict, judge
+from vespera.domain.verdict import PASSING, Verdict
+from vespera.domain.verification import Finding, Report, judge, refusal_of
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 GONE = Absent()
@@ -38,6 +39,7 @@ VERIFIED, SUPERSEDED = Verdict.VERIFIED, Verdict.SUPERSEDED
 REFUTED, UNVERIFIABLE = Verdict.REFUTED, Verdict.UNVERIFIABLE
 NO_EFFECT, CHANGED_SINCE = Verdict.NO_EFFECT, Verdict.CHANGED_SINCE
 INTERFERED = Verdict.INTERFERED
+ALL_PHASES = [Phase.INTENT, Phase.CLAIM, Phase.DONE]
 
 
 def operation(
@@ -783,7 +785,7 @@ def honest_act(history: History, draw: st.DataObject) -> None:
     last = history.chain[-1] if history.chain else None
     # Behind an open intent a claim cannot know what was there before.
     blind = last is None or (last.phase is Phase.INTENT and last.kind is not READ)
-    phases = [Phase.INTENT, Phase.DONE] if blind else list(Phase)
+    phases = [Phase.INTENT, Phase.DONE] if blind else ALL_PHASES
     kind = draw.draw(st.sampled_from(history.fitting()))
     # What was announced falsely and is done after all is no lie any more.
     phases = [Phase.INTENT] if kind is history.promised else phases
@@ -796,7 +798,7 @@ def pretended_act(history: History, draw: st.DataObject) -> None:
     last = next((said for said in reversed(history.chain) if said.kind is not READ), None)
     # A claim of the kind that was announced last says that this was done, which is true.
     closes = last is not None and (last.kind, last.phase) == (kind, Phase.INTENT)
-    phase = draw.draw(st.sampled_from([Phase.INTENT, Phase.DONE] if closes else list(Phase)))
+    phase = draw.draw(st.sampled_from([Phase.INTENT, Phase.DONE] if closes else ALL_PHASES))
     history.act(kind, phase, really=False)
     history.promised = kind if phase is Phase.INTENT else None
 
@@ -815,7 +817,7 @@ class Workshop(History):
         turns += [("claim", task) for task in self.open_intents]
         what, task = draw.draw(st.sampled_from(turns))
         if what == "read":
-            self.act(READ, draw.draw(st.sampled_from(list(Phase))), by=task)
+            self.act(READ, draw.draw(st.sampled_from(ALL_PHASES)), by=task)
         elif what == "write":
             self.act(MODIFY, Phase.DONE, by=task)
         elif what == "announce":
@@ -935,3 +937,22 @@ def test_no_history_of_several_tasks_with_a_change_nobody_declared_passes(
     workshop.finish(draw)
 
     assert not workshop.passes()
+
+
+def test_an_allowance_is_no_claim_and_no_part_of_the_chain() -> None:
+    allowance = intent(OperationKind.SCOPE, NOT_OBSERVED)
+    [finding] = judged([allowance, intent(CREATE, GONE)], V1)
+
+    assert (finding.kind, finding.verdict) == (CREATE, VERIFIED)
+
+
+def test_what_was_refused_is_no_part_of_the_chain_and_a_finding_of_its_own() -> None:
+    reason = UnknownState("it lies outside")
+    refused = operation(CREATE, Phase.REFUSED, NOT_OBSERVED, reason)
+    [made] = judged([refused, intent(CREATE, GONE)], V1)
+    finding = refusal_of(refused)
+
+    assert made.verdict is VERIFIED
+    assert finding.verdict is Verdict.REFUSED
+    assert finding.reason == "it was attempted and not done: it lies outside"
+    assert refusal_of(operation(CREATE, Phase.REFUSED, NOT_OBSERVED, GONE)).blocks

@@ -24,10 +24,11 @@ from vespera.domain.file_operation import (
     sides,
 )
 from vespera.domain.ids import OperationId, TaskId
-from vespera.domain.verification import Finding, Verdict, judge
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, judge
 
-CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD = OperationKind
-VERIFIED, SUPERSEDED, UNVERIFIABLE, NO_EFFECT, CHANGED_SINCE, INTERFERED, REFUTED = Verdict
+CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD, SCOPE = OperationKind
+VERIFIED, SUPERSEDED, UNVERIFIABLE, NO_EFFECT, CHANGED_SINCE, _, INTERFERED, _, REFUTED = Verdict
 GONE = Absent()
 V1, V2, V3 = (FileState(f"b3:{n}{n}", 10 + n, 0o644) for n in (1, 2, 3))
 V1_RUN = FileState(V1.digest, V1.size, 0o755)

@@ -354,7 +354,13 @@ class FileOperationRepository(Protocol):
         ...
 
     async def all_paths(self) -> Sequence[str]:
-        """Every path with a recorded operation, sorted."""
+        """Every path with a recorded operation, sorted; but no pattern of an allowance, and nothing
+        that was refused.
+        """
+        ...
+
+    async def allowances(self) -> Sequence[FileOperation]:
+        """Everybody's operations of the kind ``scope``, in the order of recording."""
         ...
 
 

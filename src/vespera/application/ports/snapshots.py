@@ -40,6 +40,10 @@ class SnapshotRepository(Protocol):
         """The snapshot with the greatest id."""
         ...
 
+    async def oldest_of(self, task_id: str) -> Snapshot | None:
+        """Of those that were taken for this task, the one with the smallest id."""
+        ...
+
     async def page(self, *, before: SnapshotId | None = None, limit: int) -> Sequence[Snapshot]:
         """Snapshots, the newest first, beginning behind ``before``."""
         ...

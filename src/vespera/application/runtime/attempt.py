@@ -17,8 +17,10 @@ from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import interrupted
+from vespera.application.usecases.task_baselines import TaskBaselines
 from vespera.domain.errors import (
     CrashLimitReached,
+    FileUnreadable,
     LeaseLost,
     NonDeterministicTask,
     StorageError,
@@ -41,6 +43,7 @@ class AttemptRunner:
     steps: StepRepository
     specialists: Specialists
     sign_off: SignOff
+    baselines: TaskBaselines
     lease: timedelta
     crash_limit: int | None
 
@@ -65,7 +68,7 @@ class AttemptRunner:
         if task.cancelling is not None and not task.undoable:
             return Signed(await self._save(task.cancel(called_off(task.cancelling), self._now())))
         if not self.specialists.knows(task.specialist_type):
-            return Signed(await self._save(task.assign(self._now())))
+            return Signed(await self._assigned(task))
         if self.crash_limit is not None and task.crashes >= self.crash_limit:
             return Signed(await self._given_up(task))
         try:
@@ -77,6 +80,8 @@ class AttemptRunner:
 
     async def _carried_out(self, context: TaskContext, equipment: Equipment) -> Signed:
         try:
+            if not equipment.log.rewinding:
+                await self.baselines.ensure(equipment.task)
             returned = await self._called(context, equipment)
             outcome = self.work.outcomes.encode(returned)
         except asyncio.CancelledError:
@@ -94,6 +99,14 @@ class AttemptRunner:
         if task.completion is Completion.AUTO:
             return await self.sign_off.complete(task, outcome, untouched=equipment.untouched)
         return Signed(await self._save(task.execute(outcome, self._now())))
+
+    async def _assigned(self, task: Task) -> Task:
+        """It is handed to an outside worker, who may begin at once."""
+        try:
+            await self.baselines.ensure(task)
+        except FileUnreadable as error:
+            return await self._failed(task, error)
+        return await self._save(task.assign(self._now()))
 
     async def _prepared(self, task: Task, owner: OwnerId, presence: Presence) -> Equipment:
         records, operations, beats = await self._history(task)

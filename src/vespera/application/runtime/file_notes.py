@@ -1,6 +1,7 @@
 """What a task says of files that it touches by itself, recorded once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,10 @@ from vespera.application.usecases.track_file_operations import (
     TrackFileOperationsUseCase,
     recording_of,
 )
-from vespera.domain.errors import NonDeterministicTask
-from vespera.domain.file_operation import FileOperation, OperationKind
+from vespera.domain.errors import InvalidRequest, NonDeterministicTask, PathRefused
+from vespera.domain.file_operation import FileOperation, OperationKind, Phase
+from vespera.domain.ids import OperationId
+from vespera.domain.refused_attempt import refused_attempt
 from vespera.domain.step import Fence
 
 ORDER = "vespera:order"
@@ -41,9 +44,25 @@ class FileNotes(TaskTracking):
 
     def __init__(self, *, fence: Fence, recorded: Sequence[FileOperation], work: FileWork) -> None:
         self._fence, self._work = fence, work
-        self._memo = {op.context[ORDER]: op for op in recorded if ORDER in op.context}
+        done = [op for op in recorded if op.phase is not Phase.REFUSED]
+        self._memo = {op.context[ORDER]: op for op in done if ORDER in op.context}
+        self._refused = {(op.kind, op.path) for op in recorded if op.phase is Phase.REFUSED}
         self._order = 0
         self.touched = bool(recorded)
+
+    async def allow(self, pattern: str) -> None:
+        """Let files come, change and go where the pattern matches, as ``build/**``, without their
+        being declared: a build, a cache. ``*`` and ``?`` stay within a directory, ``**`` does not.
+
+        An allowance claims nothing, and matters only where undeclared changes are looked for. It is
+        recorded once, durably, also under replay.
+
+        Raises:
+            InvalidRequest: it is no pattern of paths in the workspace.
+        """
+        said = await self.track_file_scope(pattern)
+        if not said.success:
+            raise InvalidRequest((said.error or "").removeprefix("pattern: "), field="pattern")
 
     async def _say(
         self,
@@ -56,7 +75,9 @@ class FileNotes(TaskTracking):
         self.touched = True
         order = self._order
         if order in self._memo:
-            known = self._remembered(await self._places(*paths), (kind,), order)
+            allows = kind is OperationKind.SCOPE
+            places = [str(p) for p in paths] if allows else await self._places(kind, *paths)
+            known = self._remembered(places, (kind,), order)
             known_id = known.id if known else None
             return TrackFileOperationResult(success=True, operation_id=known_id, file_path=paths[0])
         return await recording_of(self._work.tracking, kind)(
@@ -67,8 +88,31 @@ class FileNotes(TaskTracking):
             **said,
         )
 
-    async def _places(self, *paths: AnyPath) -> Sequence[str]:
-        return [await self._work.store.locate(path) for path in paths]
+    async def _places(self, kind: OperationKind, *paths: AnyPath) -> Sequence[str]:
+        async with self._confined(kind):
+            return [await self._work.store.locate(path) for path in paths]
+
+    @asynccontextmanager
+    async def _confined(self, kind: OperationKind) -> AsyncIterator[None]:
+        """An attempt to leave the workspace is recorded, once, before the handler hears of it: it
+        may go on, but the gate knows.
+        """
+        try:
+            yield
+        except PathRefused as refusal:
+            attempt = refused_attempt(
+                kind,
+                refusal,
+                task_id=self._fence.task_id,
+                new_id=OperationId(self._work.new_id()),
+                now=self._work.clock.now(),
+                context={},
+            )
+            if (kind, attempt.path) not in self._refused:
+                self.touched = True
+                await self._work.operations.add(attempt, self._fence)
+                self._refused.add((kind, attempt.path))
+            raise
 
     def _begin(
         self, paths: Sequence[str], kinds: Sequence[OperationKind]

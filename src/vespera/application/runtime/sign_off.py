@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import ReportRepository, TaskRepository, UnitOfWork
+from vespera.application.usecases.task_baselines import TaskBaselines
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.domain.errors import StaleTask
 from vespera.domain.task import Task, TaskFailure, TaskStatus
@@ -27,7 +28,8 @@ class Signed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOff:
-    """Completes a task if, and only if, everything it says of files is so.
+    """Completes a task if, and only if, everything it says of files is so, or what is not is
+    tolerated by the policy, or waived.
 
     The look at the disk happens outside any transaction; the completing transaction holds only if
     no operation was recorded meanwhile, and stores the id of the report that was the ground.
@@ -37,6 +39,7 @@ class SignOff:
     reports: ReportRepository
     unit_of_work: UnitOfWork
     tracking: TrackFileOperationsUseCase
+    baselines: TaskBaselines
     clock: Clock
 
     async def complete(self, task: Task, outcome: bytes, *, untouched: bool = False) -> Signed:
@@ -46,16 +49,17 @@ class SignOff:
         Args:
             task: running, executed or assigned, as it was read.
             outcome: encoded.
-            untouched: no file operation is known; the look is left out unless the store objects.
+            untouched: no file operation is known; the look is left out unless the store objects,
+                a snapshot was to be taken before the task began, or it has spawned others.
 
         Raises:
             StaleTask: somebody else changed the task.
         """
         for look in range(MOST_LOOKS):
             report = None
-            if look or not untouched:
-                report = await self.tracking.examine(task.id)
-                if not report.verified:
+            if look or not untouched or self._must_look(task):
+                report = await self.tracking.examine(task.id, task=task)
+                if not report.approved:
                     return await self._refuse(task, outcome, report)
             try:
                 return Signed(await self._sign(task, outcome, report))
@@ -68,15 +72,19 @@ class SignOff:
             " time. Stop whoever records them and complete it again."
         )
 
+    def _must_look(self, task: Task) -> bool:
+        """Whether there may be something to find that the task itself does not say."""
+        return task.spawned or self.baselines.are_of(task.specialist_type)
+
     async def _sign(self, task: Task, outcome: bytes, report: Report | None) -> Task:
-        if report is None or not report.findings:
+        if report is None or not (report.findings or report.operations or report.survey):
             done = task.complete(outcome, None, self.clock.now())
             await self.tasks.complete(done, operations=0)
             return done
         done = task.complete(outcome, report.id, self.clock.now())
         async with self.unit_of_work():
             await self.reports.add(report)
-            await self.tasks.complete(done, operations=len(report.findings))
+            await self.tasks.complete(done, operations=report.operations)
         return done
 
     async def _refuse(self, task: Task, outcome: bytes, report: Report) -> Signed:
@@ -99,6 +107,18 @@ def _in_words(report: Report) -> str:
     named = [f"{f.path!r} ({f.kind}): {f.verdict}, {f.reason}" for f in refused[:MOST_NAMED]]
     more = f"; and {len(refused) - MOST_NAMED} more" if len(refused) > MOST_NAMED else ""
     return (
-        f"{len(refused)} of {len(report.findings)} file operations are not proven:"
-        f" {'; '.join(named)}{more}. Put the files right and complete the task again."
+        f"{_counted(report)}: {'; '.join(named)}{more}."
+        " Put the files right and complete the task again."
     )
+
+
+def _counted(report: Report) -> str:
+    unproven = [finding for finding in report.refused if finding.operation_id]
+    unsaid = len(report.refused) - len(unproven)
+    parts = []
+    if unproven:
+        said = len(report.operation_ids)
+        parts.append(f"{len(unproven)} of {said} file operations are not proven")
+    if unsaid:
+        parts.append(f"{unsaid} finding{'' if unsaid == 1 else 's'} on undeclared changes")
+    return " and ".join(parts)

@@ -41,12 +41,13 @@ class TaskFiles(FileNotes):
         """Create or replace a file, with missing parent directories; on disk when it returns.
 
         Raises:
-            PathRefused: the path leads out of the workspace, or through a symbolic link.
+            PathRefused: the path leads out of the workspace, or through a symbolic link. That is
+                recorded, and the gate refuses the task for it, unless it is tolerated or waived.
             FileUnreadable: there is something else than a file, or it cannot be written.
             FileConflict: a crash interrupted this, and somebody changed the file since.
             LeaseLost: another worker has the task; nothing was written.
         """
-        await self._do(file_acts.write(await self._places(path), data))
+        await self._do(file_acts.write(await self._places(OperationKind.CREATE, path), data))
 
     async def append_text(self, path: AnyPath, text: str, *, encoding: str = "utf-8") -> None:
         """Add text to a file's end; see ``append_bytes``."""
@@ -59,7 +60,7 @@ class TaskFiles(FileNotes):
         Raises:
             PathRefused, FileUnreadable, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        await self._do(file_acts.append(await self._places(path), data))
+        await self._do(file_acts.append(await self._places(OperationKind.CREATE, path), data))
 
     async def delete(self, path: AnyPath) -> None:
         """Remove a file or a symbolic link; gone for good when it returns.
@@ -68,7 +69,7 @@ class TaskFiles(FileNotes):
             FileUnreadable: nothing is there, or it cannot be removed.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        await self._do(file_acts.delete(await self._places(path)))
+        await self._do(file_acts.delete(await self._places(OperationKind.DELETE, path)))
 
     async def move(self, source: AnyPath, destination: AnyPath, *, overwrite: bool = False) -> None:
         """Give a file, a symbolic link or a directory another place, with missing parent
@@ -83,7 +84,7 @@ class TaskFiles(FileNotes):
             FileUnreadable: nothing is there, something is in the way, or the system refuses.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        paths = await self._places(source, destination)
+        paths = await self._places(OperationKind.MOVE, source, destination)
         await self._do(file_acts.move(paths, overwrites=overwrite))
 
     async def copy(self, source: AnyPath, destination: AnyPath, *, overwrite: bool = False) -> None:
@@ -93,7 +94,7 @@ class TaskFiles(FileNotes):
             FileUnreadable: there is no file, something is in the way, or the system refuses.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        paths = await self._places(source, destination)
+        paths = await self._places(OperationKind.COPY, source, destination)
         await self._do(file_acts.copy(paths, overwrites=overwrite))
 
     async def mkdir(self, path: AnyPath, *, exist_ok: bool = False) -> None:
@@ -107,7 +108,7 @@ class TaskFiles(FileNotes):
             FileUnreadable: something is there already, or the system refuses.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        act = file_acts.make_directory(await self._places(path))
+        act = file_acts.make_directory(await self._places(OperationKind.MKDIR, path))
         await self._do(act, unless=DirectoryState if exist_ok else None)
 
     async def rmdir(self, path: AnyPath) -> None:
@@ -117,7 +118,7 @@ class TaskFiles(FileNotes):
             FileUnreadable: it is not empty, is no directory, or nothing is there.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        await self._do(file_acts.remove_directory(await self._places(path)))
+        await self._do(file_acts.remove_directory(await self._places(OperationKind.RMDIR, path)))
 
     async def symlink(self, path: AnyPath, target: AnyPath) -> None:
         """Make a symbolic link that leads to ``target``, as it is to be stored in the link; on disk
@@ -129,7 +130,7 @@ class TaskFiles(FileNotes):
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
         link = link_to(target)
-        await self._do(file_acts.make_link(await self._places(path), link))
+        await self._do(file_acts.make_link(await self._places(OperationKind.SYMLINK, path), link))
 
     async def chmod(self, path: AnyPath, mode: int) -> None:
         """Give a file or a directory these permission bits; on disk when it returns.
@@ -140,7 +141,7 @@ class TaskFiles(FileNotes):
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
         check_mode(mode)
-        await self._do(file_acts.change_mode(await self._places(path), mode))
+        await self._do(file_acts.change_mode(await self._places(OperationKind.CHMOD, path), mode))
 
     async def read_text(self, path: AnyPath, *, encoding: str = "utf-8") -> str:
         """The text of a file; see ``read_bytes``."""
@@ -158,11 +159,12 @@ class TaskFiles(FileNotes):
             FileUnreadable: it is not there, is no file, or cannot be read.
             PathRefused, LeaseLost: as for ``write_bytes``.
         """
-        [where] = places = await self._places(path)
+        [where] = places = await self._places(OperationKind.READ, path)
         order, known = self._begin(places, (OperationKind.READ,))
-        if known is not None:
-            return await self._read_again(where, known)
-        data = await self._work.store.read(where)
+        async with self._confined(OperationKind.READ):
+            if known is not None:
+                return await self._read_again(where, known)
+            data = await self._work.store.read(where)
         state = await self._state_of(where, data)
         await self._record(OperationKind.READ, order, [where], [state])
         return data
@@ -185,6 +187,10 @@ class TaskFiles(FileNotes):
 
     async def _do(self, act: Act, *, unless: type[DirectoryState] | None = None) -> None:
         """Do it, unless it was done before, or (``unless``) need not be."""
+        async with self._confined(act.kinds[0]):
+            await self._do_once(act, unless)
+
+    async def _do_once(self, act: Act, unless: type[DirectoryState] | None) -> None:
         store, (order, intent) = self._work.store, self._begin(act.paths, act.kinds)
         if intent is not None and intent.phase is Phase.DONE:
             return

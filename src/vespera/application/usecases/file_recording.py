@@ -1,14 +1,15 @@
 """Record what is said of files."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.usecases.file_results import TrackFileOperationResult
-from vespera.application.usecases.file_statements import FileStatement
+from vespera.application.usecases.file_statements import FileStatement, checked_pattern
 from vespera.application.usecases.replaced_contents import ReplacedContents
-from vespera.domain.errors import InvalidRequest, RequestError, WorkspaceError
+from vespera.domain.errors import InvalidRequest, PathRefused, RequestError, WorkspaceError
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
     Destination,
@@ -17,6 +18,7 @@ from vespera.domain.file_operation import (
     Phase,
 )
 from vespera.domain.ids import OperationId
+from vespera.domain.refused_attempt import refused_attempt
 from vespera.domain.repeated_intent import is_open_to_repetition, repeats
 
 
@@ -42,19 +44,71 @@ class FileRecording:
         self, kind: OperationKind, file_path: AnyPath, said: FileStatement
     ) -> TrackFileOperationResult:
         """Record the operation; durable on return. What cannot be recorded is refused by a result
-        that names it; then nothing is stored.
+        that names it; then nothing is stored, but that a task tried to leave the workspace.
         """
         try:
             said.check()
             operation = await self._observe(kind, await self._places(file_path, said), said)
         except RequestError as refusal:
-            return TrackFileOperationResult(success=False, file_path=file_path, error=str(refusal))
+            attempt = await self._attempted(kind, refusal, said)
+            return TrackFileOperationResult(
+                success=False, file_path=file_path, error=str(refusal), operation_id=attempt
+            )
         first = await self._said_before(operation)
         if first is None:
             await self._keep_replaced(operation)
             await self._operations.add(operation)
         recorded = (first or operation).id
         return TrackFileOperationResult(success=True, file_path=file_path, operation_id=recorded)
+
+    async def allow(self, pattern: object, said: FileStatement) -> TrackFileOperationResult:
+        """Record that a task need not declare what it does where the pattern matches; as
+        ``record``.
+        """
+        given: Any = pattern
+        try:
+            said.check()
+            allowance = self._allowance(checked_pattern(pattern), said)
+        except RequestError as refusal:
+            return TrackFileOperationResult(success=False, file_path=given, error=str(refusal))
+        first = await self._said_before(allowance)
+        if first is None:
+            await self._operations.add(allowance)
+        recorded = (first or allowance).id
+        return TrackFileOperationResult(success=True, file_path=given, operation_id=recorded)
+
+    def _allowance(self, pattern: str, said: FileStatement) -> FileOperation:
+        return FileOperation(
+            id=OperationId(self._new_id()),
+            task_id=said.task,
+            kind=OperationKind.SCOPE,
+            phase=Phase.INTENT,
+            path=pattern,
+            before=NOT_OBSERVED,
+            after=NOT_OBSERVED,
+            recorded_at=self._clock.now(),
+            context=dict(said.operation_context or {}),
+            metadata=dict(said.metadata or {}),
+        )
+
+    async def _attempted(
+        self, kind: OperationKind, refusal: RequestError, said: FileStatement
+    ) -> OperationId | None:
+        """Record, once, that a task tried to leave the workspace; without a task nobody asks."""
+        if not isinstance(refusal.__cause__, PathRefused) or (task := said.task) is None:
+            return None
+        attempt = refused_attempt(
+            kind,
+            refusal.__cause__,
+            task_id=task,
+            new_id=OperationId(self._new_id()),
+            now=self._clock.now(),
+            context=dict(said.operation_context or {}),
+        )
+        first = await self._said_before(attempt)
+        if first is None:
+            await self._operations.add(attempt)
+        return (first or attempt).id
 
     async def _keep_replaced(self, operation: FileOperation) -> None:
         if self._replaced is not None and operation.phase is Phase.INTENT:

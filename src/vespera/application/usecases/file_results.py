@@ -9,7 +9,8 @@ from vespera.domain.file_operation import (
     PathState,
 )
 from vespera.domain.ids import OperationId
-from vespera.domain.verification import Finding, Report, Verdict
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +46,20 @@ class VerifyOperationResult:
 class VerifyTaskResult:
     """What a verification found of many operations, in the order of recording.
 
-    ``success`` says that the verification ran, ``verified`` that every finding passes.
+    ``success`` says that the verification ran, ``verified`` that every finding is proven.
     """
 
     success: bool
     verified: bool = False
     report: Report | None = None
     error: str | None = None
+
+    @property
+    def approved(self) -> bool:
+        """Whether nothing keeps the task from its completion: what is not proven is tolerated by
+        the policy, or waived.
+        """
+        return self.report is not None and self.report.approved
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -65,7 +73,7 @@ class VerifyTaskResult:
 
     @property
     def failed_verifications(self) -> tuple[Finding, ...]:
-        """The findings that do not pass."""
+        """The findings that are not proven, also those that are let pass."""
         return tuple(finding for finding in self.findings if not finding.passes)
 
 

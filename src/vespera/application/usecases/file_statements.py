@@ -103,6 +103,25 @@ def checked_id(given: object, field: str) -> str:
     return given
 
 
+def checked_pattern(given: object) -> str:
+    """A pattern of paths in the workspace, for an allowance.
+
+    Raises:
+        InvalidRequest: it is none, or would lead out of the workspace.
+    """
+    if not isinstance(given, str) or not given or "\0" in given:
+        raise InvalidRequest(f"must be a pattern, as build/**, not {given!r}", field="pattern")
+    if not {"", ".", ".."}.isdisjoint(given.split("/")):
+        told = f"{given!r} must be relative to the workspace, without '.', '..' or empty parts"
+        raise InvalidRequest(told, field="pattern")
+    try:
+        given.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        told = f"{given!r} has characters that no file name can have"
+        raise InvalidRequest(told, field="pattern") from None
+    return given
+
+
 def check_mode(mode: object) -> None:
     """Refuse what are no permission bits.
 

@@ -1,15 +1,26 @@
 """Find out whether what was recorded of files is so."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from operator import attrgetter
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import FileStore
-from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    TaskRepository,
+)
+from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.file_results import VerifyOperationResult, VerifyTaskResult
 from vespera.application.usecases.file_statements import checked_id
-from vespera.domain.errors import RequestError
+from vespera.application.usecases.workspace_surveys import Surveyed, WorkspaceSurveys
+from vespera.domain.errors import InvalidRequest, RequestError
+from vespera.domain.file_operation import FileOperation, OperationKind, Phase, is_claim
 from vespera.domain.ids import OperationId, ReportId, TaskId
-from vespera.domain.verification import Finding, Report, judge
+from vespera.domain.task import GOING_ON, Task
+from vespera.domain.verification import Finding, Report, judge, refusal_of
 
 
 class FileVerification:
@@ -23,12 +34,20 @@ class FileVerification:
         files: FileStore,
         clock: Clock,
         new_id: Callable[[], str],
+        excusing: Excusing,
+        tasks: TaskRepository,
+        surveys: WorkspaceSurveys,
+        families: Families,
     ) -> None:
         self._operations = operations
         self._reports = reports
         self._files = files
         self._clock = clock
         self._new_id = new_id
+        self._excusing = excusing
+        self._tasks = tasks
+        self._surveys = surveys
+        self._families = families
 
     async def verify_operation(self, operation_id: str) -> VerifyOperationResult:
         """Judge one operation among all that were recorded on its path. Changes nothing.
@@ -40,15 +59,14 @@ class FileVerification:
         """
         try:
             known = OperationId(checked_id(operation_id, "operation_id"))
-            operation = await self._operations.get(known)
+            finding = await self.finding_of(known)
         except RequestError as refusal:
             return VerifyOperationResult(
                 success=False, operation_id=operation_id, error=str(refusal)
             )
-        finding = (await self._judge_paths(operation.paths))[operation.id]
         return VerifyOperationResult(
             success=True,
-            operation_id=operation.id,
+            operation_id=known,
             verified=finding.passes,
             verdict=finding.verdict,
             reason=finding.reason,
@@ -58,8 +76,23 @@ class FileVerification:
             after=finding.after,
         )
 
+    async def finding_of(self, operation_id: OperationId) -> Finding:
+        """The finding on one operation, judged as ``verify_operation`` does.
+
+        Raises:
+            OperationNotFound: there is none of this id.
+            InvalidRequest: it is an allowance, of which there is nothing to find.
+        """
+        operation = await self._operations.get(operation_id)
+        if operation.kind is OperationKind.SCOPE:
+            told = f"{operation_id!r} is an allowance ({operation.path!r}); it claims nothing"
+            raise InvalidRequest(told, field="operation_id")
+        [finding] = await self._excusing.excused(await self._judged([operation]))
+        return finding
+
     async def verify_task(self, task_id: str) -> VerifyTaskResult:
-        """Judge all operations of a task, and store the report; nothing else is changed.
+        """Judge all operations of a task, and of those that it has spawned, and store the report;
+        nothing else is changed.
 
         The report tells of the moment of verification, not of any time after it. A task without
         operations is verified.
@@ -80,14 +113,46 @@ class FileVerification:
             StorageError: the database cannot do its work.
         """
         judged = await self._judge_paths(await self._operations.all_paths())
-        report = self._report(None, judged.values())
+        report = await self._report(None, judged.values())
         return VerifyTaskResult(success=True, verified=report.verified, report=report)
 
-    async def examine(self, task_id: TaskId) -> Report:
-        """Judge all operations of a task as ``verify_task`` does, without storing the report."""
+    async def examine(
+        self, task_id: TaskId, *, survey: bool = True, task: Task | None = None
+    ) -> Report:
+        """Judge all operations of a task as ``verify_task`` does, without storing the report.
+
+        Args:
+            task_id: any id under which operations may have been recorded.
+            survey: compare the workspace with the snapshot before the task, if it has one.
+            task: the task of this id, if it has just been read.
+        """
+        if task is None:
+            task = (await self._tasks.find([task_id])).get(task_id)
+        descendants = await self._families.descendants_of(task)
+        kin = [task_id, *(child.id for child in descendants)]
+        surveyed = await self._surveys.of(task, kin) if survey else Surveyed()
         own = await self._operations.of_task(task_id)
-        judged = await self._judge_paths({path for operation in own for path in operation.paths})
-        return self._report(task_id, [judged[operation.id] for operation in own])
+        recorded = [*own, *await self._operations_of(descendants)]
+        judged = await self._judged(sorted(recorded, key=attrgetter("id")))
+        report = await self._report(task_id, [*judged, *surveyed.findings])
+        return replace(report, operations=len(own), survey=surveyed.survey)
+
+    async def _operations_of(self, descendants: Sequence[Task]) -> Sequence[FileOperation]:
+        """Those of descendants that are under way are judged at their own gates, when they are
+        done with what they have announced.
+        """
+        ended = [child.id for child in descendants if child.status not in GOING_ON]
+        return [one for child in ended for one in await self._operations.of_task(child)]
+
+    async def _judged(self, operations: Sequence[FileOperation]) -> Sequence[Finding]:
+        """The findings on these operations, in their order; an allowance has none."""
+        claims = filter(is_claim, operations)
+        judged = await self._judge_paths({path for claim in claims for path in claim.paths})
+        return [
+            refusal_of(one) if one.phase is Phase.REFUSED else judged[one.id]
+            for one in operations
+            if one.kind is not OperationKind.SCOPE
+        ]
 
     async def _judge_paths(self, paths: Collection[str]) -> Mapping[OperationId, Finding]:
         """Findings on everybody's operations on these paths, in the order of recording.
@@ -100,14 +165,16 @@ class FileVerification:
             return {}
         found = dict(zip(ordered, await self._files.observe(ordered), strict=True))
         operations = await self._operations.on_paths(ordered)
-        return {finding.operation_id: finding for finding in judge(operations, found)}
+        judged = judge(operations, found)
+        return {finding.operation_id: finding for finding in judged if finding.operation_id}
 
-    def _report(self, task_id: TaskId | None, findings: Collection[Finding]) -> Report:
+    async def _report(self, task_id: TaskId | None, findings: Collection[Finding]) -> Report:
         return Report(
             id=ReportId(self._new_id()),
             task_id=task_id,
-            findings=tuple(findings),
+            findings=tuple(await self._excusing.excused(findings)),
             verified_at=self._clock.now(),
+            policy=await self._excusing.policy_of(task_id),
         )
 
     async def _stored(self, report: Report) -> VerifyTaskResult:

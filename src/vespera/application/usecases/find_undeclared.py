@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from vespera.application.ports.persistence import FileOperationRepository
+from vespera.application.ports.persistence import FileOperationRepository, TaskRepository
 from vespera.application.ports.scanning import TellProgress, WorkspaceScanner
 from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.application.usecases.file_statements import checked_id
@@ -15,12 +16,11 @@ from vespera.domain.errors import (
     SnapshotNotFound,
     UnreadableValue,
 )
-from vespera.domain.file_operation import FileOperation, Phase
+from vespera.domain.file_operation import FileOperation, OperationKind, Phase
 from vespera.domain.ids import SnapshotId, TaskId
+from vespera.domain.manifest import Manifest
 from vespera.domain.snapshot import Snapshot
-from vespera.domain.undeclared import Account, Accounted, account_for
-
-_PAGE = 1000
+from vespera.domain.undeclared import Account, Accounted, account_for, is_still_open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class FindUndeclaredResult:
         repository: a line for each part of a git repository that changed.
         not_examined: the paths that were not looked at, each with the reason.
         since: the snapshot.
+        ended_at: when the scan that it was compared with had come to its end.
+        caution: of that scan; see ``Manifest``.
     """
 
     success: bool
@@ -41,6 +43,8 @@ class FindUndeclaredResult:
     repository: Sequence[str] = ()
     not_examined: Sequence[tuple[str, str]] = ()
     since: Snapshot | None = None
+    ended_at: datetime | None = None
+    caution: str = ""
     error: str | None = None
 
     @property
@@ -63,9 +67,10 @@ class FindUndeclaredUseCase:
         snapshots: SnapshotRepository,
         scanner: WorkspaceScanner,
         operations: FileOperationRepository,
+        tasks: TaskRepository,
     ) -> None:
         self._snapshot_workspace, self._snapshots = snapshot_workspace, snapshots
-        self._scanner, self._operations = scanner, operations
+        self._scanner, self._operations, self._tasks = scanner, operations, tasks
 
     async def find(
         self,
@@ -98,12 +103,31 @@ class FindUndeclaredUseCase:
             task = None if task_id is None else TaskId(checked_id(task_id, "task_id"))
             _check_patterns(allowed)
             first = await self._baseline(task, since)
-            before = await self._snapshot_workspace.manifest_of(first.id)
-            after = await self._scanner.scan(before, full=full, progress=progress)
+            kin = () if task is None else (task,)
+            return await self.look(kin, first, allowed=allowed, full=full, progress=progress)
         except (InvalidRequest, SnapshotNotFound, FileUnreadable, UnreadableValue) as error:
             return FindUndeclaredResult(success=False, error=str(error))
+
+    async def look(
+        self,
+        kin: Sequence[TaskId],
+        since: Snapshot,
+        *,
+        allowed: Sequence[str] = (),
+        full: bool = False,
+        progress: TellProgress | None = None,
+    ) -> FindUndeclaredResult:
+        """As ``find``, for tasks whose declarations count as one's own.
+
+        Raises:
+            FileUnreadable: the workspace cannot be scanned.
+            SnapshotNotFound, UnreadableValue: the snapshot is gone, or damaged.
+            StorageError: the database cannot do its work.
+        """
+        before = await self._snapshot_workspace.manifest_of(since.id)
+        after = await self._scanner.scan(before, full=full, progress=progress)
         found = changes(before, after)
-        own, others = await self._declared(task, found, first)
+        own, others = await self._declared(kin, found, since, before)
         return FindUndeclaredResult(
             success=True,
             accounted=account_for(
@@ -111,7 +135,9 @@ class FindUndeclaredUseCase:
             ),
             repository=repository_changes(before, after),
             not_examined=tuple(after.unexamined()),
-            since=first,
+            since=since,
+            ended_at=after.ended_at,
+            caution=after.caution,
         )
 
     async def _baseline(self, task: TaskId | None, since: str | None) -> Snapshot:
@@ -131,29 +157,53 @@ class FindUndeclaredUseCase:
 
     async def _first_of(self, task: TaskId) -> Snapshot:
         """The oldest snapshot that was taken for the task."""
-        found, behind = None, None
-        while page := await self._snapshots.page(before=behind, limit=_PAGE):
-            found = next((one for one in reversed(page) if one.task_id == task), found)
-            behind = page[-1].id
+        found = await self._snapshots.oldest_of(task)
         if found is None:
             told = f"No snapshot was taken for task {task!r}; say since which one to look."
             raise SnapshotNotFound(told)
         return found
 
     async def _declared(
-        self, task: TaskId | None, found: Sequence[Change], since: Snapshot
+        self, kin: Sequence[TaskId], found: Sequence[Change], since: Snapshot, before: Manifest
     ) -> tuple[Sequence[FileOperation], Sequence[FileOperation]]:
-        """What the task recorded, and what others did meanwhile, or had announced before."""
+        """What the tasks recorded, and what others did meanwhile, or had announced before."""
         recorded = await self._operations.on_paths(_places(found))
-        lately = [
+        announced = [
             one
             for one in recorded
-            if one.recorded_at >= since.began_at or one.phase is Phase.INTENT
+            if one.recorded_at < since.began_at
+            and one.phase is Phase.INTENT
+            and one.kind is not OperationKind.SCOPE
+            and is_still_open(one, before.state_of)
         ]
-        if task is None:
+        lately = [one for one in recorded if one.recorded_at >= since.began_at]
+        lately += await self._of_unfinished(announced, since)
+        lately += await self._allowances(since)
+        if not kin:
             return lately, ()
-        own = await self._operations.of_task(task)
-        return own, [one for one in lately if one.task_id != task]
+        own = [one for task in kin for one in await self._operations.of_task(task)]
+        return own, [one for one in lately if one.task_id not in kin]
+
+    async def _allowances(self, since: Snapshot) -> Sequence[FileOperation]:
+        """Those of others hold for as long as their tasks are not over. When work ends that is no
+        task nobody knows: its older ones hold no more.
+        """
+        recorded = await self._operations.allowances()
+        older = [one for one in recorded if one.recorded_at < since.began_at]
+        known = await self._tasks.find({one.task_id for one in older if one.task_id is not None})
+        holding = await self._of_unfinished([one for one in older if one.task_id in known], since)
+        return [*holding, *(one for one in recorded if one.recorded_at >= since.began_at)]
+
+    async def _of_unfinished(
+        self, announced: Sequence[FileOperation], since: Snapshot
+    ) -> Sequence[FileOperation]:
+        """Those whose tasks had not ended when the window began."""
+        ids = {one.task_id for one in announced if one.task_id is not None}
+        tasks = await self._tasks.find(ids) if ids else {}
+        over = {
+            key for key, task in tasks.items() if task.finished and task.updated_at < since.began_at
+        }
+        return [one for one in announced if one.task_id not in over]
 
 
 def _places(found: Sequence[Change]) -> Collection[str]:

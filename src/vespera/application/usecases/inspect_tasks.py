@@ -163,7 +163,7 @@ class InspectTasksUseCase:
             steps=[self._step(record) for record in await self._steps.of_task(task_id)],
             dependencies=await self._tasks.dependencies_of(task_id),
             progress=await self._progress.of_task(task_id),
-            findings=(await self._tracking.examine(task_id)).findings,
+            findings=(await self._tracking.examine(task_id, survey=False, task=task)).findings,
             signals=[self._signal(each) for each in await self._signals.of_task(task_id)],
         )
         return InspectTaskResult(success=True, details=details)

@@ -186,7 +186,8 @@ class MoveTasksUseCase:
                 replace(
                     each,
                     task_id=task_id if each.task_id == old.id else each.task_id,
-                    operation_id=renamed.get(each.operation_id, each.operation_id),
+                    operation_id=each.operation_id
+                    and renamed.get(each.operation_id, each.operation_id),
                 )
                 for each in report.findings
             )

@@ -98,3 +98,9 @@ class TaskTracking:
     ) -> TrackFileOperationResult:
         """Say that a file or a directory is given these permission bits."""
         return await self._say(OperationKind.CHMOD, (path,), metadata, mode=mode, after=after)
+
+    async def track_file_scope(
+        self, pattern: str, metadata: Mapping[str, object] | None = None
+    ) -> TrackFileOperationResult:
+        """Say that nobody declares what happens where the pattern matches, as ``build/**``."""
+        return await self._say(OperationKind.SCOPE, (pattern,), metadata)

@@ -5,7 +5,13 @@ from typing import Any, Unpack
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
-from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    TaskRepository,
+)
+from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.file_recording import FileRecording
 from vespera.application.usecases.file_results import (
     TrackFileOperationResult,
@@ -15,6 +21,7 @@ from vespera.application.usecases.file_statements import FileStatement, Said, ch
 from vespera.application.usecases.file_verification import FileVerification
 from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.task_tracking import TaskTracking
+from vespera.application.usecases.workspace_surveys import WorkspaceSurveys
 from vespera.domain.context_recovery import recovery_info
 from vespera.domain.errors import InvalidRequest, RequestError
 from vespera.domain.file_operation import OperationKind, PathState, Phase
@@ -37,11 +44,23 @@ class TrackFileOperationsUseCase(FileVerification):
         files: FileStore,
         clock: Clock,
         new_id: Callable[[], str],
+        excusing: Excusing,
+        tasks: TaskRepository,
+        surveys: WorkspaceSurveys,
+        families: Families,
         replaced: ReplacedContents | None = None,
     ) -> None:
         """``replaced`` keeps what intended operations take away; None: nobody does."""
         super().__init__(
-            operations=operations, reports=reports, files=files, clock=clock, new_id=new_id
+            operations=operations,
+            reports=reports,
+            files=files,
+            clock=clock,
+            new_id=new_id,
+            excusing=excusing,
+            tasks=tasks,
+            surveys=surveys,
+            families=families,
         )
         self._recording = FileRecording(
             operations=operations, files=files, clock=clock, new_id=new_id, replaced=replaced
@@ -203,6 +222,24 @@ class TrackFileOperationsUseCase(FileVerification):
             OperationKind.CHMOD, file_path, FileStatement(**said, mode=mode)
         )
 
+    async def track_file_scope(
+        self,
+        pattern: str,
+        operation_context: Mapping[str, object] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        task_id: str | None = None,
+    ) -> TrackFileOperationResult:
+        """Record an allowance: the task need not declare what it does where ``pattern`` matches, as
+        ``build/**``. ``*`` and ``?`` stay within a directory, ``**`` does not.
+
+        It is no claim: nothing is looked at, and no report has a finding on it. It counts where
+        undeclared changes are looked for. Otherwise as ``track_file_creation``.
+        """
+        said = FileStatement(
+            operation_context=operation_context, metadata=metadata, task_id=task_id
+        )
+        return await self._recording.allow(pattern, said)
+
     def tracker_for(self, task_id: str) -> "FileTracker":
         """The operations of one task, with its id filled in.
 
@@ -227,6 +264,7 @@ def recording_of(use_case: TrackFileOperationsUseCase, kind: OperationKind) -> R
         OperationKind.RMDIR: use_case.track_rmdir,
         OperationKind.SYMLINK: use_case.track_symlink,
         OperationKind.CHMOD: use_case.track_chmod,
+        OperationKind.SCOPE: use_case.track_file_scope,
     }
     return methods[kind]
 
@@ -267,8 +305,8 @@ class FileTracker(TaskTracking):
             InvalidRequest: the tracker's ``task_id`` is no id.
             StorageError: the database cannot do its work.
         """
-        report = await self._use_case.examine(self._checked_task())
-        recorded = await self._operations.find([f.operation_id for f in report.findings])
+        report = await self._use_case.examine(self._checked_task(), survey=False)
+        recorded = await self._operations.find(report.operation_ids)
         intents = {known.id for known in recorded.values() if known.phase is Phase.INTENT}
         return recovery_info(report, intents)
 

@@ -189,5 +189,5 @@ class RetryTaskUseCase:
         """What the proof gate would refuse once more, as nothing would do it again."""
         if task.report_id is None:
             return ()
-        report = await self.tracking.examine(task.id)
-        return {finding.operation_id for finding in report.refused}
+        report = await self.tracking.examine(task.id, survey=False, task=task)
+        return {finding.operation_id for finding in report.refused if finding.operation_id}

@@ -20,10 +20,12 @@ from vespera.application.runtime.settling import Settling
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.worker import Worker
+from vespera.application.usecases.task_baselines import TaskBaselines
 from vespera.application.workflows.creation import MOST_TRIES, Creation, Stored
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import (
     EngineStopped,
+    FileUnreadable,
     GatedType,
     IllegalTransition,
     PayloadError,
@@ -55,6 +57,7 @@ class Machinery:
     flow: Flow
     schedule_book: ScheduleBook
     sign_off: SignOff
+    baselines: TaskBaselines
     specialists: Specialists
     notices: Notices
     outcomes: Outcomes
@@ -181,7 +184,7 @@ class TaskExecutionWorkflow:
         try:
             parsed = parse_request(request, {**fields, "completion": Completion.AUTO})
             task, created = await self._begin(self._m.intake.task(parsed), parsed)
-        except (RequestError, PayloadError) as error:
+        except (RequestError, PayloadError, FileUnreadable) as error:
             return TaskResult(success=False, error=str(error))
         try:
             return await self._of(await self._finish(task), created=created)
@@ -211,6 +214,8 @@ class TaskExecutionWorkflow:
         given = task
         if not request.depends_on and not self._delay(task):
             task = self._at_once(task)
+        if task.status is TaskStatus.ASSIGNED:
+            await m.baselines.ensure(task)  # the outside worker may begin as soon as it is stored
         try:
             stored = (await self._creation.add([task], [request]))[0]
         except GatedType:  # since another process has put a gate there

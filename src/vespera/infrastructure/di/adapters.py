@@ -27,6 +27,7 @@ from vespera.application.ports.rollbacks import RollbackRepository
 from vespera.application.ports.scanning import WorkspaceScanner
 from vespera.application.ports.schedules import ScheduleRepository, Timetable
 from vespera.application.ports.snapshots import SnapshotRepository
+from vespera.application.ports.waivers import Waivers
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.codec.json_forms import JsonForms
 from vespera.infrastructure.codec.msgspec_codec import MsgspecCodec
@@ -62,6 +63,7 @@ from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
+from vespera.infrastructure.persistence.waiver_repository import SqlWaivers
 from vespera.infrastructure.threads import Threads
 from vespera.infrastructure.timetable import CronTimetable
 
@@ -144,4 +146,5 @@ class Adapters(BaseContainer):
     reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
     schedules: Provider[ScheduleRepository] = providers.Singleton(SqlScheduleRepository, database)
     rollbacks: Provider[RollbackRepository] = providers.Singleton(SqlRollbackRepository, database)
+    waivers: Provider[Waivers] = providers.Singleton(SqlWaivers, database)
     gates: Provider[Gates] = providers.Singleton(SqlGates, database)

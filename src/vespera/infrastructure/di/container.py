@@ -76,6 +76,12 @@ class Container(FileUseCases):
         retention: how long finished tasks and events are kept: a mapping of "completed", "failed",
             "cancelled" and "events" to ages (a timedelta, or seconds), or one age for all; what is
             not named is kept for ever.
+        proof: what keeps a task from its completion. ``"strict"``: whatever is not proven of files;
+            ``"report_only"``: nothing; or a list of verdicts that do not, as ``["no_effect"]``. A
+            mapping gives one of these to each specialist type, and to ``"*"``, all others.
+        snapshot_tasks: ``"around"``: a snapshot is taken before a task begins, and the gate refuses
+            what has changed since without having been declared; ``"full"``: the gate reads every
+            file; or ``"off"``. A mapping gives one of these to each specialist type, as above.
         snapshot_ignore: what snapshots leave out, besides what ``.gitignore`` says: a list of
             patterns as there.
         snapshot_watch: patterns of what is hashed wherever it is, and never kept; by default
@@ -106,6 +112,8 @@ class Container(FileUseCases):
         "spill_above": SPILL_ABOVE,
         "events": "ends",
         "retention": None,
+        "proof": "strict",
+        "snapshot_tasks": "off",
         "snapshot_ignore": (),
         "snapshot_watch": SECRETS,
         "snapshots_kept": 100,
@@ -191,6 +199,7 @@ class Container(FileUseCases):
         reports=Adapters.reports,
         unit_of_work=Adapters.unit_of_work,
         tracking=FileUseCases.track_file_operations,
+        baselines=FileUseCases.baselines,
         clock=Adapters.clock,
     )
     file_work = providers.Singleton(
@@ -236,6 +245,7 @@ class Container(FileUseCases):
         steps=Adapters.steps,
         specialists=registry,
         sign_off=sign_off,
+        baselines=FileUseCases.baselines,
         lease=lease,
         crash_limit=Adapters.config.crash_limit,
     )
@@ -307,6 +317,7 @@ class Container(FileUseCases):
         flow=flow,
         schedule_book=schedule_book,
         sign_off=sign_off,
+        baselines=FileUseCases.baselines,
         specialists=registry,
         notices=notices,
         outcomes=outcomes,

@@ -1,13 +1,20 @@
 """What is said of files, proven, and kept of them."""
 
+from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.roll_back import RollBackUseCase
 from vespera.application.usecases.rollback_scope import RollbackScout
 from vespera.application.usecases.rollback_work import RollbackWork
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
+from vespera.application.usecases.task_baselines import TaskBaselines
 from vespera.application.usecases.tend_contents import TendContentsUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.usecases.waive_findings import WaiveFindingsUseCase
+from vespera.application.usecases.workspace_surveys import WorkspaceSurveys
+from vespera.domain.policy import proof_policies_of
+from vespera.domain.surveying import snapshot_tasks_by_type
 from vespera.infrastructure.di.adapters import Adapters
 from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.files.never_stored import matching
@@ -18,15 +25,6 @@ class FileUseCases(Adapters):
 
     replaced_contents = providers.Singleton(
         ReplacedContents, Adapters.contents, is_kept=Adapters.config.store_replaced
-    )
-    track_file_operations = providers.Singleton(
-        TrackFileOperationsUseCase,
-        operations=Adapters.operations,
-        reports=Adapters.reports,
-        files=Adapters.files,
-        clock=Adapters.clock,
-        new_id=Adapters.new_id,
-        replaced=replaced_contents,
     )
     snapshot_workspace = providers.Singleton(
         SnapshotWorkspaceUseCase,
@@ -44,6 +42,50 @@ class FileUseCases(Adapters):
         snapshots=Adapters.snapshots,
         scanner=Adapters.scanner,
         operations=Adapters.operations,
+        tasks=Adapters.tasks,
+    )
+
+    # What the gate knows besides the operations.
+    snapshot_tasks = providers.Singleton(snapshot_tasks_by_type, Adapters.config.snapshot_tasks)
+    baselines = providers.Singleton(
+        TaskBaselines,
+        snapshots=Adapters.snapshots,
+        snapshot_workspace=snapshot_workspace,
+        wanted=snapshot_tasks,
+    )
+    surveys = providers.Singleton(
+        WorkspaceSurveys,
+        tasks=Adapters.tasks,
+        snapshots=Adapters.snapshots,
+        find_undeclared=find_undeclared,
+        wanted=snapshot_tasks,
+    )
+    families = providers.Singleton(Families, revivals=Adapters.revivals)
+    excusing = providers.Singleton(
+        Excusing,
+        tasks=Adapters.tasks,
+        waivers=Adapters.waivers,
+        policies=providers.Singleton(proof_policies_of, Adapters.config.proof),
+    )
+    track_file_operations = providers.Singleton(
+        TrackFileOperationsUseCase,
+        operations=Adapters.operations,
+        reports=Adapters.reports,
+        files=Adapters.files,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
+        replaced=replaced_contents,
+        excusing=excusing,
+        tasks=Adapters.tasks,
+        surveys=surveys,
+        families=families,
+    )
+    waive_findings = providers.Singleton(
+        WaiveFindingsUseCase,
+        tracking=track_file_operations,
+        waivers=Adapters.waivers,
+        clock=Adapters.clock,
+        new_id=Adapters.new_id,
     )
     tend_contents = providers.Singleton(
         TendContentsUseCase,

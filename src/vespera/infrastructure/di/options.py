@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from vespera.domain.errors import InvalidRequest
+from vespera.domain.policy import proof_policies_of
 from vespera.domain.retention import age_of, retention_of
 from vespera.domain.retry import LARGEST_WHOLE, TEN_YEARS, number_of, whole_number_of
+from vespera.domain.surveying import snapshot_tasks_by_type
 from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.files.ignoring import rules_of
 from vespera.infrastructure.files.never_stored import checked_patterns
@@ -39,6 +41,8 @@ def check_settings(given: Mapping[str, Any]) -> None:
     if given["snapshots_kept"] is not None:
         whole_number_of(given["snapshots_kept"], "snapshots_kept", least=0, most=LARGEST_WHOLE)
     _check_patterns(given["snapshot_ignore"], given["snapshot_watch"])
+    proof_policies_of(given["proof"])
+    snapshot_tasks_by_type(given["snapshot_tasks"])
     _check_flag(given["store_replaced"], "store_replaced")
     whole_number_of(given["store_quota"], "store_quota", least=1, most=MOST_BYTES)
     age_if_any(given["store_retention"], "store_retention")

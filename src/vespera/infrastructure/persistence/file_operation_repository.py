@@ -98,6 +98,11 @@ class SqlFileOperationRepository:
             from_path(row[0]) for row in await self._database.read(sql.OPERATION_PATHS.sql)
         )
 
+    async def allowances(self) -> Sequence[FileOperation]:
+        """Everybody's operations of the kind ``scope``, in the order of recording."""
+        rows = await self._database.read(sql.ALLOWANCES.sql)
+        return [operation_from_row(row) for row in rows]
+
     async def _store(self, write: Write, fence: Fence | None) -> None:
         if fence:
             await self._database.commit([must_hold(fence), write])

@@ -34,6 +34,11 @@ sa.Index(
     file_operations.c.id,
     sqlite_where=file_operations.c.destination.is_not(None),
 )
+sa.Index(
+    "file_operations_allowances",
+    file_operations.c.id,
+    sqlite_where=file_operations.c.kind == sa.literal_column("'scope'"),
+)
 
 verification_reports = sa.Table(
     "verification_reports",
@@ -42,6 +47,9 @@ verification_reports = sa.Table(
     sa.Column("task_id", sa.Text),
     sa.Column("verified_at", sa.BigInteger, nullable=False),
     sa.Column("findings", sa.Text, nullable=False),
+    sa.Column("policy", sa.Text, nullable=False),
+    sa.Column("operations", sa.BigInteger, nullable=False),
+    sa.Column("survey", sa.Text),
     sqlite_with_rowid=False,
 )
 
@@ -67,6 +75,12 @@ snapshots = sa.Table(
     sa.Column("base_id", sa.Text, sa.ForeignKey("snapshots.id")),
     sa.Column("content", StoredValue, nullable=False),
     sqlite_with_rowid=False,
+)
+sa.Index(
+    "snapshots_of_task",
+    snapshots.c.task_id,
+    snapshots.c.id,
+    sqlite_where=snapshots.c.task_id.is_not(None),
 )
 sa.Index("snapshots_by_base", snapshots.c.base_id, sqlite_where=snapshots.c.base_id.is_not(None))
 
@@ -104,3 +118,24 @@ rollback_steps = sa.Table(
     sa.Column("conflict", sa.Text),
     sqlite_with_rowid=False,
 )
+
+waivers = sa.Table(
+    "waivers",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("task_id", sa.Text, nullable=False),
+    sa.Column("operation_id", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("path", sa.LargeBinary, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("now", sa.Text, nullable=False),
+    sa.Column("waived_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("waived_at", sa.BigInteger, nullable=False),
+    sa.Column("revoked_by", sa.Text),
+    sa.Column("revoked_at", sa.BigInteger),
+    sqlite_with_rowid=False,
+)
+sa.Index("waivers_of_task", waivers.c.task_id, waivers.c.id)

@@ -1,11 +1,15 @@
 """Verification reports, in SQL."""
 
 import json
+from dataclasses import asdict, astuple
 from typing import Any
 
 from vespera.domain.file_operation import OperationKind
 from vespera.domain.ids import ReportId
-from vespera.domain.verification import Finding, Report, Verdict
+from vespera.domain.policy import ProofPolicy
+from vespera.domain.survey import NotExamined, Survey
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, Report, Waived
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import Row, Write
@@ -18,6 +22,8 @@ from vespera.infrastructure.persistence.values import (
     to_json,
     to_micros,
 )
+
+_MOMENTS = ("began_at", "ended_at")
 
 
 class SqlReportRepository:
@@ -45,18 +51,38 @@ class SqlReportRepository:
 def row_of_report(report: Report) -> Row:
     """The row of a report."""
     findings = to_json([_to_plain(finding) for finding in report.findings], what="findings")
-    return (report.id, report.task_id, to_micros(report.verified_at), findings)
+    policy = to_json(report.policy.tolerated, what="policy")
+    survey = None if report.survey is None else _survey_to_text(report.survey)
+    head = report.id, report.task_id, to_micros(report.verified_at)
+    return (*head, findings, policy, report.operations, survey)
 
 
 def report_from_row(row: Row) -> Report:
     """The report that a row holds."""
-    report_id, task_id, verified_at, findings = row
+    report_id, task_id, verified_at, findings, policy, operations, survey = row
     return Report(
         id=report_id,
         task_id=task_id,
         verified_at=from_micros(verified_at),
         findings=tuple(_from_plain(data) for data in json.loads(findings)),
+        policy=ProofPolicy(tuple(Verdict(name) for name in json.loads(policy))),
+        operations=operations,
+        survey=None if survey is None else _survey_from_text(survey),
     )
+
+
+def _survey_to_text(survey: Survey) -> str:
+    moments = {name: to_micros(getattr(survey, name)) for name in _MOMENTS}
+    return to_json({**asdict(survey), **moments}, what="survey")
+
+
+def _survey_from_text(text: str) -> Survey:
+    values = json.loads(text)
+    for name in _MOMENTS:
+        values[name] = from_micros(values[name])
+    values["repository"] = tuple(values["repository"])
+    values["not_examined"] = tuple(NotExamined(**each) for each in values["not_examined"])
+    return Survey(**values)
 
 
 def _to_plain(finding: Finding) -> dict[str, object]:
@@ -70,6 +96,10 @@ def _to_plain(finding: Finding) -> dict[str, object]:
         "before": plain_state(finding.before),
         "after": plain_state(finding.after),
         "destination": finding.destination,
+        "now": [plain_state(state) for state in finding.now],
+        "candidates": finding.candidates,
+        "tolerated": finding.tolerated,
+        "waived": finding.waived and list(astuple(finding.waived)),
     }
 
 
@@ -84,4 +114,8 @@ def _from_plain(data: dict[str, Any]) -> Finding:
         before=state_from_plain(data["before"]),
         after=state_from_plain(data["after"]),
         destination=data["destination"],
+        now=tuple(state_from_plain(state) for state in data["now"]),
+        candidates=tuple(data["candidates"]),
+        tolerated=data["tolerated"],
+        waived=Waived(*data["waived"]) if data["waived"] else None,
     )

@@ -83,6 +83,13 @@ class SqlSnapshotRepository:
         found = await self.page(limit=1)
         return found[0] if found else None
 
+    async def oldest_of(self, task_id: str) -> Snapshot | None:
+        """See ``SnapshotRepository.oldest_of``."""
+        if not storable_texts([task_id]):
+            return None
+        rows = await self._database.read(sql.OLDEST_SNAPSHOT_OF_TASK.sql, (task_id,))
+        return _from_row(rows[0]) if rows else None
+
     async def page(self, *, before: SnapshotId | None = None, limit: int) -> Sequence[Snapshot]:
         """See ``SnapshotRepository.page``."""
         values = (_BEHIND_ALL if before is None else before, limit)

@@ -19,6 +19,7 @@ TABLES = (
     "task_counts",
     "tasks",
     "verification_reports",
+    "waivers",
     "heartbeats",
     "progress",
     "rollback_steps",
@@ -30,6 +31,7 @@ TABLES = (
 SCHEMA = (
     "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
     """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, attempt BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID""",
+    "CREATE INDEX file_operations_allowances ON file_operations (id) WHERE kind = 'scope'",
     "CREATE INDEX file_operations_of_task ON file_operations (task_id, id)",
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
     "CREATE INDEX file_operations_to_path ON file_operations (destination, id) WHERE destination IS NOT NULL",
@@ -42,6 +44,7 @@ SCHEMA = (
     "CREATE INDEX schedules_spilled ON schedules (request) WHERE request < x''",
     "CREATE TABLE snapshots ( id TEXT NOT NULL, task_id TEXT, label TEXT NOT NULL, began_at BIGINT NOT NULL, ended_at BIGINT NOT NULL, digest TEXT NOT NULL, files BIGINT NOT NULL, directories BIGINT NOT NULL, ignored BIGINT NOT NULL, unknown BIGINT NOT NULL, hashed BIGINT NOT NULL, caution TEXT NOT NULL, kept BIGINT NOT NULL, base_id TEXT, content BLOB NOT NULL, PRIMARY KEY (id), FOREIGN KEY(base_id) REFERENCES snapshots (id) ) WITHOUT ROWID",
     "CREATE INDEX snapshots_by_base ON snapshots (base_id) WHERE base_id IS NOT NULL",
+    "CREATE INDEX snapshots_of_task ON snapshots (task_id, id) WHERE task_id IS NOT NULL",
     "CREATE INDEX snapshots_spilled ON snapshots (content) WHERE content < x''",
     "CREATE TABLE starts ( number BIGINT NOT NULL, task_id TEXT NOT NULL, attempt BIGINT NOT NULL, specialist_type TEXT NOT NULL, concurrency_key TEXT, began_at BIGINT NOT NULL, kept_until BIGINT NOT NULL, PRIMARY KEY (number) ) WITHOUT ROWID",
     "CREATE INDEX starts_kept ON starts (kept_until)",
@@ -68,8 +71,10 @@ SCHEMA = (
     "CREATE INDEX tasks_suspicious ON tasks (id) WHERE crashes >= 2 AND status = 'pending' AND blockers = 0 AND paused_at IS NULL",
     "CREATE UNIQUE INDEX tasks_to_begin_by_dedup_key ON tasks (dedup_key, specialist_type) WHERE dedup_key IS NOT NULL AND status = 'pending' AND attempt = 0",
     "CREATE INDEX tasks_with_error ON tasks (created_at, id) WHERE error IS NOT NULL",
-    "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE TABLE verification_reports ( id TEXT NOT NULL, task_id TEXT, verified_at BIGINT NOT NULL, findings TEXT NOT NULL, policy TEXT NOT NULL, operations BIGINT NOT NULL, survey TEXT, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE INDEX verification_reports_of_task ON verification_reports (task_id)",
+    """CREATE TABLE waivers ( id TEXT NOT NULL, task_id TEXT NOT NULL, operation_id TEXT, kind TEXT NOT NULL, path BLOB NOT NULL, verdict TEXT NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, now TEXT NOT NULL, waived_by TEXT NOT NULL, reason TEXT NOT NULL, waived_at BIGINT NOT NULL, revoked_by TEXT, revoked_at BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID""",
+    "CREATE INDEX waivers_of_task ON waivers (task_id, id)",
     "CREATE TABLE heartbeats ( task_id TEXT NOT NULL, name TEXT NOT NULL, occurrence BIGINT NOT NULL, beaten_at BIGINT NOT NULL, detail BLOB NOT NULL, PRIMARY KEY (task_id, name, occurrence), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX heartbeats_spilled ON heartbeats (detail) WHERE detail < x''",
     "CREATE TABLE progress ( task_id TEXT NOT NULL, attempt BIGINT NOT NULL, done DOUBLE NOT NULL, total DOUBLE, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (task_id), FOREIGN KEY(task_id) REFERENCES tasks (id) ) WITHOUT ROWID",
@@ -513,7 +518,7 @@ RELATIVES_SPAWNED = Statement(
 )
 
 REPORT_OF_TASK = Statement(
-    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings FROM verification_reports JOIN tasks ON tasks.report_id = verification_reports.id WHERE tasks.id = ?"
+    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings, verification_reports.policy, verification_reports.operations, verification_reports.survey FROM verification_reports JOIN tasks ON tasks.report_id = verification_reports.id WHERE tasks.id = ?"
 )
 
 INSERT_OLD_SIGNAL = Statement(
@@ -567,8 +572,12 @@ OPERATIONS_OF_TASK = Statement(
     """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.task_id = ? ORDER BY file_operations.id"""
 )
 
+ALLOWANCES = Statement(
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.kind = 'scope' ORDER BY file_operations.id"""
+)
+
 OPERATION_PATHS = Statement(
-    "SELECT file_operations.path FROM file_operations UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
+    "SELECT file_operations.path FROM file_operations WHERE file_operations.kind != 'scope' AND file_operations.phase != 'refused' UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
 )
 
 CONTENTS_OF_OPERATIONS = Statement(
@@ -578,12 +587,12 @@ CONTENTS_OF_OPERATIONS = Statement(
 # Verification reports.
 
 INSERT_REPORT = Statement(
-    "INSERT INTO verification_reports (id, task_id, verified_at, findings) VALUES (?, ?, ?, ?)",
+    "INSERT INTO verification_reports (id, task_id, verified_at, findings, policy, operations, survey) VALUES (?, ?, ?, ?, ?, ?, ?)",
     expects=1,
 )
 
 REPORT_BY_ID = Statement(
-    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings FROM verification_reports WHERE verification_reports.id = ?"
+    "SELECT verification_reports.id, verification_reports.task_id, verification_reports.verified_at, verification_reports.findings, verification_reports.policy, verification_reports.operations, verification_reports.survey FROM verification_reports WHERE verification_reports.id = ?"
 )
 
 # Schedules.
@@ -740,6 +749,8 @@ PURGE_REPORTS = Statement(
     "DELETE FROM verification_reports WHERE verification_reports.task_id IN (__many__) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.report_id = verification_reports.id))"
 )
 
+PURGE_WAIVERS = Statement("DELETE FROM waivers WHERE waivers.task_id IN (__many__)")
+
 # What runs again after its end, and copies of its history.
 
 REVIVE_TASK = Statement(
@@ -852,6 +863,10 @@ PAGE_OF_SNAPSHOTS = Statement(
     "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution, snapshots.kept FROM snapshots WHERE snapshots.id < ? ORDER BY snapshots.id DESC LIMIT ? OFFSET 0"
 )
 
+OLDEST_SNAPSHOT_OF_TASK = Statement(
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution, snapshots.kept FROM snapshots WHERE snapshots.task_id = ? ORDER BY snapshots.id LIMIT 1 OFFSET 0"
+)
+
 SNAPSHOTS_WITH_CONTENTS = Statement(
     "SELECT snapshots.id FROM snapshots WHERE snapshots.kept > 0 AND snapshots.ended_at >= ? ORDER BY snapshots.id"
 )
@@ -941,3 +956,26 @@ STEPS_OF_ROLLBACK = Statement(
 )
 
 WITHDRAW_INTENT = Statement("DELETE FROM file_operations WHERE file_operations.id = ?")
+
+# Waivers.
+
+INSERT_WAIVER = Statement(
+    """INSERT INTO waivers (id, task_id, operation_id, kind, path, verdict, "before", "after", now, waived_by, reason, waived_at, revoked_by, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+    expects=1,
+)
+
+WAIVER_BY_ID = Statement(
+    """SELECT waivers.id, waivers.task_id, waivers.operation_id, waivers.kind, waivers.path, waivers.verdict, waivers."before", waivers."after", waivers.now, waivers.waived_by, waivers.reason, waivers.waived_at, waivers.revoked_by, waivers.revoked_at FROM waivers WHERE waivers.id = ?"""
+)
+
+WAIVERS_OF_TASKS = Statement(
+    """SELECT waivers.id, waivers.task_id, waivers.operation_id, waivers.kind, waivers.path, waivers.verdict, waivers."before", waivers."after", waivers.now, waivers.waived_by, waivers.reason, waivers.waived_at, waivers.revoked_by, waivers.revoked_at FROM waivers WHERE waivers.task_id IN (__many__)"""
+)
+
+PAGE_OF_WAIVERS = Statement(
+    """SELECT waivers.id, waivers.task_id, waivers.operation_id, waivers.kind, waivers.path, waivers.verdict, waivers."before", waivers."after", waivers.now, waivers.waived_by, waivers.reason, waivers.waived_at, waivers.revoked_by, waivers.revoked_at FROM waivers WHERE waivers.id < ? ORDER BY waivers.id DESC LIMIT ? OFFSET 0"""
+)
+
+REVOKE_WAIVER = Statement(
+    "UPDATE waivers SET revoked_by=?, revoked_at=? WHERE waivers.id = ? AND waivers.revoked_at IS NULL"
+)

@@ -69,6 +69,7 @@ class SqlTaskArchive:
             sql.PURGE_TASKS,
             sql.PURGE_OPERATIONS,
             sql.PURGE_REPORTS,
+            sql.PURGE_WAIVERS,
         )
         marks = ",".join("?" * len(ids))
         writes = [

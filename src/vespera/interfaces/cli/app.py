@@ -36,6 +36,7 @@ from vespera.interfaces.cli.store import store
 from vespera.interfaces.cli.system import config, doctor
 from vespera.interfaces.cli.tasks import task
 from vespera.interfaces.cli.telling import events
+from vespera.interfaces.cli.waivers import revoke, waive, waivers
 from vespera.interfaces.cli.workers import dev, worker
 
 
@@ -85,23 +86,25 @@ def run(
 
 @app.command()
 @click.argument("some_id", type=text, metavar="[ID]", required=False)
+@click.option("--strict", is_flag=True, help="Refuse also what a policy or a waiver lets pass.")
 @on_container
 def verify(
     *,
     some_id: str | None,
+    strict: bool,
     asked: Asked,
 ) -> None:
     """Check what tasks said of files against the disk.
 
     ID is a task, a name that operations were recorded under, or a file operation; without it, all
     operations of tasks that are done, and those of no task, are judged. Exit code 1: something
-    is refused.
+    is refused, that is, not proven, and neither tolerated by the container's policy nor waived.
     """
     from vespera.interfaces.cli import reading, rendering
 
     findings = asked.answer(reading.findings_of(some_id))
-    rendering.show_findings(findings, as_json=asked.as_json)
-    if not all(finding.passes for finding in findings):
+    rendering.show_findings(findings, as_json=asked.as_json, strict=strict)
+    if rendering.refused_of(findings, strict=strict):
         sys.exit(1)
 
 
@@ -130,5 +133,8 @@ app.add_command(schedule)
 app.add_command(snapshot)
 app.add_command(diff)
 app.add_command(undeclared)
+app.add_command(waive)
+app.add_command(waivers)
+app.add_command(revoke)
 app.add_command(worker)
 app.add_command(dev)

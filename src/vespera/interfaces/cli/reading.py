@@ -136,16 +136,4 @@ async def _of_operation(container: Container, some_id: str) -> Finding:
     found = await container.get(FileOperationRepository).find([operation_id])
     if operation_id not in found:
         raise click.ClickException(f"no task and no file operation has the id {some_id!r}")
-    operation = found[operation_id]
-    result = await container.get(TrackFileOperationsUseCase).verify_operation(operation_id)
-    assert result.verdict is not None, "an operation that exists is judged"
-    return Finding(
-        operation_id=operation.id,
-        task_id=operation.task_id,
-        kind=operation.kind,
-        path=operation.path,
-        verdict=result.verdict,
-        reason=result.reason,
-        before=result.before,
-        after=result.after,
-    )
+    return await container.get(TrackFileOperationsUseCase).finding_of(operation_id)

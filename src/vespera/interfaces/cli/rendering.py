@@ -17,6 +17,7 @@ from vespera.application.usecases.inspect_tasks import (
 )
 from vespera.application.workflows.send_signal import SignalResult
 from vespera.application.workflows.task_result import TaskResult
+from vespera.domain.file_operation import PathState
 from vespera.domain.step import StepRecord
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Finding
@@ -109,23 +110,40 @@ def show_sent(result: SignalResult, *, as_json: bool) -> None:
         print_lines(f"sent to {result.task_id} as signal {result.signal_id}")
 
 
-def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
-    """Print what is refused, path by path, and how many operations were judged."""
-    refused = [finding for finding in findings if not finding.passes]
+def show_findings(findings: Sequence[Finding], *, as_json: bool, strict: bool = False) -> None:
+    """Print what is not proven, path by path, and how many findings there are; see ``refused_of``
+    for ``strict``.
+    """
+    refused = refused_of(findings, strict=strict)
     if as_json:
         forms = [_finding_form(finding) for finding in findings]
-        print_json({"verified": not refused, "refused": len(refused), "findings": forms})
+        verified = all(finding.passes for finding in findings)
+        print_json({"verified": verified, "refused": len(refused), "findings": forms})
         return
-    for finding in refused:
+    unproven = [finding for finding in findings if not finding.passes]
+    for finding in unproven:
         of_task = f" [task {finding.task_id}]" if finding.task_id else ""
+        let_pass = f"; {finding.excuse}" if finding.excuse else ""
         print_lines(
             f"{finding.path}: {finding.verdict}: {finding.reason}"
-            f" ({finding.kind} {finding.operation_id}){of_task}"
+            f" ({_named(finding)}){of_task}{let_pass}"
         )
     if refused:
         print_lines(f"{len(refused)} of {_counted(len(findings))} refused")
+    elif unproven:
+        proven = _counted(len(findings) - len(unproven))
+        print_lines(f"{proven} verified, {len(unproven)} let pass")
     else:
         print_lines(f"{_counted(len(findings))} verified")
+
+
+def refused_of(findings: Sequence[Finding], *, strict: bool) -> Sequence[Finding]:
+    """Those that keep a task from its completion; ``strict``: all that are not proven."""
+    return [one for one in findings if one.blocks or (strict and not one.passes)]
+
+
+def _named(finding: Finding) -> str:
+    return f"{finding.kind} {finding.operation_id}" if finding.operation_id else finding.kind
 
 
 def _counted(operations: int) -> str:
@@ -212,7 +230,10 @@ def _moment(moment: datetime | None) -> str:
 
 
 def _finding_row(finding: Finding) -> tuple[str, str, str, str]:
-    return finding.verdict, finding.kind, finding.path, "" if finding.passes else finding.reason
+    told = "" if finding.passes else finding.reason
+    if finding.excuse:
+        told = f"{told}; {finding.excuse}"
+    return finding.verdict, finding.kind, finding.path, told
 
 
 def _task_form(task: Task) -> dict[str, object]:
@@ -244,9 +265,15 @@ def _finding_form(finding: Finding) -> dict[str, object]:
     return {
         **_fields(finding),
         "passes": finding.passes,
-        "before": {"state": type(finding.before).__name__, **_fields(finding.before)},
-        "after": {"state": type(finding.after).__name__, **_fields(finding.after)},
+        "blocks": finding.blocks,
+        "before": _state_form(finding.before),
+        "after": _state_form(finding.after),
+        "now": [_state_form(state) for state in finding.now],
     }
+
+
+def _state_form(state: PathState) -> dict[str, object]:
+    return {"state": type(state).__name__, **_fields(state)}
 
 
 def _fields(value: object) -> dict[str, object]:

@@ -35,6 +35,7 @@ _SUITES = (
     "tasks",
     "unit_of_work",
     "waits",
+    "waivers",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
@@ -74,6 +75,7 @@ from vespera.testing.conformance.snapshots import SnapshotRepositoryConformance
 from vespera.testing.conformance.stores import Stores
 from vespera.testing.conformance.tasks import TaskRepositoryConformance
 from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
+from vespera.testing.conformance.waivers import WaiversConformance
 
 __all__ = [
     "BlockingCallsConformance",
@@ -108,5 +110,6 @@ __all__ = [
     "TimetableConformance",
     "UnitOfWorkConformance",
     "ValueFormsConformance",
+    "WaiversConformance",
     "WorkspaceScannerConformance",
 ]

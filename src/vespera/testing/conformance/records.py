@@ -13,6 +13,7 @@ from vespera.application.ports.persistence import (
 )
 from vespera.domain.errors import DuplicateRow, LeaseLost, OperationNotFound
 from vespera.domain.file_operation import (
+    NOT_OBSERVED,
     Absent,
     FileState,
     OperationKind,
@@ -191,6 +192,19 @@ class FileOperationRepositoryConformance(PersistenceSuite):
         await stores.operations.add(operation)
 
         assert await stores.operations.get(O1) == operation
+
+    async def test_allowances_are_found_in_order_and_their_patterns_are_no_paths(
+        self, stores: Stores
+    ) -> None:
+        allow = {"kind": OperationKind.SCOPE, "before": NOT_OBSERVED}
+        second = an_operation("o3", "cache/**", task_id=TaskId("t2"), **allow)
+        first = an_operation("o1", "build/*", **allow)
+        refused = an_operation("o4", "../b", phase=Phase.REFUSED)
+        for operation in (second, an_operation("o2", "a.txt"), refused, first):
+            await stores.operations.add(operation)
+
+        assert list(await stores.operations.allowances()) == [first, second]
+        assert list(await stores.operations.all_paths()) == ["a.txt"]
 
     async def test_an_operation_that_is_not_there_is_named(self, stores: Stores) -> None:
         with pytest.raises(OperationNotFound, match="'nobody'"):

@@ -10,13 +10,25 @@ from vespera.domain.file_operation import (
     FileState,
     OperationKind,
     Phase,
+    SymlinkState,
     UnknownState,
 )
-from vespera.domain.ids import OperationId, OwnerId, ReportId, SignalId, TaskId
+from vespera.domain.ids import (
+    OperationId,
+    OwnerId,
+    ReportId,
+    SignalId,
+    SnapshotId,
+    TaskId,
+    WaiverId,
+)
+from vespera.domain.policy import ProofPolicy
 from vespera.domain.signal import Signal
 from vespera.domain.step import Fence, StepRecord
+from vespera.domain.survey import NotExamined, Survey
 from vespera.domain.task import Task, TaskFailure, TaskStatus
-from vespera.domain.verification import Finding, Report, Verdict
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, Report, Waived
 
 NOW = datetime(2030, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=30)
@@ -101,7 +113,7 @@ def a_report(report_id: str = "r1", **fields: Any) -> Report:
     """A report with a finding of each verdict."""
     findings = tuple(
         Finding(
-            operation_id=OperationId(f"o{number}"),
+            operation_id=OperationId(f"o{number}") if number else None,
             task_id=TaskId("t1") if number else None,
             kind=OperationKind.MODIFY,
             path="a/\udcff",
@@ -109,6 +121,10 @@ def a_report(report_id: str = "r1", **fields: Any) -> Report:
             reason="because ✓",
             before=Absent(),
             after=FileState("b3:00", 1, 0o644) if number else UnknownState("unreadable"),
+            now=(Absent(), SymlinkState("b/\udcff")),
+            candidates=(TaskId("t2"),) if number else (),
+            tolerated=verdict is Verdict.NO_EFFECT,
+            waived=Waived(WaiverId("w1"), "ada", "because ✓") if number else None,
         )
         for number, verdict in enumerate(Verdict)
     )
@@ -117,5 +133,15 @@ def a_report(report_id: str = "r1", **fields: Any) -> Report:
         "task_id": TaskId("t1"),
         "findings": findings,
         "verified_at": NOW,
+        "policy": ProofPolicy((Verdict.NO_EFFECT,)),
+        "operations": 7,
+        "survey": Survey(
+            since=SnapshotId("s1"),
+            began_at=NOW,
+            ended_at=NOW,
+            undeclared=1,
+            repository=("the git repository's HEAD changed",),
+            not_examined=(NotExamined("b/\udcff", "ignored"),),
+        ),
     }
     return Report(**{**values, **fields})

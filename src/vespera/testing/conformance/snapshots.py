@@ -116,6 +116,18 @@ class SnapshotRepositoryConformance(PersistenceSuite):
         assert newest
         assert newest.id == "s3"
 
+    async def test_the_oldest_of_a_task_is_its_own_with_the_smallest_id(
+        self, stores: Stores
+    ) -> None:
+        for name, task_id in (("s0", None), ("s1", "t2"), ("s3", "t1"), ("s2", "t1")):
+            await kept(stores, name, a_manifest(), task_id=task_id)
+
+        oldest = await stores.snapshots.oldest_of("t1")
+        assert oldest
+        assert oldest.id == "s2"
+        assert await stores.snapshots.oldest_of("t3") is None
+        assert await stores.snapshots.oldest_of("t\udcff") is None
+
     async def test_they_are_listed_newest_first_and_page_by_page(self, stores: Stores) -> None:
         for number in range(5):
             await kept(stores, f"s{number}", a_manifest())

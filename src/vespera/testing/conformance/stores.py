@@ -24,6 +24,7 @@ from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.rollbacks import RollbackRepository
 from vespera.application.ports.schedules import ScheduleRepository
 from vespera.application.ports.snapshots import SnapshotRepository
+from vespera.application.ports.waivers import Waivers
 from vespera.infrastructure.di.base import BaseContainer
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 
@@ -49,6 +50,7 @@ class Stores:
     signals: SignalRepository
     snapshots: SnapshotRepository
     rollbacks: RollbackRepository
+    waivers: Waivers
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -71,6 +73,7 @@ class Stores:
             signals=container.get(SignalRepository),
             snapshots=container.get(SnapshotRepository),
             rollbacks=container.get(RollbackRepository),
+            waivers=container.get(Waivers),
         )
 
 

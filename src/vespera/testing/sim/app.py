@@ -6,11 +6,15 @@ from types import SimpleNamespace
 from typing import Any, TypeVar, TypeVarTuple, overload
 
 from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
+from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.file_results import VerifyAllOperationsResult
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.usecases.workspace_surveys import Surveyed
 from vespera.application.workflows.task_execution_workflow import TaskExecutionWorkflow
 from vespera.domain.errors import TaskNotFound
 from vespera.domain.ids import TaskId
+from vespera.domain.policy import proof_policies_of
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Report
 from vespera.infrastructure.clock import SystemClock
@@ -19,7 +23,12 @@ from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
-from vespera.infrastructure.persistence.task_repository import task_from_row
+from vespera.infrastructure.persistence.revivals import SqlRevivals
+from vespera.infrastructure.persistence.task_repository import (
+    SqlTaskRepository,
+    task_from_row,
+)
+from vespera.infrastructure.persistence.waiver_repository import SqlWaivers
 from vespera.infrastructure.threads import Threads
 from vespera.testing.world import World
 from vespera.testing.world_database import WorldDatabase
@@ -191,14 +200,30 @@ class ProvenFiles:
 def _tracking(world: World) -> TrackFileOperationsUseCase:
     """The use case on what lies there now; it needs no event loop, and writes nothing."""
     database: Any = _Lying(world.database)
-    clock = SystemClock()
+    no_surveys: Any = _NoSurveys()
+    clock, tasks = SystemClock(), SqlTaskRepository(database)
     return TrackFileOperationsUseCase(
         operations=SqlFileOperationRepository(database),
         reports=SqlReportRepository(database),
         files=LocalFileStore(world.workspace, _NoThreads()),
         clock=clock,
         new_id=TimeOrderedIds(clock),
+        excusing=Excusing(
+            tasks=tasks,
+            waivers=SqlWaivers(database),
+            policies=proof_policies_of("strict"),
+        ),
+        tasks=tasks,
+        surveys=no_surveys,
+        families=Families(revivals=SqlRevivals(database)),
     )
+
+
+class _NoSurveys:
+    """What operations say is all that is judged."""
+
+    async def of(self, *_: object) -> Surveyed:
+        return Surveyed()
 
 
 class _Lying:
@@ -207,7 +232,9 @@ class _Lying:
     def __init__(self, database: WorldDatabase) -> None:
         self._database = database
 
-    async def read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    async def read(
+        self, sql: str, values: Sequence[object] = (), _holder: object = None
+    ) -> list[tuple[object, ...]]:
         return self._database.tuples(sql, *values)
 
 

@@ -60,6 +60,7 @@ from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
+from vespera.infrastructure.persistence.waiver_repository import SqlWaivers
 from vespera.infrastructure.threads import Threads
 from vespera.infrastructure.timetable import CronTimetable
 from vespera.testing import VirtualClock
@@ -94,6 +95,7 @@ from vespera.testing.conformance import (
     TimetableConformance,
     UnitOfWorkConformance,
     ValueFormsConformance,
+    WaiversConformance,
     WorkspaceScannerConformance,
 )
 from vespera.testing.conformance.contents import digest as known_as
@@ -1774,6 +1776,39 @@ class TestTidiesAll(RestorerConformance):
 
 
 # ------------------------------------------------------------------------------------- scanners
+
+
+# ------------------------------------------------------------------------------------- waivers
+
+
+class ForgetsWaivers(SqlWaivers):
+    async def add(self, waivers):
+        pass
+
+
+class WaivesOneByOne(SqlWaivers):
+    async def add(self, waivers):
+        for waiver in waivers:
+            await super().add([waiver])
+
+    async def revoke(self, waiver_id, *, by, at):
+        return (await self.page(limit=1))[0]
+
+
+@caught_by(
+    *rest_of(WaiversConformance, "test_what_is_not_there_cannot_be_revoked"),
+)
+class TestForgetsWaivers(PlantedStores, WaiversConformance):
+    parts = {"waivers": ForgetsWaivers}
+
+
+@caught_by(
+    "test_of_many_with_an_id_that_is_there_none_is_kept",
+    "test_a_revoked_one_says_who_revoked_it_first",
+    "test_what_is_not_there_cannot_be_revoked",
+)
+class TestWaivesOneByOne(PlantedStores, WaiversConformance):
+    parts = {"waivers": WaivesOneByOne}
 
 
 class SeesNothing:

@@ -13,7 +13,8 @@ from vespera.domain.errors import StaleTask
 from vespera.domain.file_operation import Absent, OperationKind
 from vespera.domain.ids import OperationId, ReportId, TaskId
 from vespera.domain.task import Task
-from vespera.domain.verification import Finding, Report, Verdict
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, Report
 
 
 def a_report(task: Task, *verdicts: Verdict) -> Report:
@@ -30,7 +31,13 @@ def a_report(task: Task, *verdicts: Verdict) -> Report:
         )
         for n, verdict in enumerate(verdicts)
     )
-    return Report(id=ReportId("r"), task_id=task.id, findings=findings, verified_at=task.created_at)
+    return Report(
+        id=ReportId("r"),
+        task_id=task.id,
+        findings=findings,
+        verified_at=task.created_at,
+        operations=len(findings),
+    )
 
 
 @pytest.fixture

@@ -16,8 +16,13 @@ from vespera.application.ports.persistence import (
     StepRepository,
     TaskRepository,
 )
+from vespera.application.ports.revivals import Revivals
+from vespera.application.ports.waivers import Waivers
+from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase, StepDetails
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.application.usecases.workspace_surveys import NOTHING, WorkspaceSurveys
 from vespera.domain.errors import TaskNotFound
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
@@ -28,10 +33,11 @@ from vespera.domain.file_operation import (
     Phase,
 )
 from vespera.domain.ids import OperationId, TaskId
+from vespera.domain.policy import proof_policies_of
 from vespera.domain.search import cursor_of
 from vespera.domain.step import StepRecord
 from vespera.domain.task import Task
-from vespera.domain.verification import Verdict
+from vespera.domain.verdict import Verdict
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 SEEN = FileState("b3:00", 4, 0o644)
@@ -126,7 +132,19 @@ def inspect(tasks, steps, signals, operations, files, reports, progress):
     clock = Mock(spec=Clock)
     clock.now.return_value = NOW
     tracking = TrackFileOperationsUseCase(
-        operations=operations, reports=reports, files=files, clock=clock, new_id=lambda: "r1"
+        operations=operations,
+        reports=reports,
+        files=files,
+        clock=clock,
+        new_id=lambda: "r1",
+        excusing=Excusing(
+            tasks=tasks,
+            waivers=AsyncMock(spec=Waivers, **{"of_tasks.return_value": ()}),
+            policies=proof_policies_of("strict"),
+        ),
+        tasks=tasks,
+        surveys=AsyncMock(spec=WorkspaceSurveys, **{"of.return_value": NOTHING}),
+        families=Families(revivals=AsyncMock(spec=Revivals)),
     )
     return InspectTasksUseCase(
         tasks=tasks,

@@ -12,11 +12,20 @@ import pytest
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import FileStore
-from vespera.application.ports.persistence import FileOperationRepository, ReportRepository
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    TaskRepository,
+)
+from vespera.application.ports.revivals import Revivals
+from vespera.application.ports.waivers import Waivers
+from vespera.application.usecases.excusing import Excusing
+from vespera.application.usecases.families import Families
 from vespera.application.usecases.track_file_operations import (
     FileTracker,
     TrackFileOperationsUseCase,
 )
+from vespera.application.usecases.workspace_surveys import NOTHING, WorkspaceSurveys
 from vespera.domain.errors import DatabaseFull, InvalidRequest, OperationNotFound, PathRefused
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
@@ -29,7 +38,8 @@ from vespera.domain.file_operation import (
     UnknownState,
 )
 from vespera.domain.ids import OperationId, TaskId
-from vespera.domain.verification import Verdict
+from vespera.domain.policy import proof_policies_of
+from vespera.domain.verdict import Verdict
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 GONE = Absent()
@@ -104,6 +114,14 @@ def use_case(
         files=files,
         clock=clock,
         new_id=lambda: f"id-{next(numbers)}",
+        excusing=Excusing(
+            tasks=AsyncMock(spec=TaskRepository),
+            waivers=AsyncMock(spec=Waivers, **{"of_tasks.return_value": ()}),
+            policies=proof_policies_of("strict"),
+        ),
+        tasks=AsyncMock(spec=TaskRepository, **{"find.return_value": {}}),
+        surveys=AsyncMock(spec=WorkspaceSurveys, **{"of.return_value": NOTHING}),
+        families=Families(revivals=AsyncMock(spec=Revivals)),
     )
 
 
@@ -722,3 +740,75 @@ class TestRecovery:
 
         assert json.loads(json.dumps(info)) == info
         reports.add.assert_not_awaited()
+
+
+class TestAllowances:
+    """``track_file_scope`` records where a task need not declare what it does."""
+
+    async def test_an_allowance_is_recorded_without_a_look_at_the_disk(
+        self,
+        use_case: TrackFileOperationsUseCase,
+        recorded: list[FileOperation],
+        files: AsyncMock,
+    ) -> None:
+        result = await use_case.track_file_scope("build/**", {"a": 1}, {"by": "make"}, "task")
+
+        [allowance] = recorded
+        assert (result.success, result.operation_id) == (True, allowance.id)
+        assert (allowance.kind, allowance.path) == (OperationKind.SCOPE, "build/**")
+        assert (allowance.before, allowance.after) == (NOT_OBSERVED, NOT_OBSERVED)
+        assert (allowance.context, allowance.metadata) == ({"a": 1}, {"by": "make"})
+        assert not files.observe.called
+
+    async def test_the_same_allowance_again_is_not_recorded_twice(
+        self, tracker: FileTracker, recorded: list[FileOperation]
+    ) -> None:
+        first = await tracker.track_file_scope("build/**")
+        again = await tracker.track_file_scope("build/**")
+        other = await tracker.track_file_scope("dist/**")
+
+        assert again.operation_id == first.operation_id
+        assert other.operation_id != first.operation_id
+        assert len(recorded) == 2
+
+    async def test_it_claims_nothing_so_that_nothing_is_found_of_it(
+        self, use_case: TrackFileOperationsUseCase, tracker: FileTracker
+    ) -> None:
+        said = await tracker.track_file_scope("build/**")
+        verified = await use_case.verify_task("task")
+        one = await use_case.verify_operation(str(said.operation_id))
+
+        assert (verified.verified, verified.findings) == (True, ())
+        assert verified.report is not None
+        assert verified.report.operations == 1
+        assert not one.success
+        assert str(one.error).endswith("is an allowance ('build/**'); it claims nothing")
+
+    @pytest.mark.parametrize(
+        ("pattern", "told"),
+        [
+            ("", "must be a pattern"),
+            (None, "must be a pattern"),
+            (b"build/**", "must be a pattern"),
+            ("a\0b", "must be a pattern"),
+            ("/etc/**", "must be relative"),
+            ("../**", "must be relative"),
+            ("a/../b", "must be relative"),
+            ("./a", "must be relative"),
+            ("build/", "must be relative"),
+            ("\ud800", "characters that no file name can have"),
+        ],
+    )
+    async def test_what_is_no_pattern_in_the_workspace_is_refused(
+        self,
+        use_case: TrackFileOperationsUseCase,
+        recorded: list[FileOperation],
+        pattern: Any,
+        told: str,
+    ) -> None:
+        result = await use_case.track_file_scope(pattern, task_id="task")
+
+        assert not result.success
+        assert str(result.error).startswith("pattern: ")
+        assert told in str(result.error)
+        assert recorded == []

@@ -1,7 +1,8 @@
 import pytest
 
 from vespera.domain.file_operation import Absent, FileState, OperationKind, UnknownState
-from vespera.domain.verification import Finding, Report, Verdict
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, Report
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
 
 

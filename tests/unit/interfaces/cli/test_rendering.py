@@ -12,9 +12,10 @@ import pytest
 from vespera.application.usecases.inspect_tasks import StepDetails, TaskDetails, TaskPage
 from vespera.application.workflows.task_execution_workflow import TaskResult
 from vespera.domain.file_operation import Absent, FileState, OperationKind
-from vespera.domain.ids import OperationId, TaskId
+from vespera.domain.ids import OperationId, TaskId, WaiverId
 from vespera.domain.task import Task, TaskFailure, TaskOutcome, TaskStatus
-from vespera.domain.verification import Finding, Verdict
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, Waived
 from vespera.interfaces.cli.rendering import (
     show_findings,
     show_page,
@@ -204,6 +205,31 @@ def test_a_refused_operation_is_named_with_verdict_reason_and_ids(capsys):
     assert capsys.readouterr().out == (
         "a.txt: refuted: it says so (create o1) [task t1]\n1 of 2 file operations refused\n"
     )
+
+
+def test_what_is_let_pass_says_why_and_is_counted_apart(capsys):
+    waived = Waived(WaiverId("w1"), "ada", "as agreed")
+    findings = [
+        a_finding(Verdict.REFUTED, waived=waived),
+        a_finding(Verdict.REFUTED, tolerated=True, operation_id=None),
+        a_finding(Verdict.VERIFIED),
+    ]
+    show_findings(findings, as_json=False)
+    let_pass = capsys.readouterr().out.splitlines()
+    show_findings(findings, as_json=False, strict=True)
+
+    assert let_pass == [
+        "a.txt: refuted: it says so (create o1) [task t1]; waived by ada: as agreed",
+        "a.txt: refuted: it says so (create) [task t1]; tolerated",
+        "1 file operation verified, 2 let pass",
+    ]
+    assert capsys.readouterr().out.endswith("\n2 of 3 file operations refused\n")
+
+
+def test_a_task_s_files_say_what_is_let_pass(capsys):
+    show_task(the_details(findings=[a_finding(Verdict.REFUTED, tolerated=True)]), as_json=False)
+
+    assert capsys.readouterr().out.endswith("refuted  create  a.txt  it says so; tolerated\n")
 
 
 def test_an_operation_of_no_task_is_named_without_one(capsys):

@@ -11,6 +11,7 @@ def create_file_tables() -> None:
     _create_snapshots()
     _create_rollbacks()
     _create_rollback_steps()
+    _create_waivers()
 
 
 def _create_file_operations() -> None:
@@ -37,6 +38,8 @@ def _create_file_operations() -> None:
     arrives = sa.text("destination IS NOT NULL")
     columns = ["destination", "id"]
     op.create_index("file_operations_to_path", "file_operations", columns, sqlite_where=arrives)
+    allows = sa.text("kind = 'scope'")
+    op.create_index("file_operations_allowances", "file_operations", ["id"], sqlite_where=allows)
 
 
 def _create_verification_reports() -> None:
@@ -46,6 +49,9 @@ def _create_verification_reports() -> None:
         sa.Column("task_id", sa.Text),
         sa.Column("verified_at", sa.BigInteger, nullable=False),
         sa.Column("findings", sa.Text, nullable=False),
+        sa.Column("policy", sa.Text, nullable=False),
+        sa.Column("operations", sa.BigInteger, nullable=False),
+        sa.Column("survey", sa.Text),
         sqlite_with_rowid=False,
     )
     op.create_index("verification_reports_of_task", "verification_reports", ["task_id"])
@@ -71,6 +77,8 @@ def _create_snapshots() -> None:
         sa.Column("content", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,
     )
+    tasks = sa.text("task_id IS NOT NULL")
+    op.create_index("snapshots_of_task", "snapshots", ["task_id", "id"], sqlite_where=tasks)
     rests = sa.text("base_id IS NOT NULL")
     op.create_index("snapshots_by_base", "snapshots", ["base_id"], sqlite_where=rests)
 
@@ -109,3 +117,25 @@ def _create_rollback_steps() -> None:
         sa.Column("conflict", sa.Text),
         sqlite_with_rowid=False,
     )
+
+
+def _create_waivers() -> None:
+    op.create_table(
+        "waivers",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("task_id", sa.Text, nullable=False),
+        sa.Column("operation_id", sa.Text),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("path", sa.LargeBinary, nullable=False),
+        sa.Column("verdict", sa.Text, nullable=False),
+        sa.Column("before", sa.Text, nullable=False),
+        sa.Column("after", sa.Text, nullable=False),
+        sa.Column("now", sa.Text, nullable=False),
+        sa.Column("waived_by", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("waived_at", sa.BigInteger, nullable=False),
+        sa.Column("revoked_by", sa.Text),
+        sa.Column("revoked_at", sa.BigInteger),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("waivers_of_task", "waivers", ["task_id", "id"])

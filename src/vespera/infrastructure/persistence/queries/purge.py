@@ -3,7 +3,11 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
-from vespera.infrastructure.persistence.file_tables import file_operations, verification_reports
+from vespera.infrastructure.persistence.file_tables import (
+    file_operations,
+    verification_reports,
+    waivers,
+)
 from vespera.infrastructure.persistence.queries.compiling import compiled, one_of_many
 from vespera.infrastructure.persistence.statements import Statement
 from vespera.infrastructure.persistence.tables import (
@@ -117,3 +121,4 @@ _STAYS = sa.exists().where(tasks.c.report_id == verification_reports.c.id)
 PURGE_REPORTS = compiled(
     sa.delete(verification_reports).where(one_of_many(verification_reports.c.task_id), ~_STAYS)
 )
+PURGE_WAIVERS = compiled(sa.delete(waivers).where(one_of_many(waivers.c.task_id)))

@@ -23,12 +23,14 @@ from vespera.infrastructure.persistence.queries import (
     tasks,
     traffic,
     values,
+    waivers,
 )
 from vespera.infrastructure.persistence.statements import Statement
 
 TOPICS = (
     *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
-    *(file_operations, reports, schedules, events, purge, revivals, values, snapshots, rollbacks),
+    *(file_operations, reports, schedules, events, purge, revivals, values, snapshots),
+    *(rollbacks, waivers),
 )
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.

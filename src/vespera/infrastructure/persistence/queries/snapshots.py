@@ -43,6 +43,14 @@ PAGE_OF_SNAPSHOTS = compiled(
     "before",
     "rows",
 )
+OLDEST_SNAPSHOT_OF_TASK = compiled(
+    sa.select(*_FACTS)
+    .where(snapshots.c.task_id == sa.bindparam("task"))
+    .order_by(snapshots.c.id)
+    .limit(ONE)
+    .offset(NONE),
+    "task",
+)
 SNAPSHOTS_WITH_CONTENTS = compiled(
     sa.select(snapshots.c.id)
     .where(snapshots.c.kept > NONE, snapshots.c.ended_at >= sa.bindparam("since"))
