@@ -23,6 +23,7 @@ from vespera.domain.file_operation import (
     Phase,
     SpecialState,
     UnknownState,
+    is_claim,
     sides,
 )
 from vespera.domain.ids import OperationId
@@ -42,7 +43,7 @@ _MOST_NAMED = 3
 
 def changed_paths(operations: Sequence[FileOperation]) -> Collection[str]:
     """The paths that these operations may have changed, sorted."""
-    changing = (side for one in operations for side in sides(one))
+    changing = (side for one in operations if is_claim(one) for side in sides(one))
     return sorted({side.path for side in changing if side.kind is not OperationKind.READ})
 
 
@@ -64,7 +65,7 @@ def plan_rollback(
         inside: the names in each directory that is there, of those among the paths and above them.
     """
     chains: dict[str, list[FileOperation]] = {path: [] for path in found}
-    for operation in operations:
+    for operation in filter(is_claim, operations):
         for side in sides(operation):
             if side.path in chains:
                 chains[side.path].append(side)

@@ -1,11 +1,13 @@
 """What a task did to files is taken back, and nothing else."""
 
 import os
+from contextlib import suppress
 
 import pytest
 
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.domain.errors import PathRefused
 from vespera.domain.rollback import StepKind
 from vespera.domain.verification import Verdict
 
@@ -170,3 +172,18 @@ async def test_only_one_attempt_is_taken_back(run, rolling, workspace, tree, con
     assert set(tree()) == {"a.txt", "2.txt"}
     assert (await rolling.roll_back("a", attempt=2)).success
     assert set(tree()) == {"a.txt"}
+
+
+async def test_an_allowance_and_a_refused_attempt_are_nothing_to_take_back(run, rolling, tree):
+    async def handler(task):
+        await task.files.allow("build/**")
+        with suppress(PathRefused):
+            await task.files.write_text("../elsewhere.txt", "never")
+        await task.files.write_text("one.txt", "by the task")
+
+    await run("a", handler)
+    result = await rolling.roll_back("a")
+
+    assert result.success, result.error
+    assert [step.path for step in result.steps] == ["one.txt"]
+    assert tree() == {}

@@ -23,7 +23,7 @@ from vespera.domain.rollback import (
 )
 from vespera.testing.conformance.samples import NOW
 
-CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD = OperationKind
+CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD, SCOPE = OperationKind
 GONE, LINK, FIFO = Absent(), SymlinkState("away"), SpecialState("fifo")
 V1, V2, RUN = FileState("b3:1", 1, 0o644), FileState("b3:2", 1, 0o644), FileState("b3:1", 1, 0o755)
 FOLDER, SHUT = DirectoryState(0o755), DirectoryState(0o500)

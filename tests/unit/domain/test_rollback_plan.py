@@ -25,8 +25,8 @@ from vespera.domain.rollback import TAKES_BACK, Obstacle, RollbackPlan
 from vespera.domain.rollback_plan import changed_paths, plan_rollback
 from vespera.testing.conformance.samples import NOW
 
-CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD = OperationKind
-INTENT, CLAIM, DONE = Phase
+CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD, SCOPE = OperationKind
+INTENT, CLAIM, DONE, _ = Phase
 GONE, FOLDER, SHUT = Absent(), DirectoryState(0o755), DirectoryState(0o500)
 V0, V1, V2, V3 = (FileState(f"b3:{n}", n, 0o644) for n in range(4))
 HIDDEN = UnknownState("unreadable")
