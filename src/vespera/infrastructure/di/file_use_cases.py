@@ -1,12 +1,14 @@
 """What is said of files, proven, and kept of them."""
 
+from vespera.application.usecases.file_diffs import FileDiffs
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
+from vespera.application.usecases.inspect_files import InspectFilesUseCase
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.application.usecases.tend_contents import TendContentsUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.infrastructure.di.adapters import Adapters
 from vespera.infrastructure.di.base import providers
-from vespera.infrastructure.files.never_stored import matching
+from vespera.infrastructure.files.never_stored import matching, never_stored
 
 
 class FileUseCases(Adapters):
@@ -41,4 +43,17 @@ class FileUseCases(Adapters):
         contents=Adapters.contents,
         references=Adapters.content_references,
         matching=providers.Object(matching),
+    )
+    inspect_files = providers.Singleton(
+        InspectFilesUseCase,
+        operations=Adapters.operations,
+        tasks=Adapters.tasks,
+        files=Adapters.files,
+        diffs=providers.Singleton(
+            FileDiffs,
+            files=Adapters.files,
+            contents=Adapters.contents,
+            threads=Adapters.threads,
+            never=providers.Singleton(never_stored, Adapters.config.store_never),
+        ),
     )

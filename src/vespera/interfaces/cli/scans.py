@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TypeVar
 
@@ -23,9 +22,10 @@ from vespera.application.usecases.snapshot_workspace import (
     SnapshotWorkspaceUseCase,
 )
 from vespera.domain.changes import Change, ChangeKind
-from vespera.domain.file_operation import PathState, UnknownState
+from vespera.domain.file_operation import UnknownState
 from vespera.domain.manifest import Manifest
 from vespera.domain.snapshot import Snapshot
+from vespera.domain.state_form import form_of
 from vespera.domain.undeclared import Account, Accounted
 from vespera.infrastructure.di.container import Container
 from vespera.interfaces.cli.reading import Question
@@ -287,10 +287,5 @@ def _why(change: Change) -> str:
 
 
 def _change_form(change: Change) -> dict[str, object]:
-    states = {"before": _state_form(change.before), "after": _state_form(change.after)}
+    states = {"before": form_of(change.before), "after": form_of(change.after)}
     return {"path": change.path, "kind": change.kind, **states}
-
-
-def _state_form(state: PathState) -> dict[str, object]:
-    kind = type(state).__name__.removesuffix("State").lower()
-    return {"state": kind, **asdict(state)}
