@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from vespera.application.ports.files import FileStore
 from vespera.application.ports.persistence import FileOperationRepository, TaskRepository
-from vespera.application.usecases.file_diffs import ChangedFile, FileDiffs
+from vespera.application.usecases.file_diffs import FileDiffs
 from vespera.application.usecases.file_statements import checked_id
+from vespera.domain.changed_file import ChangedFile
 from vespera.domain.errors import InvalidRequest, TaskNotFound
 from vespera.domain.file_operation import FileOperation, PathState
 from vespera.domain.ids import TaskId

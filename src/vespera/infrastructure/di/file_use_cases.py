@@ -3,6 +3,7 @@
 from vespera.application.usecases.file_diffs import FileDiffs
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.inspect_files import InspectFilesUseCase
+from vespera.application.usecases.recover_context import RecoverContextUseCase
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.application.usecases.tend_contents import TendContentsUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
@@ -56,4 +57,15 @@ class FileUseCases(Adapters):
             threads=Adapters.threads,
             never=providers.Singleton(never_stored, Adapters.config.store_never),
         ),
+    )
+    recover_context = providers.Singleton(
+        RecoverContextUseCase,
+        inspect_files=inspect_files,
+        find_undeclared=find_undeclared,
+        tasks=Adapters.tasks,
+        steps=Adapters.steps,
+        snapshots=Adapters.snapshots,
+        contents=Adapters.contents,
+        clock=Adapters.clock,
+        plain=Adapters.codec.provided.plain,
     )

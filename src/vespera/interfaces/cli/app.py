@@ -8,7 +8,7 @@ import click
 import vespera
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
-from vespera.interfaces.cli.files import diff, files
+from vespera.interfaces.cli.files import diff, files, recover_context
 from vespera.interfaces.cli.flow import pause_task, queue, resume_task
 from vespera.interfaces.cli.given import json_of
 from vespera.interfaces.cli.histories import export_task, import_task
@@ -129,6 +129,7 @@ app.add_command(schedule)
 app.add_command(snapshot)
 app.add_command(files)
 app.add_command(diff)
+app.add_command(recover_context)
 app.add_command(undeclared)
 app.add_command(worker)
 app.add_command(dev)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import click
 
 from vespera.application.ports.snapshots import SnapshotRepository
-from vespera.application.usecases.file_diffs import ChangedFile
 from vespera.application.usecases.inspect_files import (
     InspectFilesUseCase,
     ListOperationsResult,
     ShowChangesResult,
 )
 from vespera.application.usecases.snapshot_workspace import NEWEST, CompareSnapshotsResult
+from vespera.domain.changed_file import ChangedFile
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import SnapshotId
 from vespera.domain.state_form import form_of, in_short

@@ -1,7 +1,8 @@
-"""The commands `vespera files` and `vespera diff`, and their options."""
+"""The commands `vespera files`, `vespera diff` and `vespera recover-context`."""
 
 import click
 
+from vespera.domain.context_size import DEFAULT_BYTES, LEAST_BYTES
 from vespera.interfaces.cli.options import Asked, on_container, text
 
 
@@ -43,3 +44,32 @@ def diff(
 
     question = file_changes.differences(first, second, of_task=of_task, stat=stat, full=full)
     file_changes.show_differences(asked.answer(question), stat=stat, as_json=asked.as_json)
+
+
+@click.command(name="recover-context")
+@click.argument("task_id", metavar="TASK", type=text)
+@click.option("--markdown", is_flag=True, help="Answer in Markdown, as it does by default.")
+@click.option(
+    "--max-bytes",
+    type=click.IntRange(LEAST_BYTES),
+    default=DEFAULT_BYTES,
+    show_default=True,
+    help="The answer is not longer; what is left out is counted.",
+)
+@click.option("--no-scan", is_flag=True, help="Do not look for changes that nobody declared.")
+@on_container
+def recover_context(
+    *, task_id: str, markdown: bool, max_bytes: int, no_scan: bool, asked: Asked
+) -> None:
+    """Tell what whoever takes a task over has to know: what was under way, what it has changed,
+    what keeps it from being completed.
+
+    TASK is an id, or a name that operations were recorded under. Nothing is changed. Where a
+    snapshot was taken for the task, the workspace is scanned for what nobody declared.
+    """
+    if markdown and asked.as_json:
+        raise click.UsageError("Say --markdown, or --json.")
+    from vespera.interfaces.cli import recovering
+
+    context = asked.answer(recovering.context_of(task_id, scan=not no_scan))
+    recovering.show_context(context, max_bytes, as_json=asked.as_json)
