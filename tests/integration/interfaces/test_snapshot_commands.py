@@ -187,7 +187,7 @@ def test_what_is_to_be_removed_must_be_said(vespera):
 
 def test_a_snapshot_that_is_not_there_is_an_error_in_one_line(vespera):
     vespera("snapshot")
-    for words in (("diff", "nothing"), ("snapshot", "show", "nothing")):
+    for words in (("diff", "nothing", "newest"), ("snapshot", "show", "nothing")):
         ran = vespera(*words)
         assert ran.exit_code == 1
         assert ran.stderr == "Error: No snapshot has the id 'nothing'.\n"

@@ -257,7 +257,7 @@ def test_a_task_as_json_can_be_read_by_programs(vespera, done):
     }
     (finding,) = shown["files"]
     assert (finding["path"], finding["verdict"]) == ("poem.txt", "verified")
-    assert finding["before"] == {"state": "Absent"}
+    assert finding["before"] == {"state": "absent"}
     assert finding["after"]["size"] == 4
 
 

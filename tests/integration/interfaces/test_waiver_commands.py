@@ -59,7 +59,7 @@ def test_an_operation_is_waived_by_its_id_and_the_waiver_can_be_revoked(vespera,
         "ada",
         "refuted",
     )
-    assert waiver["now"] == [{"state": "Absent"}]
+    assert waiver["now"] == [{"state": "absent"}]
     assert revoked.stdout == f"{waiver['id']}: revoked by bob\n"
     assert vespera("verify", "t").exit_code == 1
     assert vespera("run", f"{desk}:Desk").exit_code == 1

@@ -2,7 +2,10 @@
 
 from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.families import Families
+from vespera.application.usecases.file_diffs import FileDiffs
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
+from vespera.application.usecases.inspect_files import InspectFilesUseCase
+from vespera.application.usecases.recover_context import RecoverContextUseCase
 from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.roll_back import RollBackUseCase
 from vespera.application.usecases.rollback_scope import RollbackScout
@@ -17,7 +20,7 @@ from vespera.domain.policy import proof_policies_of
 from vespera.domain.surveying import snapshot_tasks_by_type
 from vespera.infrastructure.di.adapters import Adapters
 from vespera.infrastructure.di.base import providers
-from vespera.infrastructure.files.never_stored import matching
+from vespera.infrastructure.files.never_stored import matching, never_stored
 
 
 class FileUseCases(Adapters):
@@ -116,4 +119,28 @@ class FileUseCases(Adapters):
         owners=Adapters.owners,
         clock=Adapters.clock,
         new_id=Adapters.new_id,
+    )
+    inspect_files = providers.Singleton(
+        InspectFilesUseCase,
+        operations=Adapters.operations,
+        tasks=Adapters.tasks,
+        files=Adapters.files,
+        diffs=providers.Singleton(
+            FileDiffs,
+            files=Adapters.files,
+            contents=Adapters.contents,
+            threads=Adapters.threads,
+            never=providers.Singleton(never_stored, Adapters.config.store_never),
+        ),
+    )
+    recover_context = providers.Singleton(
+        RecoverContextUseCase,
+        inspect_files=inspect_files,
+        find_undeclared=find_undeclared,
+        tasks=Adapters.tasks,
+        steps=Adapters.steps,
+        snapshots=Adapters.snapshots,
+        contents=Adapters.contents,
+        clock=Adapters.clock,
+        plain=Adapters.codec.provided.plain,
     )

@@ -8,6 +8,7 @@ import click
 import vespera
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
+from vespera.interfaces.cli.files import diff, files, recover_context
 from vespera.interfaces.cli.flow import pause_task, queue, resume_task
 from vespera.interfaces.cli.given import json_of
 from vespera.interfaces.cli.histories import export_task, import_task
@@ -31,7 +32,7 @@ from vespera.interfaces.cli.reruns import (
 from vespera.interfaces.cli.rollback import rollback
 from vespera.interfaces.cli.schedules import schedule
 from vespera.interfaces.cli.signals import approve, reject, signal
-from vespera.interfaces.cli.snapshots import diff, snapshot, undeclared
+from vespera.interfaces.cli.snapshots import snapshot, undeclared
 from vespera.interfaces.cli.store import store
 from vespera.interfaces.cli.system import config, doctor
 from vespera.interfaces.cli.tasks import task
@@ -131,7 +132,9 @@ app.add_command(doctor)
 app.add_command(config)
 app.add_command(schedule)
 app.add_command(snapshot)
+app.add_command(files)
 app.add_command(diff)
+app.add_command(recover_context)
 app.add_command(undeclared)
 app.add_command(waive)
 app.add_command(waivers)

@@ -17,7 +17,7 @@ from vespera.application.usecases.inspect_tasks import (
 )
 from vespera.application.workflows.send_signal import SignalResult
 from vespera.application.workflows.task_result import TaskResult
-from vespera.domain.file_operation import PathState
+from vespera.domain.state_form import form_of
 from vespera.domain.step import StepRecord
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Finding
@@ -266,14 +266,10 @@ def _finding_form(finding: Finding) -> dict[str, object]:
         **_fields(finding),
         "passes": finding.passes,
         "blocks": finding.blocks,
-        "before": _state_form(finding.before),
-        "after": _state_form(finding.after),
-        "now": [_state_form(state) for state in finding.now],
+        "before": form_of(finding.before),
+        "after": form_of(finding.after),
+        "now": [form_of(state) for state in finding.now],
     }
-
-
-def _state_form(state: PathState) -> dict[str, object]:
-    return {"state": type(state).__name__, **_fields(state)}
 
 
 def _fields(value: object) -> dict[str, object]:

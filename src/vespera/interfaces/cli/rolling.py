@@ -14,10 +14,10 @@ from vespera.application.usecases.roll_back import (
     RollBackUseCase,
 )
 from vespera.domain.rollback import RollbackConflict, RollbackStep
+from vespera.domain.state_form import form_of
 from vespera.infrastructure.di.container import Container
 from vespera.interfaces.cli.reading import Question
 from vespera.interfaces.cli.rendering import aligned, print_json, print_lines
-from vespera.interfaces.cli.scans import state_form
 
 Told = TypeVar("Told", PlanRollbackResult, ClearQuarantineResult)
 
@@ -144,7 +144,7 @@ def _forms(found: PlanRollbackResult | RollBackResult) -> dict[str, object]:
 
 
 def _step_form(step: RollbackStep) -> dict[str, object]:
-    states = {"found": state_form(step.found), "wanted": state_form(step.wanted)}
+    states = {"found": form_of(step.found), "wanted": form_of(step.wanted)}
     return {"path": step.path, "kind": step.kind, **states, "takes_back": step.takes_back}
 
 

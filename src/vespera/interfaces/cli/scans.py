@@ -23,9 +23,10 @@ from vespera.application.usecases.snapshot_workspace import (
     SnapshotWorkspaceUseCase,
 )
 from vespera.domain.changes import Change, ChangeKind
-from vespera.domain.file_operation import PathState, UnknownState
+from vespera.domain.file_operation import UnknownState
 from vespera.domain.manifest import Manifest
 from vespera.domain.snapshot import Snapshot
+from vespera.domain.state_form import form_of
 from vespera.domain.undeclared import Account, Accounted
 from vespera.infrastructure.di.container import Container
 from vespera.interfaces.cli.reading import Question
@@ -294,11 +295,5 @@ def _why(change: Change) -> str:
 
 
 def _change_form(change: Change) -> dict[str, object]:
-    states = {"before": state_form(change.before), "after": state_form(change.after)}
+    states = {"before": form_of(change.before), "after": form_of(change.after)}
     return {"path": change.path, "kind": change.kind, **states}
-
-
-def state_form(state: PathState) -> dict[str, object]:
-    """A state as JSON, with the name of its kind."""
-    kind = type(state).__name__.removesuffix("State").lower()
-    return {"state": kind, **asdict(state)}

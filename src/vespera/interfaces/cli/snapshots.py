@@ -1,4 +1,4 @@
-"""The commands `vespera snapshot ...` and `vespera diff`, and their options."""
+"""The commands `vespera snapshot ...` and `vespera undeclared`, and their options."""
 
 from datetime import timedelta
 
@@ -108,19 +108,3 @@ def undeclared(
     scans.show_undeclared(found, as_json=asked.as_json)
     if found.undeclared:
         raise SystemExit(1)
-
-
-@click.command()
-@click.argument("older", metavar="SNAPSHOT", type=text)
-@click.argument("newer", metavar="[SNAPSHOT]", type=text, required=False)
-@click.option("--full", is_flag=True, help="Read every file, whatever the file system says.")
-@on_container
-def diff(*, older: str, newer: str | None, full: bool, asked: Asked) -> None:
-    """Tell what has changed since a snapshot: until now, or until another one.
-
-    SNAPSHOT is an id, or `newest`. Paths of which a state is not known are told as unknown.
-    """
-    from vespera.interfaces.cli import scans
-
-    found = asked.answer(scans.compared(older, newer, full=full))
-    scans.show_changes(found, as_json=asked.as_json)
