@@ -12,6 +12,7 @@ from vespera.application.usecases.waive_findings import (
     WaiveResult,
 )
 from vespera.domain.ids import TaskId
+from vespera.domain.state_form import form_of
 from vespera.domain.waiver import Waiver
 from vespera.infrastructure.di.container import Container
 from vespera.interfaces.cli.reading import Question
@@ -100,6 +101,6 @@ def _row(waiver: Waiver) -> tuple[str, ...]:
 
 def _form(waiver: Waiver) -> dict[str, object]:
     states = {"before": waiver.before, "after": waiver.after}
-    told = {name: {"state": type(one).__name__, **asdict(one)} for name, one in states.items()}
-    now = [{"state": type(one).__name__, **asdict(one)} for one in waiver.now]
+    told = {name: form_of(state) for name, state in states.items()}
+    now = [form_of(state) for state in waiver.now]
     return {**asdict(waiver), **told, "now": now}
