@@ -116,8 +116,8 @@ def _judged(change: Change) -> tuple[Verdict, str]:
         case Change(before=before, after=UnknownState(reason)):
             told = f"there was {name_of(before)}; what is there now is not known: {reason}"
             return Verdict.UNVERIFIABLE, told
-        case Change(before=before, after=after):
-            was, now = name_of(before), name_of(after)
+        case _:
+            was, now = name_of(change.before), name_of(change.after)
             return Verdict.UNDECLARED, f"nobody declared it: there was {was}, now there is {now}"
 
 

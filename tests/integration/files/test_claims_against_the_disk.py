@@ -303,7 +303,7 @@ class TestWhatIsFalse:
 
 
 class TestWhatIsRefused:
-    """Nothing is recorded of paths that lead elsewhere."""
+    """Of paths that lead elsewhere it is recorded that they were tried, and no more."""
 
     @pytest.mark.parametrize(
         "path",
@@ -327,7 +327,8 @@ class TestWhatIsRefused:
         assert not result.success
         assert result.file_path == path
         assert "file_path" in str(result.error)
-        assert (await tracker.verify_all_operations()).total_operations == 0
+        [finding] = (await tracker.verify_all_operations()).findings
+        assert (finding.verdict, finding.operation_id) == (Verdict.REFUSED, result.operation_id)
 
 
 async def test_a_file_never_written_is_tracked_and_its_verification_runs(

@@ -268,7 +268,11 @@ async def test_a_workspace_that_is_not_there_lets_no_handler_begin(yard: Yard) -
     yard.workspace.rmdir()
     result = await yard.run(idle)
     outside = await yard.workflow.run(title="Outside", specialist_type="nobody_here")
+    await yard.workflow.create_task(title="Out", specialist_type="nobody_here", task_id="o")
+    handed_over = await yard.workflow.execute_task("o")
 
+    assert handed_over.status == "failed"
+    assert "No snapshot could be taken before task 'o'" in str(handed_over.error)
     assert result.status == "failed"
     assert "No snapshot could be taken before task 't' begins" in str(result.error)
     assert not outside.success

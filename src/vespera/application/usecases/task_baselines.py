@@ -1,5 +1,7 @@
 """The snapshot that is taken before a task begins."""
 
+from collections.abc import Callable
+
 from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.domain.by_type import ByType
@@ -22,9 +24,10 @@ class TaskBaselines:
         self,
         *,
         snapshots: SnapshotRepository,
-        snapshot_workspace: SnapshotWorkspaceUseCase,
+        snapshot_workspace: Callable[[], SnapshotWorkspaceUseCase],
         wanted: ByType[SnapshotTasks],
     ) -> None:
+        """``snapshot_workspace`` is asked for when the first snapshot is to be taken."""
         self._snapshots, self._snapshot_workspace = snapshots, snapshot_workspace
         self._wanted = wanted
 
@@ -41,7 +44,7 @@ class TaskBaselines:
         """
         if not self.are_of(task.specialist_type) or await self._snapshots.oldest_of(task.id):
             return
-        taken = await self._snapshot_workspace.take(task.id, LABEL)
+        taken = await self._snapshot_workspace().take(task.id, LABEL)
         if not taken.success:
             told = f"No snapshot could be taken before task {task.id!r} begins: {taken.error}"
             raise FileUnreadable(told)

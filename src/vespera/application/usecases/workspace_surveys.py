@@ -1,6 +1,6 @@
 """What has changed around a task without its having said so."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vespera.application.ports.persistence import TaskRepository
@@ -45,9 +45,10 @@ class WorkspaceSurveys:
         *,
         tasks: TaskRepository,
         snapshots: SnapshotRepository,
-        find_undeclared: FindUndeclaredUseCase,
+        find_undeclared: Callable[[], FindUndeclaredUseCase],
         wanted: ByType[SnapshotTasks],
     ) -> None:
+        """``find_undeclared`` is asked for when there is something to survey."""
         self._tasks, self._snapshots = tasks, snapshots
         self._find_undeclared, self._wanted = find_undeclared, wanted
 
@@ -67,7 +68,7 @@ class WorkspaceSurveys:
             return Surveyed([unwitnessed(task.id, "no snapshot was taken before the task began")])
         try:
             full = wanted is SnapshotTasks.FULL
-            found = await self._find_undeclared.look(kin, baseline, full=full)
+            found = await self._find_undeclared().look(kin, baseline, full=full)
         except (FileUnreadable, SnapshotNotFound, UnreadableValue) as error:
             return Surveyed([unwitnessed(task.id, str(error))])
         candidates = await self._at_work_since(baseline, kin) if found.undeclared else ()

@@ -53,17 +53,17 @@ class FileUseCases(Adapters):
     baselines = providers.Singleton(
         TaskBaselines,
         snapshots=Adapters.snapshots,
-        snapshot_workspace=snapshot_workspace,
+        snapshot_workspace=snapshot_workspace.provider,
         wanted=snapshot_tasks,
     )
     surveys = providers.Singleton(
         WorkspaceSurveys,
         tasks=Adapters.tasks,
         snapshots=Adapters.snapshots,
-        find_undeclared=find_undeclared,
+        find_undeclared=find_undeclared.provider,
         wanted=snapshot_tasks,
     )
-    families = providers.Singleton(Families, revivals=Adapters.revivals)
+    families = providers.Singleton(Families, tasks=Adapters.tasks)
     excusing = providers.Singleton(
         Excusing,
         tasks=Adapters.tasks,

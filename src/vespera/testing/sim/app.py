@@ -23,7 +23,6 @@ from vespera.infrastructure.files.local_file_store import LocalFileStore
 from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
-from vespera.infrastructure.persistence.revivals import SqlRevivals
 from vespera.infrastructure.persistence.task_repository import (
     SqlTaskRepository,
     task_from_row,
@@ -215,7 +214,7 @@ def _tracking(world: World) -> TrackFileOperationsUseCase:
         ),
         tasks=tasks,
         surveys=no_surveys,
-        families=Families(revivals=SqlRevivals(database)),
+        families=Families(tasks=tasks),
     )
 
 

@@ -12,6 +12,7 @@ from vespera.application.usecases.track_file_operations import TrackFileOperatio
 from vespera.domain.errors import StaleTask
 from vespera.domain.file_operation import Absent, OperationKind
 from vespera.domain.ids import OperationId, ReportId, TaskId
+from vespera.domain.surveying import unwitnessed
 from vespera.domain.task import Task
 from vespera.domain.verdict import Verdict
 from vespera.domain.verification import Finding, Report
@@ -88,3 +89,29 @@ async def test_somebody_else_s_change_is_told(container: Container, executed: Ta
 
     with pytest.raises(StaleTask):
         await sign_off.complete(executed, b"null")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "unsaid", "told"),
+    [
+        ([], 1, "1 finding on undeclared changes: '.' (read): "),
+        ([Verdict.VERIFIED], 2, "2 findings on undeclared changes: "),
+        (
+            [Verdict.VERIFIED, Verdict.REFUTED],
+            1,
+            "1 of 2 file operations are not proven and 1 finding on undeclared changes: ",
+        ),
+    ],
+)
+async def test_a_refusal_counts_what_nobody_declared_apart(
+    container: Container, executed: Task, verdicts: list[Verdict], unsaid: int, told: str
+) -> None:
+    report = a_report(executed, *verdicts)
+    findings = (*report.findings, *[unwitnessed(executed.id, "nobody looked")] * unsaid)
+    tracking = AsyncMock(spec=TrackFileOperationsUseCase)
+    tracking.examine.return_value = replace(report, findings=findings)
+    sign_off = replace(container.get(SignOff), tracking=tracking)
+
+    signed = await sign_off.complete(executed, b"null")
+
+    assert told in str(signed.task.error)

@@ -16,7 +16,6 @@ from vespera.application.ports.persistence import (
     StepRepository,
     TaskRepository,
 )
-from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.waivers import Waivers
 from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.families import Families
@@ -144,7 +143,7 @@ def inspect(tasks, steps, signals, operations, files, reports, progress):
         ),
         tasks=tasks,
         surveys=AsyncMock(spec=WorkspaceSurveys, **{"of.return_value": NOTHING}),
-        families=Families(revivals=AsyncMock(spec=Revivals)),
+        families=Families(tasks=AsyncMock(spec=TaskRepository)),
     )
     return InspectTasksUseCase(
         tasks=tasks,

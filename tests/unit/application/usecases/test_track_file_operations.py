@@ -17,7 +17,6 @@ from vespera.application.ports.persistence import (
     ReportRepository,
     TaskRepository,
 )
-from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.waivers import Waivers
 from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.families import Families
@@ -121,7 +120,7 @@ def use_case(
         ),
         tasks=AsyncMock(spec=TaskRepository, **{"find.return_value": {}}),
         surveys=AsyncMock(spec=WorkspaceSurveys, **{"of.return_value": NOTHING}),
-        families=Families(revivals=AsyncMock(spec=Revivals)),
+        families=Families(tasks=AsyncMock(spec=TaskRepository)),
     )
 
 

@@ -57,7 +57,7 @@ class Surveying:
         self.surveys = WorkspaceSurveys(
             tasks=self.tasks,
             snapshots=self.snapshots,
-            find_undeclared=self.search,
+            find_undeclared=lambda: self.search,
             wanted=snapshot_tasks_by_type(setting),
         )
 
