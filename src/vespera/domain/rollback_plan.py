@@ -293,7 +293,7 @@ class _Plan:
         for path in sorted(self._inside, key=_depth, reverse=True):
             left = {f"{path}/{name}" for name in self._inside[path]}
             touched = any(self._goes(one) for one in left) or left & emptied
-            stays = path not in self._steps and path not in self._conflicts
+            stays = not self._goes(path) and path not in self._conflicts
             if touched and stays and all(self._goes(one) or one in emptied for one in left):
                 emptied.add(path)
         comes = {_above(p) for p, step in self._steps.items() if step.wanted != Absent()}
