@@ -63,16 +63,32 @@ def plan_rollback(
         kept: whether the content of this digest can be had.
         inside: the names in each directory that is there, of those among the paths and above them.
     """
-    chains: dict[str, list[FileOperation]] = {path: [] for path in found}
-    for operation in operations:
-        for side in sides(operation):
-            if side.path in chains:
-                chains[side.path].append(side)
+    chains = _chains(operations)
     plan = _Plan(inside)
-    for path in sorted(chains):
-        plan.take(_wish(path, chains[path], found[path], mine), kept)
+    for path in sorted(found):
+        plan.take(_wish(path, chains.get(path, ()), found[path], mine), kept)
     plan.settle()
     return plan.result()
+
+
+def taken_back(operations: Sequence[FileOperation]) -> Collection[OperationId]:
+    """Those of which at least one path was put back to what was there before.
+
+    Args:
+        operations: everybody's on some paths, oldest first.
+    """
+    gone = set[OperationId]()
+    for chain in _chains(operations).values():
+        gone |= {one.id for one in chain} - set(_standing(chain))
+    return gone
+
+
+def _chains(operations: Sequence[FileOperation]) -> Mapping[str, Sequence[FileOperation]]:
+    chains: dict[str, list[FileOperation]] = {}
+    for operation in operations:
+        for side in sides(operation):
+            chains.setdefault(side.path, []).append(side)
+    return chains
 
 
 _Wish = RollbackStep | RollbackConflict | None

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from vespera import TaskOrchestrator
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.domain.rollback import StepKind
@@ -170,3 +171,26 @@ async def test_only_one_attempt_is_taken_back(run, rolling, workspace, tree, con
     assert set(tree()) == {"a.txt", "2.txt"}
     assert (await rolling.roll_back("a", attempt=2)).success
     assert set(tree()) == {"a.txt"}
+
+
+async def test_a_task_that_is_retried_does_anew_what_was_taken_back(
+    run, rolling, workspace, tree, container
+):
+    tries = []
+
+    async def writer(task):
+        await task.files.write_text("a.txt", "once more")
+        await task.files.write_text("b.txt", "once")
+        tries.append(task.attempt)
+        if len(tries) == 1:
+            raise OSError("not yet")
+
+    assert (await run("a", writer)).status == "failed"
+    assert (await rolling.roll_back("a", paths=["a.txt"])).success
+    orchestrator = container.get(TaskOrchestrator)
+    assert (await orchestrator.retry_task("a")).success
+    await orchestrator.run_until_idle()
+
+    assert len(tries) == 2
+    assert set(tree()) == {"a.txt", "b.txt"}
+    assert (await container.get(TrackFileOperationsUseCase).verify_task("a")).verified
