@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from vespera import Container, TaskExecutionWorkflow
+from vespera import Container, TaskExecutionWorkflow, TrackFileOperationsUseCase
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.restoring import Restorer
 from vespera.application.ports.rollbacks import RollbackRepository
@@ -332,3 +332,20 @@ async def test_what_is_kept_is_told(run, rolling, before):
 
     [kept] = await rolling.quarantined()
     assert (kept.rollback_id, kept.files, kept.size) == (done.rollback_id, 1, 11)
+
+
+async def test_in_the_middle_of_it_what_it_does_is_declared(run, container, instead, before):
+    await run("a", writer)
+    tracking = container.get(TrackFileOperationsUseCase)
+    seen = []
+
+    async def verified(real, *args):
+        done = await real(*args)
+        seen.append(await tracking.verify_task("a"))
+        return done
+
+    with instead(Restorer, "carry_out", verified):
+        await container.get(RollBackUseCase).roll_back("a")
+
+    assert len(seen) == 3
+    assert [one.failed_verifications for one in seen] == [(), (), ()]
