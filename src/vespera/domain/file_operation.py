@@ -1,6 +1,6 @@
 """What a task says it did, or is about to do, to one file; and what can be seen at a path."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -158,3 +158,12 @@ def sides(operation: FileOperation) -> Sequence[FileOperation]:
         replace(operation, kind=leaves, expected=None, destination=None),
         replace(operation, path=there.path, before=there.before, after=there.after),
     )
+
+
+def by_path(operations: Iterable[FileOperation]) -> Mapping[str, Sequence[FileOperation]]:
+    """The sides of what was done, or said to be, by their paths, each path's in the order given."""
+    chains: dict[str, list[FileOperation]] = {}
+    for operation in filter(is_claim, operations):
+        for side in sides(operation):
+            chains.setdefault(side.path, []).append(side)
+    return chains

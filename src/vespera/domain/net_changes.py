@@ -15,8 +15,7 @@ from vespera.domain.file_operation import (
     OperationKind,
     PathState,
     UnknownState,
-    is_claim,
-    sides,
+    by_path,
 )
 from vespera.domain.ids import TaskId
 from vespera.domain.manifest import bytes_of
@@ -60,7 +59,7 @@ def net_changes(
         found: for each of these paths what is there now.
     """
     told = {}
-    for path, chain in _chains(operations).items():
+    for path, chain in by_path(operations).items():
         if path in found:
             net = _net_change(task_id, gather(chain, found[path]), path, found[path])
             if net is not None:
@@ -70,14 +69,6 @@ def net_changes(
             told[went] = replace(told[went], moved_to=came)
             told[came] = replace(told[came], moved_from=went)
     return [told[path] for path in sorted(told, key=bytes_of)]
-
-
-def _chains(operations: Sequence[FileOperation]) -> Mapping[str, Sequence[FileOperation]]:
-    chains: dict[str, list[FileOperation]] = {}
-    for operation in filter(is_claim, operations):
-        for side in sides(operation):
-            chains.setdefault(side.path, []).append(side)
-    return chains
 
 
 def _net_change(

@@ -23,6 +23,7 @@ from vespera.domain.file_operation import (
     Phase,
     SpecialState,
     UnknownState,
+    by_path,
     is_claim,
     sides,
 )
@@ -64,16 +65,24 @@ def plan_rollback(
         kept: whether the content of this digest can be had.
         inside: the names in each directory that is there, of those among the paths and above them.
     """
-    chains: dict[str, list[FileOperation]] = {path: [] for path in found}
-    for operation in filter(is_claim, operations):
-        for side in sides(operation):
-            if side.path in chains:
-                chains[side.path].append(side)
+    chains = by_path(operations)
     plan = _Plan(inside)
-    for path in sorted(chains):
-        plan.take(_wish(path, chains[path], found[path], mine), kept)
+    for path in sorted(found):
+        plan.take(_wish(path, chains.get(path, ()), found[path], mine), kept)
     plan.settle()
     return plan.result()
+
+
+def taken_back(operations: Sequence[FileOperation]) -> Collection[OperationId]:
+    """Those of which at least one path was put back to what was there before.
+
+    Args:
+        operations: everybody's on some paths, oldest first.
+    """
+    gone = set[OperationId]()
+    for chain in by_path(operations).values():
+        gone |= {one.id for one in chain} - set(_standing(chain))
+    return gone
 
 
 _Wish = RollbackStep | RollbackConflict | None
@@ -294,7 +303,7 @@ class _Plan:
         for path in sorted(self._inside, key=_depth, reverse=True):
             left = {f"{path}/{name}" for name in self._inside[path]}
             touched = any(self._goes(one) for one in left) or left & emptied
-            stays = path not in self._steps and path not in self._conflicts
+            stays = not self._goes(path) and path not in self._conflicts
             if touched and stays and all(self._goes(one) or one in emptied for one in left):
                 emptied.add(path)
         comes = {_above(p) for p, step in self._steps.items() if step.wanted != Absent()}

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from vespera import Container, TaskExecutionWorkflow
+from vespera import Container, TaskExecutionWorkflow, TrackFileOperationsUseCase
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.restoring import Restorer
 from vespera.application.ports.rollbacks import RollbackRepository
@@ -300,3 +300,52 @@ async def test_an_age_that_is_none_is_refused(rolling):
 
     assert (cleared.success, cleared.removed) == (False, ())
     assert "older_than" in cleared.error
+
+
+async def test_of_many_steps_none_is_begun_behind_a_conflict(
+    run, container, instead, workspace, tree
+):
+    async def many(task):
+        for number in range(40):
+            await task.files.write_text(f"{number:02}.txt", "by the task")
+
+    await run("a", many)
+    after = tree()
+    begun = []
+
+    async def with_an_edit(real, rollback_id, number, step):
+        begun.append(number)
+        (workspace / step.path).write_text("mine")
+        return await real(rollback_id, number, step)
+
+    with instead(Restorer, "carry_out", with_an_edit):
+        result = await container.get(RollBackUseCase).roll_back("a")
+
+    assert not result.success
+    assert begun == [0]
+    assert tree() == {**after, "00.txt": (b"mine", 0o644)}
+
+
+async def test_what_is_kept_is_told(run, rolling, before):
+    await run("a", writer)
+    done = await rolling.roll_back("a")
+
+    [kept] = await rolling.quarantined()
+    assert (kept.rollback_id, kept.files, kept.size) == (done.rollback_id, 1, 11)
+
+
+async def test_in_the_middle_of_it_what_it_does_is_declared(run, container, instead, before):
+    await run("a", writer)
+    tracking = container.get(TrackFileOperationsUseCase)
+    seen = []
+
+    async def verified(real, *args):
+        done = await real(*args)
+        seen.append(await tracking.verify_task("a"))
+        return done
+
+    with instead(Restorer, "carry_out", verified):
+        await container.get(RollBackUseCase).roll_back("a")
+
+    assert len(seen) == 3
+    assert [one.failed_verifications for one in seen] == [(), (), ()]

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 
+from vespera import TaskOrchestrator
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.domain.errors import PathRefused
@@ -187,3 +188,26 @@ async def test_an_allowance_and_a_refused_attempt_are_nothing_to_take_back(run, 
     assert result.success, result.error
     assert [step.path for step in result.steps] == ["one.txt"]
     assert tree() == {}
+
+
+async def test_a_task_that_is_retried_does_anew_what_was_taken_back(
+    run, rolling, workspace, tree, container
+):
+    tries = []
+
+    async def writer(task):
+        await task.files.write_text("a.txt", "once more")
+        await task.files.write_text("b.txt", "once")
+        tries.append(task.attempt)
+        if len(tries) == 1:
+            raise OSError("not yet")
+
+    assert (await run("a", writer)).status == "failed"
+    assert (await rolling.roll_back("a", paths=["a.txt"])).success
+    orchestrator = container.get(TaskOrchestrator)
+    assert (await orchestrator.retry_task("a")).success
+    await orchestrator.run_until_idle()
+
+    assert len(tries) == 2
+    assert set(tree()) == {"a.txt", "b.txt"}
+    assert (await container.get(TrackFileOperationsUseCase).verify_task("a")).verified

@@ -22,7 +22,7 @@ from vespera.domain.file_operation import (
 )
 from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.rollback import TAKES_BACK, Obstacle, RollbackPlan
-from vespera.domain.rollback_plan import changed_paths, plan_rollback
+from vespera.domain.rollback_plan import changed_paths, plan_rollback, taken_back
 from vespera.testing.conformance.samples import NOW
 
 CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD, SCOPE = OperationKind
@@ -300,6 +300,14 @@ class TestTakenBack:
 
         assert plan([one, back([one], V1, V0)], V0) == RollbackPlan()
         assert plan([one, back([one], V1, V0), act(MODIFY, V0, V3, by="me")], V3) == RollbackPlan()
+
+    def test_those_that_were_taken_back_are_known(self):
+        one, two = act(MODIFY, V0, V1), act(CREATE, GONE, V2, path="b")
+        undone = back([one], V1, V0)
+
+        assert taken_back([one, two, undone]) == {one.id}
+        assert taken_back([one, two, undone, back([undone], V0, V1)]) == {undone.id}
+        assert taken_back([]) == set()
 
     def test_an_announced_taking_back_takes_nothing_back_yet(self):
         one = act(MODIFY, V0, V1)

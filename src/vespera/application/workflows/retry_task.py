@@ -15,6 +15,7 @@ from vespera.application.runtime.notices import Notices
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.domain.dedup import dedup_key_of
 from vespera.domain.errors import NotRetryable, StaleTask
+from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.revival import (
     Revived,
@@ -23,6 +24,7 @@ from vespera.domain.revival import (
     revived,
     was_cancelled_with_another,
 )
+from vespera.domain.rollback_plan import taken_back
 from vespera.domain.task import ENDED_BADLY, ParentEnd, Task
 
 MOST_TRIES = 5
@@ -181,13 +183,19 @@ class RetryTaskUseCase:
             return Revived(task=task)
         records = await self.steps.of_task(task.id)
         operations = await self.operations.of_task(task.id)
-        refused = await self._refused(task) if operations else ()
+        refused = await self._refused(task, operations) if operations else ()
         undone = self.codec.encode(UNDONE, what="error of an undone step")
         return revived(task, records, operations, refused=refused, undone=undone)
 
-    async def _refused(self, task: Task) -> Collection[OperationId]:
-        """What the proof gate would refuse once more, as nothing would do it again."""
+    async def _refused(
+        self, task: Task, operations: Sequence[FileOperation]
+    ) -> Collection[OperationId]:
+        """What the proof gate would refuse once more, as nothing would do it again; and what was
+        rolled back.
+        """
+        paths = {path for operation in operations for path in operation.paths}
+        gone = taken_back(await self.operations.on_paths(paths))
         if task.report_id is None:
-            return ()
+            return gone
         report = await self.tracking.examine(task.id, survey=False, task=task)
-        return {finding.operation_id for finding in report.refused if finding.operation_id}
+        return {*gone, *(one.operation_id for one in report.refused if one.operation_id)}
