@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from vespera import Container, FileStore, TaskContext, TaskExecutionWorkflow
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.runtime.specialists import Specialists
+from vespera.application.usecases.roll_back import RollBackUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 
 PATHS = ("a", "b", "c", "d\udcff")
@@ -95,10 +96,14 @@ class Proof(RuleBasedStateMachine):
         }
         self.container.get(Specialists).register("clerk", self._work)
         self.tracking = self.container.get(TrackFileOperationsUseCase)
+        self.rolling = self.container.get(RollBackUseCase)
         self.truth = {}
         self.new_mode = _mode_of_new_files(self.root)
         self.guilty = set()
         self.open = set()
+        self.accused = set()
+        self.changes = []
+        self.taken_back = {}
         self.known = set()
         self.programs = {}
         self.numbers = itertools.count(1)
@@ -116,7 +121,7 @@ class Proof(RuleBasedStateMachine):
         program = []
         for _ in range(length):
             program.append(self.drawn(draw))
-            self.imagine(program[-1])
+            self.imagine(task, program[-1])
         self.programs[task] = program
         self.open -= {path for act in program for path in _paths(act)}
         if dies:
@@ -127,7 +132,7 @@ class Proof(RuleBasedStateMachine):
     def a_task_announces_it_and_does_it_by_hand(self, draw, claims):
         task, act = self.new_task(), self.drawn(draw)
         self.tell(task, act)
-        self.do(act)
+        self.do(task, act)
         if claims and act[0] != "read":
             self.tell(task, act, after=True)
         else:
@@ -138,7 +143,7 @@ class Proof(RuleBasedStateMachine):
         task, act = self.new_task(), self.drawn(draw, but=["read"])
         self.tell(task, act)
         assert not self.passes(task), f"{act} was announced, and not done"
-        self.do(act)
+        self.do(task, act)
         self.open |= _paths(act)
 
     @rule(draw=st.data())
@@ -148,6 +153,7 @@ class Proof(RuleBasedStateMachine):
             task = self.new_task()
             self.tell(task, act, after=True)
             self.guilty.add(task)
+            self.accused |= _paths(act)
 
     @rule(draw=st.data())
     def somebody_edits_a_file_and_puts_it_back(self, draw):
@@ -172,6 +178,39 @@ class Proof(RuleBasedStateMachine):
         place.write_bytes(content)
         place.chmod(mode)
 
+    @rule(draw=st.data())
+    def a_task_is_taken_back(self, draw):
+        tasks = sorted({task for task, _, _ in self.changes} - self.taken_back.keys())
+        if not tasks:
+            return
+        task = draw.draw(st.sampled_from(tasks))
+        first = {path: before for who, path, before in reversed(self.changes) if who == task}
+        must = all(self.is_last_and_alone(task, path) for path in first)
+        result = self.runner.run(self.rolling.roll_back(task))
+        assert result.success or not must, result.error
+        if result.rollback_id is None:
+            assert not must or all(self.truth.get(path) == first[path] for path in first)
+        elif result.success:
+            self.put_back(task, first, f"rollback:{result.rollback_id}")
+
+    def put_back(self, task, first, name):
+        """``task`` may itself be a rollback; then that which it took back stands again."""
+        self.taken_back = {old: by for old, by in self.taken_back.items() if by != task}
+        self.taken_back[task] = name
+        self.changes += [
+            (name, path, self.truth.get(path))
+            for path, before in first.items()
+            if self.truth.get(path) != before
+        ]
+        self.truth.update(first)
+        self.truth = {path: thing for path, thing in self.truth.items() if thing}
+
+    def is_last_and_alone(self, task, path):
+        """Whether nobody else has changed the path since, or said so."""
+        whose = [who for who, changed, _ in self.changes if changed == path]
+        since = whose[whose.index(task) :]
+        return set(since) == {task} and path not in self.accused
+
     # -- what must hold --------------------------------------------------------------------------
 
     @invariant()
@@ -183,7 +222,7 @@ class Proof(RuleBasedStateMachine):
 
     @invariant()
     def everything_is_where_it_should_be(self):
-        found = {path.name: _thing(path) for path in self.root.iterdir()}
+        found = {path.name: _thing(path) for path in self.root.iterdir() if path.name != ".vespera"}
         assert found == self.truth
 
     def teardown(self):
@@ -231,8 +270,15 @@ class Proof(RuleBasedStateMachine):
     def may_go(self, thing, there):
         return there is None or (there[0] == FILE and there != thing)
 
-    def imagine(self, act):
+    def imagine(self, task, act):
         """What is there once the act is done."""
+        before = dict(self.truth)
+        self._imagine(act)
+        for path in sorted(_paths(act)):
+            if self.truth.get(path) != before.get(path):
+                self.changes.append((task, path, before.get(path)))
+
+    def _imagine(self, act):
         kind, path, to, more = act
         thing = self.truth.get(path)
         match kind:
@@ -251,7 +297,7 @@ class Proof(RuleBasedStateMachine):
         if kind in {"delete", "rmdir", "move"}:
             del self.truth[path]
 
-    def do(self, act):
+    def do(self, task, act):
         """Do it by hand."""
         kind, path, to, more = act
         place, there = self.root / path, self.root / to
@@ -269,7 +315,7 @@ class Proof(RuleBasedStateMachine):
             "read": place.read_bytes,
         }
         ways[kind]()
-        self.imagine(act)
+        self.imagine(task, act)
 
     def tell(self, task, act, *, after=False):
         kind, path, to, more = act
