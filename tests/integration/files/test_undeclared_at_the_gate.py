@@ -229,6 +229,24 @@ async def test_an_outside_worker_s_task_has_its_baseline_before_it_is_handed_ove
         assert seen(await yard.workflow.complete_task(task_id)) == {"unsaid.txt": UNDECLARED}
 
 
+async def test_the_baseline_of_an_unfinished_task_stays_however_few_are_kept(
+    tmp_path: Path,
+) -> None:
+    async with Container(
+        workspace=tmp_path, snapshot_tasks="around", snapshots_kept=0
+    ) as container:
+        yard = Yard(container, tmp_path)
+        for number in range(2):
+            await yard.workflow.run(
+                title="Outside", specialist_type="nobody_here", task_id=f"{number}"
+            )
+            yard.write(f"{number}.txt")
+        first, second = [await yard.workflow.complete_task(f"{n}") for n in range(2)]
+
+    assert seen(first) == {"0.txt": UNDECLARED, "1.txt": UNDECLARED}
+    assert seen(second) == {"1.txt": UNDECLARED}
+
+
 async def test_a_type_that_is_not_watched_pays_nothing_and_is_told_nothing(yard: Yard) -> None:
     async def sloppy(_: TaskContext) -> None:
         yard.write("unsaid.txt")
@@ -275,7 +293,7 @@ async def test_a_workspace_that_is_not_there_lets_no_handler_begin(yard: Yard) -
     assert "No snapshot could be taken before task 'o'" in str(handed_over.error)
     assert result.status == "failed"
     assert "No snapshot could be taken before task 't' begins" in str(result.error)
-    assert not outside.success
+    assert outside.status == "failed"
     assert "No snapshot could be taken" in str(outside.error)
     assert called == []
 

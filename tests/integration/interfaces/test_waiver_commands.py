@@ -5,22 +5,29 @@ import json
 import pytest
 
 DREAMER = """
+from pathlib import Path
+
 from vespera import Container, TaskExecutionWorkflow, providers
 
 async def dreamer(task):
     await task.files.track_file_create("dreamt.txt")
 
+async def sloppy(task):
+    (Path(__file__).parent / "unsaid.txt").write_text("unsaid")
+
 class Desk(Container):
-    specialists = providers.Aggregate(dreamer=providers.Object(dreamer))
+    defaults = {"snapshot_tasks": {"sloppy": "around"}, "snapshot_ignore": ["__pycache__", "*.py"]}
+    specialists = providers.Aggregate(
+        dreamer=providers.Object(dreamer), sloppy=providers.Object(sloppy)
+    )
 
 class LaxDesk(Desk):
     defaults = {"proof": {"dreamer": "report_only"}}
 
 async def main(container, input):
     workflow = container.get(TaskExecutionWorkflow)
-    await workflow.run(
-        title="Dream", specialist_type="dreamer", task_id="t", idempotency_key="t"
-    )
+    kind = input or "dreamer"
+    await workflow.run(title="Work", specialist_type=kind, task_id="t", idempotency_key="t")
     return await workflow.complete_task("t")
 """
 ADA = ("--by", "ada", "--reason", "it comes on Monday")
@@ -90,6 +97,22 @@ def test_a_container_s_policy_holds_for_its_commands(vespera, desk):
     assert "; tolerated\n" in tolerated.stdout
     assert vespera("verify", "t", "--app", f"{desk}:LaxDesk", "--strict").exit_code == 1
     assert vespera("run", f"{desk}:LaxDesk").exit_code == 0
+
+
+def test_what_nobody_declared_is_told_and_waived_where_the_container_is_named(vespera, program):
+    target = f"{program(DREAMER, 'desk.py')}:Desk"
+    refused = vespera("run", target, "--input", '"sloppy"')
+    verified = vespera("verify", "t", "--app", target)
+    unnamed = vespera("verify", "t")
+    waived = vespera("waive", "t", "unsaid.txt", *ADA, "--app", target)
+    completed = vespera("run", target, "--input", '"sloppy"')
+
+    assert refused.exit_code == verified.exit_code == 1
+    assert "1 finding on undeclared changes: 'unsaid.txt' (create)" in refused.stdout
+    assert verified.stdout.startswith("unsaid.txt: undeclared: nobody declared it: ")
+    assert unnamed.stdout == "0 file operations verified\n"
+    assert waived.stdout.endswith(": unsaid.txt (create, undeclared) is waived\n")
+    assert completed.exit_code == 0
 
 
 @pytest.mark.usefixtures("desk")

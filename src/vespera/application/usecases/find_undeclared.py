@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.persistence import FileOperationRepository, TaskRepository
 from vespera.application.ports.scanning import TellProgress, WorkspaceScanner
 from vespera.application.ports.snapshots import SnapshotRepository
@@ -68,9 +69,11 @@ class FindUndeclaredUseCase:
         scanner: WorkspaceScanner,
         operations: FileOperationRepository,
         tasks: TaskRepository,
+        threads: BlockingCalls,
     ) -> None:
         self._snapshot_workspace, self._snapshots = snapshot_workspace, snapshots
         self._scanner, self._operations, self._tasks = scanner, operations, tasks
+        self._threads = threads
 
     async def find(
         self,
@@ -126,19 +129,23 @@ class FindUndeclaredUseCase:
         """
         before = await self._snapshot_workspace.manifest_of(since.id)
         after = await self._scanner.scan(before, full=full, progress=progress)
-        found = changes(before, after)
+        found = await self._threads.call(lambda: changes(before, after))
         own, others = await self._declared(kin, found, since, before)
-        return FindUndeclaredResult(
-            success=True,
-            accounted=account_for(
-                found, before=before.state_of, own=own, others=others, allowed=allowed
-            ),
-            repository=repository_changes(before, after),
-            not_examined=tuple(after.unexamined()),
-            since=since,
-            ended_at=after.ended_at,
-            caution=after.caution,
-        )
+
+        def told() -> FindUndeclaredResult:
+            return FindUndeclaredResult(
+                success=True,
+                accounted=account_for(
+                    found, before=before.state_of, own=own, others=others, allowed=allowed
+                ),
+                repository=repository_changes(before, after),
+                not_examined=tuple(after.unexamined()),
+                since=since,
+                ended_at=after.ended_at,
+                caution=after.caution,
+            )
+
+        return await self._threads.call(told)
 
     async def _baseline(self, task: TaskId | None, since: str | None) -> Snapshot:
         if since is None and task is not None:

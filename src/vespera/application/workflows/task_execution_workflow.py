@@ -25,7 +25,6 @@ from vespera.application.workflows.creation import MOST_TRIES, Creation, Stored
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import (
     EngineStopped,
-    FileUnreadable,
     GatedType,
     IllegalTransition,
     PayloadError,
@@ -184,7 +183,7 @@ class TaskExecutionWorkflow:
         try:
             parsed = parse_request(request, {**fields, "completion": Completion.AUTO})
             task, created = await self._begin(self._m.intake.task(parsed), parsed)
-        except (RequestError, PayloadError, FileUnreadable) as error:
+        except (RequestError, PayloadError) as error:
             return TaskResult(success=False, error=str(error))
         try:
             return await self._of(await self._finish(task), created=created)
@@ -214,8 +213,6 @@ class TaskExecutionWorkflow:
         given = task
         if not request.depends_on and not self._delay(task):
             task = self._at_once(task)
-        if task.status is TaskStatus.ASSIGNED:
-            await m.baselines.ensure(task)  # the outside worker may begin as soon as it is stored
         try:
             stored = (await self._creation.add([task], [request]))[0]
         except GatedType:  # since another process has put a gate there
@@ -230,7 +227,8 @@ class TaskExecutionWorkflow:
     def _at_once(self, task: Task) -> Task:
         m = self._m
         if not m.specialists.knows(task.specialist_type):
-            return task.assign(m.clock.now())
+            has_baseline = m.baselines.are_of(task.specialist_type)  # an attempt takes it
+            return task if has_baseline else task.assign(m.clock.now())
         return task if m.flow.has_gate(task.specialist_type) else m.engine.held(task)
 
     async def _finish(self, task: Task) -> Signed:

@@ -46,6 +46,7 @@ class FileUseCases(Adapters):
         scanner=Adapters.scanner,
         operations=Adapters.operations,
         tasks=Adapters.tasks,
+        threads=Adapters.threads,
     )
 
     # What the gate knows besides the operations.

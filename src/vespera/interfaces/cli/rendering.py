@@ -129,12 +129,12 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool, strict: bool = 
             f" ({_named(finding)}){of_task}{let_pass}"
         )
     if refused:
-        print_lines(f"{len(refused)} of {_counted(len(findings))} refused")
+        print_lines(f"{len(refused)} of {_counted(findings)} refused")
     elif unproven:
-        proven = _counted(len(findings) - len(unproven))
+        proven = _counted([finding for finding in findings if finding.passes])
         print_lines(f"{proven} verified, {len(unproven)} let pass")
     else:
-        print_lines(f"{_counted(len(findings))} verified")
+        print_lines(f"{_counted(findings)} verified")
 
 
 def refused_of(findings: Sequence[Finding], *, strict: bool) -> Sequence[Finding]:
@@ -146,8 +146,9 @@ def _named(finding: Finding) -> str:
     return f"{finding.kind} {finding.operation_id}" if finding.operation_id else finding.kind
 
 
-def _counted(operations: int) -> str:
-    return f"{operations} file operation{'' if operations == 1 else 's'}"
+def _counted(findings: Sequence[Finding]) -> str:
+    noun = "file operation" if all(one.operation_id for one in findings) else "finding"
+    return f"{len(findings)} {noun}{'' if len(findings) == 1 else 's'}"
 
 
 def _task_result(result: TaskResult) -> str:

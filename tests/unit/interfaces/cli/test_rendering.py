@@ -223,7 +223,7 @@ def test_what_is_let_pass_says_why_and_is_counted_apart(capsys):
         "a.txt: refuted: it says so (create) [task t1]; tolerated",
         "1 file operation verified, 2 let pass",
     ]
-    assert capsys.readouterr().out.endswith("\n2 of 3 file operations refused\n")
+    assert capsys.readouterr().out.endswith("\n2 of 3 findings refused\n")
 
 
 def test_a_task_s_files_say_what_is_let_pass(capsys):
