@@ -74,7 +74,9 @@ def gather(chain: Sequence[FileOperation], found: PathState) -> list[Evidence]:
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What was seen at the operation number ``at``. ``weak``: by a reading that found nothing."""
+    """What was seen at the operation number ``at``. ``weak``: somebody says that he was about to
+    read, and there was nothing.
+    """
 
     state: PathState
     at: int
@@ -127,10 +129,14 @@ def _line(chain: Sequence[FileOperation], found: PathState) -> _Line:
     for at, operation in enumerate(chain):
         for state in _seen(operation):
             if not _reads(operation) or _tells_more(state, sights):
-                sights.append(_Sight(state, at, _reads(operation) and state == Absent()))
+                sights.append(_Sight(state, at, _is_weak(operation, state)))
         last_sight.append(len(sights) - 1)
     sights.append(_Sight(found, len(chain), weak=False))
     return _Line(chain, sights, last_sight)
+
+
+def _is_weak(operation: FileOperation, state: PathState) -> bool:
+    return _reads(operation) and operation.phase is not Phase.DONE and state == Absent()
 
 
 def _seen(operation: FileOperation) -> Sequence[PathState]:

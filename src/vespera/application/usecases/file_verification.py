@@ -19,8 +19,10 @@ from vespera.application.usecases.workspace_surveys import Surveyed, WorkspaceSu
 from vespera.domain.errors import InvalidRequest, RequestError
 from vespera.domain.file_operation import FileOperation, OperationKind, Phase, is_claim
 from vespera.domain.ids import OperationId, ReportId, TaskId
+from vespera.domain.manifest import Manifest
 from vespera.domain.task import GOING_ON, Task
 from vespera.domain.verification import Finding, Report, judge, refusal_of
+from vespera.domain.witness import witnessed
 
 
 class FileVerification:
@@ -146,16 +148,21 @@ class FileVerification:
 
     async def _judged(self, operations: Sequence[FileOperation]) -> Sequence[Finding]:
         """The findings on these operations, in their order; an allowance has none."""
-        claims = filter(is_claim, operations)
-        judged = await self._judge_paths({path for claim in claims for path in claim.paths})
+        acts = list(filter(is_claim, operations))
+        late = {one.task_id for one in acts if one.phase is Phase.CLAIM and one.task_id}
+        witnesses = await self._surveys.baselines_of(late) if late else ()
+        judged = await self._judge_paths({path for one in acts for path in one.paths}, witnesses)
         return [
             refusal_of(one) if one.phase is Phase.REFUSED else judged[one.id]
             for one in operations
             if one.kind is not OperationKind.SCOPE
         ]
 
-    async def _judge_paths(self, paths: Collection[str]) -> Mapping[OperationId, Finding]:
-        """Findings on everybody's operations on these paths, in the order of recording.
+    async def _judge_paths(
+        self, paths: Collection[str], witnesses: Sequence[Manifest] = ()
+    ) -> Mapping[OperationId, Finding]:
+        """Findings on everybody's operations on these paths, in the order of recording;
+        ``witnesses`` tell what was there before claims that nobody had announced.
 
         The disk is observed before the operations are read: every declared change that the
         observation can show is then among them, as intents are recorded before the act.
@@ -165,6 +172,8 @@ class FileVerification:
             return {}
         found = dict(zip(ordered, await self._files.observe(ordered), strict=True))
         operations = await self._operations.on_paths(ordered)
+        for manifest in witnesses:
+            operations = witnessed(operations, manifest)
         judged = judge(operations, found)
         return {finding.operation_id: finding for finding in judged if finding.operation_id}
 

@@ -1,6 +1,7 @@
 """What has changed around a task without its having said so."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vespera.application.ports.persistence import TaskRepository
@@ -12,6 +13,7 @@ from vespera.application.usecases.find_undeclared import (
 from vespera.domain.by_type import ByType
 from vespera.domain.errors import FileUnreadable, SnapshotNotFound, UnreadableValue
 from vespera.domain.ids import TaskId
+from vespera.domain.manifest import Manifest
 from vespera.domain.search import TaskSearch
 from vespera.domain.snapshot import Snapshot
 from vespera.domain.survey import MOST_LISTED, NotExamined, Survey
@@ -74,6 +76,20 @@ class WorkspaceSurveys:
         candidates = await self._at_work_since(baseline, kin) if found.undeclared else ()
         findings = undeclared_findings(found.accounted, task_id=task.id, candidates=candidates)
         return Surveyed(findings, _survey(baseline, found))
+
+    async def baselines_of(self, tasks: Collection[TaskId]) -> Sequence[Manifest]:
+        """What was there before these tasks began, as far as there are snapshots that tell.
+
+        Raises:
+            StorageError: the database cannot do its work.
+        """
+        found = []
+        for task in tasks:
+            baseline = await self._snapshots.oldest_of(task)
+            if baseline is not None:
+                with suppress(SnapshotNotFound, UnreadableValue):  # removed meanwhile, or damaged
+                    found.append(await self._snapshots.manifest_of(baseline.id))
+        return found
 
     async def _at_work_since(self, baseline: Snapshot, kin: Sequence[TaskId]) -> Sequence[TaskId]:
         """Other tasks that had begun, and had not ended when the snapshot was taken."""
