@@ -1344,7 +1344,7 @@ class ForgetsWhatIsReferredTo(SqlContentReferences):
 
 @caught_by(*rest_of(ContentReferencesConformance))
 class TestForgetsWhatIsReferredTo(PlantedStores, ContentReferencesConformance):
-    parts = {"references": ForgetsWhatIsReferredTo}
+    parts = {"references": lambda database: ForgetsWhatIsReferredTo(database, None, None)}
 
 
 # -------------------------------------------------------------------------------------- owners
