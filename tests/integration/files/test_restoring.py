@@ -2,8 +2,9 @@
 
 import errno
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -417,3 +418,47 @@ class TestWithoutExchange:
 
         assert conflict.obstacle is Obstacle.EDITED
         assert bench.found() == {"new": WANTED, "place": MINE}
+
+
+class TestSwappedParents:
+    """A directory that is exchanged for a symbolic link, at any moment, leads nobody outside."""
+
+    @pytest.fixture
+    def swapped(self, workspace: Path, outside: Path) -> Iterator[None]:
+        """While the test runs, ``swap`` is a directory, a link to the outside, or nothing."""
+        real, link, place = (workspace / name for name in ("real", "link", "swap"))
+        real.mkdir()
+        link.symlink_to(outside)
+        stop = Event()
+
+        def swap() -> None:
+            while not stop.is_set():
+                for one in (real, link):
+                    one.rename(place)
+                    place.rename(one)
+
+        attacker = Thread(target=swap)
+        attacker.start()
+        yield
+        stop.set()
+        attacker.join()
+
+    @pytest.mark.usefixtures("swapped")
+    async def test_nothing_outside_is_touched(self, restorer, workspace, outside):
+        secret = FileState(digest_of(b"secret"), 6, (outside / "secret.txt").stat().st_mode & 0o777)
+        open_ = FileState(secret.digest, 6, 0o777)
+        steps = [
+            RollbackStep(path="swap/secret.txt", found=secret, wanted=GONE),
+            RollbackStep(path="swap/secret.txt", found=secret, wanted=state(WANTED)),
+            RollbackStep(path="swap/secret.txt", found=secret, wanted=open_),
+            RollbackStep(path="swap/new.txt", found=GONE, wanted=state(WANTED)),
+        ]
+        for number in range(100):
+            step = steps[number % len(steps)]
+            if step.content is not None:
+                await restorer.stage(R1, number, step.wanted, blocks(WANTED))
+            await restorer.carry_out(R1, number, step)
+
+        assert [path.name for path in outside.iterdir()] == ["secret.txt"]
+        assert (outside / "secret.txt").read_bytes() == b"secret"
+        assert (outside / "secret.txt").stat().st_mode & 0o777 == secret.mode
