@@ -1,7 +1,11 @@
 """The bytes of files, kept by their digests: what is given to the store, and what it tells."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from vespera.domain.file_operation import FileOperation, FileState, OperationKind
+from vespera.domain.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,34 @@ class ContentSource:
     path: str
     digest: str | None = None
     data: bytes | None = None
+
+
+def replaced_by(operation: FileOperation) -> Sequence[ContentSource]:
+    """What is not there any more, once an operation has been carried out that is intended now."""
+    place, state = operation.path, operation.before
+    if operation.destination is not None:
+        place, state = operation.destination.path, operation.destination.before
+    if operation.kind in _REPLACING and isinstance(state, FileState):
+        return [ContentSource(place, state.digest)]
+    return ()
+
+
+_REPLACING = frozenset(
+    {
+        OperationKind.CREATE,
+        OperationKind.MODIFY,
+        OperationKind.DELETE,
+        OperationKind.MOVE,
+        OperationKind.COPY,
+    }
+)
+
+
+def contents_of(manifest: Manifest) -> Iterator[ContentSource]:
+    """What the files contain that a scan has seen, but for those that are only watched."""
+    for path, entry in manifest.entries():
+        if isinstance(entry.state, FileState) and not entry.watched:
+            yield ContentSource(path, entry.state.digest)
 
 
 class NotKept(StrEnum):

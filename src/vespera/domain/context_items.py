@@ -230,13 +230,14 @@ def _state(state: Any) -> Mapping[str, object]:
 
 def _snapshot_form(one: Snapshot, _: Paths) -> object:
     facts = {"snapshot_id": clipped(one.id), "label": clipped(one.label), "files": one.files}
-    return {**facts, "taken_at": one.ended_at.isoformat()}
+    return {**facts, "kept": one.kept, "taken_at": one.ended_at.isoformat()}
 
 
 def _snapshot_lines(one: Snapshot, _: Paths) -> Sequence[str]:
     label = f" {clipped(one.label)}" if one.label else ""
     taken = one.ended_at.isoformat(" ", "seconds")
-    return [f"- snapshot {code(one.id)}{label}, of {taken}: {_counted(one.files, 'file')}"]
+    kept = f", {one.kept} with their contents" if one.kept else ""
+    return [f"- snapshot {code(one.id)}{label}, of {taken}: {_counted(one.files, 'file')}{kept}"]
 
 
 def _point_form(one: RestorePoint, _: Paths) -> object:

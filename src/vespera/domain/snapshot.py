@@ -18,6 +18,7 @@ class Snapshot:
         digest: of the states of all paths; see ``Manifest``.
         files, directories, ignored, unknown: see ``Totals``.
         hashed, caution: see ``Manifest``.
+        kept: of how many files the content is in the store.
     """
 
     id: SnapshotId
@@ -32,10 +33,16 @@ class Snapshot:
     unknown: int
     hashed: int
     caution: str
+    kept: int = 0
 
 
 def snapshot_of(
-    manifest: Manifest, snapshot_id: SnapshotId, *, task_id: str | None = None, label: str = ""
+    manifest: Manifest,
+    snapshot_id: SnapshotId,
+    *,
+    task_id: str | None = None,
+    label: str = "",
+    kept: int = 0,
 ) -> Snapshot:
     """The snapshot that a manifest becomes."""
     totals = manifest.totals()
@@ -52,4 +59,5 @@ def snapshot_of(
         unknown=totals.unknown,
         hashed=manifest.hashed,
         caution=manifest.caution,
+        kept=kept,
     )

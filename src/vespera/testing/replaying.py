@@ -22,6 +22,7 @@ from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.waits import WaitWork
 from vespera.application.usecases.history_document import HistoryForm
+from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.domain.errors import NonDeterministicTask
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task, TaskOutcome, TaskStatus
@@ -187,6 +188,7 @@ class _Parts:
             tracking=store,
             clock=self._clock,
             new_id=lambda: "new",
+            replaced=ReplacedContents(self._nothing, is_kept=False),
         )
 
     def _done(self, dependencies: Mapping[str, TaskOutcome] | None) -> list[Task] | None:

@@ -147,9 +147,10 @@ class WorldService:
 class World:
     """Everything around a process that is still there when the process has died.
 
-    ``service`` gives what the process talks to, ``workspace`` is a directory for its files, and
-    ``database`` keeps its tasks. An exploration begins each run with a new world: services as
-    they were made, an empty workspace, an empty database.
+    ``service`` gives what the process talks to, ``workspace`` is a directory for its files,
+    ``contents`` one for the store of what they contained, and ``database`` keeps its tasks. An
+    exploration begins each run with a new world: services as they were made, an empty workspace,
+    an empty store, an empty database.
 
     Outside an exploration it can be used as well: ``world.bind(container)`` lets a container live
     in it.
@@ -165,6 +166,7 @@ class World:
             self._remove = finalize(self, shutil.rmtree, directory, ignore_errors=True)
         self._directory = Path(directory)
         self.workspace = self._directory / "workspace"
+        self.contents = self._directory / "contents"
         self.workspace.mkdir(parents=True, exist_ok=True)
         self._services: dict[type[WorldService], WorldService] = {}
         self._effects: list[Effect] = []
@@ -238,6 +240,7 @@ class World:
                 shutil.rmtree(left)
             else:
                 left.unlink()
+        shutil.rmtree(self.contents, ignore_errors=True)
         self.close_database()
 
     def close(self) -> None:

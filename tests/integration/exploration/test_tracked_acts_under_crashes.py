@@ -1,10 +1,14 @@
 """The process dies while files are moved, copied and appended to, and directories come and go."""
 
+import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from vespera import Container, TaskContext
 from vespera.application.runtime.specialists import Specialists
+from vespera.infrastructure.files.packs import key_of
+from vespera.infrastructure.files.packs_directory import PackDirectory
 from vespera.testing import World, explore_crashes
 
 
@@ -23,9 +27,12 @@ async def tidy(task: TaskContext) -> str:
 
 
 class Office:
+    def __init__(self, handler: Callable[[TaskContext], Awaitable[str]]) -> None:
+        self._handler = handler
+
     def __call__(self) -> Container:
         container = Container()
-        container.get(Specialists).register("clerk", tidy)
+        container.get(Specialists).register("clerk", self._handler)
         return container
 
 
@@ -57,9 +64,43 @@ def everything_is_in_its_place(world: World) -> Any:
     return invariant
 
 
+async def revise(task: TaskContext) -> str:
+    for number in range(2):
+        await task.files.write_text("draft.txt", f"version {number}")
+    await task.files.delete("draft.txt")
+    return "revised"
+
+
+def what_was_replaced_is_in_the_store(world: World) -> Any:
+    def invariant(app: Any) -> None:
+        packs = PackDirectory(world.contents, lambda: 0.0)
+        packs.refresh()
+        assert not packs.damaged
+        replaced = [json.loads(row.before) for row in app.db.all("SELECT * FROM file_operations")]
+        digests = [state[1] for state in replaced if state[0] == "file"]
+        assert len(digests) == 2
+        assert all(packs.find(key_of(digest)) for digest in digests)
+        packs.close()
+
+    return invariant
+
+
+def test_whenever_it_dies_what_an_act_replaced_can_be_had_again(world: World) -> None:
+    report = explore_crashes(
+        Office(revise),
+        scenario,
+        world=world,
+        invariants=[what_was_replaced_is_in_the_store(world), "engine", "database"],
+        at=("commit", "file"),
+    )
+
+    report.raise_for_failures()
+    assert report.points > 15
+
+
 def test_whenever_it_dies_each_act_is_done_once_and_proven(world: World) -> None:
     report = explore_crashes(
-        Office(),
+        Office(tidy),
         scenario,
         world=world,
         invariants=[everything_is_in_its_place(world), "engine", "database"],

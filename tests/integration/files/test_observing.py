@@ -22,6 +22,7 @@ from vespera.domain.file_operation import (
 )
 from vespera.infrastructure.files import looking
 from vespera.infrastructure.files.local_file_store import LocalFileStore
+from vespera.infrastructure.files.tree import hold_root
 from vespera.infrastructure.threads import Threads
 
 
@@ -135,6 +136,20 @@ async def test_a_path_that_is_too_long_for_the_system_is_unknown_and_no_error(
     store: LocalFileStore,
 ) -> None:
     assert isinstance(await seen(store, "a" * 300), UnknownState)
+
+
+async def test_a_file_that_is_replaced_while_it_is_read_is_seen_whole(workspace: Path) -> None:
+    class ReplacingEvent(Event):
+        def is_set(self) -> bool:
+            (workspace / "new").write_bytes(b"new")
+            (workspace / "new").rename(workspace / "a")
+            return False
+
+    (workspace / "a").write_bytes(b"old" * 200_000)
+
+    with hold_root(str(workspace)) as directory:
+        assert looking.read(directory, b"a", ReplacingEvent()) == b"old" * 200_000
+        assert looking.read(directory, b"a", Event()) == b"new"
 
 
 async def test_a_file_that_keeps_growing_is_unstable(workspace: Path) -> None:

@@ -22,6 +22,45 @@ def test_a_snapshot_makes_the_database_and_says_what_it_has_seen(vespera, worksp
     assert (workspace / ".vespera" / "vespera.db").exists()
 
 
+def test_contents_are_kept_if_that_is_asked_for_but_those_of_secrets(vespera, workspace):
+    (workspace / "a.txt").write_text("a")
+    (workspace / "patterns.key").write_text("secret")
+    told = vespera("snapshot", "--contents").stdout
+
+    assert told.endswith(" (2 read), 1 with their contents\n")
+    assert taken(vespera, "--contents")["kept"] == 1
+    usage = json.loads(vespera("store", "du", "--json").stdout)
+    assert usage["contents"] == 1
+
+
+def test_what_could_not_be_kept_is_told_with_the_reason(vespera, workspace):
+    (workspace / "notes.log").write_text("a")
+    program = workspace / "program.py"
+    program.write_text(
+        "from vespera import Container\n\n"
+        "class Desk(Container):\n    defaults = {'store_never': ['*.log']}\n"
+    )
+    told = vespera("snapshot", "--contents", "--app", f"{program}:Desk")
+    found = taken(vespera, "--contents", "--app", f"{program}:Desk")
+
+    assert told.stdout.splitlines()[1] == "not kept:  notes.log  never"
+    assert found["not_kept"] == [{"path": "notes.log", "reason": "never"}]
+
+
+def test_a_store_without_room_takes_no_snapshot(vespera, workspace):
+    (workspace / "a.txt").write_text("a" * 100)
+    program = workspace / "program.py"
+    program.write_text(
+        "from vespera import Container\n\n"
+        "class Desk(Container):\n    defaults = {'store_quota': 1}\n"
+    )
+    refused = vespera("snapshot", "--contents", "--app", f"{program}:Desk")
+
+    assert refused.exit_code == 1
+    assert "quota" in refused.stderr
+    assert json.loads(vespera("snapshot", "list", "--json").stdout)["snapshots"] == []
+
+
 def test_everything_is_read_if_that_is_asked_for(vespera, workspace):
     (workspace / "a.txt").write_text("a")
     taken(vespera)
@@ -72,6 +111,8 @@ def test_two_snapshots_are_compared_as_json(vespera, workspace):
     newer = taken(vespera)
     found = json.loads(vespera("diff", older["id"], newer["id"], "--json").stdout)
 
+    for each in (older, newer):
+        del each["not_kept"]
     assert (found["older"], found["newer"]) == (older, newer)
     assert found["changes"] == [
         {

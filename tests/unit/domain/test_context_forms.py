@@ -90,7 +90,7 @@ def a_point(path: str) -> RestorePoint:
     return RestorePoint(operation=operation, before=V1)
 
 
-def a_snapshot(label: str) -> Snapshot:
+def a_snapshot(label: str, kept: int = 0) -> Snapshot:
     return Snapshot(
         id=SnapshotId("a snapshot"),
         task_id="task",
@@ -104,6 +104,7 @@ def a_snapshot(label: str) -> Snapshot:
         unknown=0,
         hashed=0,
         caution="",
+        kept=kept,
     )
 
 
@@ -124,7 +125,7 @@ ONE_OF_ALL = a_context(
     ],
     failing=[a_finding()],
     stale=[StaleInput(operation_id=OperationId("an id"), path="in", read=V1, now=GONE)],
-    snapshots=[a_snapshot("before"), a_snapshot("")],
+    snapshots=[a_snapshot("before", kept=1), a_snapshot("")],
     restore_points=[a_point("old")],
     not_examined=[("debug.log", "ignored")],
     children=[a_task("Child", id="child", parent_id=TaskId("task"))],
@@ -156,7 +157,7 @@ def test_markdown_tells_everything_open_intents_first() -> None:
         "- added `u`\n- unknown `v`: nobody knows what was there before",
         "  - next: carry out the create that was announced, or run the task again without it",
         "- `in`: it read a file of 1 bytes (b3:1, mode 0644); now there is nothing",
-        "- snapshot `a snapshot` before, of 2030-01-01 00:00:00+00:00: 1 file\n- snapshot `a snap",
+        "- snapshot `a snapshot` before, of 2030-01-01 00:00:00+00:00: 1 file, 1 with",
         "- operation `an id`, delete `old`: before it there was a file of 1 bytes",
         "- `debug.log`: ignored",
         "- pending `child`: Child",

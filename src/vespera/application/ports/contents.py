@@ -91,9 +91,19 @@ class ContentReferences(Protocol):
     """What of the store is referred to by what is kept in the database."""
 
     async def digests(self, since: datetime | None) -> Collection[str]:
-        """The digests in all file operations, or in those recorded at that moment or later."""
+        """The digests in all file operations, and in all snapshots that were taken with contents;
+        or in those recorded and taken at that moment or later.
+
+        Raises:
+            ContentError: a snapshot cannot be read, so that nobody knows what it refers to.
+        """
         ...
 
     async def digests_by_path(self) -> Collection[tuple[str, str]]:
-        """Each path of a file operation, with each digest that was seen there."""
+        """Each path of a file operation, and of a snapshot that was taken with contents, with each
+        digest that was seen there.
+
+        Raises:
+            ContentError: as for ``digests``.
+        """
         ...

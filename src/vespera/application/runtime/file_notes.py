@@ -8,6 +8,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.usecases.file_results import TrackFileOperationResult
+from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.task_tracking import TaskTracking
 from vespera.application.usecases.track_file_operations import (
     TrackFileOperationsUseCase,
@@ -29,6 +30,7 @@ class FileWork:
     tracking: TrackFileOperationsUseCase
     clock: Clock
     new_id: Callable[[], str]
+    replaced: ReplacedContents
 
 
 class FileNotes(TaskTracking):

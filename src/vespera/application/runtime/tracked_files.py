@@ -211,6 +211,8 @@ class TaskFiles(FileNotes):
             context={ORDER: order, DIGEST: digest} if digest else {ORDER: order},
         )
         self.touched = True
+        if operation.phase is Phase.INTENT:
+            await self._work.replaced.keep(operation)
         await self._work.operations.add(operation, self._fence)
         return operation
 

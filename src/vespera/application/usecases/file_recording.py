@@ -7,6 +7,7 @@ from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.usecases.file_results import TrackFileOperationResult
 from vespera.application.usecases.file_statements import FileStatement
+from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.domain.errors import InvalidRequest, RequestError, WorkspaceError
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
@@ -29,11 +30,13 @@ class FileRecording:
         files: FileStore,
         clock: Clock,
         new_id: Callable[[], str],
+        replaced: ReplacedContents | None,
     ) -> None:
         self._operations = operations
         self._files = files
         self._clock = clock
         self._new_id = new_id
+        self._replaced = replaced
 
     async def record(
         self, kind: OperationKind, file_path: AnyPath, said: FileStatement
@@ -48,9 +51,14 @@ class FileRecording:
             return TrackFileOperationResult(success=False, file_path=file_path, error=str(refusal))
         first = await self._said_before(operation)
         if first is None:
+            await self._keep_replaced(operation)
             await self._operations.add(operation)
         recorded = (first or operation).id
         return TrackFileOperationResult(success=True, file_path=file_path, operation_id=recorded)
+
+    async def _keep_replaced(self, operation: FileOperation) -> None:
+        if self._replaced is not None and operation.phase is Phase.INTENT:
+            await self._replaced.keep(operation)
 
     async def _places(self, file_path: AnyPath, said: FileStatement) -> Sequence[str]:
         """The path, and the destination if there is one.

@@ -6,11 +6,14 @@ from datetime import timedelta
 
 from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.contents import ContentStore
 from vespera.application.ports.scanning import TellProgress, WorkspaceScanner
 from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.application.usecases.file_statements import checked_id
 from vespera.domain.changes import Change, Rename, changes, renames, repository_changes
+from vespera.domain.content import NotKept, contents_of
 from vespera.domain.errors import (
+    ContentError,
     FileUnreadable,
     InvalidRequest,
     SnapshotNotFound,
@@ -32,10 +35,14 @@ _REFUSALS = (InvalidRequest, SnapshotNotFound, FileUnreadable, UnreadableValue)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotResult:
-    """What became of a snapshot that was to be taken."""
+    """What became of a snapshot that was to be taken.
+
+    ``not_kept``: the files whose contents were to be kept and are not, each with the reason.
+    """
 
     success: bool
     snapshot: Snapshot | None = None
+    not_kept: Sequence[tuple[str, NotKept]] = ()
     error: str | None = None
 
 
@@ -91,12 +98,13 @@ class SnapshotWorkspaceUseCase:
         *,
         scanner: WorkspaceScanner,
         snapshots: SnapshotRepository,
+        contents: ContentStore,
         threads: BlockingCalls,
         clock: Clock,
         new_id: Callable[[], str],
         kept: int | None,
     ) -> None:
-        self._scanner, self._snapshots = scanner, snapshots
+        self._scanner, self._snapshots, self._contents = scanner, snapshots, contents
         self._threads, self._clock = threads, clock
         self._new_id, self._kept = new_id, kept
         self._last: tuple[SnapshotId, Manifest] | None = None
@@ -107,6 +115,7 @@ class SnapshotWorkspaceUseCase:
         label: str = "",
         *,
         full: bool = False,
+        contents: bool = False,
         progress: TellProgress | None = None,
     ) -> SnapshotResult:
         """Scan the workspace and keep what was found; durable when it returns.
@@ -115,24 +124,35 @@ class SnapshotWorkspaceUseCase:
             task_id: for which task; any id will do.
             label: what to call it, at most 200 characters.
             full: read every file, whatever the file system says of it.
+            contents: have the store keep what the files contain, as long as the snapshot is kept:
+                but not of those that are only watched, and of none whose name says that it is
+                secret. If the store has no room, nothing is kept, and no snapshot is taken.
             progress: is called now and then, in the event loop.
+
+        Returns:
+            ``success=False`` with an ``error``, if an argument cannot be used, the workspace cannot
+            be scanned, or the store cannot do its work.
+
+        Raises:
+            StorageError: the database cannot do its work.
         """
         try:
             task = None if task_id is None else checked_id(task_id, "task_id")
             _check_label(label)
             before = await self._newest_manifest()
             manifest = await self._scanner.scan(before, full=full, progress=progress)
-        except _REFUSALS as error:
+            kept, not_kept = await self._keep(manifest) if contents else (0, ())
+        except (*_REFUSALS, ContentError) as error:
             return SnapshotResult(success=False, error=str(error))
         new_id = SnapshotId(self._new_id())
         snapshot = await self._threads.call(
-            lambda: snapshot_of(manifest, new_id, task_id=task, label=label)
+            lambda: snapshot_of(manifest, new_id, task_id=task, label=label, kept=kept)
         )
         await self._snapshots.add(snapshot, manifest)
         self._last = (snapshot.id, manifest)
         if self._kept is not None:
             await self._snapshots.forget(keep=self._kept)
-        return SnapshotResult(success=True, snapshot=snapshot)
+        return SnapshotResult(success=True, snapshot=snapshot, not_kept=not_kept)
 
     async def compare(
         self,
@@ -208,6 +228,17 @@ class SnapshotWorkspaceUseCase:
             UnreadableValue: what is stored is damaged or gone.
         """
         return await self._manifest((await self._found(snapshot_id)).id)
+
+    async def _keep(self, manifest: Manifest) -> tuple[int, Sequence[tuple[str, NotKept]]]:
+        """Have the store keep all contents; how many it keeps, and which it does not."""
+        sources = await self._threads.call(lambda: list(contents_of(manifest)))
+        results = await self._contents.put(sources)
+        left_out = [
+            (source.path, result.reason)
+            for source, result in zip(sources, results, strict=True)
+            if result.reason is not None
+        ]
+        return len(sources) - len(left_out), left_out
 
     async def _found(self, snapshot_id: str) -> Snapshot:
         if snapshot_id == NEWEST:

@@ -50,8 +50,8 @@ class TendContentsUseCase:
 
         Args:
             chosen: digests (``b3:...``), and patterns of paths in the syntax of ``.gitignore``:
-                all contents that an operation has seen at such a path, which may be at other
-                paths, too.
+                all contents that an operation or a snapshot has seen at such a path, which may be
+                at other paths, too.
             all_: everything, instead.
 
         Raises:

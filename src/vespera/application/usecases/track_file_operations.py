@@ -13,6 +13,7 @@ from vespera.application.usecases.file_results import (
 )
 from vespera.application.usecases.file_statements import FileStatement, Said, checked_id, link_to
 from vespera.application.usecases.file_verification import FileVerification
+from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.task_tracking import TaskTracking
 from vespera.domain.context_recovery import recovery_info
 from vespera.domain.errors import InvalidRequest, RequestError
@@ -36,12 +37,14 @@ class TrackFileOperationsUseCase(FileVerification):
         files: FileStore,
         clock: Clock,
         new_id: Callable[[], str],
+        replaced: ReplacedContents | None = None,
     ) -> None:
+        """``replaced`` keeps what intended operations take away; None: nobody does."""
         super().__init__(
             operations=operations, reports=reports, files=files, clock=clock, new_id=new_id
         )
         self._recording = FileRecording(
-            operations=operations, files=files, clock=clock, new_id=new_id
+            operations=operations, files=files, clock=clock, new_id=new_id, replaced=replaced
         )
 
     async def track_file_creation(

@@ -96,12 +96,16 @@ class Adapters(BaseContainer):
         ignore=config.snapshot_ignore,
         watch=config.snapshot_watch,
     )
-    content_references: Provider[ContentReferences] = providers.Singleton(
-        SqlContentReferences, database
+    snapshots: Provider[SnapshotRepository] = providers.Singleton(
+        SqlSnapshotRepository, database, threads
     )
+    content_references: Provider[ContentReferences] = providers.Singleton(
+        SqlContentReferences, database, snapshots, threads
+    )
+    contents_directory = providers.Singleton(directory_of_contents, database)
     contents: Provider[ContentStore] = Service(
         PackedContents,
-        providers.Singleton(directory_of_contents, database),
+        contents_directory,
         config.workspace,
         threads,
         references=content_references,
@@ -134,7 +138,4 @@ class Adapters(BaseContainer):
     )
     reports: Provider[ReportRepository] = providers.Singleton(SqlReportRepository, database)
     schedules: Provider[ScheduleRepository] = providers.Singleton(SqlScheduleRepository, database)
-    snapshots: Provider[SnapshotRepository] = providers.Singleton(
-        SqlSnapshotRepository, database, threads
-    )
     gates: Provider[Gates] = providers.Singleton(SqlGates, database)

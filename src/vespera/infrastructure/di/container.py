@@ -81,6 +81,8 @@ class Container(FileUseCases):
         snapshot_watch: patterns of what is hashed wherever it is, and never kept; by default
             usual names of secrets.
         snapshots_kept: how many snapshots stay when another one is taken; None: all.
+        store_replaced: whether what files contain is kept before a task replaces or deletes them,
+            so that it can be shown, and put back.
         store_quota: bytes that the contents of files may take, compressed, which are kept to show
             changes and take them back; 1 or more.
         store_never: patterns (as in .gitignore) of files whose content is never kept: secrets.
@@ -107,6 +109,7 @@ class Container(FileUseCases):
         "snapshot_ignore": (),
         "snapshot_watch": SECRETS,
         "snapshots_kept": 100,
+        "store_replaced": True,
         "store_quota": QUOTA,
         "store_never": SECRETS,
         "store_retention": None,
@@ -197,6 +200,7 @@ class Container(FileUseCases):
         tracking=FileUseCases.track_file_operations,
         clock=Adapters.clock,
         new_id=Adapters.new_id,
+        replaced=FileUseCases.replaced_contents,
     )
     wait_work = providers.Singleton(
         WaitWork,

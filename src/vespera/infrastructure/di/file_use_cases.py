@@ -4,6 +4,7 @@ from vespera.application.usecases.file_diffs import FileDiffs
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.inspect_files import InspectFilesUseCase
 from vespera.application.usecases.recover_context import RecoverContextUseCase
+from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.application.usecases.tend_contents import TendContentsUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
@@ -15,6 +16,9 @@ from vespera.infrastructure.files.never_stored import matching, never_stored
 class FileUseCases(Adapters):
     """The use cases of files, each on the adapters of its ports."""
 
+    replaced_contents = providers.Singleton(
+        ReplacedContents, Adapters.contents, is_kept=Adapters.config.store_replaced
+    )
     track_file_operations = providers.Singleton(
         TrackFileOperationsUseCase,
         operations=Adapters.operations,
@@ -22,11 +26,13 @@ class FileUseCases(Adapters):
         files=Adapters.files,
         clock=Adapters.clock,
         new_id=Adapters.new_id,
+        replaced=replaced_contents,
     )
     snapshot_workspace = providers.Singleton(
         SnapshotWorkspaceUseCase,
         scanner=Adapters.scanner,
         snapshots=Adapters.snapshots,
+        contents=Adapters.contents,
         threads=Adapters.threads,
         clock=Adapters.clock,
         new_id=Adapters.new_id,

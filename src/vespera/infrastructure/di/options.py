@@ -39,6 +39,7 @@ def check_settings(given: Mapping[str, Any]) -> None:
     if given["snapshots_kept"] is not None:
         whole_number_of(given["snapshots_kept"], "snapshots_kept", least=0, most=LARGEST_WHOLE)
     _check_patterns(given["snapshot_ignore"], given["snapshot_watch"])
+    _check_flag(given["store_replaced"], "store_replaced")
     whole_number_of(given["store_quota"], "store_quota", least=1, most=MOST_BYTES)
     age_if_any(given["store_retention"], "store_retention")
     checked_patterns(given["store_never"])
@@ -93,6 +94,16 @@ def catalogue_of(
         return named.providers  # type: ignore[no-any-return]
 
     return catalogue
+
+
+def _check_flag(value: object, field: str) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"must be True or False, not {value!r}", field=field)
 
 
 def _check_seconds(value: object, field: str, *, least: float) -> None:

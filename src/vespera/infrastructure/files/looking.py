@@ -171,7 +171,7 @@ def _stream(directory: int, name: bytes, take: _Take, stop: Event) -> os.stat_re
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    return after if _key(before) == _key(after) and length == after.st_size else None
+    return after if length == after.st_size and _is_same(before, after) else None
 
 
 def _pass_on(
@@ -199,5 +199,14 @@ def _go_on_unless(stop: Event) -> None:
         raise InterruptedError(errno.ECANCELED, "the call was cancelled")
 
 
-def _key(found: os.stat_result) -> tuple[int, ...]:
-    return (found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+def _is_same(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether nobody has changed the open file; that another one took its name changes its ctime,
+    and nothing of its content.
+    """
+    if (before.st_mode, before.st_size, before.st_mtime_ns) != (
+        after.st_mode,
+        after.st_size,
+        after.st_mtime_ns,
+    ):
+        return False
+    return before.st_ctime_ns == after.st_ctime_ns or after.st_nlink < before.st_nlink

@@ -155,7 +155,7 @@ class PackedContents:
     async def stop(self) -> None:
         """Hold nothing any more; the next use begins anew."""
         self._directory.close()
-        if self._is_passing:
+        if self._is_passing and self._path.exists():
             await self._threads.run(lambda: shutil.rmtree(self._path, ignore_errors=True))
 
     def abandon(self) -> None:

@@ -123,8 +123,10 @@ class PackDirectory:
         try:
             yield draft
         finally:
-            path.unlink(missing_ok=True)
-            os.close(descriptor)
+            try:
+                path.unlink(missing_ok=True)
+            finally:
+                os.close(descriptor)
 
     def publish(self, draft: PackDraft) -> None:
         """Give a sealed draft its name. It is there for good after ``sync``."""

@@ -35,7 +35,7 @@ SCHEMA = (
     "CREATE TABLE schedules ( name TEXT NOT NULL, version BIGINT NOT NULL, paused BIGINT NOT NULL, next_due BIGINT, last_due BIGINT, last_task_id TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, cron TEXT, every DOUBLE, time_zone TEXT NOT NULL, catch_up TEXT NOT NULL, most_catch_up BIGINT NOT NULL, overlap TEXT NOT NULL, title TEXT NOT NULL, specialist_type TEXT NOT NULL, request BLOB NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
     "CREATE INDEX schedules_due ON schedules (next_due) WHERE paused = 0 AND next_due IS NOT NULL",
     "CREATE INDEX schedules_spilled ON schedules (request) WHERE request < x''",
-    "CREATE TABLE snapshots ( id TEXT NOT NULL, task_id TEXT, label TEXT NOT NULL, began_at BIGINT NOT NULL, ended_at BIGINT NOT NULL, digest TEXT NOT NULL, files BIGINT NOT NULL, directories BIGINT NOT NULL, ignored BIGINT NOT NULL, unknown BIGINT NOT NULL, hashed BIGINT NOT NULL, caution TEXT NOT NULL, base_id TEXT, content BLOB NOT NULL, PRIMARY KEY (id), FOREIGN KEY(base_id) REFERENCES snapshots (id) ) WITHOUT ROWID",
+    "CREATE TABLE snapshots ( id TEXT NOT NULL, task_id TEXT, label TEXT NOT NULL, began_at BIGINT NOT NULL, ended_at BIGINT NOT NULL, digest TEXT NOT NULL, files BIGINT NOT NULL, directories BIGINT NOT NULL, ignored BIGINT NOT NULL, unknown BIGINT NOT NULL, hashed BIGINT NOT NULL, caution TEXT NOT NULL, kept BIGINT NOT NULL, base_id TEXT, content BLOB NOT NULL, PRIMARY KEY (id), FOREIGN KEY(base_id) REFERENCES snapshots (id) ) WITHOUT ROWID",
     "CREATE INDEX snapshots_by_base ON snapshots (base_id) WHERE base_id IS NOT NULL",
     "CREATE INDEX snapshots_spilled ON snapshots (content) WHERE content < x''",
     "CREATE TABLE starts ( number BIGINT NOT NULL, task_id TEXT NOT NULL, attempt BIGINT NOT NULL, specialist_type TEXT NOT NULL, concurrency_key TEXT, began_at BIGINT NOT NULL, kept_until BIGINT NOT NULL, PRIMARY KEY (number) ) WITHOUT ROWID",
@@ -804,6 +804,7 @@ SNAPSHOT_COLUMNS = (
     "unknown",
     "hashed",
     "caution",
+    "kept",
     "base_id",
     "content",
 )
@@ -821,26 +822,31 @@ SNAPSHOT_FACTS = (
     "unknown",
     "hashed",
     "caution",
+    "kept",
 )
 
 INSERT_SNAPSHOT = Statement(
-    "INSERT INTO snapshots (id, task_id, label, began_at, ended_at, digest, files, directories, ignored, unknown, hashed, caution, base_id, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO snapshots (id, task_id, label, began_at, ended_at, digest, files, directories, ignored, unknown, hashed, caution, kept, base_id, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     expects=1,
-    stores=(13,),
+    stores=(14,),
 )
 
 IS_SNAPSHOT = Statement("SELECT 1 FROM snapshots WHERE snapshots.id = ?", expects=1, returns=True)
 
 SNAPSHOT_BY_ID = Statement(
-    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution, snapshots.base_id, snapshots.content FROM snapshots WHERE snapshots.id = ?"
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution, snapshots.kept, snapshots.base_id, snapshots.content FROM snapshots WHERE snapshots.id = ?"
 )
 
 FACTS_OF_SNAPSHOT = Statement(
-    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution FROM snapshots WHERE snapshots.id = ?"
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution, snapshots.kept FROM snapshots WHERE snapshots.id = ?"
 )
 
 PAGE_OF_SNAPSHOTS = Statement(
-    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution FROM snapshots WHERE snapshots.id < ? ORDER BY snapshots.id DESC LIMIT ? OFFSET 0"
+    "SELECT snapshots.id, snapshots.task_id, snapshots.label, snapshots.began_at, snapshots.ended_at, snapshots.digest, snapshots.files, snapshots.directories, snapshots.ignored, snapshots.unknown, snapshots.hashed, snapshots.caution, snapshots.kept FROM snapshots WHERE snapshots.id < ? ORDER BY snapshots.id DESC LIMIT ? OFFSET 0"
+)
+
+SNAPSHOTS_WITH_CONTENTS = Statement(
+    "SELECT snapshots.id FROM snapshots WHERE snapshots.kept > 0 AND snapshots.ended_at >= ? ORDER BY snapshots.id"
 )
 
 FORGET_DELTAS = Statement(

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TypeVar
 
@@ -41,16 +42,18 @@ Told = TypeVar(
 )
 
 
-def take(task_id: str | None, label: str, *, full: bool) -> Question[Snapshot]:
+def take(
+    task_id: str | None, label: str, *, full: bool, contents: bool
+) -> Question[SnapshotResult]:
     """Take a snapshot."""
 
-    async def question(container: Container) -> Snapshot:
+    async def question(container: Container) -> SnapshotResult:
         with shown_scan(container.get(Clock)) as tell:
-            taken = _granted(
-                await _use_case(container).take(task_id, label, full=full, progress=tell)
+            return _granted(
+                await _use_case(container).take(
+                    task_id, label, full=full, contents=contents, progress=tell
+                )
             )
-        assert taken.snapshot is not None
-        return taken.snapshot
 
     return question
 
@@ -107,12 +110,17 @@ def forget(older_than: timedelta | None, keep: int | None) -> Question[ForgetSna
     return question
 
 
-def show_taken(snapshot: Snapshot, *, as_json: bool) -> None:
-    """Print which snapshot was taken, and what it has seen."""
+def show_taken(taken: SnapshotResult, *, as_json: bool) -> None:
+    """Print which snapshot was taken, what it has seen, and what could not be kept."""
+    snapshot = taken.snapshot
+    assert snapshot is not None, "what was not granted is not shown"
     if as_json:
-        print_json(snapshot)
+        not_kept = [{"path": path, "reason": reason} for path, reason in taken.not_kept]
+        print_json({**asdict(snapshot), "not_kept": not_kept})
         return
-    print_lines(f"{snapshot.id}: {_seen(snapshot)} ({snapshot.hashed} read)")
+    kept = f", {snapshot.kept} with their contents" if snapshot.kept else ""
+    print_lines(f"{snapshot.id}: {_seen(snapshot)} ({snapshot.hashed} read){kept}")
+    print_lines(*aligned([("not kept:", path, reason) for path, reason in taken.not_kept]))
     if snapshot.caution:
         click.echo(f"note: {snapshot.caution}", err=True)
 

@@ -13,6 +13,7 @@ from vespera.interfaces.cli.options import Asked, agreement, on_container, span,
 @click.option("--label", type=text, default="", metavar="TEXT", help="What to call it.")
 @click.option("--for", "task_id", type=text, metavar="ID", help="The task it is taken for.")
 @click.option("--full", is_flag=True, help="Read every file, whatever the file system says.")
+@click.option("--contents", is_flag=True, help="Keep what the files contain, too.")
 @on_container
 @click.pass_context
 def snapshot(
@@ -21,17 +22,21 @@ def snapshot(
     label: str,
     task_id: str | None,
     full: bool,
+    contents: bool,
     asked: Asked,
 ) -> None:
-    """Keep what stands in the workspace: all states of all files, not their contents.
+    """Keep what stands in the workspace: the states of all files, and their contents if you say so.
 
-    What .gitignore and .vesperaignore leave out is counted only.
+    What .gitignore and .vesperaignore leave out is counted only. What is secret by its name is
+    never kept.
     """
     if context.invoked_subcommand is not None:
         return
     from vespera.interfaces.cli import scans
 
-    taken = asked.answer(scans.take(task_id, label, full=full), without_database=True)
+    taken = asked.answer(
+        scans.take(task_id, label, full=full, contents=contents), without_database=True
+    )
     scans.show_taken(taken, as_json=asked.as_json)
 
 

@@ -4,7 +4,10 @@ from datetime import timedelta
 
 from vespera.application.ports.contents import ContentReferences
 from vespera.domain.file_operation import Absent, FileState
+from vespera.domain.ids import SnapshotId
+from vespera.domain.snapshot import snapshot_of
 from vespera.testing.conformance.samples import NOW, an_operation
+from vespera.testing.conformance.snapshots import a_folder, a_manifest
 from vespera.testing.conformance.stores import PersistenceSuite, Stores
 
 
@@ -43,6 +46,18 @@ class ContentReferencesConformance(PersistenceSuite):
         assert set(await stores.references.digests(NOW)) == {old.digest, new.digest}
         assert set(await stores.references.digests(later)) == {new.digest}
         assert not await stores.references.digests(later + timedelta(microseconds=1))
+
+    async def test_snapshots_with_contents_refer_to_them(self, stores: Stores) -> None:
+        watched, kept, other = [_state(number) for number in range(3)]
+        manifest = a_manifest({b"dir": a_folder({"watched": watched, "a": kept})})
+        await stores.snapshots.add(snapshot_of(manifest, SnapshotId("s1"), kept=1), manifest)
+        without = a_manifest({b"": a_folder({"watched": watched, "b": other})})
+        await stores.snapshots.add(snapshot_of(without, SnapshotId("s2")), without)
+
+        assert set(await stores.references.digests(None)) == {kept.digest}
+        assert set(await stores.references.digests(manifest.ended_at)) == {kept.digest}
+        assert not await stores.references.digests(manifest.ended_at + timedelta(seconds=1))
+        assert set(await stores.references.digests_by_path()) == {("dir/a", kept.digest)}
 
     async def test_a_path_may_be_any_bytes(self, stores: Stores) -> None:
         state = _state(1)

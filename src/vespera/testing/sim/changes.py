@@ -3,8 +3,9 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +72,19 @@ class FileChanges:
             _listening.remove(self)
 
 
-def snapshot(directory: Path) -> dict[Path, tuple[int, int, int]]:
-    """Every file below the directory, and what tells that it was changed."""
+def snapshot(places: Sequence[Path]) -> dict[Path, tuple[int, int, int]]:
+    """Every file below these directories, and what tells that it was changed."""
     found = {}
-    for path in directory.rglob("*"):
+    for path in chain.from_iterable(place.rglob("*") for place in places):
         if path.is_file() and not path.is_symlink():
             status = path.stat()
             found[path] = (status.st_ino, status.st_size, status.st_mtime_ns)
     return found
 
 
-def tear(directory: Path, before: dict[Path, tuple[int, int, int]]) -> None:
+def tear(places: Sequence[Path], before: dict[Path, tuple[int, int, int]]) -> None:
     """Leave only the first half of each file that is new or changed."""
-    for path, seen in snapshot(directory).items():
+    for path, seen in snapshot(places).items():
         if before.get(path) != seen:
             os.truncate(path, seen[1] // 2)
 

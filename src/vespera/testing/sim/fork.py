@@ -186,6 +186,7 @@ class ForkedLife:
             "clock": clock,
             "new_id": SimulatedIds(clock, self.life * 16),
             "lane": partial(KillingLane, self._killer),
+            "contents_directory": self._world.contents,
             "threads": threads,
             "step_threads": threads,
         }

@@ -213,19 +213,20 @@ class KillingThreads(Threads):
 
     def _carry_out(self, call: Callable[[], T], named: Callable[..., T]) -> T:
         begun = self._killer.begin(FILE)
-        workspace = self._killer.database.path.parent / "workspace"
+        world = self._killer.database.path.parent
+        places = (world / "workspace", world / "contents")
         is_torn = self._killer.is_torn(begun)
         changes = FileChanges(cut=is_torn)
-        before = snapshot(workspace) if is_torn else {}
+        before = snapshot(places) if is_torn else {}
         try:
             with changes.watched():
                 result = call()
         except CutOff:
-            tear(workspace, before)
+            tear(places, before)
             self._killer.kill()
             raise
         if is_torn:
-            tear(workspace, before)
+            tear(places, before)
             self._killer.kill()
         if changes.any:
             self._killer.done(FILE, begun, name_of(named), torn=changes.writes)

@@ -64,7 +64,7 @@ class Life:
         self._containers: list[Container] = []
         self._loop = SimulatedLoop(director, start=world.time)
         self._loop.set_exception_handler(lambda _loop, _context: None)
-        self._loop.carry = partial(watched, world.workspace, director.tears)
+        self._loop.carry = partial(watched, (world.workspace, world.contents), director.tears)
         self.apps: list[App] = []
 
     def run(self, act: Callable[[], Awaitable[T]]) -> T | None:
@@ -182,6 +182,7 @@ class Life:
             "new_id": SimulatedIds(clock, self._number * 16 + place),
             "chance": random.Random(self._number).random,  # noqa: S311  # to be the same each time
             "lane": partial(SimulatedLane, database, who),
+            "contents_directory": self._world.contents,
             "threads": SimulatedThreads(who),
             "step_threads": SimulatedThreads(who),
             "owners": SimulatedOwners(self._number, place),

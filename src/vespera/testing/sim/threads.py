@@ -1,7 +1,7 @@
 """The worker threads of a simulated process, which are none."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -68,7 +68,7 @@ class SimulatedThreads(Threads):
 
 
 def watched(
-    workspace: Path, tears: Callable[[Operation], bool], operation: Operation, call: Call
+    places: Sequence[Path], tears: Callable[[Operation], bool], operation: Operation, call: Call
 ) -> tuple[Any, BaseException | None]:
     """The outcome of a call in a thread; the operation is told which files it changes.
 
@@ -76,12 +76,12 @@ def watched(
     """
     is_torn = tears(operation)
     changes = FileChanges(cut=is_torn)
-    before = snapshot(workspace) if is_torn else {}
+    before = snapshot(places) if is_torn else {}
     outcome: tuple[Any, BaseException | None] = (None, None)
     with changes.watched(), suppress(CutOff):
         outcome = outcome_of(call)
     if is_torn:
-        tear(workspace, before)
+        tear(places, before)
     operation.tears = changes.writes
     if changes.any:
         operation.changes.add(FILE)

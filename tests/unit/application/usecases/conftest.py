@@ -11,6 +11,7 @@ from vespera.application.ports.contents import ContentStore
 from vespera.application.ports.files import FileStore
 from vespera.application.usecases.inspect_files import InspectFilesUseCase
 from vespera.domain.changed_file import ChangedFile
+from vespera.domain.content import NotKept, PutResult
 from vespera.domain.errors import ContentMissing, FileUnreadable
 from vespera.domain.file_operation import Absent, FileState, PathState
 
@@ -45,6 +46,9 @@ class Desk:
         ]
         self.contents = AsyncMock(spec=ContentStore)
         self.contents.get.side_effect = self._get
+        self.contents.put.side_effect = lambda sources: [
+            PutResult(source.digest, reason=NotKept.NEVER) for source in sources
+        ]
         self.contents.has.side_effect = lambda digests: set(digests) & set(self.kept)
         container.override(FileStore, files)
         container.override(ContentStore, self.contents)

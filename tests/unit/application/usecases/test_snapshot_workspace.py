@@ -8,11 +8,13 @@ import pytest
 
 from vespera import Container
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.contents import ContentStore
 from vespera.application.ports.scanning import WorkspaceScanner
 from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.domain.changes import Change, Rename
-from vespera.domain.errors import FileUnreadable, SnapshotNotFound, UnreadableValue
+from vespera.domain.content import ContentSource, NotKept, PutResult
+from vespera.domain.errors import FileUnreadable, SnapshotNotFound, StoreFull, UnreadableValue
 from vespera.domain.file_operation import Absent, DirectoryState, FileState
 from vespera.domain.manifest import Folder, Manifest, PathEntry, StatKey, canonical, record_of
 from vespera.testing import VirtualClock
@@ -97,6 +99,7 @@ async def test_a_new_process_goes_on_from_what_is_kept(
     other = SnapshotWorkspaceUseCase(
         scanner=scanner,
         snapshots=container.get(SnapshotRepository),
+        contents=AsyncMock(spec=ContentStore),
         threads=container.get("threads"),
         clock=container.get(Clock),
         new_id=container.get("new_id"),
@@ -121,6 +124,7 @@ async def test_a_snapshot_can_be_taken_though_the_one_before_cannot_be_read(
     other = SnapshotWorkspaceUseCase(
         scanner=scanner,
         snapshots=snapshots,
+        contents=AsyncMock(spec=ContentStore),
         threads=container.get("threads"),
         clock=container.get(Clock),
         new_id=container.get("new_id"),
@@ -261,3 +265,49 @@ async def test_what_makes_no_sense_is_refused_as_a_value(
         *("task_id", "limit", "before", "older_than", "older_than", "keep", "snapshot"),
         "There is no snapshot yet; take one first.",
     ]
+
+
+@pytest.fixture
+def contents(container: Container) -> AsyncMock:
+    contents = AsyncMock(spec=ContentStore)
+    contents.put.side_effect = lambda sources: [
+        PutResult(s.digest, reason=NotKept.NEVER if s.path == "key" else None) for s in sources
+    ]
+    container.override(ContentStore, contents)
+    return contents
+
+
+async def test_a_snapshot_with_contents_gives_them_to_the_store_and_tells_what_it_refused(
+    contents: AsyncMock, workspace: SnapshotWorkspaceUseCase, disk: Disk
+) -> None:
+    disk["key"] = TWO
+
+    taken = await workspace.take(contents=True)
+
+    contents.put.assert_awaited_once_with(
+        [ContentSource("a", ONE.digest), ContentSource("key", TWO.digest)]
+    )
+    assert taken.snapshot
+    assert taken.snapshot.kept == 1
+    assert list(taken.not_kept) == [("key", NotKept.NEVER)]
+
+
+async def test_without_contents_the_store_is_left_alone(
+    contents: AsyncMock, workspace: SnapshotWorkspaceUseCase
+) -> None:
+    taken = await workspace.take()
+
+    contents.put.assert_not_awaited()
+    assert taken.snapshot
+    assert taken.snapshot.kept == 0
+
+
+async def test_no_snapshot_is_taken_if_the_store_has_no_room(
+    contents: AsyncMock, workspace: SnapshotWorkspaceUseCase, container: Container
+) -> None:
+    contents.put.side_effect = StoreFull("it is full")
+
+    taken = await workspace.take(contents=True)
+
+    assert taken.error == "it is full"
+    assert await container.get(SnapshotRepository).newest() is None

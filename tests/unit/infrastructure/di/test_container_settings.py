@@ -20,6 +20,7 @@ from vespera.domain.errors import InvalidRequest
         *(("snapshots_kept", value) for value in (-1, "x", 1.5, True)),
         *(("snapshot_ignore", value) for value in ("*.log", None, [1], {"*.log"})),
         *(("snapshot_watch", value) for value in (".env", None, [b".env"])),
+        *(("store_replaced", value) for value in (0, "yes", None)),
         *(("store_quota", value) for value in (0, -1, "x", None, 1.5, True)),
         *(("store_retention", value) for value in (-1, "x", True)),
         *(("store_never", value) for value in (".env", None, 7)),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from vespera.application.ports.scanning import ScanProgress
+from vespera.application.usecases.snapshot_workspace import SnapshotResult
 from vespera.domain.ids import SnapshotId
 from vespera.domain.snapshot import Snapshot
 from vespera.interfaces.cli.scans import show_taken, shown_scan
@@ -64,7 +65,7 @@ def test_why_everything_was_read_is_told_beside_the_answer(
         hashed=2,
         caution="this is tmpfs",
     )
-    show_taken(snapshot, as_json=False)
+    show_taken(SnapshotResult(success=True, snapshot=snapshot), as_json=False)
 
     told = capsys.readouterr()
     assert told.out == "s1: 2 files in 3 directories, 1 not known (2 read)\n"

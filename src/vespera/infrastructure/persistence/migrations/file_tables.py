@@ -63,6 +63,7 @@ def _create_snapshots() -> None:
         sa.Column("unknown", sa.BigInteger, nullable=False),
         sa.Column("hashed", sa.BigInteger, nullable=False),
         sa.Column("caution", sa.Text, nullable=False),
+        sa.Column("kept", sa.BigInteger, nullable=False),
         sa.Column("base_id", sa.Text, sa.ForeignKey("snapshots.id")),
         sa.Column("content", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,

@@ -43,6 +43,12 @@ PAGE_OF_SNAPSHOTS = compiled(
     "before",
     "rows",
 )
+SNAPSHOTS_WITH_CONTENTS = compiled(
+    sa.select(snapshots.c.id)
+    .where(snapshots.c.kept > NONE, snapshots.c.ended_at >= sa.bindparam("since"))
+    .order_by(snapshots.c.id),
+    "since",
+)
 FORGET_DELTAS = compiled(
     sa.delete(snapshots).where(snapshots.c.base_id.is_not(None), _MAY_GO).returning(snapshots.c.id),
     "before",
