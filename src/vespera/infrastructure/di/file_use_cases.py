@@ -1,5 +1,7 @@
 """What is said of files, proven, and kept of them."""
 
+from vespera.application.usecases.attested_files import AttestedFiles
+from vespera.application.usecases.audit_tasks import AuditTasksUseCase
 from vespera.application.usecases.file_diffs import FileDiffs
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.inspect_files import InspectFilesUseCase
@@ -74,4 +76,18 @@ class FileUseCases(Adapters):
         contents=Adapters.contents,
         clock=Adapters.clock,
         plain=Adapters.codec.provided.plain,
+    )
+    audit_tasks = providers.Singleton(
+        AuditTasksUseCase,
+        trail=Adapters.audit_trail,
+        signing=Adapters.signing,
+        files=providers.Singleton(
+            AttestedFiles,
+            inspect_files=inspect_files,
+            tasks=Adapters.tasks,
+            files=Adapters.files,
+            contents=Adapters.contents,
+            threads=Adapters.threads,
+        ),
+        clock=Adapters.clock,
     )

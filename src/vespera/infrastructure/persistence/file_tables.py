@@ -68,3 +68,14 @@ snapshots = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("snapshots_by_base", snapshots.c.base_id, sqlite_where=snapshots.c.base_id.is_not(None))
+
+# ``number`` has no gap: the writer gives it, in the transaction that the entry is part of.
+audit_entries = sa.Table(
+    "audit_entries",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+)

@@ -12,6 +12,7 @@ both modes of pytest-asyncio. They are fit for adapters of your own, and run ove
 import pytest
 
 _SUITES = (
+    "audit",
     "blocking_calls",
     "care",
     "clock",
@@ -37,6 +38,7 @@ _SUITES = (
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
 from vespera.testing.conformance.archive import TaskArchiveConformance
+from vespera.testing.conformance.audit import AuditTrailConformance, SigningConformance
 from vespera.testing.conformance.blocking_calls import BlockingCallsConformance
 from vespera.testing.conformance.care import DatabaseCareConformance
 from vespera.testing.conformance.clock import ClockConformance
@@ -72,6 +74,7 @@ from vespera.testing.conformance.tasks import TaskRepositoryConformance
 from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
 
 __all__ = [
+    "AuditTrailConformance",
     "BlockingCallsConformance",
     "ClockConformance",
     "CodecConformance",
@@ -91,6 +94,7 @@ __all__ = [
     "RevivalsConformance",
     "ScheduleRepositoryConformance",
     "SignalRepositoryConformance",
+    "SigningConformance",
     "SnapshotRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",

@@ -7,6 +7,7 @@ from typing import Self
 import pytest_asyncio
 
 from vespera.application.ports.archive import TaskArchive
+from vespera.application.ports.audit import AuditTrail
 from vespera.application.ports.contents import ContentReferences
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.gates import Gates
@@ -47,6 +48,7 @@ class Stores:
     revivals: Revivals
     signals: SignalRepository
     snapshots: SnapshotRepository
+    audit: AuditTrail
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -68,6 +70,7 @@ class Stores:
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
             snapshots=container.get(SnapshotRepository),
+            audit=container.get(AuditTrail),
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from vespera import Container
 from vespera.testing.conformance import (
+    AuditTrailConformance,
     ContentReferencesConformance,
     EventLogConformance,
     FileOperationRepositoryConformance,
@@ -92,3 +93,9 @@ class TestSqlTaskSearch(InMemory, TaskSearchConformance):
 
 class TestSqlScheduleRepository(InMemory, ScheduleRepositoryConformance):
     pass
+
+
+class TestSqlAuditTrail(InMemory, AuditTrailConformance):
+    async def make_stores(self) -> AsyncIterator[Stores]:
+        async with Container(workspace="/nonexistent/vespera", audit=True) as container:
+            yield Stores.of(container)

@@ -9,6 +9,7 @@ def create_file_tables() -> None:
     _create_file_operations()
     _create_verification_reports()
     _create_snapshots()
+    _create_audit_entries()
 
 
 def _create_file_operations() -> None:
@@ -70,3 +71,14 @@ def _create_snapshots() -> None:
     )
     rests = sa.text("base_id IS NOT NULL")
     op.create_index("snapshots_by_base", "snapshots", ["base_id"], sqlite_where=rests)
+
+
+def _create_audit_entries() -> None:
+    op.create_table(
+        "audit_entries",
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("payload", sa.Text, nullable=False),
+        sa.Column("hash", sa.Text, nullable=False),
+    )
