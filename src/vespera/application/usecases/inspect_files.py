@@ -139,6 +139,6 @@ class InspectFilesUseCase:
             chains=chains,
         )
 
-    async def compare(self, seen: FilesOfTask) -> Sequence[ChangedFile]:
-        """What is different in the text of what was seen changed."""
-        return await self._diffs.of(seen.changes, seen.chains)
+    async def compare(self, seen: FilesOfTask, *, most: int | None = None) -> Sequence[ChangedFile]:
+        """What is different in the text of what was seen changed; see ``FileDiffs.of``."""
+        return await self._diffs.of(seen.changes, seen.chains, most=most)

@@ -32,6 +32,9 @@ from vespera.domain.task import Task
 from vespera.domain.undeclared import Account, Accounted
 
 MOST_CHILDREN = 1000
+MOST_COMPARED = 500
+"""More differences would have no room in an answer of any sensible size."""
+
 _PAGE = 1000
 _UNSURE = frozenset({Account.UNDECLARED, Account.UNKNOWN})
 
@@ -102,7 +105,7 @@ class RecoverContextUseCase:
             next_action=next_action,
             operations=len(seen.operations),
             open_intents=open_intents(seen.findings, intents),
-            changes=await self._inspect_files.compare(seen),
+            changes=await self._inspect_files.compare(seen, most=MOST_COMPARED),
             undeclared=_by_nobody(looked),
             why_not_looked=looked.error or "",
             failing=[finding for finding in seen.findings if not finding.passes],

@@ -225,3 +225,18 @@ async def test_without_differences_no_content_is_read(desk: Any) -> None:
 
     assert [(one.net.change.path, one.patch) for one in shown.changes] == [("a", "")]
     desk.files.read.assert_not_awaited()
+
+
+async def test_of_many_changes_only_the_smallest_are_compared_if_one_says_how_many(
+    desk: Any,
+) -> None:
+    for name, size in (("large", 300), ("small", 1), ("middle", 20)):
+        await desk.create(name, b"x" * size)
+    compared = await desk.inspect.compare(await desk.inspect.look("task"), most=2)
+
+    assert [(one.net.change.path, bool(one.patch)) for one in compared] == [
+        ("large", False),
+        ("middle", True),
+        ("small", True),
+    ]
+    assert compared[0].note == "not compared, as so many paths changed"
