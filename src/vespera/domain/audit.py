@@ -13,6 +13,9 @@ from hashlib import sha256
 from vespera.domain.errors import InvalidRequest
 
 LONGEST_KIND = 100
+OWN_KINDS = frozenset({"file_operation", "report", "completion", "withdrawal", "import"})
+"""Those of the entries that are made by themselves."""
+
 NO_HASH = "0" * 64
 """What stands before the first entry."""
 
@@ -70,14 +73,16 @@ def canonical(payload: Mapping[str, object]) -> str:
 
 
 def checked_kind(kind: object) -> str:
-    """The kind of an entry, if it can be one.
+    """The kind of an entry that somebody appends, if it can be one.
 
     Raises:
-        InvalidRequest: it cannot.
+        InvalidRequest: it cannot, or is one of those that are entered by themselves.
     """
     if not isinstance(kind, str) or not 0 < len(kind) <= LONGEST_KIND or not kind.isidentifier():
         told = f"must be a name of at most {LONGEST_KIND} characters, not {kind!r}"
         raise InvalidRequest(told, field="kind")
+    if kind in OWN_KINDS:
+        raise InvalidRequest(f"{kind!r} is entered by Vespera alone", field="kind")
     return kind
 
 

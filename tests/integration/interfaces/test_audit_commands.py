@@ -69,7 +69,7 @@ def test_a_trail_is_as_it_was_written(vespera, work):
     work("t")
     told = vespera("audit", "verify")
 
-    assert (told.exit_code, told.stdout) == (0, "4 entries, as written\n")
+    assert (told.exit_code, told.stdout) == (0, "4 entries, as written; held against 3 records\n")
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,24 @@ def test_the_first_entry_that_is_wrong_is_told(vespera, workspace, work, stateme
     assert (form["sound"], form["flaw"]["number"]) == (False, number)
 
 
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE file_operations SET path = x'62'", "entry 2: it tells otherwise of the file_oper"),
+        ("DELETE FROM file_operations", "entry 2: the file_operation '"),
+        ("UPDATE verification_reports SET findings = '[]'", "entry 3: it tells otherwise of the r"),
+        ("UPDATE tasks SET attempt = 7", "entry 4: it tells otherwise of the completion 't'"),
+    ],
+)
+def test_what_is_stored_otherwise_is_told(vespera, workspace, work, statement, told):
+    work("t")
+    tamper(workspace, statement)
+    found = vespera("audit", "verify")
+
+    assert (found.exit_code, found.stdout.startswith(told)) == (1, True), found.stdout
+    assert vespera("audit", "verify", "--no-records").exit_code == 0
+
+
 def test_what_was_cut_off_is_found_out_by_a_signed_head(vespera, workspace, work, keys):
     work("t")
     head = workspace / "head.json"
@@ -101,7 +119,7 @@ def test_what_was_cut_off_is_found_out_by_a_signed_head(vespera, workspace, work
     told = vespera("audit", "verify", *against)
     tamper(workspace, "DELETE FROM audit_entries WHERE number > 3")
 
-    assert told.stdout == "8 entries, as written; held against 1 signed\n"
+    assert told.stdout == "8 entries, as written; held against 6 records, 1 signed\n"
     assert vespera("audit", "verify").exit_code == 0
     assert vespera("audit", "verify", *against).stdout.startswith("entry 4: it is missing")
 
@@ -131,7 +149,7 @@ def test_an_empty_trail_is_not_signed(vespera, workspace, keys):
     ran = vespera("audit", "sign", "--key", keys[0])
 
     assert (ran.exit_code, "There is nothing to sign" in ran.stderr) == (1, True)
-    assert vespera("audit", "verify").stdout == "0 entries, as written\n"
+    assert vespera("audit", "verify").stdout == "0 entries, as written; held against 0 records\n"
 
 
 def test_what_a_task_did_is_attested_so_that_others_can_check_it(vespera, workspace, work, keys):

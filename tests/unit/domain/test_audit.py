@@ -144,11 +144,11 @@ def test_what_has_no_form_is_refused(wrong: Any) -> None:
         canonical(wrong)
 
 
-@pytest.mark.parametrize("wrong", ["", "a b", "a\n", "x" * 101, None, 7])
+@pytest.mark.parametrize("wrong", ["", "a b", "a\n", "x" * 101, None, 7, "report", "withdrawal"])
 def test_what_is_no_kind_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidRequest, match="kind"):
         checked_kind(wrong)
 
 
 def test_a_kind_is_a_name() -> None:
-    assert checked_kind("file_operation") == "file_operation"
+    assert checked_kind("waiver") == "waiver"

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vespera.application.ports.audit import AuditTrail, Signing
 from vespera.application.ports.clock import Clock
 from vespera.application.usecases.attested_files import AttestedFiles
+from vespera.application.usecases.audited_records import AuditedRecords, ToldRecords
 from vespera.domain.audit import (
     NO_ENTRY,
     AuditFlaw,
@@ -57,12 +58,14 @@ class VerifyAuditResult:
         head: the last entry that is sound.
         flaw: the first that is not, if any.
         heads: how many signed heads it was held against.
+        records: how many stored records it was held against.
     """
 
     success: bool
     head: AuditHead = NO_ENTRY
     flaw: AuditFlaw | None = None
     heads: int = 0
+    records: int = 0
     error: str | None = None
 
     @property
@@ -88,10 +91,16 @@ class AuditTasksUseCase:
     """
 
     def __init__(
-        self, *, trail: AuditTrail, signing: Signing, files: AttestedFiles, clock: Clock
+        self,
+        *,
+        trail: AuditTrail,
+        signing: Signing,
+        records: AuditedRecords,
+        files: AttestedFiles,
+        clock: Clock,
     ) -> None:
         self._trail, self._signing = trail, signing
-        self._files, self._clock = files, clock
+        self._records, self._files, self._clock = records, files, clock
 
     def new_keys(self) -> NewKeysResult:
         """A new pair of keys for Ed25519."""
@@ -106,7 +115,7 @@ class AuditTasksUseCase:
         Raises:
             StorageError: the database cannot do its work.
         """
-        found = await self._walk([])
+        found = await self._walk([], ToldRecords())
         if found.flaw is not None:
             told = f"Entry {found.flaw.number}: {found.flaw.text}. Nothing was signed."
             return SignHeadResult(success=False, error=told)
@@ -122,9 +131,13 @@ class AuditTasksUseCase:
         return SignHeadResult(success=True, head=found.head, envelope=envelope)
 
     async def verify(
-        self, heads: Sequence[str | bytes] = (), public_key: bytes | None = None
+        self,
+        heads: Sequence[str | bytes] = (),
+        public_key: bytes | None = None,
+        *,
+        records: bool = True,
     ) -> VerifyAuditResult:
-        """Find the first entry that is not as it was written.
+        """Find the first entry that is not as it was written, or of which something else is stored.
 
         The chain alone shows what was changed, removed, inserted or reordered by somebody who did
         not write all later hashes anew. Whoever did, or cut off the end, is found out by a head
@@ -133,6 +146,7 @@ class AuditTasksUseCase:
         Args:
             heads: signed heads, as ``sign_head`` gave them, in JSON.
             public_key: of whoever signed them; needed with ``heads``.
+            records: hold the records that entries tell of against these, too.
 
         Raises:
             StorageError: the database cannot do its work.
@@ -141,7 +155,11 @@ class AuditTasksUseCase:
             signed = [self._head_in(text, public_key) for text in heads]
         except InvalidRequest as error:
             return VerifyAuditResult(success=False, error=str(error))
-        return await self._walk(signed)
+        told = ToldRecords()
+        found = await self._walk(signed, told)
+        if not records or not found.sound:
+            return found
+        return await self._held_against_records(found, told)
 
     async def attest(
         self, task_id: str, private_key: bytes, name: str | None = None
@@ -166,7 +184,7 @@ class AuditTasksUseCase:
             return AttestTaskResult(success=False, error=str(error))
         return AttestTaskResult(success=True, envelope=envelope)
 
-    async def _walk(self, signed: Sequence[AuditHead]) -> VerifyAuditResult:
+    async def _walk(self, signed: Sequence[AuditHead], told: ToldRecords) -> VerifyAuditResult:
         """Go along the chain as far as it is sound, past all the signed heads."""
         head = NO_ENTRY
         waiting = sorted(signed, key=lambda one: one.number)
@@ -176,12 +194,26 @@ class AuditTasksUseCase:
                 if flaw is not None:
                     return VerifyAuditResult(success=True, head=head, flaw=flaw, heads=len(signed))
                 head = head_at(entry)
+                told.take(entry)
                 while waiting and waiting[0].number == head.number:
                     flaw = flaw or flaw_against(waiting.pop(0), head)
                 if flaw is not None:
                     return VerifyAuditResult(success=True, head=head, flaw=flaw, heads=len(signed))
         flaw = flaw_against(waiting[0], head) if waiting else None
         return VerifyAuditResult(success=True, head=head, flaw=flaw, heads=len(signed))
+
+    async def _held_against_records(
+        self, found: VerifyAuditResult, told: ToldRecords
+    ) -> VerifyAuditResult:
+        """Others may go on writing: what was entered after the records were read may be in them."""
+        stored = await self._records.read(told)
+        last = found.head.number
+        while page := await self._trail.page(after=last, limit=_PAGE):
+            for entry in page:
+                told.take(entry, more=True)
+            last = page[-1].number
+        flaw = await self._records.flaw(told, stored)
+        return replace(found, flaw=flaw, records=len(stored))
 
     def _head_in(self, text: str | bytes, public_key: bytes | None) -> AuditHead:
         if public_key is None:

@@ -2,6 +2,7 @@
 
 from vespera.application.usecases.attested_files import AttestedFiles
 from vespera.application.usecases.audit_tasks import AuditTasksUseCase
+from vespera.application.usecases.audited_records import AuditedRecords
 from vespera.application.usecases.file_diffs import FileDiffs
 from vespera.application.usecases.find_undeclared import FindUndeclaredUseCase
 from vespera.application.usecases.inspect_files import InspectFilesUseCase
@@ -81,6 +82,12 @@ class FileUseCases(Adapters):
         AuditTasksUseCase,
         trail=Adapters.audit_trail,
         signing=Adapters.signing,
+        records=providers.Singleton(
+            AuditedRecords,
+            operations=Adapters.operations,
+            reports=Adapters.reports,
+            tasks=Adapters.tasks,
+        ),
         files=providers.Singleton(
             AttestedFiles,
             inspect_files=inspect_files,

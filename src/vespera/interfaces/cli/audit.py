@@ -62,10 +62,11 @@ def sign(*, key: Path, out: Path | None, asked: Asked) -> None:
     shell_complete=file_names,
     help="A signed head; may be given again.",
 )
+@click.option("--no-records", is_flag=True, help="Do not look at the records that it tells of.")
 @on_container
-def verify(*, key: Path | None, heads: tuple[Path, ...], asked: Asked) -> None:
-    """Find the first entry of the trail that was changed, removed, inserted or reordered; exit code
-    1 if there is one.
+def verify(*, key: Path | None, heads: tuple[Path, ...], no_records: bool, asked: Asked) -> None:
+    """Find the first entry of the trail that was changed, removed, inserted or reordered, or of
+    which something else is stored; exit code 1 if there is one.
 
     Without signed heads, whoever has written all later hashes anew, or cut off the end, is not
     found out.
@@ -74,7 +75,7 @@ def verify(*, key: Path | None, heads: tuple[Path, ...], asked: Asked) -> None:
         raise click.UsageError("--key and --head go together.")
     from vespera.interfaces.cli import auditing
 
-    found = asked.answer(auditing.verify(key, heads))
+    found = asked.answer(auditing.verify(key, heads, records=not no_records))
     auditing.show_verified(found, as_json=asked.as_json)
     if not found.sound:
         sys.exit(1)

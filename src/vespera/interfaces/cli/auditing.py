@@ -36,13 +36,15 @@ def sign_head(key: Path) -> Question[Envelope]:
     return question
 
 
-def verify(key: Path | None, heads: Sequence[Path]) -> Question[VerifyAuditResult]:
+def verify(
+    key: Path | None, heads: Sequence[Path], *, records: bool
+) -> Question[VerifyAuditResult]:
     """Whether the trail is as it was written."""
     public_key = None if key is None else key.read_bytes()
     signed = [head.read_bytes() for head in heads]
 
     async def question(container: Container) -> VerifyAuditResult:
-        result = await _use_case(container).verify(signed, public_key)
+        result = await _use_case(container).verify(signed, public_key, records=records)
         if not result.success:
             raise click.ClickException(result.error or "")
         return result
@@ -92,6 +94,7 @@ def show_verified(found: VerifyAuditResult, *, as_json: bool) -> None:
                 "entries": found.head.number,
                 "hash": found.head.hash,
                 "heads": found.heads,
+                "records": found.records,
                 "flaw": found.flaw,
             }
         )
@@ -99,8 +102,8 @@ def show_verified(found: VerifyAuditResult, *, as_json: bool) -> None:
         print_lines(f"entry {found.flaw.number}: {found.flaw.text}")
     else:
         entries = "1 entry" if found.head.number == 1 else f"{found.head.number} entries"
-        heads = f"; held against {found.heads} signed" if found.heads else ""
-        print_lines(f"{entries}, as written{heads}")
+        heads = f", {found.heads} signed" if found.heads else ""
+        print_lines(f"{entries}, as written; held against {found.records} records{heads}")
 
 
 def _use_case(container: Container) -> AuditTasksUseCase:

@@ -1,22 +1,36 @@
 """The audit trail is signed and held against what was signed; what tasks did is attested."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
 
-from vespera import TaskContext, TaskOrchestrator
+from vespera import Container, TaskContext, TaskOrchestrator
 from vespera.application.ports.audit import AuditTrail, Signing
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.persistence import (
+    FileOperationRepository,
+    ReportRepository,
+    TaskRepository,
+    UnitOfWork,
+)
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.usecases import attested_files
-from vespera.application.usecases.audit_tasks import HEAD_TYPE, AuditTasksUseCase
-from vespera.domain.audit import NO_ENTRY, AuditEntry, entry_after, head_at
+from vespera.application.usecases.audit_tasks import (
+    HEAD_TYPE,
+    AuditTasksUseCase,
+    VerifyAuditResult,
+)
+from vespera.application.usecases.audited_records import AuditedRecords, ToldRecords
+from vespera.domain.audit import NO_ENTRY, AuditEntry, AuditFlaw, entry_after, head_at
 from vespera.domain.envelope import Envelope, EnvelopeSignature, envelope_json
 from vespera.domain.errors import InvalidRequest
-from vespera.domain.file_operation import FileState, SymlinkState
+from vespera.domain.file_operation import FileState, Phase, SymlinkState
+from vespera.domain.ids import ReportId, TaskId
+from vespera.testing.conformance.samples import NOW, a_report, a_running_task, an_operation
 
 KEY, PUBLIC = b"private of a", b"public of a"
 
@@ -92,7 +106,7 @@ async def test_a_signed_head_agrees_with_the_trail_as_it_goes_on(
 async def test_a_sound_trail_is_sound_without_heads(audit: AuditTasksUseCase) -> None:
     found = await audit.verify()
 
-    assert (found.sound, found.head.number, found.heads) == (True, 2500, 0)
+    assert (found.sound, found.head.number, found.heads, found.records) == (True, 2500, 0, 0)
 
 
 async def test_the_first_flaw_is_found_wherever_it_is(
@@ -268,3 +282,110 @@ async def test_what_cannot_be_attested_is_told(audit: AuditTasksUseCase, desk: A
         ("task", KEY): "task_id: the task left no file that could be attested",
     }.items():
         assert ((await audit.attest(*words)).error or "").startswith(told)
+
+
+class TestRecords:
+    """What is stored is held against what the trail tells of it; here both are real."""
+
+    @pytest.fixture
+    async def office(self) -> AsyncIterator[Container]:
+        async with Container(workspace="/nonexistent/vespera", audit=True) as container:
+            yield container
+
+    async def found(self, office: Container) -> VerifyAuditResult:
+        return await office.get(AuditTasksUseCase).verify()
+
+    async def test_what_is_stored_as_it_is_told_is_sound(self, office: Container) -> None:
+        await record_all(office)
+        found = await self.found(office)
+
+        assert (found.sound, found.head.number, found.records) == (True, 4, 3)
+
+    async def test_an_operation_that_is_stored_otherwise_is_found(self, office: Container) -> None:
+        await record_all(office)
+        forged = an_operation(phase=Phase.DONE, path="b.txt")
+        operations = AsyncMock(spec=FileOperationRepository)
+        operations.find.return_value = {forged.id: forged}
+        flaw = (await self.found_with(office, operations)).flaw
+
+        assert flaw == AuditFlaw(2, "it tells otherwise of the file_operation 'o1', as stored")
+
+    async def test_an_operation_that_is_gone_is_found_while_its_task_is_there(
+        self, office: Container
+    ) -> None:
+        await record_all(office)
+        operations = AsyncMock(spec=FileOperationRepository)
+        operations.find.return_value = {}
+        flaw = (await self.found_with(office, operations)).flaw
+
+        assert flaw == AuditFlaw(2, "the file_operation 'o1' that it tells of is gone")
+
+    async def found_with(self, office: Container, operations: Any) -> VerifyAuditResult:
+        use_case = AuditTasksUseCase(
+            trail=office.get(AuditTrail),
+            signing=office.get(Signing),
+            records=AuditedRecords(
+                operations=operations,
+                reports=office.get(ReportRepository),
+                tasks=office.get(TaskRepository),
+            ),
+            files=AsyncMock(),
+            clock=office.get(Clock),
+        )
+        return await use_case.verify()
+
+    async def test_what_is_gone_with_its_task_is_no_flaw(self, office: Container) -> None:
+        await office.get(FileOperationRepository).add(an_operation(task_id=TaskId("a name")))
+        operations = AsyncMock(spec=FileOperationRepository)
+        operations.find.return_value = {}
+
+        assert (await self.found_with(office, operations)).sound
+
+    async def test_nobody_looks_at_records_if_one_does_not_want_it(self, office: Container) -> None:
+        await record_all(office)
+
+        found = await office.get(AuditTasksUseCase).verify(records=False)
+        assert (found.sound, found.records) == (True, 0)
+
+    async def test_what_is_recorded_while_one_looks_is_no_flaw(self, office: Container) -> None:
+        kept = office.get(FileOperationRepository)
+        await record_all(office)
+        operations = AsyncMock(spec=FileOperationRepository)
+
+        async def meanwhile(ids: Any) -> Any:
+            await kept.save(an_operation(phase=Phase.DONE, after=FileState("b3:1", 1, 0o644)))
+            await kept.add(an_operation("o2"))
+            return await kept.find(ids)
+
+        operations.find.side_effect = meanwhile
+
+        assert (await self.found_with(office, operations)).sound
+
+    async def test_entries_in_another_form_are_no_matter(self) -> None:
+        told = ToldRecords()
+        for payload in ("", "[]", "7", "{}", '{"operation_id": [], "task_id": "t"}'):
+            told.take(entry_after(NO_ENTRY, at=0, kind="file_operation", payload=payload))
+            told.take(entry_after(NO_ENTRY, at=0, kind="withdrawal", payload=payload))
+
+        assert told.records == {}
+
+    async def test_what_was_withdrawn_need_not_be_there(self) -> None:
+        told = ToldRecords()
+        payload = '{"operation_id": "o", "task_id": "t"}'
+        told.take(entry_after(NO_ENTRY, at=0, kind="file_operation", payload=payload))
+        assert told.ids("file_operation") == ["o"]
+        told.take(entry_after(NO_ENTRY, at=0, kind="withdrawal", payload=payload))
+
+        assert told.records == {}
+
+
+async def record_all(office: Container) -> None:
+    """A task with an operation that is carried out, a report, and its completion."""
+    task = a_running_task()
+    await office.get(TaskRepository).add(task)
+    await office.get(FileOperationRepository).add(an_operation(metadata={"a": {"1": 2.5}}))
+    await office.get(FileOperationRepository).save(an_operation(phase=Phase.DONE))
+    async with office.get(UnitOfWork)():
+        await office.get(ReportRepository).add(a_report("r1"))
+        done = task.complete(b"outcome", ReportId("r1"), NOW)
+        await office.get(TaskRepository).complete(done, operations=1)
