@@ -143,7 +143,8 @@ def _joint_verdict(shown: Sequence[Evidence]) -> _Fact:
     """That of a move or a copy: the worse of its two sides."""
     departure, arrival = shown
     facts = [_verdict(side) for side in shown]
-    if facts[1][0] in PASSING and (lie := _why_not_the_same(departure, arrival)):
+    came = facts[1][0] in {*PASSING, Verdict.NO_EFFECT}
+    if came and (lie := _why_not_the_same(departure, arrival)):
         facts[1] = Verdict.REFUTED, lie
     worst = max((verdict for verdict, _ in facts), key=_SEVERITY.index)
     if worst in PASSING:
@@ -202,13 +203,14 @@ def _result(evidence: Evidence, after: PathState) -> _Fact:
     kind, expected = evidence.operation.kind, evidence.operation.expected
     if expected is not None and after != expected:
         return Verdict.REFUTED, f"it was to leave {name_of(expected)}; it left {name_of(after)}"
-    if kind in {OperationKind.MODIFY, OperationKind.CHMOD} and evidence.before == after:
+    if kind in _LEAVING_A_TRACE and evidence.before == after:
         if evidence.written:
             return Verdict.VERIFIED, f"it was written as it was already: {name_of(after)}"
-        return Verdict.NO_EFFECT, f"nothing was modified: {name_of(after)} is unchanged"
+        return Verdict.NO_EFFECT, f"nothing was done: {name_of(after)} is unchanged"
     return Verdict.VERIFIED, _TRUTHS[kind].format(name_of(after))
 
 
+_LEAVING_A_TRACE = {OperationKind.MODIFY, OperationKind.CHMOD, OperationKind.COPY}
 _TRUTHS = {
     OperationKind.CREATE: "it was created: nothing was there before, then {}",
     OperationKind.MODIFY: "it was modified; it became {}",

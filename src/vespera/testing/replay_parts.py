@@ -8,11 +8,13 @@ from typing import Any, NoReturn
 from vespera.application.ports.files import AnyPath
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import Key, StepLog
+from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.domain.errors import NonDeterministicTask
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import TaskId
 from vespera.domain.step import PATCH_PREFIX, UNDO_PREFIX, UNDOING, StepRecord
 from vespera.domain.task import Task
+from vespera.infrastructure.files.looking import digest_of
 from vespera.testing.errors import TestingError
 
 
@@ -169,6 +171,10 @@ class KnownFiles:
             )
         return self._contents[path]
 
+    def digest(self, content: bytes) -> str:
+        """See ``FileStore.digest``."""
+        return digest_of(content)
+
     def __getattr__(self, name: str) -> Any:
         """All else would touch a file, or record that one is touched."""
 
@@ -178,6 +184,20 @@ class KnownFiles:
             await self._frontier.stay()
 
         return stay
+
+
+class NothingKept(ReplacedContents):
+    """A history has no contents; what was read is what is given for it."""
+
+    def __init__(self) -> None:
+        """There is no store."""
+
+    async def keep(self, operation: FileOperation) -> None:
+        """Nothing is replaced."""
+
+    async def get(self, digest: str) -> bytes | None:
+        """Nothing is there."""
+        return None
 
 
 def without_undoing(records: Sequence[StepRecord]) -> list[StepRecord]:

@@ -22,7 +22,6 @@ from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.waits import WaitWork
 from vespera.application.usecases.history_document import HistoryForm
-from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.domain.errors import NonDeterministicTask
 from vespera.domain.ids import OwnerId, TaskId
 from vespera.domain.task import Task, TaskOutcome, TaskStatus
@@ -37,6 +36,7 @@ from vespera.testing.replay_parts import (
     HaltedPresence,
     KnownFiles,
     KnownTasks,
+    NothingKept,
     ReplayLog,
     without_undoing,
 )
@@ -188,7 +188,7 @@ class _Parts:
             tracking=store,
             clock=self._clock,
             new_id=lambda: "new",
-            replaced=ReplacedContents(self._nothing, is_kept=False),
+            replaced=NothingKept(),
         )
 
     def _done(self, dependencies: Mapping[str, TaskOutcome] | None) -> list[Task] | None:

@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from vespera import Container, TaskContext, TaskResult, TrackFileOperationsUseCase
+from vespera import (
+    Container,
+    FileStore,
+    TaskContext,
+    TaskResult,
+    TrackFileOperationsUseCase,
+)
 from vespera.application.ports.contents import ContentStore
+from vespera.application.ports.persistence import FileOperationRepository
 from vespera.domain.errors import ContentMissing
 
 Run = Callable[[Callable[[TaskContext], Awaitable[object]]], Awaitable[TaskResult]]
@@ -120,3 +127,47 @@ async def test_intents_of_others_keep_what_they_replace_and_claims_cannot(
 
     known = await container.get(ContentStore).has([digest(b"before"), digest(b"changed already")])
     assert set(known) == {digest(b"before")}
+
+
+class TestReadingAgain:
+    """A replay reads what was read, whatever the task has done to it since."""
+
+    @pytest.mark.parametrize(
+        ("act", "port", "method"),
+        [
+            (lambda files: files.move("a.txt", "b.txt"), FileOperationRepository, "save"),
+            (lambda files: files.move("a.txt", "b.txt"), FileStore, "move"),
+            (lambda files: files.delete("a.txt"), FileOperationRepository, "save"),
+            (lambda files: files.write_bytes("a.txt", b"new"), FileOperationRepository, "save"),
+        ],
+        ids=["moved", "just moved", "deleted", "rewritten"],
+    )
+    async def test_after_a_crash_behind_the_next_act(
+        self, lives: Any, act: Any, port: type, method: str
+    ) -> None:
+        (lives.workspace / "a.txt").write_bytes(b"old")
+        seen = []
+
+        async def handler(task: TaskContext) -> None:
+            seen.append(await task.files.read_bytes("a.txt"))
+            await act(task.files)
+
+        result = await lives.run(handler, port, method, nth=1, behind=True)
+
+        assert result.success, result.error
+        assert seen == [b"old", b"old"]
+
+    async def test_what_somebody_else_has_changed_is_read_as_it_is_now(self, lives: Any) -> None:
+        (lives.workspace / "a.txt").write_bytes(b"old")
+        seen = []
+
+        async def handler(task: TaskContext) -> None:
+            seen.append(await task.files.read_bytes("a.txt"))
+            if task.attempt > 1:
+                return
+            (lives.workspace / "a.txt").write_bytes(b"by others")
+            await task.files.write_bytes("b.txt", b"never")
+
+        await lives.run(handler, FileOperationRepository, "add", nth=2, behind=False)
+
+        assert seen == [b"old", b"by others"]

@@ -185,6 +185,10 @@ class TestOneCopy:
         assert last(intended(COPY, V1, V2, overwrites=True), a=V1, b=V1) is VERIFIED
         assert last(intended(COPY, V1, V2, overwrites=True), a=V1, b=V2) is REFUTED
 
+    def test_one_over_the_same_content_leaves_no_trace_and_proves_nothing(self) -> None:
+        assert last(intended(COPY, V1, V1_RUN, overwrites=True), a=V1, b=V1_RUN) is NO_EFFECT
+        assert last(intended(COPY, V1, V1_RUN, overwrites=True), a=V1, b=V1) is VERIFIED
+
 
 class TestOtherKinds:
     """Directories, links and modes."""

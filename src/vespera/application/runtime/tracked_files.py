@@ -1,6 +1,7 @@
 """Files as a specialist touches them: each change recorded, done once, and proven."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from vespera.application.ports.files import AnyPath
@@ -8,6 +9,7 @@ from vespera.application.runtime import file_acts
 from vespera.application.runtime.file_acts import DIGEST, Act, conflict
 from vespera.application.runtime.file_notes import ORDER, FileNotes
 from vespera.application.usecases.file_statements import check_mode, link_to
+from vespera.domain.errors import FileUnreadable
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
     Destination,
@@ -146,8 +148,10 @@ class TaskFiles(FileNotes):
     async def read_bytes(self, path: AnyPath) -> bytes:
         """The content of a file; that it was read, and in which state, is recorded once.
 
-        A replay reads again. A read that fails is not recorded: to make a handler go one way or
-        the other by whether a file is there, look in a ``step``.
+        A replay gives what was read then, if that can be had still: where it is, where the task
+        has moved it, or from the store, if the task has replaced it. Otherwise it reads what is
+        there now. A read that fails is not recorded: to make a handler go one way or the other by
+        whether a file is there, look in a ``step``.
 
         Raises:
             FileUnreadable: it is not there, is no file, or cannot be read.
@@ -155,11 +159,28 @@ class TaskFiles(FileNotes):
         """
         [where] = places = await self._places(path)
         order, known = self._begin(places, (OperationKind.READ,))
+        if known is not None:
+            return await self._read_again(where, known)
         data = await self._work.store.read(where)
-        if known is None:
-            state = await self._state_of(where, data)
-            await self._record(OperationKind.READ, order, [where], [state])
+        state = await self._state_of(where, data)
+        await self._record(OperationKind.READ, order, [where], [state])
         return data
+
+    async def _read_again(self, where: str, known: FileOperation) -> bytes:
+        """What was read then; or else what is there now."""
+        digest = known.before.digest if isinstance(known.before, FileState) else ""
+        moved = [
+            one.destination.path
+            for one in self._memo.values()
+            if one.kind is OperationKind.MOVE and one.path == where and one.destination
+        ]
+        for place in (where, *moved):
+            with suppress(FileUnreadable):
+                data = await self._work.store.read(place)
+                if self._work.store.digest(data) == digest:
+                    return data
+        kept = await self._work.replaced.get(digest)
+        return await self._work.store.read(where) if kept is None else kept
 
     async def _do(self, act: Act, *, unless: type[DirectoryState] | None = None) -> None:
         """Do it, unless it was done before, or (``unless``) need not be."""

@@ -39,5 +39,12 @@ class ReplacedContents:
             if result.reason not in {None, NotKept.NEVER}:
                 logger.warning(_NOT_KEPT, source.path, result.reason)
 
+    async def get(self, digest: str) -> bytes | None:
+        """What was kept with this digest; None: nothing, or it cannot be read."""
+        try:
+            return await self._contents.get(digest)
+        except ContentError:
+            return None
+
 
 _NOT_KEPT = "What %r contains is not kept, and cannot be put back later: %s"
