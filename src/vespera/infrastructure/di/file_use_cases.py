@@ -58,6 +58,7 @@ class FileUseCases(Adapters):
         InspectFilesUseCase,
         operations=Adapters.operations,
         tasks=Adapters.tasks,
+        snapshots=Adapters.snapshots,
         files=Adapters.files,
         diffs=providers.Singleton(
             FileDiffs,
@@ -73,7 +74,6 @@ class FileUseCases(Adapters):
         find_undeclared=find_undeclared,
         tasks=Adapters.tasks,
         steps=Adapters.steps,
-        snapshots=Adapters.snapshots,
         contents=Adapters.contents,
         clock=Adapters.clock,
         plain=Adapters.codec.provided.plain,

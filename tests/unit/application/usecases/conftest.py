@@ -54,8 +54,11 @@ class Desk:
         container.override(FileStore, files)
         container.override(ContentStore, self.contents)
         self.container = container
-        self.inspect = container.get(InspectFilesUseCase)
         self.tracker = container.get(TrackFileOperationsUseCase).tracker_for("task")
+
+    @property
+    def inspect(self) -> InspectFilesUseCase:
+        return self.container.get(InspectFilesUseCase)
 
     def keep(self, content: bytes) -> bytes:
         """Let the store have it."""
