@@ -23,7 +23,7 @@ from vespera.domain.errors import InvalidRequest, TaskNotFound
 from vespera.domain.link_statement import PAYLOAD_TYPE
 
 HEAD_TYPE = "application/vnd.vespera.audit-head+json"
-_PAGE = 1000
+_PAGE = 200
 _NO_TRAIL = (
     "There is nothing to sign: the audit trail is empty. What is recorded while the setting 'audit'"
     " is True enters it."

@@ -24,7 +24,7 @@ from vespera.domain.audited_records import (
 )
 from vespera.domain.ids import OperationId, ReportId, TaskId
 
-_AT_ONCE = 500
+_AT_ONCE = 100
 Payloads = Mapping[str, Mapping[str, object]]
 
 
