@@ -60,4 +60,9 @@ def _descriptor(artifact: Artifact) -> Mapping[str, object]:
     digest = {_ALGORITHMS.get(algorithm, algorithm): digits}
     if artifact.sha256 is not None:
         digest["sha256"] = artifact.sha256
-    return {"name": artifact.path, "digest": digest}
+    return {"name": name_of_path(artifact.path), "digest": digest}
+
+
+def name_of_path(path: str) -> str:
+    """The path as strict readers of JSON take it: bytes that are no UTF-8 are escaped."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -15,7 +15,7 @@ from vespera.domain.audit import AuditHead
 from vespera.domain.changes import ChangeKind
 from vespera.domain.errors import ContentError, InvalidRequest, WorkspaceError
 from vespera.domain.file_operation import FileState, OperationKind, PathState
-from vespera.domain.link_statement import Artifact, link_statement
+from vespera.domain.link_statement import Artifact, link_statement, name_of_path
 from vespera.domain.net_changes import NetChange
 from vespera.domain.state_form import form_of
 
@@ -60,7 +60,9 @@ class AttestedFiles:
             materials=await self._artifacts(_began_with(seen)),
             byproducts={
                 "task": await self._task_form(seen),
-                "removed": [net.change.path for net in seen.changes if _is_removed(net)],
+                "removed": [
+                    name_of_path(net.change.path) for net in seen.changes if _is_removed(net)
+                ],
                 "others": _others(seen),
                 "audit": {"number": head.number, "hash": head.hash},
             },
@@ -123,7 +125,7 @@ def _began_with(seen: FilesOfTask) -> Mapping[str, FileState]:
 def _others(seen: FilesOfTask) -> Sequence[Mapping[str, object]]:
     """What the task left that is no file, and what nobody knows."""
     return [
-        {"path": net.change.path, "after": form_of(net.change.after)}
+        {"path": name_of_path(net.change.path), "after": _strict_form(net.change.after)}
         for net in seen.changes
         if not isinstance(net.change.after, FileState) and not _is_removed(net)
     ]
@@ -131,3 +133,8 @@ def _others(seen: FilesOfTask) -> Sequence[Mapping[str, object]]:
 
 def _is_removed(net: NetChange) -> bool:
     return net.change.kind is ChangeKind.REMOVED
+
+
+def _strict_form(state: PathState) -> Mapping[str, object]:
+    form = form_of(state)
+    return {k: name_of_path(v) if isinstance(v, str) else v for k, v in form.items()}
