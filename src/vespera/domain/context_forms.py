@@ -9,11 +9,20 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vespera.domain.context_items import SECTIONS, Section, clipped, code, facts_of, told_facts
+from vespera.domain.context_items import (
+    LONGEST_TEXT,
+    SECTIONS,
+    Section,
+    clipped,
+    code,
+    facts_of,
+    told_facts,
+)
 from vespera.domain.context_recovery import RecoveredContext
 from vespera.domain.context_size import DEFAULT_BYTES
 
 _FIRST = 20
+_SHARE = 34
 _SMALLEST_ITEM = 10
 
 
@@ -27,11 +36,13 @@ class _Shown:
 
 class _Known:
     """What could be told, if there were room: ``items`` of each section by its name, and the paths
-    that have a difference, the shortest first.
+    that have a difference, the shortest first. Of the texts about the task itself each may take
+    ``longest`` bytes, so that all have room.
     """
 
-    def __init__(self, context: RecoveredContext) -> None:
+    def __init__(self, context: RecoveredContext, max_bytes: int) -> None:
         self.context = context
+        self.longest = min(LONGEST_TEXT, max_bytes // _SHARE)
         self.items = {section.name: section.items(context) for section in SECTIONS}
         patches = [(len(one.patch), one.net.change.path) for one in context.changes]
         self.diffs = [path for size, path in sorted(patches) if size]
@@ -44,7 +55,7 @@ def json_of(context: RecoveredContext, max_bytes: int = DEFAULT_BYTES) -> Mappin
         context: what is known.
         max_bytes: ``LEAST_BYTES`` or more.
     """
-    known = _Known(context)
+    known = _Known(context, max_bytes)
 
     def size(shown: _Shown) -> int:
         return len(json.dumps(_as_json(known, shown), indent=2))
@@ -59,7 +70,7 @@ def markdown_of(context: RecoveredContext, max_bytes: int = DEFAULT_BYTES) -> st
         context: what is known.
         max_bytes: ``LEAST_BYTES`` or more.
     """
-    known = _Known(context)
+    known = _Known(context, max_bytes)
 
     def size(shown: _Shown) -> int:
         return len(_as_markdown(known, shown).encode())
@@ -68,7 +79,7 @@ def markdown_of(context: RecoveredContext, max_bytes: int = DEFAULT_BYTES) -> st
 
 
 def _as_json(known: _Known, shown: _Shown) -> Mapping[str, object]:
-    form = dict(facts_of(known.context))
+    form = dict(facts_of(known.context, known.longest))
     for section in SECTIONS:
         items = known.items[section.name][: shown.items[section.name]]
         form[section.name] = [section.form(item, shown.diffs) for item in items]
@@ -79,8 +90,8 @@ def _as_json(known: _Known, shown: _Shown) -> Mapping[str, object]:
 
 
 def _as_markdown(known: _Known, shown: _Shown) -> str:
-    title = f"# Context of task {code(known.context.task_id)}"
-    lines = [title, "", *told_facts(known.context)]
+    title = f"# Context of task {code(known.context.task_id, known.longest)}"
+    lines = [title, "", *told_facts(known.context, known.longest)]
     left_out = _left_out(known, shown)
     for section in SECTIONS:
         lines += ["", f"## {section.title}", ""]
@@ -94,7 +105,8 @@ def _as_markdown(known: _Known, shown: _Shown) -> str:
 
 def _told_section(known: _Known, section: Section, shown: _Shown) -> Sequence[str]:
     if section.name == "undeclared" and known.context.undeclared is None:
-        return [f"Nobody has looked for them: {clipped(known.context.why_not_looked)}"]
+        why_not = clipped(known.context.why_not_looked, known.longest)
+        return [f"Nobody has looked for them: {why_not}"]
     items = known.items[section.name]
     if not items:
         return [section.none]

@@ -22,8 +22,7 @@ from vespera.domain.task import Task
 from vespera.domain.undeclared import Account, Accounted
 from vespera.domain.verification import Finding
 
-_LONGEST = 240
-_SHORT = 100
+LONGEST_TEXT = 240
 Paths = Collection[str]
 """Those whose difference is shown."""
 
@@ -50,7 +49,7 @@ class Section:
 
 
 @lru_cache(maxsize=4096)
-def clipped(text: str, most: int = _LONGEST) -> str:
+def clipped(text: str, most: int = LONGEST_TEXT) -> str:
     """The text in one line, with what is not printable escaped, and cut where it takes more than
     ``most`` bytes, in JSON as in Markdown.
     """
@@ -65,54 +64,54 @@ def clipped(text: str, most: int = _LONGEST) -> str:
     return "".join(shown)
 
 
-def code(text: str, most: int = _LONGEST) -> str:
+def code(text: str, most: int = LONGEST_TEXT) -> str:
     """The text in one line, as Markdown shows code."""
     return f"`{clipped(text, most).replace('`', _escaped('`'))}`"
 
 
-def facts_of(context: RecoveredContext) -> Mapping[str, object]:
-    """What is known of the task itself, in JSON."""
+def facts_of(context: RecoveredContext, longest: int) -> Mapping[str, object]:
+    """What is known of the task itself, in JSON; no text takes more than ``longest`` bytes."""
     facts: dict[str, object] = {
-        "task_id": clipped(context.task_id, _SHORT),
+        "task_id": clipped(context.task_id, longest),
         "verified_at": context.seen_at.isoformat(),
         "total_operations": context.operations,
         "all_verified": not context.failing,
         "task": None,
-        "undeclared_note": clipped(context.why_not_looked),
+        "undeclared_note": clipped(context.why_not_looked, longest),
     }
     task = context.task
     if task is not None:
         facts["task"] = {
-            "title": clipped(task.title),
-            "specialist_type": clipped(task.specialist_type, _SHORT),
+            "title": clipped(task.title, longest),
+            "specialist_type": clipped(task.specialist_type, longest),
             "status": task.status.value,
             "attempt": task.attempt,
             "failures": task.failures,
             "crashes": task.crashes,
-            "error": clipped(str(task.error)) if task.error else None,
-            "summary": clipped(context.summary),
-            "next_action": clipped(context.next_action),
-            "parent_id": clipped(task.parent_id, _SHORT) if task.parent_id else None,
+            "error": clipped(str(task.error), longest) if task.error else None,
+            "summary": clipped(context.summary, longest),
+            "next_action": clipped(context.next_action, longest),
+            "parent_id": clipped(task.parent_id, longest) if task.parent_id else None,
             "updated_at": task.updated_at.isoformat(),
         }
     return facts
 
 
-def told_facts(context: RecoveredContext) -> Sequence[str]:
-    """What is known of the task itself, in Markdown."""
+def told_facts(context: RecoveredContext, longest: int) -> Sequence[str]:
+    """What is known of the task itself, in Markdown; as ``facts_of``."""
     task = context.task
     seen = f"- seen at {context.seen_at.isoformat(' ', 'seconds')}"
     files = f"- {_counted(context.operations, 'file operation')}, {len(context.failing)} not proven"
     if task is None:
         return ["- no task has this id; its operations were recorded under it", seen, files]
     tries = f"attempt {task.attempt}, {task.failures} failed, {task.crashes} crashed"
-    facts = [f"- **{task.status}** ({tries}): {clipped(task.title)}", seen, files]
+    facts = [f"- **{task.status}** ({tries}): {clipped(task.title, longest)}", seen, files]
     if task.error is not None:
-        facts.append(f"- error: {clipped(str(task.error))}")
+        facts.append(f"- error: {clipped(str(task.error), longest)}")
     if context.summary:
-        facts.append(f"- its specialist said: {clipped(context.summary)}")
+        facts.append(f"- its specialist said: {clipped(context.summary, longest)}")
     if context.next_action:
-        facts.append(f"- next, it said: {clipped(context.next_action)}")
+        facts.append(f"- next, it said: {clipped(context.next_action, longest)}")
     return facts
 
 
@@ -230,13 +229,14 @@ def _state(state: Any) -> Mapping[str, object]:
 
 def _snapshot_form(one: Snapshot, _: Paths) -> object:
     facts = {"snapshot_id": clipped(one.id), "label": clipped(one.label), "files": one.files}
-    return {**facts, "taken_at": one.ended_at.isoformat()}
+    return {**facts, "kept": one.kept, "taken_at": one.ended_at.isoformat()}
 
 
 def _snapshot_lines(one: Snapshot, _: Paths) -> Sequence[str]:
     label = f" {clipped(one.label)}" if one.label else ""
     taken = one.ended_at.isoformat(" ", "seconds")
-    return [f"- snapshot {code(one.id)}{label}, of {taken}: {_counted(one.files, 'file')}"]
+    kept = f", {one.kept} with their contents" if one.kept else ""
+    return [f"- snapshot {code(one.id)}{label}, of {taken}: {_counted(one.files, 'file')}{kept}"]
 
 
 def _point_form(one: RestorePoint, _: Paths) -> object:

@@ -154,8 +154,10 @@ def restorable(
 
 def needed_content(operation: FileOperation, before: PathState) -> str | None:
     """The digest of what has to be put back in order to take the operation back, if anything."""
-    if isinstance(before, FileState) and operation.kind not in _KEEPS_CONTENT:
-        return before.digest
+    there = operation.destination
+    replaced = before if there is None else there.before
+    if isinstance(replaced, FileState) and operation.kind is not OperationKind.CHMOD:
+        return replaced.digest
     return None
 
 
@@ -209,6 +211,3 @@ def _changed(operation: FileOperation, finding: Finding) -> bool:
     if _reads(operation) or operation.kind is OperationKind.COPY:
         return False
     return finding.before != finding.after or operation.destination is not None
-
-
-_KEEPS_CONTENT = frozenset({OperationKind.MOVE, OperationKind.CHMOD})

@@ -50,7 +50,7 @@ def completions(line):
         ("vespera run jo", ["file,jo"]),
         ("vespera doctor --app jo", ["file,jo"]),
         ("vespera db backup co", ["file,co"]),
-        ("vespera nonsense ", ["plain,config", "plain,db", "plain,dev", "plain,diff"]),
+        ("vespera nonsense ", ["plain,audit", "plain,config", "plain,db", "plain,dev"]),
     ],
 )
 def test_the_last_word_is_completed(line, offered):

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from vespera import Container
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.testing.conformance import (
+    AuditTrailConformance,
     ContentReferencesConformance,
     DatabaseCareConformance,
     FileOperationRepositoryConformance,
@@ -32,9 +34,12 @@ class InAFile:
     def _directory(self, tmp_path: Path) -> None:
         self.directory = tmp_path
 
+    more: ClassVar[dict[str, object]] = {}
+
     async def make_stores(self) -> AsyncIterator[Stores]:
         url = f"sqlite+aiosqlite:///{self.directory}/work.db"
-        async with Container(database_url=url, workspace=str(self.directory)) as container:
+        there = {"database_url": url, "workspace": str(self.directory)}
+        async with Container(**there, **self.more) as container:
             yield Stores.of(container)
 
 
@@ -97,3 +102,7 @@ class TestSqlScheduleRepository(InAFile, ScheduleRepositoryConformance):
 class TestSqliteDatabaseCare(DatabaseCareConformance):
     def make_care(self, path: Path | None) -> SqliteDatabaseCare:
         return SqliteDatabaseCare(":memory:" if path is None else path)
+
+
+class TestSqlAuditTrail(InAFile, AuditTrailConformance):
+    more: ClassVar[dict[str, object]] = {"audit": True}

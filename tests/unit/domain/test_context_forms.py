@@ -90,7 +90,7 @@ def a_point(path: str) -> RestorePoint:
     return RestorePoint(operation=operation, before=V1)
 
 
-def a_snapshot(label: str) -> Snapshot:
+def a_snapshot(label: str, kept: int = 0) -> Snapshot:
     return Snapshot(
         id=SnapshotId("a snapshot"),
         task_id="task",
@@ -104,6 +104,7 @@ def a_snapshot(label: str) -> Snapshot:
         unknown=0,
         hashed=0,
         caution="",
+        kept=kept,
     )
 
 
@@ -124,7 +125,7 @@ ONE_OF_ALL = a_context(
     ],
     failing=[a_finding()],
     stale=[StaleInput(operation_id=OperationId("an id"), path="in", read=V1, now=GONE)],
-    snapshots=[a_snapshot("before"), a_snapshot("")],
+    snapshots=[a_snapshot("before", kept=1), a_snapshot("")],
     restore_points=[a_point("old")],
     not_examined=[("debug.log", "ignored")],
     children=[a_task("Child", id="child", parent_id=TaskId("task"))],
@@ -156,7 +157,7 @@ def test_markdown_tells_everything_open_intents_first() -> None:
         "- added `u`\n- unknown `v`: nobody knows what was there before",
         "  - next: carry out the create that was announced, or run the task again without it",
         "- `in`: it read a file of 1 bytes (b3:1, mode 0644); now there is nothing",
-        "- snapshot `a snapshot` before, of 2030-01-01 00:00:00+00:00: 1 file\n- snapshot `a snap",
+        "- snapshot `a snapshot` before, of 2030-01-01 00:00:00+00:00: 1 file, 1 with",
         "- operation `an id`, delete `old`: before it there was a file of 1 bytes",
         "- `debug.log`: ignored",
         "- pending `child`: Child",
@@ -328,7 +329,7 @@ CONTEXTS = st.builds(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(CONTEXTS, st.sampled_from([LEAST_BYTES, 9_000]))
 def test_whatever_is_known_it_is_never_longer_than_allowed_and_nothing_goes_uncounted(
     context: RecoveredContext, most: int
@@ -363,6 +364,13 @@ def test_the_longest_texts_have_room_in_the_smallest_answer(char: str) -> None:
         summary=long,
         next_action=long,
         why_not_looked=long,
+        open_intents=[a_finding(long, long, long)] * 9999,
+        failing=[a_finding(long, long, long)] * 9999,
+        not_examined=[(long, long)] * 9999,
+        restore_points=[a_point(long)] * 9999,
+        snapshots=[a_snapshot(long)] * 9999,
+        steps=[StepOutline(name=long, occurrence=1, stands=long)] * 9999,
+        children=[a_task(long)] * 9999,
     )
 
     assert len(json.dumps(json_of(context, LEAST_BYTES), indent=2)) <= LEAST_BYTES

@@ -235,6 +235,22 @@ def test_where_nobody_saw_what_was_there_the_kind_is_unknown() -> None:
     assert files.kinds() == {"a": UNKNOWN}
 
 
+@pytest.mark.parametrize(
+    ("seen", "kind"), [(GONE, ADDED), (V2, MODIFIED), (HIDDEN, UNKNOWN), (V1, None)]
+)
+def test_what_no_operation_tells_a_snapshot_may(seen: PathState, kind: ChangeKind | None) -> None:
+    files = Workspace(a=V1, b=V1)
+    files.claim(CREATE, "a")
+    files.do(MODIFY, "b", V2)
+    there = {"a": V1, "b": V2}
+    found = net_changes(TASK, files.said, there, before=lambda _: seen)
+
+    assert {net.change.path: net.change.kind for net in found} == {
+        **({"a": kind} if kind else {}),
+        "b": MODIFIED,
+    }
+
+
 def test_where_nobody_can_see_what_is_there_the_kind_is_unknown_and_nobody_says_as_left() -> None:
     files = Workspace(a=V1)
     files.intend(MODIFY, "a")

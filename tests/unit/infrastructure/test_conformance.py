@@ -5,12 +5,14 @@ from pathlib import Path
 
 from vespera.infrastructure.clock import SystemClock
 from vespera.infrastructure.owners import LockFileOwners
+from vespera.infrastructure.signing import Ed25519Signing
 from vespera.infrastructure.threads import Threads
 from vespera.infrastructure.timetable import CronTimetable
 from vespera.testing.conformance import (
     BlockingCallsConformance,
     ClockConformance,
     OwnersConformance,
+    SigningConformance,
     TimetableConformance,
 )
 
@@ -37,3 +39,8 @@ class TestThreads(BlockingCallsConformance):
 class TestCronTimetable(TimetableConformance):
     def make_timetable(self) -> CronTimetable:
         return CronTimetable()
+
+
+class TestEd25519Signing(SigningConformance):
+    def make_signing(self) -> Ed25519Signing:
+        return Ed25519Signing()

@@ -47,17 +47,26 @@ class FileDiffs:
     never: NeverStored
 
     async def of(
-        self, changes: Sequence[NetChange], operations: Sequence[FileOperation]
+        self,
+        changes: Sequence[NetChange],
+        operations: Sequence[FileOperation],
+        *,
+        most: int | None = None,
     ) -> Sequence[ChangedFile]:
         """The changes with what is different.
 
         Args:
             changes: all of the task.
             operations: that were recorded on their paths; they tell which contents are secret.
+            most: of more changes, only so many are compared, those of the smallest files.
         """
         texts = _Texts(self, changes, self._secrets(changes, operations))
         origins = {net.change.path: net.change.before for net in changes}
-        return [await self._told(net, origins, texts) for net in changes]
+        chosen = {net.change.path for net in sorted(changes, key=_size)[:most]}
+        return [
+            await self._told(net, origins, texts) if net.change.path in chosen else _left_out(net)
+            for net in changes
+        ]
 
     def _secrets(
         self, changes: Sequence[NetChange], operations: Sequence[FileOperation]
@@ -137,6 +146,15 @@ class _Texts:
             if self._parts.files.digest(data) == digest:
                 return data
         return await self._parts.contents.get(digest)
+
+
+def _size(net: NetChange) -> int:
+    states = (net.change.before, net.change.after)
+    return max(state.size if isinstance(state, FileState) else 0 for state in states)
+
+
+def _left_out(net: NetChange) -> ChangedFile:
+    return ChangedFile(net=net, diff=TextDiff(), note="not compared, as so many paths changed")
 
 
 def _text_of(content: bytes) -> _Text:

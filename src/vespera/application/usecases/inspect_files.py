@@ -2,18 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from vespera.application.ports.files import FileStore
 from vespera.application.ports.persistence import FileOperationRepository, TaskRepository
+from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.application.usecases.file_diffs import FileDiffs
 from vespera.application.usecases.file_statements import checked_id
 from vespera.domain.changed_file import ChangedFile
-from vespera.domain.errors import InvalidRequest, TaskNotFound
-from vespera.domain.file_operation import FileOperation, PathState, Phase, is_claim
+from vespera.domain.errors import (
+    InvalidRequest,
+    SnapshotNotFound,
+    TaskNotFound,
+    UnreadableValue,
+)
+from vespera.domain.file_operation import FileOperation, PathState, Phase, UnknownState, is_claim
 from vespera.domain.ids import TaskId
+from vespera.domain.manifest import Manifest
 from vespera.domain.net_changes import NetChange, net_changes
+from vespera.domain.snapshot import Snapshot
 from vespera.domain.text_diff import TextDiff
 from vespera.domain.verification import Finding, judge, refusal_of
+
+_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +78,11 @@ class InspectFilesUseCase:
         *,
         operations: FileOperationRepository,
         tasks: TaskRepository,
+        snapshots: SnapshotRepository,
         files: FileStore,
         diffs: FileDiffs,
     ) -> None:
-        self._operations, self._tasks = operations, tasks
+        self._operations, self._tasks, self._snapshots = operations, tasks, snapshots
         self._files, self._diffs = files, diffs
 
     async def list_operations(self, task_id: str) -> ListOperationsResult:
@@ -136,11 +148,42 @@ class InspectFilesUseCase:
             task_id=task,
             operations=known,
             findings=[findings[operation.id] for operation in known],
-            changes=net_changes(task, chains, found),
+            changes=await self._changes(task, chains, found),
             found=found,
             chains=chains,
         )
 
-    async def compare(self, seen: FilesOfTask) -> Sequence[ChangedFile]:
-        """What is different in the text of what was seen changed."""
-        return await self._diffs.of(seen.changes, seen.chains)
+    async def snapshots_of(self, task_id: TaskId) -> Sequence[Snapshot]:
+        """The snapshots that were taken for the task, the oldest first."""
+        found: list[Snapshot] = []
+        behind = None
+        while page := await self._snapshots.page(before=behind, limit=_PAGE):
+            found += [one for one in page if one.task_id == task_id]
+            behind = page[-1].id
+        return found[::-1]
+
+    async def compare(self, seen: FilesOfTask, *, most: int | None = None) -> Sequence[ChangedFile]:
+        """What is different in the text of what was seen changed; see ``FileDiffs.of``."""
+        return await self._diffs.of(seen.changes, seen.chains, most=most)
+
+    async def _changes(
+        self, task: TaskId, chains: Sequence[FileOperation], found: Mapping[str, PathState]
+    ) -> Sequence[NetChange]:
+        changes = net_changes(task, chains, found)
+        if not any(isinstance(net.change.before, UnknownState) for net in changes):
+            return changes
+        first = min(one.recorded_at for one in chains if one.task_id == task)
+        baseline = await self._baseline(task, first)
+        if baseline is None:
+            return changes
+        return net_changes(task, chains, found, before=baseline.state_of)
+
+    async def _baseline(self, task: TaskId, first: datetime) -> Manifest | None:
+        """What the oldest snapshot of the task saw, if that was before its first operation."""
+        oldest = await self._snapshots.oldest_of(task)
+        if oldest is None or oldest.ended_at > first:
+            return None
+        try:
+            return await self._snapshots.manifest_of(oldest.id)
+        except (SnapshotNotFound, UnreadableValue):  # removed meanwhile, or damaged
+            return None

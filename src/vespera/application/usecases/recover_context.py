@@ -7,7 +7,6 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.contents import ContentStore
 from vespera.application.ports.persistence import StepRepository, TaskRepository
 from vespera.application.ports.scanning import TellProgress
-from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.application.usecases.find_undeclared import (
     FindUndeclaredResult,
     FindUndeclaredUseCase,
@@ -26,13 +25,14 @@ from vespera.domain.errors import ContentError, InvalidRequest, TaskNotFound
 from vespera.domain.file_operation import Phase, UnknownState
 from vespera.domain.ids import TaskId
 from vespera.domain.search import TaskOrder, TaskSearch
-from vespera.domain.snapshot import Snapshot
 from vespera.domain.step import StepRecord
 from vespera.domain.task import Task
 from vespera.domain.undeclared import Account, Accounted
 
 MOST_CHILDREN = 1000
-_PAGE = 1000
+MOST_COMPARED = 500
+"""More differences would have no room in an answer of any sensible size."""
+
 _UNSURE = frozenset({Account.UNDECLARED, Account.UNKNOWN})
 
 
@@ -55,13 +55,12 @@ class RecoverContextUseCase:
         find_undeclared: FindUndeclaredUseCase,
         tasks: TaskRepository,
         steps: StepRepository,
-        snapshots: SnapshotRepository,
         contents: ContentStore,
         clock: Clock,
         plain: Callable[[bytes], object],
     ) -> None:
         self._inspect_files, self._find_undeclared = inspect_files, find_undeclared
-        self._tasks, self._steps, self._snapshots = tasks, steps, snapshots
+        self._tasks, self._steps = tasks, steps
         self._contents, self._clock, self._plain = contents, clock, plain
 
     async def recover(
@@ -102,12 +101,12 @@ class RecoverContextUseCase:
             next_action=next_action,
             operations=len(seen.operations),
             open_intents=open_intents(seen.findings, intents),
-            changes=await self._inspect_files.compare(seen),
+            changes=await self._inspect_files.compare(seen, most=MOST_COMPARED),
             undeclared=_by_nobody(looked),
             why_not_looked=looked.error or "",
             failing=[finding for finding in seen.findings if not finding.passes],
             stale=stale_inputs(seen.operations, seen.found, seen.changes),
-            snapshots=await self._snapshots_of(seen.task_id),
+            snapshots=await self._inspect_files.snapshots_of(seen.task_id),
             restore_points=await self._restore_points(seen),
             not_examined=_not_examined(seen, looked),
             children=await self._children_of(seen.task_id),
@@ -131,14 +130,6 @@ class RecoverContextUseCase:
         except (ContentError, InvalidRequest):  # no store that can be read: it has nothing
             kept = ()
         return restorable(seen.operations, seen.findings, kept)
-
-    async def _snapshots_of(self, task_id: TaskId) -> Sequence[Snapshot]:
-        found: list[Snapshot] = []
-        behind = None
-        while page := await self._snapshots.page(before=behind, limit=_PAGE):
-            found += [one for one in page if one.task_id == task_id]
-            behind = page[-1].id
-        return found[::-1]
 
     async def _children_of(self, task_id: TaskId) -> Sequence[Task]:
         search = TaskSearch(parent_id=task_id, order=TaskOrder.OLDEST, limit=MOST_CHILDREN)

@@ -1,6 +1,7 @@
 """What stands behind the ports, and the database, the clock and the threads that it stands on."""
 
 from vespera.application.ports.archive import TaskArchive
+from vespera.application.ports.audit import AuditTrail, Signing
 from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.care import DatabaseCare
 from vespera.application.ports.clock import Clock
@@ -44,6 +45,7 @@ from vespera.infrastructure.files.packed_contents import PackedContents
 from vespera.infrastructure.host.local_host import LocalHost
 from vespera.infrastructure.ids import TimeOrderedIds
 from vespera.infrastructure.owners import LockFileOwners
+from vespera.infrastructure.persistence.audit_trail import SqlAuditTrail
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.infrastructure.persistence.content_references import SqlContentReferences
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
@@ -64,6 +66,7 @@ from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
 from vespera.infrastructure.persistence.waiver_repository import SqlWaivers
+from vespera.infrastructure.signing import Ed25519Signing
 from vespera.infrastructure.threads import Threads
 from vespera.infrastructure.timetable import CronTimetable
 
@@ -89,6 +92,7 @@ class Adapters(BaseContainer):
         lane=lane,
         events=config.events,
         spill_above=config.spill_above,
+        audit=config.audit,
     )
     files: Provider[FileStore] = Service(
         LocalFileStore, config.workspace, threads, database=database.provided.path
@@ -124,6 +128,7 @@ class Adapters(BaseContainer):
     owners_directory = providers.Singleton(directory_of_owners, database)
     owners: Provider[Owners] = providers.Singleton(LockFileOwners, owners_directory)
     timetable: Provider[Timetable] = providers.Singleton(CronTimetable)
+    signing: Provider[Signing] = providers.Singleton(Ed25519Signing)
     host: Provider[Host] = providers.Singleton(LocalHost, threads)
     care: Provider[DatabaseCare] = providers.Singleton(
         SqliteDatabaseCare, config.database_url, durability=config.durability
@@ -147,4 +152,5 @@ class Adapters(BaseContainer):
     schedules: Provider[ScheduleRepository] = providers.Singleton(SqlScheduleRepository, database)
     rollbacks: Provider[RollbackRepository] = providers.Singleton(SqlRollbackRepository, database)
     waivers: Provider[Waivers] = providers.Singleton(SqlWaivers, database)
+    audit_trail: Provider[AuditTrail] = providers.Singleton(SqlAuditTrail, database)
     gates: Provider[Gates] = providers.Singleton(SqlGates, database)

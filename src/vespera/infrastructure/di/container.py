@@ -94,6 +94,8 @@ class Container(FileUseCases):
         store_never: patterns (as in .gitignore) of files whose content is never kept: secrets.
         store_retention: an age (a timedelta, or seconds): contents to which only older records
             refer may be collected; None: as long as a record refers to them, they are kept.
+        audit: keep a log of file operations, reports and completions in which each entry holds the
+            hash of all before it: False or True.
 
     Extend it by subclassing: give ``specialists`` and ``limits`` anew, add providers, replace
     providers.
@@ -121,6 +123,7 @@ class Container(FileUseCases):
         "store_quota": QUOTA,
         "store_never": SECRETS,
         "store_retention": None,
+        "audit": False,
     }
 
     def __init__(self, settings: Mapping[str, object] | None = None, /, **more: object) -> None:

@@ -1,5 +1,8 @@
 """What is said of files, proven, and kept of them."""
 
+from vespera.application.usecases.attested_files import AttestedFiles
+from vespera.application.usecases.audit_tasks import AuditTasksUseCase
+from vespera.application.usecases.audited_records import AuditedRecords
 from vespera.application.usecases.excusing import Excusing
 from vespera.application.usecases.families import Families
 from vespera.application.usecases.file_diffs import FileDiffs
@@ -125,6 +128,7 @@ class FileUseCases(Adapters):
         InspectFilesUseCase,
         operations=Adapters.operations,
         tasks=Adapters.tasks,
+        snapshots=Adapters.snapshots,
         files=Adapters.files,
         diffs=providers.Singleton(
             FileDiffs,
@@ -140,8 +144,27 @@ class FileUseCases(Adapters):
         find_undeclared=find_undeclared,
         tasks=Adapters.tasks,
         steps=Adapters.steps,
-        snapshots=Adapters.snapshots,
         contents=Adapters.contents,
         clock=Adapters.clock,
         plain=Adapters.codec.provided.plain,
+    )
+    audit_tasks = providers.Singleton(
+        AuditTasksUseCase,
+        trail=Adapters.audit_trail,
+        signing=Adapters.signing,
+        records=providers.Singleton(
+            AuditedRecords,
+            operations=Adapters.operations,
+            reports=Adapters.reports,
+            tasks=Adapters.tasks,
+        ),
+        files=providers.Singleton(
+            AttestedFiles,
+            inspect_files=inspect_files,
+            tasks=Adapters.tasks,
+            files=Adapters.files,
+            contents=Adapters.contents,
+            threads=Adapters.threads,
+        ),
+        clock=Adapters.clock,
     )

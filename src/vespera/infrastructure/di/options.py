@@ -47,6 +47,8 @@ def check_settings(given: Mapping[str, Any]) -> None:
     whole_number_of(given["store_quota"], "store_quota", least=1, most=MOST_BYTES)
     age_if_any(given["store_retention"], "store_retention")
     checked_patterns(given["store_never"])
+    if not isinstance(given["audit"], bool):
+        raise InvalidRequest(f"must be True or False, not {given['audit']!r}", field="audit")
     _check_seconds(given["lease_seconds"], "lease_seconds", least=SHORTEST_LEASE)
     if given["linger_seconds"] is not None:
         _check_seconds(given["linger_seconds"], "linger_seconds", least=0)

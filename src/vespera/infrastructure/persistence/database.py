@@ -61,7 +61,7 @@ class AsyncDatabaseManager:
     database; by default 30 for a file, 5 for memory.
     ``lane``: makes the lanes that work is done on; tests give their own. ``events``: which are
     kept, as ``Ledger`` has it. ``spill_above``: stored values of more bytes are kept in files
-    beside the database file; None: all are kept in it.
+    beside the database file; None: all are kept in it. ``audit``: keep an audit trail.
 
     All repositories of a database write through one connection; see ``writer.py``.
     """
@@ -75,6 +75,7 @@ class AsyncDatabaseManager:
         lane: Callable[..., Lane] = Lane,
         events: str = "ends",
         spill_above: int | None = SPILL_ABOVE,
+        audit: bool = False,
     ) -> None:
         """Remember where the database is; nothing is opened yet.
 
@@ -90,7 +91,7 @@ class AsyncDatabaseManager:
             patience=patience if busy_timeout is None else _checked_seconds(busy_timeout),
         )
         self._lane = lane
-        self.ledger = Ledger(events)
+        self.ledger = Ledger(events, audits=audit)
         self._spill = Spill(location.path, checked_spill_above(spill_above))
         self._parts: _Parts | None = None
         self._starting: asyncio.Task[None] | None = None

@@ -10,6 +10,7 @@ from vespera.domain.file_operation import FileOperation, OperationKind, Phase
 from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.step import Fence
 from vespera.infrastructure.persistence import sql
+from vespera.infrastructure.persistence.audit_notes import of_operation
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.fence import must_hold
 from vespera.infrastructure.persistence.statements import (
@@ -47,7 +48,9 @@ class SqlFileOperationRepository:
             DuplicateRow: the id exists already.
             UnstorableValue: ``context`` or ``metadata`` has no JSON form.
         """
-        await self._store(Write(sql.INSERT_OPERATION, row_of_operation(operation)), fence)
+        row = row_of_operation(operation)
+        noted = of_operation(self._database.ledger, operation)
+        await self._store(Write(sql.INSERT_OPERATION, row, audited=noted), fence)
 
     async def save(self, operation: FileOperation, fence: Fence | None = None) -> None:
         """Replace a recorded operation (an intent that was carried out).
@@ -58,7 +61,9 @@ class SqlFileOperationRepository:
         """
         row = row_of_operation(operation)
         refusal = partial(OperationNotFound, operation.id)
-        await self._store(Write(sql.UPDATE_OPERATION, (*row[1:], operation.id), refusal), fence)
+        noted = of_operation(self._database.ledger, operation)
+        values = (*row[1:], operation.id)
+        await self._store(Write(sql.UPDATE_OPERATION, values, refusal, audited=noted), fence)
 
     async def get(self, operation_id: OperationId) -> FileOperation:
         """The operation.

@@ -139,3 +139,14 @@ waivers = sa.Table(
     sqlite_with_rowid=False,
 )
 sa.Index("waivers_of_task", waivers.c.task_id, waivers.c.id)
+
+# ``number`` has no gap: the writer gives it, in the transaction that the entry is part of.
+audit_entries = sa.Table(
+    "audit_entries",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),
+)

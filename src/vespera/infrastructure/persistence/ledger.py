@@ -1,4 +1,5 @@
-"""What the writer keeps beside the rows themselves, in the same transaction: events, and counts.
+"""What the writer keeps beside the rows themselves, in the same transaction: events, counts, and
+entries of the audit trail.
 
 All that one commit tells is one row of the table ``events``, so that it costs next to nothing when
 many units share a commit. An event's id is made of the row's and of its place in it.
@@ -7,15 +8,16 @@ many units share a commit. An event's id is made of the row's and of its place i
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Final
 
+from vespera.domain.audit import NO_ENTRY, AuditHead, canonical, entry_after, head_at
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.event import LEVELS, EventType
 from vespera.infrastructure.persistence import sql
-from vespera.infrastructure.persistence.statements import Entry, Rows, Tally, Write
+from vespera.infrastructure.persistence.statements import AuditNote, Entry, Rows, Tally, Write
 
 PLACES: Final = 10_000
 """Events of one row at most."""
@@ -26,8 +28,9 @@ Done = Iterable[tuple[Sequence[Write], "list[Rows] | Exception"]]
 class Ledger:
     """Which events are kept, and who waits to hear of them."""
 
-    def __init__(self, level: str = "off") -> None:
+    def __init__(self, level: str = "off", *, audits: bool = False) -> None:
         """``level``: "all", "ends" (how attempts and tasks ended, and progress), or "off".
+        ``audits``: keep an audit trail.
 
         Raises:
             InvalidRequest: it is something else.
@@ -36,6 +39,7 @@ class Ledger:
             known = ", ".join(map(repr, LEVELS))
             raise InvalidRequest(f"must be one of {known}, not {level!r}", field="events")
         self.kept: frozenset[EventType] = LEVELS[level]
+        self.audits = audits
         self._listening: list[asyncio.Event] = []
 
     def told(
@@ -52,6 +56,12 @@ class Ledger:
         more = f",{data}" if data else ""
         return (Entry(at, f'["{kind.value}",{quoted(task_id)},{at},{attempt}{more}]'),)
 
+    def noted(
+        self, kind: str, at: int, payload: Callable[[], Mapping[str, object]]
+    ) -> Sequence[AuditNote]:
+        """The note for the audit trail, if there is one: then the payload is asked for."""
+        return (AuditNote(at, kind, canonical(payload())),) if self.audits else ()
+
     def enter(self, connection: sqlite3.Connection, done: Done) -> None:
         """Store what the units tell, within the open transaction; those that failed tell nothing.
 
@@ -60,15 +70,18 @@ class Ledger:
         """
         entries: list[Entry] = []
         tallies: list[Tally] = []
+        notes: list[AuditNote] = []
         for writes, result in done:
             if not isinstance(result, Exception):
-                _collect(writes, result, entries, tallies)
+                _collect(writes, result, entries, tallies, notes)
         for start in range(0, len(entries), PLACES):
             part = entries[start : start + PLACES]
             text = f"[{','.join(entry.text for entry in part)}]"
             connection.execute(sql.TELL_EVENTS.sql, (max(entry.at for entry in part), text))
         if tallies:
             _count(connection, tallies)
+        if notes:
+            _audit(connection, notes)
 
     @contextmanager
     def heard(self, news: asyncio.Event) -> Iterator[None]:
@@ -86,7 +99,11 @@ class Ledger:
 
 
 def _collect(
-    writes: Sequence[Write], returned: list[Rows], entries: list[Entry], tallies: list[Tally]
+    writes: Sequence[Write],
+    returned: list[Rows],
+    entries: list[Entry],
+    tallies: list[Tally],
+    notes: list[AuditNote],
 ) -> None:
     rows = iter(returned)
     for write in writes:
@@ -95,6 +112,8 @@ def _collect(
             entries.extend(write.told(found) if callable(write.told) else write.told)
         if write.tally is not None:
             tallies.extend(write.tally(found) if callable(write.tally) else [write.tally])
+        if write.audited:
+            notes.extend(write.audited)
 
 
 def _count(connection: sqlite3.Connection, tallies: Sequence[Tally]) -> None:
@@ -103,3 +122,14 @@ def _count(connection: sqlite3.Connection, tallies: Sequence[Tally]) -> None:
         changes[specialist_type, status] += change
     for (specialist_type, status), change in changes.items():
         connection.execute(sql.COUNT_TASKS.sql, (specialist_type, status, change))
+
+
+def _audit(connection: sqlite3.Connection, notes: Sequence[AuditNote]) -> None:
+    """Make the chain longer. Nobody else does at the same time: the transaction writes."""
+    found = connection.execute(sql.HEAD_OF_AUDIT.sql).fetchall()
+    head = AuditHead(*found[0]) if found else NO_ENTRY
+    for note in notes:
+        entry = entry_after(head, at=note.at, kind=note.kind, payload=note.payload)
+        row = (entry.number, entry.at, entry.kind, entry.payload, entry.hash)
+        connection.execute(sql.ENTER_AUDIT.sql, row)
+        head = head_at(entry)

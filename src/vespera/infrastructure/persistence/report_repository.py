@@ -11,6 +11,7 @@ from vespera.domain.survey import NotExamined, Survey
 from vespera.domain.verdict import Verdict
 from vespera.domain.verification import Finding, Report, Waived
 from vespera.infrastructure.persistence import sql
+from vespera.infrastructure.persistence.audit_notes import of_report
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import Row, Write
 from vespera.infrastructure.persistence.unit_of_work import store
@@ -38,7 +39,9 @@ class SqlReportRepository:
         Raises:
             DuplicateRow: the id exists already.
         """
-        await store(self._database, [Write(sql.INSERT_REPORT, row_of_report(report))])
+        noted = of_report(self._database.ledger, report)
+        write = Write(sql.INSERT_REPORT, row_of_report(report), audited=noted)
+        await store(self._database, [write])
 
     async def get(self, report_id: ReportId) -> Report | None:
         """The report, if there is one."""

@@ -10,6 +10,7 @@ from vespera.domain.revival import Revived
 from vespera.domain.step import StepRecord
 from vespera.domain.task import ENDED_BADLY, Task
 from vespera.infrastructure.persistence import sql
+from vespera.infrastructure.persistence.audit_notes import of_withdrawal
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.debouncing import alone
 from vespera.infrastructure.persistence.ledger import Ledger
@@ -75,13 +76,13 @@ def _reviving(ledger: Ledger, revived: Revived, reason: str, moment: int) -> lis
     told = retried(ledger, task, reason, moment)
     change = Write(sql.REVIVE_TASK, values, partial(_stale, task), told, counted and _less(counted))
     epochs = task.failures + 1
-    writes = [change, Write(sql.AGE_STEPS, (epochs, task.id)), *_set_right(revived)]
+    writes = [change, Write(sql.AGE_STEPS, (epochs, task.id)), *_set_right(ledger, revived, moment)]
     if task.dedup_key is not None:
         writes.insert(0, alone(task)._replace(refusal=partial(_stale, task)))
     return writes
 
 
-def _set_right(revived: Revived) -> list[Write]:
+def _set_right(ledger: Ledger, revived: Revived, moment: int) -> list[Write]:
     """What the task has left behind."""
     task = revived.task
     stale = partial(_stale, task)
@@ -90,7 +91,9 @@ def _set_right(revived: Revived) -> list[Write]:
         for each in revived.undone
     ]
     writes += [Write(sql.FORGET_STEP, (task.id, *key), stale) for key in revived.forgotten]
-    writes += [Write(sql.WITHDRAW_OPERATION, (one, task.id), stale) for one in revived.withdrawn]
+    for one in revived.withdrawn:
+        noted = of_withdrawal(ledger, one, task.id, moment)
+        writes.append(Write(sql.WITHDRAW_OPERATION, (one, task.id), stale, audited=noted))
     if task.status in ENDED_BADLY:
         writes.append(Write(sql.FREE_FOR_GOOD, (task.id,)))
     return writes

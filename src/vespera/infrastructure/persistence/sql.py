@@ -9,6 +9,7 @@ from vespera.infrastructure.persistence.statements import Statement
 # The tables and their indexes.
 
 TABLES = (
+    "audit_entries",
     "events",
     "file_operations",
     "gates",
@@ -29,6 +30,7 @@ TABLES = (
 )
 
 SCHEMA = (
+    "CREATE TABLE audit_entries ( number INTEGER NOT NULL, at BIGINT NOT NULL, kind TEXT NOT NULL, payload TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (number) )",
     "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
     """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, attempt BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_allowances ON file_operations (id) WHERE kind = 'scope'",
@@ -979,3 +981,19 @@ PAGE_OF_WAIVERS = Statement(
 REVOKE_WAIVER = Statement(
     "UPDATE waivers SET revoked_by=?, revoked_at=? WHERE waivers.id = ? AND waivers.revoked_at IS NULL"
 )
+
+# The audit trail.
+
+ENTER_AUDIT = Statement(
+    "INSERT INTO audit_entries (number, at, kind, payload, hash) VALUES (?, ?, ?, ?, ?)", expects=1
+)
+
+PAGE_OF_AUDIT = Statement(
+    "SELECT audit_entries.number, audit_entries.at, audit_entries.kind, audit_entries.payload, audit_entries.hash FROM audit_entries WHERE audit_entries.number > ? ORDER BY audit_entries.number LIMIT ? OFFSET 0"
+)
+
+HEAD_OF_AUDIT = Statement(
+    "SELECT audit_entries.number, audit_entries.hash FROM audit_entries ORDER BY audit_entries.number DESC LIMIT 1 OFFSET 0"
+)
+
+NOTHING = Statement("SELECT 1", returns=True)

@@ -51,6 +51,16 @@ Tallied = Tally | Callable[[Rows], Sequence[Tally]] | None
 """The tally of a write, or how its returned rows are counted."""
 
 
+class AuditNote(NamedTuple):
+    """What the audit trail is to be told: when it happened (microseconds since 1970), of what kind
+    it is, and its canonical JSON.
+    """
+
+    at: int
+    kind: str
+    payload: str
+
+
 Values = Sequence[object] | Mapping[str, object]
 """Of a statement's parameters: in their order, or by name."""
 
@@ -58,8 +68,8 @@ Values = Sequence[object] | Mapping[str, object]
 class Write(NamedTuple):
     """One statement of a unit of work; ``refusal`` makes the error for an unexpected row count.
 
-    ``told`` and ``tally`` are kept in the same transaction. A named tuple, as making one is on the
-    hot path.
+    ``told``, ``tally`` and ``audited`` are kept in the same transaction. A named tuple, as making
+    one is on the hot path.
     """
 
     statement: Statement
@@ -67,6 +77,7 @@ class Write(NamedTuple):
     refusal: Callable[[], VesperaError] | None = None
     told: Told = ()
     tally: Tallied = None
+    audited: Sequence[AuditNote] = ()
 
 
 def in_chunks(statement: Statement, values: Sequence[object]) -> Iterator[tuple[str, Row]]:

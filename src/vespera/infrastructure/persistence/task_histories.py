@@ -9,6 +9,7 @@ from vespera.domain.ids import TaskId
 from vespera.domain.signal import Signal
 from vespera.domain.task import Task, TaskStatus
 from vespera.infrastructure.persistence import sql
+from vespera.infrastructure.persistence.audit_notes import of_import
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import progress_from_row, row_of_progress
 from vespera.infrastructure.persistence.file_operation_repository import (
@@ -93,7 +94,8 @@ class SqlTaskHistories:
         ]
         if history.report is not None:
             writes.append(Write(sql.INSERT_REPORT, row_of_report(history.report)))
-        await store(self._database, writes)
+        noted = of_import(self._database.ledger, history.task, history.operations)
+        await store(self._database, [*writes, Write(sql.NOTHING, (), audited=noted)])
 
     def _told(self, task: Task) -> Sequence[Entry]:
         said = to_json({"status": task.status.value}, what="event")

@@ -19,6 +19,7 @@ from vespera.domain.task import (
     TaskStatus,
 )
 from vespera.infrastructure.persistence import sql
+from vespera.infrastructure.persistence.audit_notes import of_completion
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.debouncing import alone, debounced
 from vespera.infrastructure.persistence.ledger import Ledger
@@ -100,7 +101,9 @@ class SqlTaskRepository:
         """
         values = (*_changed(task), task.id, task.version - 1, operations, task.id)
         told = changed(self._database.ledger, task)
-        change = Write(sql.COMPLETE_TASK, values, partial(_stale, task), told, tally_of(task))
+        noted = of_completion(self._database.ledger, task)
+        stale, tally = partial(_stale, task), tally_of(task)
+        change = Write(sql.COMPLETE_TASK, values, stale, told, tally, noted)
         released = Write(sql.RELEASE_DEPENDENTS, (task.id,))
         await store(self._database, [change, released, *_for_kin(self._database.ledger, task)])
 

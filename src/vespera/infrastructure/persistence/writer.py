@@ -263,7 +263,7 @@ def _carry_through(
 
 def _apply(connection: sqlite3.Connection, writes: Writes) -> list[Rows]:
     returned = []
-    for statement, values, refusal, _told, _tally in writes:
+    for statement, values, refusal, _told, _tally, _audited in writes:
         cursor = connection.execute(statement.sql, values)
         if statement.returns:
             rows = cursor.fetchall()  # to the end: an open cursor would hold up the commit

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 import vespera
+from vespera.interfaces.cli.audit import audit
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
 from vespera.interfaces.cli.files import diff, files, recover_context
@@ -133,6 +134,7 @@ app.add_command(config)
 app.add_command(schedule)
 app.add_command(snapshot)
 app.add_command(files)
+app.add_command(audit)
 app.add_command(diff)
 app.add_command(recover_context)
 app.add_command(undeclared)

@@ -69,7 +69,7 @@ def show_operations(found: ListOperationsResult, *, as_json: bool) -> None:
         print_lines(*aligned([_HEADINGS, *rows]))
         return
     for row in rows:
-        print_lines("\t".join(printable(cell).replace("\n", " ") for cell in row))
+        print_lines("\t".join(_in_one_column(cell) for cell in row))
 
 
 def show_differences(
@@ -87,6 +87,10 @@ def show_differences(
     else:
         for one in found.changes:
             print_lines(_headline(one), *_lines(one.patch))
+
+
+def _in_one_column(cell: str) -> str:
+    return printable(cell).replace("\n", " ").replace("\t", " ")
 
 
 async def _is_snapshot(container: Container, some_id: str) -> bool:

@@ -299,7 +299,12 @@ def _json_form(value: object) -> object:
 
 def print_json(value: object) -> None:
     """Print the value as JSON; what has no better form in JSON is its text."""
-    click.echo(json.dumps(_json_form(value), indent=2, allow_nan=False))
+    click.echo(text_of_json(value))
+
+
+def text_of_json(value: object) -> str:
+    """What ``print_json`` prints."""
+    return json.dumps(_json_form(value), indent=2, allow_nan=False)
 
 
 def print_json_line(value: object) -> None:

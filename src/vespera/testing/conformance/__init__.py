@@ -12,6 +12,7 @@ both modes of pytest-asyncio. They are fit for adapters of your own, and run ove
 import pytest
 
 _SUITES = (
+    "audit",
     "blocking_calls",
     "care",
     "clock",
@@ -40,6 +41,7 @@ _SUITES = (
 pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 
 from vespera.testing.conformance.archive import TaskArchiveConformance
+from vespera.testing.conformance.audit import AuditTrailConformance, SigningConformance
 from vespera.testing.conformance.blocking_calls import BlockingCallsConformance
 from vespera.testing.conformance.care import DatabaseCareConformance
 from vespera.testing.conformance.clock import ClockConformance
@@ -78,6 +80,7 @@ from vespera.testing.conformance.unit_of_work import UnitOfWorkConformance
 from vespera.testing.conformance.waivers import WaiversConformance
 
 __all__ = [
+    "AuditTrailConformance",
     "BlockingCallsConformance",
     "ClockConformance",
     "CodecConformance",
@@ -99,6 +102,7 @@ __all__ = [
     "RollbackRepositoryConformance",
     "ScheduleRepositoryConformance",
     "SignalRepositoryConformance",
+    "SigningConformance",
     "SnapshotRepositoryConformance",
     "StepRepositoryConformance",
     "Stores",

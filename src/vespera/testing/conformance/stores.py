@@ -7,6 +7,7 @@ from typing import Self
 import pytest_asyncio
 
 from vespera.application.ports.archive import TaskArchive
+from vespera.application.ports.audit import AuditTrail
 from vespera.application.ports.contents import ContentReferences
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.gates import Gates
@@ -51,6 +52,7 @@ class Stores:
     snapshots: SnapshotRepository
     rollbacks: RollbackRepository
     waivers: Waivers
+    audit: AuditTrail
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -74,6 +76,7 @@ class Stores:
             snapshots=container.get(SnapshotRepository),
             rollbacks=container.get(RollbackRepository),
             waivers=container.get(Waivers),
+            audit=container.get(AuditTrail),
         )
 
 

@@ -22,7 +22,9 @@ from vespera.application.ports.care import (
 )
 from vespera.application.ports.events import EventPage
 from vespera.application.ports.histories import TaskHistory
+from vespera.domain.audit import NO_ENTRY, AuditHead, entry_after
 from vespera.domain.content import ContentFlaw, PutResult, Removal
+from vespera.domain.envelope import EnvelopeSignature
 from vespera.domain.errors import (
     DuplicateRow,
     LeaseLost,
@@ -43,6 +45,8 @@ from vespera.infrastructure.files.local_restorer import LocalRestorer
 from vespera.infrastructure.files.local_workspace_scanner import LocalWorkspaceScanner
 from vespera.infrastructure.files.packed_contents import PackedContents
 from vespera.infrastructure.owners import LockFileOwners
+from vespera.infrastructure.persistence import sql
+from vespera.infrastructure.persistence.audit_trail import SqlAuditTrail
 from vespera.infrastructure.persistence.content_references import SqlContentReferences
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
@@ -54,17 +58,19 @@ from vespera.infrastructure.persistence.rollback_repository import SqlRollbackRe
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
 from vespera.infrastructure.persistence.signal_repository import SqlSignalRepository
 from vespera.infrastructure.persistence.snapshot_repository import SqlSnapshotRepository
-from vespera.infrastructure.persistence.statements import Statement, Write
+from vespera.infrastructure.persistence.statements import AuditNote, Statement, Write
 from vespera.infrastructure.persistence.step_repository import SqlStepRepository
 from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
+from vespera.infrastructure.persistence.values import to_micros
 from vespera.infrastructure.persistence.waiver_repository import SqlWaivers
 from vespera.infrastructure.threads import Threads
 from vespera.infrastructure.timetable import CronTimetable
 from vespera.testing import VirtualClock
 from vespera.testing.conformance import (
+    AuditTrailConformance,
     BlockingCallsConformance,
     ClockConformance,
     CodecConformance,
@@ -84,6 +90,7 @@ from vespera.testing.conformance import (
     RollbackRepositoryConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
+    SigningConformance,
     SnapshotRepositoryConformance,
     StepRepositoryConformance,
     Stores,
@@ -1337,6 +1344,9 @@ class TestWithoutAQuota(PlantedContents, ContentStoreConformance):
 
 
 class ForgetsWhatIsReferredTo(SqlContentReferences):
+    def __init__(self, database):
+        super().__init__(database, None, None)
+
     async def digests(self, since):
         return {digest for _, digest in await self.digests_by_path()}
 
@@ -1347,6 +1357,86 @@ class ForgetsWhatIsReferredTo(SqlContentReferences):
 @caught_by(*rest_of(ContentReferencesConformance))
 class TestForgetsWhatIsReferredTo(PlantedStores, ContentReferencesConformance):
     parts = {"references": lambda database: ForgetsWhatIsReferredTo(database, None, None)}
+
+
+# --------------------------------------------------------------------------------------- audit
+
+
+class PlantedTrail(PlantedStores):
+    more: dict = {"audit": True}
+
+    async def make_stores(self):
+        async with Container(workspace="/nonexistent/vespera", **self.more) as container:
+            database = container.get(AsyncDatabaseManager)
+            made = {name: make(database) for name, make in self.parts.items()}
+            yield replace(Stores.of(container), **made)
+
+
+class BeginsAnewEachTime(SqlAuditTrail):
+    async def page(self, *, after=0, limit=1000):
+        return [
+            entry_after(NO_ENTRY, at=0, kind="x", payload="{}") for _ in await super().page(after=0)
+        ]
+
+
+class EntersAtOnce(SqlAuditTrail):
+    async def append(self, kind, at, payload):
+        note = AuditNote(to_micros(at), kind, json.dumps(payload, default=str))
+        await self._database.commit([Write(sql.NOTHING, (), audited=(note,))])
+
+
+class IsNeverEmpty(SqlAuditTrail):
+    async def head(self):
+        return AuditHead(1, "x")
+
+
+@caught_by(
+    "test_file_operations_are_entered_when_they_are_recorded_and_carried_out",
+    "test_reports_and_completions_are_entered",
+    "test_the_chain_has_no_fork_and_no_gap_however_many_write",
+    "test_entries_come_page_by_page",
+    "test_what_is_appended_is_entered_with_its_moment",
+)
+class TestBeginsAnewEachTime(PlantedTrail, AuditTrailConformance):
+    parts = {"audit": BeginsAnewEachTime}
+
+
+@caught_by("test_what_is_not_committed_is_not_entered", "test_what_cannot_be_an_entry_is_refused")
+class TestEntersAtOnce(PlantedTrail, AuditTrailConformance):
+    parts = {"audit": EntersAtOnce}
+
+
+@caught_by("test_where_nothing_was_recorded_there_is_no_entry")
+class TestIsNeverEmpty(PlantedTrail, AuditTrailConformance):
+    parts = {"audit": IsNeverEmpty}
+
+
+class SignsAnything:
+    def new_keys(self):
+        return b"same", b"same"
+
+    def sign(self, private_key, message):
+        return EnvelopeSignature("always me", b"signed")
+
+    def is_signed(self, public_key, message, signature):
+        return True
+
+
+class TrustsNobody(SignsAnything):
+    def is_signed(self, public_key, message, signature):
+        return False
+
+
+@caught_by(*rest_of(SigningConformance, "test_a_signature_is_known_by_the_public_key"))
+class TestSignsAnything(SigningConformance):
+    def make_signing(self):
+        return SignsAnything()
+
+
+@caught_by("test_a_signature_is_known_by_the_public_key")
+class TestTrustsNobody(SigningConformance):
+    def make_signing(self):
+        return TrustsNobody()
 
 
 # -------------------------------------------------------------------------------------- owners

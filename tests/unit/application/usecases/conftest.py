@@ -11,6 +11,7 @@ from vespera.application.ports.contents import ContentStore
 from vespera.application.ports.files import FileStore
 from vespera.application.usecases.inspect_files import InspectFilesUseCase
 from vespera.domain.changed_file import ChangedFile
+from vespera.domain.content import NotKept, PutResult
 from vespera.domain.errors import ContentMissing, FileUnreadable
 from vespera.domain.file_operation import Absent, FileState, PathState
 
@@ -45,12 +46,19 @@ class Desk:
         ]
         self.contents = AsyncMock(spec=ContentStore)
         self.contents.get.side_effect = self._get
+        self.contents.stream = self._stream
+        self.contents.put.side_effect = lambda sources: [
+            PutResult(source.digest, reason=NotKept.NEVER) for source in sources
+        ]
         self.contents.has.side_effect = lambda digests: set(digests) & set(self.kept)
         container.override(FileStore, files)
         container.override(ContentStore, self.contents)
         self.container = container
-        self.inspect = container.get(InspectFilesUseCase)
         self.tracker = container.get(TrackFileOperationsUseCase).tracker_for("task")
+
+    @property
+    def inspect(self) -> InspectFilesUseCase:
+        return self.container.get(InspectFilesUseCase)
 
     def keep(self, content: bytes) -> bytes:
         """Let the store have it."""
@@ -87,6 +95,9 @@ class Desk:
         if not isinstance(there, bytes):
             raise FileUnreadable
         return there
+
+    async def _stream(self, digest: str) -> AsyncIterator[bytes]:
+        yield self._get(digest)
 
     def _get(self, digest: str) -> bytes:
         if digest not in self.kept:

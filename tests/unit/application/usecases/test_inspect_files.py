@@ -1,12 +1,18 @@
 """What a task said of files and what it changed, as people are shown it."""
 
+from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from vespera import TaskOrchestrator
+from vespera.application.ports.clock import Clock
+from vespera.application.ports.scanning import WorkspaceScanner
+from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.application.usecases import file_diffs
-from vespera.domain.errors import ContentDamaged, FileUnreadable
+from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
+from vespera.domain.errors import ContentDamaged, FileUnreadable, UnreadableValue
 from vespera.domain.file_operation import (
     Absent,
     DirectoryState,
@@ -15,6 +21,9 @@ from vespera.domain.file_operation import (
     SymlinkState,
     UnknownState,
 )
+from vespera.domain.ids import SnapshotId
+from vespera.domain.manifest import Manifest
+from vespera.domain.snapshot import snapshot_of
 
 
 @pytest.mark.parametrize("method", ["list_operations", "show_changes"])
@@ -225,3 +234,69 @@ async def test_without_differences_no_content_is_read(desk: Any) -> None:
 
     assert [(one.net.change.path, one.patch) for one in shown.changes] == [("a", "")]
     desk.files.read.assert_not_awaited()
+
+
+async def test_of_many_changes_only_the_smallest_are_compared_if_one_says_how_many(
+    desk: Any,
+) -> None:
+    for name, size in (("large", 300), ("small", 1), ("middle", 20)):
+        await desk.create(name, b"x" * size)
+    compared = await desk.inspect.compare(await desk.inspect.look("task"), most=2)
+
+    assert [(one.net.change.path, bool(one.patch)) for one in compared] == [
+        ("large", False),
+        ("middle", True),
+        ("small", True),
+    ]
+    assert compared[0].note == "not compared, as so many paths changed"
+
+
+class TestBaseline:
+    """What a claim alone does not tell, a snapshot that was taken before does."""
+
+    @pytest.fixture
+    def scanned(self, desk: Any) -> datetime:
+        """The scan that every snapshot comes of: nothing was there."""
+        now = desk.container.get(Clock).now()
+        scanner = AsyncMock(spec=WorkspaceScanner)
+        scanner.scan.return_value = Manifest({}, now, now, "")
+        desk.container.override(WorkspaceScanner, scanner)
+        return now
+
+    async def kinds(self, desk: Any) -> list[str]:
+        return [one.net.change.kind for one in await desk.changes()]
+
+    async def claimed(self, desk: Any) -> list[str]:
+        desk.disk["a"] = b"x"
+        await desk.tracker.track_file_create("a", after=True)
+        return await self.kinds(desk)
+
+    @pytest.mark.usefixtures("scanned")
+    async def test_it_is_asked_if_it_was_taken_for_the_task_before(self, desk: Any) -> None:
+        await desk.container.get(SnapshotWorkspaceUseCase).take("task")
+
+        assert await self.claimed(desk) == ["added"]
+
+    @pytest.mark.usefixtures("scanned")
+    async def test_those_of_others_are_not(self, desk: Any) -> None:
+        await desk.container.get(SnapshotWorkspaceUseCase).take("other")
+
+        assert await self.claimed(desk) == ["unknown"]
+
+    async def test_those_that_were_taken_later_are_not(self, desk: Any, scanned: datetime) -> None:
+        later = scanned + timedelta(hours=1)
+        scanner = desk.container.get(WorkspaceScanner)
+        scanner.scan.return_value = Manifest({}, later, later, "")
+        await desk.container.get(SnapshotWorkspaceUseCase).take("task")
+
+        assert await self.claimed(desk) == ["unknown"]
+
+    async def test_one_that_cannot_be_read_tells_nothing(self, desk: Any) -> None:
+        snapshots = AsyncMock(spec=SnapshotRepository)
+        now = desk.container.get(Clock).now()
+        kept = snapshot_of(Manifest({}, now, now, ""), SnapshotId("s"), task_id="task")
+        snapshots.page.side_effect = lambda **asked: [] if asked["before"] else [kept]
+        snapshots.manifest_of.side_effect = UnreadableValue("damaged")
+        desk.container.override(SnapshotRepository, snapshots)
+
+        assert await self.claimed(desk) == ["unknown"]

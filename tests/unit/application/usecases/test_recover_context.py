@@ -107,10 +107,13 @@ async def test_a_reading_of_nothing_is_never_stale(desk: Any) -> None:
 
 async def test_what_can_be_taken_back_is_told_as_far_as_its_content_is_kept(desk: Any) -> None:
     desk.disk |= {"kept": desk.keep(b"kept"), "lost": b"lost", "moved": b"m", "same": b"s"}
+    desk.disk |= {"over": b"o", "met": b"lost, too"}
     await desk.delete("kept")
     await desk.delete("lost")
     await desk.create("new", b"new")
     await desk.move("moved", "there")
+    await desk.tracker.track_file_move("over", "met", overwrite=True)
+    desk.disk["met"] = desk.disk.pop("over")
     await desk.modify("same", b"s")
     await desk.tracker.track_file_copy("there", "copy")
     await desk.tracker.track_file_create("claimed", after=True)

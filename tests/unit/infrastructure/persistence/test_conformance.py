@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from vespera import Container
 from vespera.testing.conformance import (
+    AuditTrailConformance,
     ContentReferencesConformance,
     EventLogConformance,
     FileOperationRepositoryConformance,
@@ -97,3 +98,9 @@ class TestSqlScheduleRepository(InMemory, ScheduleRepositoryConformance):
 
 class TestSqlRollbackRepository(InMemory, RollbackRepositoryConformance):
     pass
+
+
+class TestSqlAuditTrail(InMemory, AuditTrailConformance):
+    async def make_stores(self) -> AsyncIterator[Stores]:
+        async with Container(workspace="/nonexistent/vespera", audit=True) as container:
+            yield Stores.of(container)

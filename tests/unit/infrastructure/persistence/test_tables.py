@@ -27,7 +27,7 @@ async def test_every_table_is_clustered_by_its_id(database):
     rows = await database.read("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
 
     by_number = {name for name, text in rows if "WITHOUT ROWID" not in text}
-    assert by_number == {"events", "alembic_version"}
+    assert by_number == {"events", "audit_entries", "alembic_version"}
     assert "id INTEGER NOT NULL" in dict(rows)["events"]
 
 

@@ -12,6 +12,7 @@ def create_file_tables() -> None:
     _create_rollbacks()
     _create_rollback_steps()
     _create_waivers()
+    _create_audit_entries()
 
 
 def _create_file_operations() -> None:
@@ -139,3 +140,14 @@ def _create_waivers() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("waivers_of_task", "waivers", ["task_id", "id"])
+
+
+def _create_audit_entries() -> None:
+    op.create_table(
+        "audit_entries",
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("payload", sa.Text, nullable=False),
+        sa.Column("hash", sa.Text, nullable=False),
+    )

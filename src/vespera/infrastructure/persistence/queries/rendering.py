@@ -4,6 +4,7 @@ import sys
 from types import ModuleType
 
 from vespera.infrastructure.persistence.queries import (
+    audit,
     dedup,
     events,
     fence,
@@ -30,7 +31,7 @@ from vespera.infrastructure.persistence.statements import Statement
 TOPICS = (
     *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
     *(file_operations, reports, schedules, events, purge, revivals, values, snapshots),
-    *(rollbacks, waivers),
+    *(rollbacks, waivers, audit),
 )
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
