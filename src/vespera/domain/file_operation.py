@@ -136,9 +136,9 @@ class FileOperation:
         return (self.path,) if self.destination is None else (self.path, self.destination.path)
 
 
-def is_claim(operation: FileOperation) -> bool:
-    """Whether it says that something is done to its path; allowances do not, and what was refused
-    was not done.
+def is_act(operation: FileOperation) -> bool:
+    """Whether it tells of something that is done to its path; allowances do not, and what was
+    refused was not done.
     """
     return operation.kind is not OperationKind.SCOPE and operation.phase is not Phase.REFUSED
 
@@ -163,7 +163,7 @@ def sides(operation: FileOperation) -> Sequence[FileOperation]:
 def by_path(operations: Iterable[FileOperation]) -> Mapping[str, Sequence[FileOperation]]:
     """The sides of what was done, or said to be, by their paths, each path's in the order given."""
     chains: dict[str, list[FileOperation]] = {}
-    for operation in filter(is_claim, operations):
+    for operation in filter(is_act, operations):
         for side in sides(operation):
             chains.setdefault(side.path, []).append(side)
     return chains

@@ -7,7 +7,7 @@ from vespera.domain.file_operation import (
     PathState,
     Phase,
     UnknownState,
-    is_claim,
+    is_act,
 )
 
 
@@ -26,7 +26,7 @@ def repeats(operation: FileOperation, latest: FileOperation) -> bool:
     """
     if _said(operation) != _said(latest):
         return False
-    if not is_claim(operation):
+    if not is_act(operation):
         return True
     now = operation.before
     if isinstance(now, UnknownState):

@@ -24,7 +24,7 @@ from vespera.domain.file_operation import (
     SpecialState,
     UnknownState,
     by_path,
-    is_claim,
+    is_act,
     sides,
 )
 from vespera.domain.ids import OperationId
@@ -44,7 +44,7 @@ _MOST_NAMED = 3
 
 def changed_paths(operations: Sequence[FileOperation]) -> Collection[str]:
     """The paths that these operations may have changed, sorted."""
-    changing = (side for one in operations if is_claim(one) for side in sides(one))
+    changing = (side for one in operations if is_act(one) for side in sides(one))
     return sorted({side.path for side in changing if side.kind is not OperationKind.READ})
 
 

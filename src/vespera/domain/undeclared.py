@@ -19,7 +19,7 @@ from vespera.domain.file_operation import (
     OperationKind,
     PathState,
     UnknownState,
-    is_claim,
+    is_act,
     sides,
 )
 from vespera.domain.globs import path_pattern
@@ -73,8 +73,8 @@ def account_for(
         allowed: more patterns of paths that the task need not declare; see ``path_pattern``.
     """
     found = list(changes)
-    mine = _Declared(filter(is_claim, own), before)
-    theirs = _Declared(filter(is_claim, others), before)
+    mine = _Declared(filter(is_act, own), before)
+    theirs = _Declared(filter(is_act, others), before)
     allowances = _Allowances([*((None, glob) for glob in allowed), *_scopes(own)], found)
     foreign = _Allowances(_scopes(others), found)
     return [_account(change, mine, theirs, allowances, foreign) for change in found]

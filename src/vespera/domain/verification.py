@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -15,7 +15,7 @@ from vespera.domain.file_operation import (
     OperationKind,
     PathState,
     UnknownState,
-    is_claim,
+    is_act,
     sides,
 )
 from vespera.domain.ids import OperationId, ReportId, TaskId, WaiverId
@@ -146,7 +146,7 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
         One finding for each operation all of whose paths are among these, in the order given.
     """
     chains: dict[str, list[tuple[int, FileOperation]]] = {}
-    claims = [one for one in operations if is_claim(one)]
+    claims = [one for one in operations if is_act(one)]
     for number, operation in enumerate(claims):
         for side in sides(operation):
             chains.setdefault(side.path, []).append((number, side))
@@ -179,6 +179,12 @@ def refusal_of(operation: FileOperation) -> Finding:
         before=operation.before,
         after=operation.after,
     )
+
+
+def withdrawn(finding: Finding) -> Finding:
+    """The finding on what was true once, and was rolled back since."""
+    told = "it was rolled back; retry the task to have it done again"
+    return replace(finding, verdict=Verdict.CHANGED_SINCE, reason=told)
 
 
 _Fact = tuple[Verdict, str]

@@ -5,8 +5,10 @@ from contextlib import suppress
 
 import pytest
 
-from vespera import TaskOrchestrator
+from vespera import TaskExecutionWorkflow, TaskOrchestrator
 from vespera.application.ports.persistence import FileOperationRepository
+from vespera.application.ports.rollbacks import RollbackRepository
+from vespera.application.runtime.specialists import Specialists
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.domain.errors import PathRefused
 from vespera.domain.rollback import StepKind
@@ -211,3 +213,24 @@ async def test_a_task_that_is_retried_does_anew_what_was_taken_back(
     assert len(tries) == 2
     assert set(tree()) == {"a.txt", "b.txt"}
     assert (await container.get(TrackFileOperationsUseCase).verify_task("a")).verified
+
+
+async def test_a_task_that_was_taken_back_before_its_completion_cannot_be_completed(
+    rolling, container
+):
+    async def handler(task):
+        await task.files.write_text("one.txt", "by the task")
+
+    container.get(Specialists).register("writer", handler)
+    workflow = container.get(TaskExecutionWorkflow)
+    await workflow.create_task(title="A task", specialist_type="writer", task_id="a")
+    await workflow.execute_task("a")
+    await rolling.roll_back("a")
+    refused = await workflow.complete_task("a")
+
+    assert not refused.success
+    assert "it was rolled back; retry the task" in str(refused.error)
+
+    rollback = (await container.get(RollbackRepository).of_task("a"))[0]
+    assert (await rolling.undo(rollback.id)).success
+    assert (await workflow.complete_task("a")).success

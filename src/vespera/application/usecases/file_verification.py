@@ -17,11 +17,12 @@ from vespera.application.usecases.file_results import VerifyOperationResult, Ver
 from vespera.application.usecases.file_statements import checked_id
 from vespera.application.usecases.workspace_surveys import Surveyed, WorkspaceSurveys
 from vespera.domain.errors import InvalidRequest, RequestError
-from vespera.domain.file_operation import FileOperation, OperationKind, Phase, is_claim
+from vespera.domain.file_operation import FileOperation, OperationKind, Phase, is_act
 from vespera.domain.ids import OperationId, ReportId, TaskId
 from vespera.domain.manifest import Manifest
-from vespera.domain.task import GOING_ON, Task
-from vespera.domain.verification import Finding, Report, judge, refusal_of
+from vespera.domain.rollback_plan import taken_back
+from vespera.domain.task import GOING_ON, Task, TaskStatus
+from vespera.domain.verification import Finding, Report, judge, refusal_of, withdrawn
 from vespera.domain.witness import witnessed
 
 
@@ -136,8 +137,18 @@ class FileVerification:
         own = await self._operations.of_task(task_id)
         recorded = [*own, *await self._operations_of(descendants)]
         judged = await self._judged(sorted(recorded, key=attrgetter("id")))
+        if task is not None and task.status is TaskStatus.EXECUTED:
+            judged = await self._without_what_was_taken_back(judged, own)
         report = await self._report(task_id, [*judged, *surveyed.findings])
         return replace(report, operations=len(own), survey=surveyed.survey)
+
+    async def _without_what_was_taken_back(
+        self, judged: Sequence[Finding], own: Sequence[FileOperation]
+    ) -> Sequence[Finding]:
+        """A task that is rolled back before its completion has nothing to show for its work."""
+        paths = {path for one in own if is_act(one) for path in one.paths}
+        gone = taken_back(await self._operations.on_paths(paths)) if paths else ()
+        return [withdrawn(one) if one.operation_id in gone else one for one in judged]
 
     async def _operations_of(self, descendants: Sequence[Task]) -> Sequence[FileOperation]:
         """Those of descendants that are under way are judged at their own gates, when they are
@@ -148,7 +159,7 @@ class FileVerification:
 
     async def _judged(self, operations: Sequence[FileOperation]) -> Sequence[Finding]:
         """The findings on these operations, in their order; an allowance has none."""
-        acts = list(filter(is_claim, operations))
+        acts = list(filter(is_act, operations))
         late = {one.task_id for one in acts if one.phase is Phase.CLAIM and one.task_id}
         witnesses = await self._surveys.baselines_of(late) if late else ()
         judged = await self._judge_paths({path for one in acts for path in one.paths}, witnesses)

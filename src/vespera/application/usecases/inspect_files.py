@@ -16,7 +16,7 @@ from vespera.domain.errors import (
     TaskNotFound,
     UnreadableValue,
 )
-from vespera.domain.file_operation import FileOperation, PathState, Phase, UnknownState, is_claim
+from vespera.domain.file_operation import FileOperation, PathState, Phase, UnknownState, is_act
 from vespera.domain.ids import TaskId
 from vespera.domain.manifest import Manifest
 from vespera.domain.net_changes import NetChange, net_changes
@@ -137,7 +137,7 @@ class InspectFilesUseCase:
         own = await self._operations.of_task(task)
         if not own and not await self._tasks.find([task]):
             raise TaskNotFound(task)
-        paths = sorted({path for one in own if is_claim(one) for path in one.paths})
+        paths = sorted({path for one in own if is_act(one) for path in one.paths})
         found = dict(zip(paths, await self._files.observe(paths), strict=True)) if paths else {}
         chains = await self._operations.on_paths(paths) if paths else ()
         findings = {finding.operation_id: finding for finding in judge(chains, found)}
