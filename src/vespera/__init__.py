@@ -29,8 +29,29 @@ if TYPE_CHECKING:
     from vespera.application.runtime.context import TaskContext as TaskContext
     from vespera.application.runtime.handler_versions import versioned as versioned
     from vespera.application.runtime.heartbeats import current_call as current_call
+    from vespera.application.usecases.audit_tasks import (
+        AuditTasksUseCase as AuditTasksUseCase,
+    )
+    from vespera.application.usecases.find_undeclared import (
+        FindUndeclaredUseCase as FindUndeclaredUseCase,
+    )
+    from vespera.application.usecases.inspect_files import (
+        InspectFilesUseCase as InspectFilesUseCase,
+    )
+    from vespera.application.usecases.recover_context import (
+        RecoverContextUseCase as RecoverContextUseCase,
+    )
+    from vespera.application.usecases.roll_back import (
+        RollBackUseCase as RollBackUseCase,
+    )
+    from vespera.application.usecases.snapshot_workspace import (
+        SnapshotWorkspaceUseCase as SnapshotWorkspaceUseCase,
+    )
     from vespera.application.usecases.track_file_operations import (
         TrackFileOperationsUseCase as TrackFileOperationsUseCase,
+    )
+    from vespera.application.usecases.waive_findings import (
+        WaiveFindingsUseCase as WaiveFindingsUseCase,
     )
     from vespera.application.workflows.task_execution_workflow import (
         TaskExecutionWorkflow as TaskExecutionWorkflow,
@@ -58,17 +79,23 @@ else:
     _HOMES = {
         "AsyncDatabaseManager": "infrastructure.persistence.database",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
+        "AuditTasksUseCase": "application.usecases.audit_tasks",
         "Clock": "application.ports.clock",
         "Codec": "application.ports.codec",
         "CompressedCodec": "infrastructure.codec.compressed_codec",
         "Container": "infrastructure.di.container",
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
         "FileStore": "application.ports.files",
+        "FindUndeclaredUseCase": "application.usecases.find_undeclared",
+        "InspectFilesUseCase": "application.usecases.inspect_files",
         "Limits": "domain.flow",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
+        "RecoverContextUseCase": "application.usecases.recover_context",
         "RetryPolicy": "domain.retry",
+        "RollBackUseCase": "application.usecases.roll_back",
         "Service": "infrastructure.di.base",
+        "SnapshotWorkspaceUseCase": "application.usecases.snapshot_workspace",
         "StepFailed": "domain.errors",
         "TaskContext": "application.runtime.context",
         "TaskExecutionWorkflow": "application.workflows.task_execution_workflow",
@@ -82,6 +109,7 @@ else:
         "UnitOfWork": "application.ports.persistence",
         "Verdict": "domain.verdict",
         "VesperaError": "domain.errors",
+        "WaiveFindingsUseCase": "application.usecases.waive_findings",
         "current_call": "application.runtime.heartbeats",
         "providers": "infrastructure.di.base",
         "versioned": "application.runtime.handler_versions",
@@ -101,17 +129,23 @@ else:
 __all__ = (
     "AsyncDatabaseManager",
     "AsyncTaskOrchestrator",
+    "AuditTasksUseCase",
     "Clock",
     "Codec",
     "CompressedCodec",
     "Container",
     "EncryptedCodec",
     "FileStore",
+    "FindUndeclaredUseCase",
+    "InspectFilesUseCase",
     "Limits",
     "Provider",
     "Rate",
+    "RecoverContextUseCase",
     "RetryPolicy",
+    "RollBackUseCase",
     "Service",
+    "SnapshotWorkspaceUseCase",
     "StepFailed",
     "TaskContext",
     "TaskExecutionWorkflow",
@@ -125,6 +159,7 @@ __all__ = (
     "UnitOfWork",
     "Verdict",
     "VesperaError",
+    "WaiveFindingsUseCase",
     "__version__",
     "current_call",
     "providers",
