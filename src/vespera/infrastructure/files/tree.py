@@ -1,8 +1,9 @@
 """Reaching a directory below the workspace's root without ever leaving it.
 
 Every step is taken from the directory that is held open, and refuses symbolic links, so that no
-exchange of a directory for a link, however well timed, leads outside. ``hold_directory`` is the
-one place that walks; a walk in one system call (openat2) would go there.
+exchange of a directory for a link, however well timed, leads outside. Where the kernel takes all
+steps in one call, it does; where it does not, or refuses, they are taken one by one, so as to make
+what is missing, and to say what is wrong.
 """
 
 import errno
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from vespera.domain.errors import PathRefused
+from vespera.infrastructure.files.beneath import open_beneath
 from vespera.infrastructure.files.paths import encoded
 
 # Absent on Windows, where this module must still be importable.
@@ -56,9 +58,10 @@ def hold_directory(root: int, names: Sequence[str], *, make: bool = False) -> It
         PathRefused: a part of it is a symbolic link.
         FileNotFoundError, NotADirectoryError, OSError: it is not there, or cannot be entered.
     """
-    held = os.dup(root)
+    below = open_beneath(root, b"/".join(map(encoded, names))) if len(names) > 1 else None
+    held, left = (os.dup(root), names) if below is None else (below, ())
     try:
-        for name in names:
+        for name in left:
             below = _enter(held, name, names, make=make)
             os.close(held)
             held = below
