@@ -1,15 +1,17 @@
 """Files as a specialist touches them: each change recorded, done once, and proven."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
+from io import BytesIO, StringIO
+from typing import Any, Literal, overload
 
 from vespera.application.ports.files import AnyPath
 from vespera.application.runtime import file_acts
 from vespera.application.runtime.file_acts import Act, conflict
 from vespera.application.runtime.file_notes import ORDER, FileNotes
 from vespera.application.usecases.file_statements import check_mode, link_to
-from vespera.domain.errors import FileUnreadable
+from vespera.domain.errors import FileUnreadable, InvalidRequest
 from vespera.domain.file_operation import (
     DIGEST,
     NOT_OBSERVED,
@@ -22,6 +24,8 @@ from vespera.domain.file_operation import (
     Phase,
 )
 from vespera.domain.ids import OperationId
+
+_OPENED = frozenset("rwa")
 
 
 class TaskFiles(FileNotes):
@@ -61,6 +65,51 @@ class TaskFiles(FileNotes):
             PathRefused, FileUnreadable, FileConflict, LeaseLost: as for ``write_bytes``.
         """
         await self._do(file_acts.append(await self._places(OperationKind.CREATE, path), data))
+
+    @overload
+    def open(
+        self, path: AnyPath, mode: Literal["r", "w", "a"] = ..., *, encoding: str = ...
+    ) -> AbstractAsyncContextManager[StringIO]: ...
+    @overload
+    def open(
+        self, path: AnyPath, mode: Literal["rb", "wb", "ab"]
+    ) -> AbstractAsyncContextManager[BytesIO]: ...
+    def open(
+        self, path: AnyPath, mode: str = "r", *, encoding: str = "utf-8"
+    ) -> AbstractAsyncContextManager[Any]:
+        """A file for a block of code that wants one, in memory: ``async with files.open(...)``.
+
+        What was written into it is in the file when the block has ended, whole, and durable; if the
+        block raises, nothing is. For what does not fit into memory, announce the change
+        (``track_file_modify``) and make it yourself.
+
+        Args:
+            path: of the file.
+            mode: "r", "w" or "a" for text, "rb", "wb" or "ab" for bytes, as for the built-in; "r"
+                gives a copy of what is there. No newline is translated.
+            encoding: of text.
+
+        Raises:
+            InvalidRequest: there is no such mode.
+            PathRefused, FileUnreadable, FileConflict, LeaseLost: as for ``read_bytes``, and at the
+                block's end for ``write_bytes``.
+        """
+        return self._opened(path, mode, encoding)
+
+    @asynccontextmanager
+    async def _opened(
+        self, path: AnyPath, mode: str, encoding: str
+    ) -> AsyncIterator[StringIO | BytesIO]:
+        act, kind = mode[:1], mode[1:]
+        if act not in _OPENED or kind not in {"", "b"}:
+            raise InvalidRequest(f"must be r, w, a, rb, wb or ab, not {mode!r}", field="mode")
+        content = await self.read_bytes(path) if act == "r" else b""
+        file = BytesIO(content) if kind else StringIO(content.decode(encoding), newline="")
+        yield file
+        if act != "r":
+            left = file.getvalue()
+            data = left.encode(encoding) if isinstance(left, str) else left
+            await (self.write_bytes if act == "w" else self.append_bytes)(path, data)
 
     async def delete(self, path: AnyPath) -> None:
         """Remove a file or a symbolic link; gone for good when it returns.
