@@ -8,7 +8,7 @@ from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import Statement, Write
 
 MEGABYTES = 1024 * 1024
-KEEP = Statement("INSERT INTO verification_reports VALUES (?, NULL, 0, ?)", expects=1)
+KEEP = Statement("INSERT INTO verification_reports VALUES (?, NULL, 0, ?, '', 0, NULL)", expects=1)
 
 
 @pytest.fixture

@@ -1356,7 +1356,7 @@ class ForgetsWhatIsReferredTo(SqlContentReferences):
 
 @caught_by(*rest_of(ContentReferencesConformance))
 class TestForgetsWhatIsReferredTo(PlantedStores, ContentReferencesConformance):
-    parts = {"references": lambda database: ForgetsWhatIsReferredTo(database, None, None)}
+    parts = {"references": ForgetsWhatIsReferredTo}
 
 
 # --------------------------------------------------------------------------------------- audit

@@ -295,7 +295,7 @@ class TestBaseline:
         snapshots = AsyncMock(spec=SnapshotRepository)
         now = desk.container.get(Clock).now()
         kept = snapshot_of(Manifest({}, now, now, ""), SnapshotId("s"), task_id="task")
-        snapshots.page.side_effect = lambda **asked: [] if asked["before"] else [kept]
+        snapshots.oldest_of.return_value = kept
         snapshots.manifest_of.side_effect = UnreadableValue("damaged")
         desk.container.override(SnapshotRepository, snapshots)
 
