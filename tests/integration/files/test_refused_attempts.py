@@ -212,3 +212,28 @@ async def test_a_way_out_that_opens_in_between_is_recorded_too(
         (OperationKind.READ, "a.txt"),
     ]
     assert {finding.verdict for finding in result.findings} == {Verdict.REFUSED, Verdict.REFUTED}
+
+
+async def test_no_act_reaches_what_is_outside_by_a_hard_link(
+    run: Run, refused: Refused, tmp_path: Path, outside: Path
+) -> None:
+    secret = outside / "secret.txt"
+    for name in ("written", "appended", "deleted", "moved", "mode"):
+        (tmp_path / name).hardlink_to(secret)
+    before = (secret.read_text(), secret.stat().st_mode)
+
+    async def sly(task: TaskContext) -> None:
+        await task.files.write_text("written", "mine")
+        await task.files.append_text("appended", "mine")
+        await task.files.delete("deleted")
+        await task.files.move("moved", "elsewhere")
+        with suppress(PathRefused):
+            await task.files.chmod("mode", 0o777)
+
+    result = await run(sly)
+    [attempt] = await refused.attempts()
+
+    assert (secret.read_text(), secret.stat().st_mode) == before
+    assert (attempt.kind, attempt.path) == (OperationKind.CHMOD, "mode")
+    assert {finding.path for finding in result.findings} == {"mode"}
+    assert Verdict.REFUSED in [finding.verdict for finding in result.findings]

@@ -123,7 +123,7 @@ class FileStore(Protocol):
 
         Raises:
             FileUnreadable: nothing is there, it is something else, or the system refuses.
-            PathRefused: as for ``read``.
+            PathRefused: as for ``read``; or the file has hard links, which may be outside.
         """
         ...
 

@@ -187,7 +187,8 @@ class TaskFiles(FileNotes):
         Raises:
             InvalidRequest: they are none.
             FileUnreadable: nothing is there, or the system refuses.
-            PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
+            PathRefused: also if the file has hard links, which may be outside of the workspace.
+            FileConflict, LeaseLost: as for ``write_bytes``.
         """
         check_mode(mode)
         await self._do(file_acts.change_mode(await self._places(OperationKind.CHMOD, path), mode))

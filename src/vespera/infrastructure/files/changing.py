@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 
-from vespera.domain.errors import FileUnreadable
+from vespera.domain.errors import FileUnreadable, PathRefused
 from vespera.domain.file_operation import FileState
 from vespera.infrastructure.files.looking import digest_of, kind_of, pass_on
 from vespera.infrastructure.files.renaming import rename_exclusive
@@ -119,12 +119,15 @@ def change_mode(directory: int, name: bytes, mode: int) -> None:
 
     Raises:
         FileUnreadable: something else is there.
+        PathRefused: the file has other names, and nobody knows where.
         OSError: the system refuses.
     """
     with _held(directory, name) as held:
         found = os.fstat(held)
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
             raise FileUnreadable(f"a {kind_of(found)} is there")
+        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+            raise PathRefused("", "its hard links, which may be anywhere, would get the mode, too")
         Path(_BY_DESCRIPTOR.format(held)).chmod(mode)
     sync(directory, name)
 
