@@ -186,9 +186,11 @@ class PackDirectory:
             OSError: the directory cannot be read.
         """
         size = 0
-        for name in self._names((_PACK, _DRAFT)):
-            with suppress(FileNotFoundError):
-                size += (self.path / name).stat().st_size
+        with suppress(FileNotFoundError), os.scandir(self.path) as found:
+            for entry in found:
+                if entry.name.endswith((_PACK, _DRAFT)):
+                    with suppress(FileNotFoundError):
+                        size += entry.stat(follow_symlinks=False).st_size
         return size
 
     def drop_drafts(self) -> None:
@@ -204,12 +206,12 @@ class PackDirectory:
         """Hold nothing any more; the next use begins anew."""
         self._holds.close()
 
-    def _names(self, endings: str | tuple[str, ...]) -> list[str]:
+    def _names(self, ending: str) -> list[str]:
         try:
             found = os.listdir(self.path)  # noqa: PTH208 -- asked often, of thousands of names
         except FileNotFoundError:
             return []
-        return [name for name in found if name.endswith(endings)]
+        return [name for name in found if name.endswith(ending)]
 
     def _loaded(self, name: str) -> Pack | None:
         if name in self._packs or name in self.damaged:
