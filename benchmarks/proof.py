@@ -1,8 +1,8 @@
 """What it costs to have files changed by tracked acts, to keep what they replace, and to take them
 back; against a file written beside, flushed, and renamed, which is the least that is safe.
 
-Run it as ``python benchmarks/proof.py [--files 200] [--rounds 3]``. The sides take turns; ratios are
-of one run, by the median. What is written lies in ``build/proof``, and is removed.
+Run it as ``python benchmarks/proof.py [--files 200] [--rounds 3]``. The sides take turns; ratios
+are of one run, by the median. What is written lies in ``build/proof``, and is removed.
 """
 
 import argparse
