@@ -724,9 +724,11 @@ async def test_a_directory_that_cannot_be_listed_is_unknown(
         raise OSError(5, "Input/output error")
 
     (workspace / "a").touch()
-    monkeypatch.setattr(os, "scandir", fail)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "scandir", fail)
+        manifest = await scanner.scan()
 
-    assert (await scanner.scan()).state_of("") == UnknownState("io_error: Input/output error")
+    assert manifest.state_of("") == UnknownState("io_error: Input/output error")
 
 
 async def test_a_cancelled_scan_has_ended(
