@@ -48,7 +48,7 @@ async def test_a_block_that_raises_leaves_the_file_as_it_was(run: Run, tmp_path:
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
-@pytest.mark.parametrize("mode", ["x", "r+", "", "bw", "wt"])
+@pytest.mark.parametrize("mode", ["x", "r+", "", "bw", "wt", 5, None, ["r"]])
 async def test_what_is_no_mode_is_refused_by_name(run: Run, mode: Any) -> None:
     async def handler(task: TaskContext) -> None:
         async with task.files.open("a.txt", mode):
@@ -56,7 +56,7 @@ async def test_what_is_no_mode_is_refused_by_name(run: Run, mode: Any) -> None:
 
     result = await run(handler)
 
-    assert f"mode: must be r, w, a, rb, wb or ab, not {mode!r}" in str(result.error)
+    assert f"mode: must be one of r, w, a, rb, wb, ab, not {mode!r}" in str(result.error)
 
 
 async def test_what_a_crash_interrupted_is_appended_once(lives: Any) -> None:

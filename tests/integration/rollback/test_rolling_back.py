@@ -234,3 +234,22 @@ async def test_a_task_that_was_taken_back_before_its_completion_cannot_be_comple
     rollback = (await container.get(RollbackRepository).of_task("a"))[0]
     assert (await rolling.undo(rollback.id)).success
     assert (await workflow.complete_task("a")).success
+
+
+async def test_nor_can_its_parent_if_a_child_was_taken_back(rolling, container):
+    async def child(task):
+        await task.files.write_text("one.txt", "by the child")
+
+    async def parent(task):
+        await (await task.spawn(title="Child", specialist_type="child")).outcome()
+
+    for name, handler in (("child", child), ("parent", parent)):
+        container.get(Specialists).register(name, handler)
+    workflow = container.get(TaskExecutionWorkflow)
+    await workflow.create_task(title="Parent", specialist_type="parent", task_id="p")
+    await workflow.execute_task("p")
+    assert (await rolling.roll_back("p", tree=True)).success
+    refused = await workflow.complete_task("p")
+
+    assert not refused.success
+    assert "it was rolled back" in str(refused.error)

@@ -25,7 +25,7 @@ from vespera.domain.file_operation import (
 )
 from vespera.domain.ids import OperationId
 
-_OPENED = frozenset("rwa")
+_MODES = ("r", "w", "a", "rb", "wb", "ab")
 
 
 class TaskFiles(FileNotes):
@@ -100,16 +100,16 @@ class TaskFiles(FileNotes):
     async def _opened(
         self, path: AnyPath, mode: str, encoding: str
     ) -> AsyncIterator[StringIO | BytesIO]:
-        act, kind = mode[:1], mode[1:]
-        if act not in _OPENED or kind not in {"", "b"}:
-            raise InvalidRequest(f"must be r, w, a, rb, wb or ab, not {mode!r}", field="mode")
-        content = await self.read_bytes(path) if act == "r" else b""
-        file = BytesIO(content) if kind else StringIO(content.decode(encoding), newline="")
+        if mode not in _MODES:
+            raise InvalidRequest(f"must be one of {', '.join(_MODES)}, not {mode!r}", field="mode")
+        content = await self.read_bytes(path) if mode[0] == "r" else b""
+        of_bytes = mode.endswith("b")
+        file = BytesIO(content) if of_bytes else StringIO(content.decode(encoding), newline="")
         yield file
-        if act != "r":
+        if mode[0] != "r":
             left = file.getvalue()
             data = left.encode(encoding) if isinstance(left, str) else left
-            await (self.write_bytes if act == "w" else self.append_bytes)(path, data)
+            await (self.write_bytes if mode[0] == "w" else self.append_bytes)(path, data)
 
     async def delete(self, path: AnyPath) -> None:
         """Remove a file or a symbolic link; gone for good when it returns.

@@ -138,15 +138,17 @@ class FileVerification:
         recorded = [*own, *await self._operations_of(descendants)]
         judged = await self._judged(sorted(recorded, key=attrgetter("id")))
         if task is not None and task.status is TaskStatus.EXECUTED:
-            judged = await self._without_what_was_taken_back(judged, own)
+            judged = await self._without_what_was_taken_back(judged, recorded)
         report = await self._report(task_id, [*judged, *surveyed.findings])
         return replace(report, operations=len(own), survey=surveyed.survey)
 
     async def _without_what_was_taken_back(
-        self, judged: Sequence[Finding], own: Sequence[FileOperation]
+        self, judged: Sequence[Finding], recorded: Sequence[FileOperation]
     ) -> Sequence[Finding]:
-        """A task that is rolled back before its completion has nothing to show for its work."""
-        paths = {path for one in own if is_act(one) for path in one.paths}
+        """A task that is rolled back before its completion has nothing to show for its work; nor
+        for that of its children.
+        """
+        paths = {path for one in recorded if is_act(one) for path in one.paths}
         gone = taken_back(await self._operations.on_paths(paths)) if paths else ()
         return [withdrawn(one) if one.operation_id in gone else one for one in judged]
 

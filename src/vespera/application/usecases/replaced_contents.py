@@ -35,7 +35,7 @@ class ReplacedContents:
         except ContentError as error:
             logger.warning(_NOT_KEPT, sources[0].path, error)
             return
-        for source, result in zip(sources, results, strict=False):
+        for source, result in zip(sources, results, strict=False):  # a mocked store gives none
             if result.reason not in {None, NotKept.NEVER}:
                 logger.warning(_NOT_KEPT, source.path, result.reason)
 

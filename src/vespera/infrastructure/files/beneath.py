@@ -3,7 +3,6 @@
 The kernel itself refuses symbolic links and ways out, in every part of the path at once.
 """
 
-import errno
 import os
 import sys
 from collections.abc import Callable
@@ -32,17 +31,11 @@ def _opener() -> "Callable[[int, bytes], int | None]":
         return lambda *_: None
     import ctypes  # noqa: PLC0415 -- of all that a first task needs, nothing needs this
 
-    syscall = ctypes.CDLL(None, use_errno=True).syscall
+    syscall = ctypes.CDLL(None).syscall
     how = _HOW.pack(_FLAGS, 0, _NO_SYMLINKS | _BENEATH)
-    known = [True]
 
     def opened(root: int, path: bytes) -> int | None:
-        if not known[0]:
-            return None
         found: int = syscall(_OPENAT2, root, path, how, _HOW.size)
-        if found >= 0:
-            return found
-        known[0] = ctypes.get_errno() != errno.ENOSYS
-        return None
+        return found if found >= 0 else None
 
     return opened
