@@ -3,7 +3,7 @@
 Created and deleted again is nothing; deleted and created is one change; moved twice is moved once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vespera.domain.chain import Evidence, gather
@@ -45,16 +45,8 @@ class NetChange:
         return self.now == self.change.after and not isinstance(self.now, UnknownState)
 
 
-def _unseen(_: str) -> PathState:
-    return NOT_OBSERVED
-
-
 def net_changes(
-    task_id: TaskId,
-    operations: Sequence[FileOperation],
-    found: Mapping[str, PathState],
-    *,
-    before: Callable[[str], PathState] = _unseen,
+    task_id: TaskId, operations: Sequence[FileOperation], found: Mapping[str, PathState]
 ) -> Sequence[NetChange]:
     """What the task changed, in the order of paths (as bytes).
 
@@ -63,16 +55,13 @@ def net_changes(
 
     Args:
         task_id: whose changes.
-        operations: everybody's on the task's paths, oldest first.
+        operations: everybody's on the task's paths, oldest first; see also ``witnessed``.
         found: for each of these paths what is there now.
-        before: what a snapshot saw at a path before the task came to it; it is asked where no
-            operation tells.
     """
     told = {}
     for path, chain in by_path(operations).items():
         if path in found:
-            shown = gather(chain, found[path])
-            net = _net_change(task_id, shown, Change(path, before(path), found[path]))
+            net = _net_change(task_id, gather(chain, found[path]), path, found[path])
             if net is not None:
                 told[path] = net
     for came, went in _moves(task_id, operations).items():
@@ -82,22 +71,19 @@ def net_changes(
     return [told[path] for path in sorted(told, key=bytes_of)]
 
 
-def _net_change(task_id: TaskId, shown: Sequence[Evidence], around: Change) -> NetChange | None:
-    """``around``: from what a snapshot saw to what is there now."""
+def _net_change(
+    task_id: TaskId, shown: Sequence[Evidence], path: str, now: PathState
+) -> NetChange | None:
     changing = [at for at, evidence in enumerate(shown) if _may_have_changed(evidence)]
     own = [at for at in changing if shown[at].operation.task_id == task_id]
     if not own:
         return None
-    first, last = shown[own[0]], shown[own[-1]]
-    before = first.before
-    if isinstance(before, UnknownState) and not isinstance(around.before, UnknownState):
-        before = around.before
-    change = Change(around.path, before, _left(last))
+    change = Change(path, shown[own[0]].before, _left(shown[own[-1]]))
     if change.before == change.after and change.kind is not ChangeKind.UNKNOWN:
         return None
     others = [at for at in changing if at not in own and own[0] < at < own[-1]]
     unsaid = [at for at in own[1:] if shown[at].left is not None]
-    return NetChange(change=change, now=around.after, disturbed=bool(others or unsaid))
+    return NetChange(change=change, now=now, disturbed=bool(others or unsaid))
 
 
 def _may_have_changed(evidence: Evidence) -> bool:

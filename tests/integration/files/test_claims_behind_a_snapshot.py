@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vespera import Container, TrackFileOperationsUseCase, Verdict
+from vespera import Container, InspectFilesUseCase, TrackFileOperationsUseCase, Verdict
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 from vespera.application.usecases.track_file_operations import FileTracker
 
@@ -76,6 +76,17 @@ async def test_one_change_does_not_prove_two_claims(tracker: FileTracker, tmp_pa
     await tracker.track_file_modify("new.txt", after=True)
 
     assert await verdicts(tracker) == [VERIFIED, NO_EFFECT]
+
+
+async def test_whoever_lists_the_operations_is_told_the_same(
+    container: Container, tracker: FileTracker, tmp_path: Path
+) -> None:
+    (tmp_path / "new.txt").write_text("new")
+    await tracker.track_file_create("new.txt", after=True)
+    listed = await container.get(InspectFilesUseCase).list_operations("t")
+
+    assert [finding.verdict for _, finding in listed.operations] == await verdicts(tracker)
+    assert await verdicts(tracker) == [VERIFIED]
 
 
 async def test_the_snapshot_of_another_task_proves_nothing(

@@ -240,10 +240,10 @@ def test_where_nobody_saw_what_was_there_the_kind_is_unknown() -> None:
 )
 def test_what_no_operation_tells_a_snapshot_may(seen: PathState, kind: ChangeKind | None) -> None:
     files = Workspace(a=V1, b=V1)
+    files.record(READ, DONE, "a", seen, NOT_OBSERVED, by="nobody")  # see ``witnessed``
     files.claim(CREATE, "a")
     files.do(MODIFY, "b", V2)
-    there = {"a": V1, "b": V2}
-    found = net_changes(TASK, files.said, there, before=lambda _: seen)
+    found = net_changes(TASK, files.said, {"a": V1, "b": V2})
 
     assert {net.change.path: net.change.kind for net in found} == {
         **({"a": kind} if kind else {}),

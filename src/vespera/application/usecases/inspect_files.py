@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from vespera.application.ports.files import FileStore
 from vespera.application.ports.persistence import FileOperationRepository, TaskRepository
@@ -16,13 +15,13 @@ from vespera.domain.errors import (
     TaskNotFound,
     UnreadableValue,
 )
-from vespera.domain.file_operation import FileOperation, PathState, Phase, UnknownState, is_act
+from vespera.domain.file_operation import FileOperation, PathState, Phase, is_act
 from vespera.domain.ids import TaskId
-from vespera.domain.manifest import Manifest
 from vespera.domain.net_changes import NetChange, net_changes
 from vespera.domain.snapshot import Snapshot
 from vespera.domain.text_diff import TextDiff
 from vespera.domain.verification import Finding, judge, refusal_of
+from vespera.domain.witness import witnessed
 
 _PAGE = 1000
 
@@ -140,6 +139,8 @@ class InspectFilesUseCase:
         paths = sorted({path for one in own if is_act(one) for path in one.paths})
         found = dict(zip(paths, await self._files.observe(paths), strict=True)) if paths else {}
         chains = await self._operations.on_paths(paths) if paths else ()
+        if any(one.phase is Phase.CLAIM for one in own):
+            chains = await self._with_baseline(task, chains)
         findings = {finding.operation_id: finding for finding in judge(chains, found)}
         findings |= {one.id: refusal_of(one) for one in own if one.phase is Phase.REFUSED}
         newest = {one.id: one for one in chains}
@@ -148,7 +149,7 @@ class InspectFilesUseCase:
             task_id=task,
             operations=known,
             findings=[findings[operation.id] for operation in known],
-            changes=await self._changes(task, chains, found),
+            changes=net_changes(task, chains, found),
             found=found,
             chains=chains,
         )
@@ -166,24 +167,14 @@ class InspectFilesUseCase:
         """What is different in the text of what was seen changed; see ``FileDiffs.of``."""
         return await self._diffs.of(seen.changes, seen.chains, most=most)
 
-    async def _changes(
-        self, task: TaskId, chains: Sequence[FileOperation], found: Mapping[str, PathState]
-    ) -> Sequence[NetChange]:
-        changes = net_changes(task, chains, found)
-        if not any(isinstance(net.change.before, UnknownState) for net in changes):
-            return changes
-        first = min(one.recorded_at for one in chains if one.task_id == task)
-        baseline = await self._baseline(task, first)
-        if baseline is None:
-            return changes
-        return net_changes(task, chains, found, before=baseline.state_of)
-
-    async def _baseline(self, task: TaskId, first: datetime) -> Manifest | None:
-        """What the oldest snapshot of the task saw, if that was before its first operation."""
+    async def _with_baseline(
+        self, task: TaskId, chains: Sequence[FileOperation]
+    ) -> Sequence[FileOperation]:
+        """With what the first snapshot of the task saw among them, as at the gate."""
         oldest = await self._snapshots.oldest_of(task)
-        if oldest is None or oldest.ended_at > first:
-            return None
+        if oldest is None:
+            return chains
         try:
-            return await self._snapshots.manifest_of(oldest.id)
+            return witnessed(chains, await self._snapshots.manifest_of(oldest.id))
         except (SnapshotNotFound, UnreadableValue):  # removed meanwhile, or damaged
-            return None
+            return chains
