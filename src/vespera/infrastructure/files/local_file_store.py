@@ -23,11 +23,13 @@ from vespera.infrastructure.files.paths import (
     relative,
     text_of,
 )
+from vespera.infrastructure.files.spelling import Names, NamesOnDisk, spelled
 from vespera.infrastructure.files.tree import NoWorkspace, hold_directory, hold_root
 from vespera.infrastructure.threads import Threads
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _ALL_MODE_BITS = 0o7777
+_OWN_DATABASE = "it belongs to Vespera's own database, which nobody may touch"
 _WAYS_OUT = {
     errno.ENOSPC: "; free some space and try again",
     errno.EDQUOT: "; raise the quota or free some space, and try again",
@@ -46,12 +48,20 @@ class LocalFileStore:
     """
 
     def __init__(
-        self, root: str | PathLike[str], threads: Threads, *, database: Path | None = None
+        self,
+        root: str | PathLike[str],
+        threads: Threads,
+        *,
+        database: Path | None = None,
+        names: Names | None = None,
     ) -> None:
-        """Look at files below ``root``, but for those of ``database``, resolved."""
+        """Look at files below ``root``, but for those of ``database``, resolved; ``names`` tell
+        how the disk spells what it knows by several spellings.
+        """
         self._root = str(Path(root).absolute())
         self._database = database
         self._threads = threads
+        self._names = names or NamesOnDisk()
 
     def digest(self, content: bytes) -> str:
         """See ``FileStore.digest``."""
@@ -128,12 +138,14 @@ class LocalFileStore:
 
     def _locate(self, path: str) -> str:
         inside = relative(path, (self._root, os.path.realpath(self._root)))
-        if self._is_the_database(inside):
-            raise PathRefused(path, "it belongs to Vespera's own database, which nobody may touch")
         try:
             with hold_root(self._root) as root:
                 _refuse_detours(root, path)
-                with hold_directory(root, names_of(inside)[:-1]):
+                inside = "/".join(spelled(root, names_of(inside), self._names))
+                names = names_of(inside)
+                if self._is_the_database(inside):
+                    raise PathRefused(path, _OWN_DATABASE)
+                with hold_directory(root, names[:-1]):
                     return inside
         except NoWorkspace as error:
             raise PathRefused(path, error.told) from error
