@@ -22,7 +22,7 @@ from vespera.infrastructure.threads import Threads
 Run = Callable[..., Awaitable[TaskResult]]
 ESCAPES = [
     *("../a.txt", "a/../../b.txt", "/etc/passwd", "/proc/self/fd/1", "link/a.txt", "", "a\0b"),
-    *(".vespera/a", "x" * 256, b"../\xff"),
+    *(".vespera/a", "x" * 256, b"../\xff", "NUL", "sub/con.txt"),
 ]
 
 

@@ -18,6 +18,7 @@ from vespera.infrastructure.files.changing import HeldName
 from vespera.infrastructure.files.paths import (
     OF_A_DATABASE,
     encoded,
+    is_device,
     left_upwards,
     names_of,
     relative,
@@ -145,6 +146,7 @@ class LocalFileStore:
                 names = names_of(inside)
                 if self._is_the_database(inside):
                     raise PathRefused(path, _OWN_DATABASE)
+                _refuse_devices(root, path, names)
                 with hold_directory(root, names[:-1]):
                     return inside
         except NoWorkspace as error:
@@ -265,12 +267,24 @@ def _refuse_detours(root: int, path: str) -> None:
             raise PathRefused(path, reason)
 
 
+def _refuse_devices(root: int, path: str, names: Sequence[str]) -> None:
+    """A file that has such a name already is no device: the workspace was not made for Windows."""
+    for place, name in enumerate(names, 1):
+        if is_device(name) and _mode_of(root, "/".join(names[:place])) is None:
+            reason = f"{name!r} is the name of a device on Windows; choose another name"
+            raise PathRefused(path, reason)
+
+
 def _is_link(root: int, place: str) -> bool:
+    mode = _mode_of(root, place)
+    return mode is not None and stat.S_ISLNK(mode)
+
+
+def _mode_of(root: int, place: str) -> int | None:
     try:
-        mode = os.stat(encoded(place), dir_fd=root, follow_symlinks=False).st_mode
+        return os.stat(encoded(place), dir_fd=root, follow_symlinks=False).st_mode
     except OSError:
-        return False
-    return stat.S_ISLNK(mode)
+        return None
 
 
 def _observe_one(root: int, path: str, stop: Event) -> PathState:
