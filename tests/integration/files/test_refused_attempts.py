@@ -66,7 +66,7 @@ async def test_a_handler_that_goes_on_after_it_is_refused_by_the_gate(
     ("act", "kind"),
     [
         (lambda files: files.write_bytes("../a", b""), "create"),
-        (lambda files: files.append_text("../a", ""), "create"),
+        (lambda files: files.append("../a", ""), "create"),
         (lambda files: files.read_text("../a"), "read"),
         (lambda files: files.delete("../a"), "delete"),
         (lambda files: files.move("a.txt", "../a"), "move"),
@@ -224,7 +224,7 @@ async def test_no_act_reaches_what_is_outside_by_a_hard_link(
 
     async def sly(task: TaskContext) -> None:
         await task.files.write_text("written", "mine")
-        await task.files.append_text("appended", "mine")
+        await task.files.append("appended", "mine")
         await task.files.delete("deleted")
         await task.files.move("moved", "elsewhere")
         with suppress(PathRefused):
