@@ -160,7 +160,8 @@ async def test_without_a_task_there_is_nobody_whose_completion_it_could_keep(
     assert named.operation_id == again.operation_id is not None
     one = await tracking.verify_operation(str(named.operation_id))
     assert (one.success, one.verdict) == (True, Verdict.REFUSED)
-    assert (await tracking.verify_all()).findings == ()
+    [finding] = (await tracking.verify_all()).findings
+    assert (finding.operation_id, finding.verdict) == (named.operation_id, Verdict.REFUSED)
 
 
 async def test_it_declares_no_change_of_the_path_that_was_tried(

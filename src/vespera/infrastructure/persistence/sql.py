@@ -578,6 +578,10 @@ ALLOWANCES = Statement(
     """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.kind = 'scope' ORDER BY file_operations.id"""
 )
 
+REFUSED_OPERATIONS = Statement(
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.phase = 'refused' ORDER BY file_operations.id"""
+)
+
 OPERATION_PATHS = Statement(
     "SELECT file_operations.path FROM file_operations WHERE file_operations.kind != 'scope' AND file_operations.phase != 'refused' UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
 )
