@@ -27,9 +27,13 @@ if TYPE_CHECKING:
     from vespera.application.ports.persistence import TaskRepository as TaskRepository
     from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.guarding.async_service import AsyncService as AsyncService
     from vespera.application.runtime.guarding.bulkhead import Bulkhead as Bulkhead
     from vespera.application.runtime.guarding.circuit_breaker import (
         CircuitBreaker as CircuitBreaker,
+    )
+    from vespera.application.runtime.guarding.provider_errors import (
+        ai_service_errors as ai_service_errors,
     )
     from vespera.application.runtime.guarding.rate_limit import RateLimit as RateLimit
     from vespera.application.runtime.guarding.service_guard import ServiceGuard as ServiceGuard
@@ -89,6 +93,7 @@ else:
     _HOMES = {
         "AIServiceError": "domain.errors",
         "AsyncDatabaseManager": "infrastructure.persistence.database",
+        "AsyncService": "application.runtime.guarding.async_service",
         "AsyncServiceError": "domain.errors",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "AuditTasksUseCase": "application.usecases.audit_tasks",
@@ -128,6 +133,7 @@ else:
         "Verdict": "domain.verdict",
         "VesperaError": "domain.errors",
         "WaiveFindingsUseCase": "application.usecases.waive_findings",
+        "ai_service_errors": "application.runtime.guarding.provider_errors",
         "current_call": "application.runtime.heartbeats",
         "providers": "infrastructure.di.base",
         "versioned": "application.runtime.handler_versions",
@@ -147,6 +153,7 @@ else:
 __all__ = (
     "AIServiceError",
     "AsyncDatabaseManager",
+    "AsyncService",
     "AsyncServiceError",
     "AsyncTaskOrchestrator",
     "AuditTasksUseCase",
@@ -187,6 +194,7 @@ __all__ = (
     "VesperaError",
     "WaiveFindingsUseCase",
     "__version__",
+    "ai_service_errors",
     "current_call",
     "providers",
     "versioned",

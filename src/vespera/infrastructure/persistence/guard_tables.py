@@ -2,7 +2,9 @@
 
 import sqlalchemy as sa
 
-from vespera.infrastructure.persistence.file_tables import metadata
+from vespera.infrastructure.persistence import file_tables
+
+metadata = file_tables.metadata
 
 # Moments are seconds since 1970, as the rules of circuits count them.
 breakers = sa.Table(
