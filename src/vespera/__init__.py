@@ -26,9 +26,14 @@ if TYPE_CHECKING:
     from vespera.application.ports.files import FileStore as FileStore
     from vespera.application.ports.persistence import TaskRepository as TaskRepository
     from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
+    from vespera.application.ports.resources import Held as Held
+    from vespera.application.ports.resources import ResourceType as ResourceType
     from vespera.application.runtime.context import TaskContext as TaskContext
     from vespera.application.runtime.handler_versions import versioned as versioned
     from vespera.application.runtime.heartbeats import current_call as current_call
+    from vespera.application.runtime.resources.manager import (
+        AsyncResourceManager as AsyncResourceManager,
+    )
     from vespera.application.usecases.audit_tasks import (
         AuditTasksUseCase as AuditTasksUseCase,
     )
@@ -78,6 +83,7 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "AsyncDatabaseManager": "infrastructure.persistence.database",
+        "AsyncResourceManager": "application.runtime.resources.manager",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "AuditTasksUseCase": "application.usecases.audit_tasks",
         "Clock": "application.ports.clock",
@@ -87,11 +93,13 @@ else:
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
         "FileStore": "application.ports.files",
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
+        "Held": "application.ports.resources",
         "InspectFilesUseCase": "application.usecases.inspect_files",
         "Limits": "domain.flow",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
         "RecoverContextUseCase": "application.usecases.recover_context",
+        "ResourceType": "application.ports.resources",
         "RetryPolicy": "domain.retry",
         "RollBackUseCase": "application.usecases.roll_back",
         "Service": "infrastructure.di.base",
@@ -128,6 +136,7 @@ else:
 
 __all__ = (
     "AsyncDatabaseManager",
+    "AsyncResourceManager",
     "AsyncTaskOrchestrator",
     "AuditTasksUseCase",
     "Clock",
@@ -137,11 +146,13 @@ __all__ = (
     "EncryptedCodec",
     "FileStore",
     "FindUndeclaredUseCase",
+    "Held",
     "InspectFilesUseCase",
     "Limits",
     "Provider",
     "Rate",
     "RecoverContextUseCase",
+    "ResourceType",
     "RetryPolicy",
     "RollBackUseCase",
     "Service",

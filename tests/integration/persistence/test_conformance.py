@@ -15,6 +15,7 @@ from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     GatesConformance,
     ReportRepositoryConformance,
+    ResourceRepositoryConformance,
     RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
@@ -60,6 +61,10 @@ class TestSqlTaskQueue(InAFile, TaskQueueConformance):
 
 
 class TestSqlSnapshotRepository(InAFile, SnapshotRepositoryConformance):
+    pass
+
+
+class TestSqlResourceRepository(InAFile, ResourceRepositoryConformance):
     pass
 
 

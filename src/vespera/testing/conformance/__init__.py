@@ -27,6 +27,7 @@ _SUITES = (
     "owners",
     "queue",
     "records",
+    "resources",
     "restoring",
     "rollbacks",
     "scanning",
@@ -63,6 +64,10 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.resources import (
+    ResourceRepositoryConformance,
+    ResourceTypeConformance,
+)
 from vespera.testing.conformance.restoring import RestorerConformance
 from vespera.testing.conformance.revivals import RevivalsConformance
 from vespera.testing.conformance.rollbacks import RollbackRepositoryConformance
@@ -97,6 +102,8 @@ __all__ = [
     "OwnersOfOneHostConformance",
     "ProgressRepositoryConformance",
     "ReportRepositoryConformance",
+    "ResourceRepositoryConformance",
+    "ResourceTypeConformance",
     "RestorerConformance",
     "RevivalsConformance",
     "RollbackRepositoryConformance",

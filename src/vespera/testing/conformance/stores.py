@@ -21,6 +21,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.resources import ResourceRepository
 from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.rollbacks import RollbackRepository
 from vespera.application.ports.schedules import ScheduleRepository
@@ -47,6 +48,7 @@ class Stores:
     archive: TaskArchive
     histories: TaskHistories
     schedules: ScheduleRepository
+    resources: ResourceRepository
     revivals: Revivals
     signals: SignalRepository
     snapshots: SnapshotRepository
@@ -70,6 +72,7 @@ class Stores:
             progress=container.get(ProgressRepository),
             archive=container.get(TaskArchive),
             histories=container.get(TaskHistories),
+            resources=container.get(ResourceRepository),
             revivals=container.get(Revivals),
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
