@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from vespera.application.ports.files import FileStore as FileStore
     from vespera.application.ports.persistence import TaskRepository as TaskRepository
     from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
+    from vespera.application.ports.resources import Held as Held
+    from vespera.application.ports.resources import ResourceType as ResourceType
     from vespera.application.runtime.context import TaskContext as TaskContext
     from vespera.application.runtime.guarding.async_service import AsyncService as AsyncService
     from vespera.application.runtime.guarding.bulkhead import Bulkhead as Bulkhead
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from vespera.application.runtime.guarding.timeout import Timeout as Timeout
     from vespera.application.runtime.handler_versions import versioned as versioned
     from vespera.application.runtime.heartbeats import current_call as current_call
+    from vespera.application.runtime.resources.manager import (
+        AsyncResourceManager as AsyncResourceManager,
+    )
     from vespera.application.usecases.audit_tasks import (
         AuditTasksUseCase as AuditTasksUseCase,
     )
@@ -95,6 +100,7 @@ else:
         "AsyncDatabaseManager": "infrastructure.persistence.database",
         "AsyncService": "application.runtime.guarding.async_service",
         "AsyncServiceError": "domain.errors",
+        "AsyncResourceManager": "application.runtime.resources.manager",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "AuditTasksUseCase": "application.usecases.audit_tasks",
         "Bulkhead": "application.runtime.guarding.bulkhead",
@@ -107,12 +113,14 @@ else:
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
         "FileStore": "application.ports.files",
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
+        "Held": "application.ports.resources",
         "InspectFilesUseCase": "application.usecases.inspect_files",
         "Limits": "domain.flow",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
         "RateLimit": "application.runtime.guarding.rate_limit",
         "RecoverContextUseCase": "application.usecases.recover_context",
+        "ResourceType": "application.ports.resources",
         "RetryPolicy": "domain.retry",
         "RollBackUseCase": "application.usecases.roll_back",
         "Service": "infrastructure.di.base",
@@ -153,6 +161,7 @@ else:
 __all__ = (
     "AIServiceError",
     "AsyncDatabaseManager",
+    "AsyncResourceManager",
     "AsyncService",
     "AsyncServiceError",
     "AsyncTaskOrchestrator",
@@ -167,12 +176,14 @@ __all__ = (
     "EncryptedCodec",
     "FileStore",
     "FindUndeclaredUseCase",
+    "Held",
     "InspectFilesUseCase",
     "Limits",
     "Provider",
     "Rate",
     "RateLimit",
     "RecoverContextUseCase",
+    "ResourceType",
     "RetryPolicy",
     "RollBackUseCase",
     "Service",

@@ -21,6 +21,9 @@
     |       |-- AIServiceError: the service is a model
     |               AIServiceUnavailable, AIServiceRateLimited, AIServiceTimedOut, AIServiceRefused,
     |               AIServiceDenied, AIServiceBadAnswer, NoModelAvailable
+    |-- ResourceError: a resource cannot be acquired, used or given back
+    |       UnknownResourceType, ResourceNotFound, ResourceNotAcquired, ResourceBusy,
+    |       ResourceNotReleased
     |-- StorageError: the database cannot do its work
     |       DatabaseLocked, DatabaseReadOnly, DatabaseFull, DatabaseCorrupt, DatabaseTooNew,
     |       DatabaseClosed, DuplicateRow, NestedUnitOfWork, ForeignUnitOfWork
@@ -289,6 +292,34 @@ class StoreBusy(ContentError):
 
 class StoreFull(ContentError):
     """The store's quota, or the disk, is used up; nothing that is referred to was removed."""
+
+
+class ResourceError(VesperaError):
+    """A resource cannot be acquired, used or given back."""
+
+
+class UnknownResourceType(ResourceError):
+    """Nobody has registered a resource type of this name."""
+
+
+class ResourceNotFound(ResourceError):
+    """No resource has this id."""
+
+    def __init__(self, resource_id: str) -> None:
+        super().__init__(f"No resource has the id {resource_id!r}.")
+        self.resource_id = resource_id
+
+
+class ResourceNotAcquired(ResourceError):
+    """The resource could not be acquired; what was begun was given back."""
+
+
+class ResourceBusy(ResourceError):
+    """Somebody else holds what can be held by one only."""
+
+
+class ResourceNotReleased(ResourceError):
+    """The resource could not be released, or not in time; recovery tries again."""
 
 
 class StorageError(VesperaError):

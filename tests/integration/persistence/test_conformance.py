@@ -16,6 +16,7 @@ from vespera.testing.conformance import (
     FileOperationRepositoryConformance,
     GatesConformance,
     ReportRepositoryConformance,
+    ResourceRepositoryConformance,
     RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
@@ -61,6 +62,10 @@ class TestSqlTaskQueue(InAFile, TaskQueueConformance):
 
 
 class TestSqlSnapshotRepository(InAFile, SnapshotRepositoryConformance):
+    pass
+
+
+class TestSqlResourceRepository(InAFile, ResourceRepositoryConformance):
     pass
 
 

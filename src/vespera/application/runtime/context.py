@@ -10,6 +10,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.runtime.children import Child
 from vespera.application.runtime.equipment import Equipment
 from vespera.application.runtime.heartbeats import current_call
+from vespera.application.runtime.resources.of_task import TaskResources
 from vespera.application.runtime.step_calls import StepCalls, check_step_name
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.domain.errors import UnexpectedSignal
@@ -44,6 +45,13 @@ class TaskContext:
     def files(self) -> TaskFiles:
         """The workspace, tracked."""
         return self._equipment.files
+
+    @property
+    def resources(self) -> TaskResources:
+        """Directories, locks, processes, sessions: held for a while, and released whatever happens.
+        A replay acquires others.
+        """
+        return self._equipment.resources
 
     @overload
     async def step(

@@ -51,12 +51,13 @@ from vespera.infrastructure.di.options import (
     poll_of,
     span_of,
 )
+from vespera.infrastructure.di.resources import ResourceParts
 from vespera.infrastructure.files.packed_contents import QUOTA
 from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
-class Container(GuardParts, FileUseCases):
+class Container(GuardParts, ResourceParts, FileUseCases):
     """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
 
     Settings, as keywords or as one mapping:
@@ -67,6 +68,7 @@ class Container(GuardParts, FileUseCases):
         lease_seconds: how long a task stays with a worker that is not heard of.
         linger_seconds: how long a task that only waits (for a moment, a signal) stays in memory;
             None: until it goes on.
+        release_seconds: how long the release of one resource may take.
         crash_limit: after how many crashes in a row a task fails; None: never.
         step_threads: how many functions that are not async may run at a time, 1 or more.
         payload_limit: bytes of one stored value, 1 or more.
@@ -109,6 +111,7 @@ class Container(GuardParts, FileUseCases):
         "concurrency": 10,
         "lease_seconds": 30.0,
         "linger_seconds": 60.0,
+        "release_seconds": 10.0,
         "crash_limit": 10,
         "step_threads": 32,
         "payload_limit": 1024 * 1024,
@@ -242,6 +245,7 @@ class Container(GuardParts, FileUseCases):
         progress=Adapters.progress,
         waits=wait_work,
         children=child_work,
+        resources=ResourceParts.resource_manager.provider,
     )
     attempts = providers.Singleton(
         AttemptRunner,
@@ -298,6 +302,7 @@ class Container(GuardParts, FileUseCases):
         Worker,
         engine=engine,
         upkeep=upkeep,
+        reclaiming=ResourceParts.reclaiming,
         queue=Adapters.queue,
         flow=flow,
         scheduler=scheduler,

@@ -14,6 +14,7 @@ TABLES = (
     "events",
     "file_operations",
     "gates",
+    "resources",
     "rollbacks",
     "schedules",
     "snapshots",
@@ -40,6 +41,9 @@ SCHEMA = (
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
     "CREATE INDEX file_operations_to_path ON file_operations (destination, id) WHERE destination IS NOT NULL",
     "CREATE TABLE gates ( specialist_type TEXT NOT NULL, paused_at BIGINT, max_concurrent BIGINT, max_concurrent_per_key BIGINT, rate_count BIGINT, rate_per BIGINT, key_rate_count BIGINT, key_rate_per BIGINT, PRIMARY KEY (specialist_type) ) WITHOUT ROWID",
+    "CREATE TABLE resources ( id TEXT NOT NULL, resource_type TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL, task_id TEXT, created_at BIGINT NOT NULL, released_at BIGINT, trace TEXT NOT NULL, error TEXT, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE INDEX resources_released ON resources (released_at) WHERE released_at IS NOT NULL",
+    "CREATE INDEX resources_unreleased ON resources (id) WHERE state != 'released'",
     "CREATE TABLE rollbacks ( id TEXT NOT NULL, task_id TEXT NOT NULL, owner TEXT NOT NULL, began_at BIGINT NOT NULL, heard_at BIGINT NOT NULL, attempt BIGINT, tree BIGINT NOT NULL, partial BIGINT NOT NULL, state TEXT NOT NULL, under_way BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE INDEX rollbacks_of_task ON rollbacks (task_id, id)",
     "CREATE UNIQUE INDEX rollbacks_under_way ON rollbacks (under_way)",
@@ -1031,3 +1035,32 @@ UPDATE_BREAKER = Statement(
     "UPDATE breakers SET version=?, era=?, failures=?, since=?, rests_from=?, rests_until=?, probe=?, reason=? WHERE breakers.name = ? AND breakers.version = ? RETURNING version",
     returns=True,
 )
+
+# What was acquired for a while.
+
+INSERT_RESOURCE = Statement(
+    "INSERT INTO resources (id, resource_type, owner, state, task_id, created_at, released_at, trace, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+UPDATE_RESOURCE = Statement(
+    "UPDATE resources SET state=?, released_at=?, trace=?, error=? WHERE resources.id = ? AND resources.state != 'released'"
+)
+
+RESOURCE_BY_ID = Statement(
+    "SELECT resources.id, resources.resource_type, resources.owner, resources.state, resources.task_id, resources.created_at, resources.released_at, resources.trace, resources.error FROM resources WHERE resources.id = ?"
+)
+
+UNRELEASED_RESOURCES = Statement(
+    "SELECT resources.id, resources.resource_type, resources.owner, resources.state, resources.task_id, resources.created_at, resources.released_at, resources.trace, resources.error FROM resources WHERE resources.state != 'released' ORDER BY resources.id"
+)
+
+PAGE_OF_RESOURCES = Statement(
+    "SELECT resources.id, resources.resource_type, resources.owner, resources.state, resources.task_id, resources.created_at, resources.released_at, resources.trace, resources.error FROM resources WHERE resources.id < ? ORDER BY resources.id DESC LIMIT ? OFFSET 0"
+)
+
+ANY_OLD_RESOURCE = Statement(
+    "SELECT count(*) AS count_1 FROM resources WHERE resources.released_at < ?"
+)
+
+FORGET_RESOURCES = Statement("DELETE FROM resources WHERE resources.released_at < ?")

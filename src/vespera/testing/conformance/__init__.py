@@ -28,6 +28,7 @@ _SUITES = (
     "owners",
     "queue",
     "records",
+    "resources",
     "restoring",
     "rollbacks",
     "scanning",
@@ -65,6 +66,10 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.resources import (
+    ResourceRepositoryConformance,
+    ResourceTypeConformance,
+)
 from vespera.testing.conformance.restoring import RestorerConformance
 from vespera.testing.conformance.revivals import RevivalsConformance
 from vespera.testing.conformance.rollbacks import RollbackRepositoryConformance
@@ -100,6 +105,8 @@ __all__ = [
     "OwnersOfOneHostConformance",
     "ProgressRepositoryConformance",
     "ReportRepositoryConformance",
+    "ResourceRepositoryConformance",
+    "ResourceTypeConformance",
     "RestorerConformance",
     "RevivalsConformance",
     "RollbackRepositoryConformance",

@@ -22,6 +22,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.resources import ResourceRepository
 from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.rollbacks import RollbackRepository
 from vespera.application.ports.schedules import ScheduleRepository
@@ -48,6 +49,7 @@ class Stores:
     archive: TaskArchive
     histories: TaskHistories
     schedules: ScheduleRepository
+    resources: ResourceRepository
     revivals: Revivals
     signals: SignalRepository
     snapshots: SnapshotRepository
@@ -72,6 +74,7 @@ class Stores:
             progress=container.get(ProgressRepository),
             archive=container.get(TaskArchive),
             histories=container.get(TaskHistories),
+            resources=container.get(ResourceRepository),
             revivals=container.get(Revivals),
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
