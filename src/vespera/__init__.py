@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from vespera.application.orchestrators.model_switching import (
+        ModelSwitcherOrchestrator as ModelSwitcherOrchestrator,
+    )
     from vespera.application.orchestrators.task_orchestrator import (
         AsyncTaskOrchestrator as AsyncTaskOrchestrator,
     )
@@ -109,6 +112,7 @@ else:
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
         "InspectFilesUseCase": "application.usecases.inspect_files",
         "Limits": "domain.flow",
+        "ModelSwitcherOrchestrator": "application.orchestrators.model_switching",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
         "RateLimit": "application.runtime.guarding.rate_limit",
@@ -169,6 +173,7 @@ __all__ = (
     "FindUndeclaredUseCase",
     "InspectFilesUseCase",
     "Limits",
+    "ModelSwitcherOrchestrator",
     "Provider",
     "Rate",
     "RateLimit",
