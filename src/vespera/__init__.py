@@ -15,6 +15,15 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from vespera.application.orchestrators.crews import AgentCrew as AgentCrew
+    from vespera.application.orchestrators.dag import DagOrchestrator as DagOrchestrator
+    from vespera.application.orchestrators.direct_adapter import DirectAdapter as DirectAdapter
+    from vespera.application.orchestrators.parallel import (
+        ParallelOrchestrator as ParallelOrchestrator,
+    )
+    from vespera.application.orchestrators.sequential import (
+        SequentialOrchestrator as SequentialOrchestrator,
+    )
     from vespera.application.orchestrators.task_orchestrator import (
         AsyncTaskOrchestrator as AsyncTaskOrchestrator,
     )
@@ -57,6 +66,9 @@ if TYPE_CHECKING:
         TaskExecutionWorkflow as TaskExecutionWorkflow,
     )
     from vespera.application.workflows.task_result import TaskResult as TaskResult
+    from vespera.domain.agents import AgentOutcome as AgentOutcome
+    from vespera.domain.agents import CrewResult as CrewResult
+    from vespera.domain.agents import CrewWork as CrewWork
     from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
     from vespera.domain.flow import Limits as Limits
@@ -77,6 +89,8 @@ if TYPE_CHECKING:
     )
 else:
     _HOMES = {
+        "AgentCrew": "application.orchestrators.crews",
+        "AgentOutcome": "domain.agents",
         "AsyncDatabaseManager": "infrastructure.persistence.database",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "AuditTasksUseCase": "application.usecases.audit_tasks",
@@ -84,16 +98,22 @@ else:
         "Codec": "application.ports.codec",
         "CompressedCodec": "infrastructure.codec.compressed_codec",
         "Container": "infrastructure.di.container",
+        "CrewResult": "domain.agents",
+        "CrewWork": "domain.agents",
+        "DagOrchestrator": "application.orchestrators.dag",
+        "DirectAdapter": "application.orchestrators.direct_adapter",
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
         "FileStore": "application.ports.files",
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
         "InspectFilesUseCase": "application.usecases.inspect_files",
         "Limits": "domain.flow",
+        "ParallelOrchestrator": "application.orchestrators.parallel",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
         "RecoverContextUseCase": "application.usecases.recover_context",
         "RetryPolicy": "domain.retry",
         "RollBackUseCase": "application.usecases.roll_back",
+        "SequentialOrchestrator": "application.orchestrators.sequential",
         "Service": "infrastructure.di.base",
         "SnapshotWorkspaceUseCase": "application.usecases.snapshot_workspace",
         "StepFailed": "domain.errors",
@@ -127,6 +147,8 @@ else:
 
 
 __all__ = (
+    "AgentCrew",
+    "AgentOutcome",
     "AsyncDatabaseManager",
     "AsyncTaskOrchestrator",
     "AuditTasksUseCase",
@@ -134,16 +156,22 @@ __all__ = (
     "Codec",
     "CompressedCodec",
     "Container",
+    "CrewResult",
+    "CrewWork",
+    "DagOrchestrator",
+    "DirectAdapter",
     "EncryptedCodec",
     "FileStore",
     "FindUndeclaredUseCase",
     "InspectFilesUseCase",
     "Limits",
+    "ParallelOrchestrator",
     "Provider",
     "Rate",
     "RecoverContextUseCase",
     "RetryPolicy",
     "RollBackUseCase",
+    "SequentialOrchestrator",
     "Service",
     "SnapshotWorkspaceUseCase",
     "StepFailed",
