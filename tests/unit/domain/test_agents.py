@@ -57,7 +57,7 @@ def test_a_crew_of_nobody_is_refused(plan):
 
 
 def test_dependencies_are_refused_where_nobody_would_heed_them():
-    with pytest.raises(InvalidRequest, match="'b' waits for 'a'.*DagOrchestrator"):
+    with pytest.raises(InvalidRequest, match=r"'b' waits for 'a'.*DagOrchestrator"):
         in_a_row([A, member("b", "a")])
     with pytest.raises(InvalidRequest, match="ParallelOrchestrator"):
         side_by_side([A, member("b", "a")], max_concurrent=None, siblings="keep")
@@ -78,7 +78,7 @@ def test_one_that_waits_for_itself_is_a_cycle():
 
 
 def test_an_unknown_name_is_told_with_the_known_ones():
-    with pytest.raises(InvalidRequest, match="'b' waits for 'x', which is not .*'a', 'b'"):
+    with pytest.raises(InvalidRequest, match=r"'b' waits for 'x', which is not .*'a', 'b'"):
         dag(A, member("b", "x"))
 
 

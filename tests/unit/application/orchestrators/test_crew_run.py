@@ -296,10 +296,8 @@ class TestAllOfThem:
     async def test_nobody_is_refused(self, adapter, orchestrator):
         result = await orchestrator.execute("task", adapter)
 
-        assert result == CrewResult(
-            success=False,
-            error="adapter: the adapter has no agents; register_agent(name, agent) first",
-        )
+        told = "adapter: the adapter has no agents; register_agent(name, agent) first"
+        assert result == CrewResult(success=False, error=told)
 
     async def test_an_agent_is_tried_again_as_its_policy_says(self, adapter, orchestrator):
         agent = AsyncMock(side_effect=[ConnectionError("1"), ConnectionError("2"), "third"])
@@ -348,7 +346,7 @@ class TestAllOfThem:
         assert thread is not threading.main_thread()
 
     async def test_what_a_function_in_a_thread_gives_is_awaited(self, adapter, orchestrator):
-        adapter.register_agent("a", lambda given: slow(given))
+        adapter.register_agent("a", lambda given: slow(f"{given}"))
 
         assert (await orchestrator.execute("task", adapter))["a"].value == "slow task"
 

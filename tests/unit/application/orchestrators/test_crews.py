@@ -355,7 +355,7 @@ class TestATaskOfItsOwn:
         generator.assert_awaited_once()
 
     async def test_one_that_another_process_could_not_do_goes_on_here(self, container, kind):
-        """A worker that does not know the crew hands its task to somebody outside: to the caller."""
+        """A worker that does not know the crew hands its task out: to whoever asks for it."""
         adapter = crew_of("code crew", a=agent("code"))
         request = TaskRequest(
             title="code crew",
