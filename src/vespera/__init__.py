@@ -15,8 +15,17 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from vespera.application.orchestrators.crews import AgentCrew as AgentCrew
+    from vespera.application.orchestrators.dag import DagOrchestrator as DagOrchestrator
+    from vespera.application.orchestrators.direct_adapter import DirectAdapter as DirectAdapter
     from vespera.application.orchestrators.model_switching import (
         ModelSwitcherOrchestrator as ModelSwitcherOrchestrator,
+    )
+    from vespera.application.orchestrators.parallel import (
+        ParallelOrchestrator as ParallelOrchestrator,
+    )
+    from vespera.application.orchestrators.sequential import (
+        SequentialOrchestrator as SequentialOrchestrator,
     )
     from vespera.application.orchestrators.task_orchestrator import (
         AsyncTaskOrchestrator as AsyncTaskOrchestrator,
@@ -71,6 +80,9 @@ if TYPE_CHECKING:
         TaskExecutionWorkflow as TaskExecutionWorkflow,
     )
     from vespera.application.workflows.task_result import TaskResult as TaskResult
+    from vespera.domain.agents import AgentOutcome as AgentOutcome
+    from vespera.domain.agents import CrewResult as CrewResult
+    from vespera.domain.agents import CrewWork as CrewWork
     from vespera.domain.errors import AIServiceError as AIServiceError
     from vespera.domain.errors import AsyncServiceError as AsyncServiceError
     from vespera.domain.errors import CircuitBreakerOpenError as CircuitBreakerOpenError
@@ -95,6 +107,8 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "AIServiceError": "domain.errors",
+        "AgentCrew": "application.orchestrators.crews",
+        "AgentOutcome": "domain.agents",
         "AsyncDatabaseManager": "infrastructure.persistence.database",
         "AsyncService": "application.runtime.guarding.async_service",
         "AsyncServiceError": "domain.errors",
@@ -107,18 +121,24 @@ else:
         "Codec": "application.ports.codec",
         "CompressedCodec": "infrastructure.codec.compressed_codec",
         "Container": "infrastructure.di.container",
+        "CrewResult": "domain.agents",
+        "CrewWork": "domain.agents",
+        "DagOrchestrator": "application.orchestrators.dag",
+        "DirectAdapter": "application.orchestrators.direct_adapter",
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
         "FileStore": "application.ports.files",
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
         "InspectFilesUseCase": "application.usecases.inspect_files",
         "Limits": "domain.flow",
         "ModelSwitcherOrchestrator": "application.orchestrators.model_switching",
+        "ParallelOrchestrator": "application.orchestrators.parallel",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
         "RateLimit": "application.runtime.guarding.rate_limit",
         "RecoverContextUseCase": "application.usecases.recover_context",
         "RetryPolicy": "domain.retry",
         "RollBackUseCase": "application.usecases.roll_back",
+        "SequentialOrchestrator": "application.orchestrators.sequential",
         "Service": "infrastructure.di.base",
         "ServiceGuard": "application.runtime.guarding.service_guard",
         "SnapshotWorkspaceUseCase": "application.usecases.snapshot_workspace",
@@ -156,6 +176,8 @@ else:
 
 __all__ = (
     "AIServiceError",
+    "AgentCrew",
+    "AgentOutcome",
     "AsyncDatabaseManager",
     "AsyncService",
     "AsyncServiceError",
@@ -168,18 +190,24 @@ __all__ = (
     "Codec",
     "CompressedCodec",
     "Container",
+    "CrewResult",
+    "CrewWork",
+    "DagOrchestrator",
+    "DirectAdapter",
     "EncryptedCodec",
     "FileStore",
     "FindUndeclaredUseCase",
     "InspectFilesUseCase",
     "Limits",
     "ModelSwitcherOrchestrator",
+    "ParallelOrchestrator",
     "Provider",
     "Rate",
     "RateLimit",
     "RecoverContextUseCase",
     "RetryPolicy",
     "RollBackUseCase",
+    "SequentialOrchestrator",
     "Service",
     "ServiceGuard",
     "SnapshotWorkspaceUseCase",

@@ -51,12 +51,13 @@ from vespera.infrastructure.di.options import (
     poll_of,
     span_of,
 )
+from vespera.infrastructure.di.orchestrators import Orchestrators
 from vespera.infrastructure.files.packed_contents import QUOTA
 from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
-class Container(GuardParts, FileUseCases):
+class Container(GuardParts, FileUseCases, Orchestrators):
     """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
 
     Settings, as keywords or as one mapping:
