@@ -15,6 +15,18 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from vespera.application.orchestrators.crews import AgentCrew as AgentCrew
+    from vespera.application.orchestrators.dag import DagOrchestrator as DagOrchestrator
+    from vespera.application.orchestrators.direct_adapter import DirectAdapter as DirectAdapter
+    from vespera.application.orchestrators.model_switching import (
+        ModelSwitcherOrchestrator as ModelSwitcherOrchestrator,
+    )
+    from vespera.application.orchestrators.parallel import (
+        ParallelOrchestrator as ParallelOrchestrator,
+    )
+    from vespera.application.orchestrators.sequential import (
+        SequentialOrchestrator as SequentialOrchestrator,
+    )
     from vespera.application.orchestrators.task_orchestrator import (
         AsyncTaskOrchestrator as AsyncTaskOrchestrator,
     )
@@ -73,6 +85,9 @@ if TYPE_CHECKING:
         TaskExecutionWorkflow as TaskExecutionWorkflow,
     )
     from vespera.application.workflows.task_result import TaskResult as TaskResult
+    from vespera.domain.agents import AgentOutcome as AgentOutcome
+    from vespera.domain.agents import CrewResult as CrewResult
+    from vespera.domain.agents import CrewWork as CrewWork
     from vespera.domain.errors import AIServiceError as AIServiceError
     from vespera.domain.errors import AsyncServiceError as AsyncServiceError
     from vespera.domain.errors import CircuitBreakerOpenError as CircuitBreakerOpenError
@@ -97,6 +112,8 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "AIServiceError": "domain.errors",
+        "AgentCrew": "application.orchestrators.crews",
+        "AgentOutcome": "domain.agents",
         "AsyncDatabaseManager": "infrastructure.persistence.database",
         "AsyncService": "application.runtime.guarding.async_service",
         "AsyncServiceError": "domain.errors",
@@ -110,12 +127,18 @@ else:
         "Codec": "application.ports.codec",
         "CompressedCodec": "infrastructure.codec.compressed_codec",
         "Container": "infrastructure.di.container",
+        "CrewResult": "domain.agents",
+        "CrewWork": "domain.agents",
+        "DagOrchestrator": "application.orchestrators.dag",
+        "DirectAdapter": "application.orchestrators.direct_adapter",
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
         "FileStore": "application.ports.files",
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
         "Held": "application.ports.resources",
         "InspectFilesUseCase": "application.usecases.inspect_files",
         "Limits": "domain.flow",
+        "ModelSwitcherOrchestrator": "application.orchestrators.model_switching",
+        "ParallelOrchestrator": "application.orchestrators.parallel",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
         "RateLimit": "application.runtime.guarding.rate_limit",
@@ -123,6 +146,7 @@ else:
         "ResourceType": "application.ports.resources",
         "RetryPolicy": "domain.retry",
         "RollBackUseCase": "application.usecases.roll_back",
+        "SequentialOrchestrator": "application.orchestrators.sequential",
         "Service": "infrastructure.di.base",
         "ServiceGuard": "application.runtime.guarding.service_guard",
         "SnapshotWorkspaceUseCase": "application.usecases.snapshot_workspace",
@@ -160,6 +184,8 @@ else:
 
 __all__ = (
     "AIServiceError",
+    "AgentCrew",
+    "AgentOutcome",
     "AsyncDatabaseManager",
     "AsyncResourceManager",
     "AsyncService",
@@ -173,12 +199,18 @@ __all__ = (
     "Codec",
     "CompressedCodec",
     "Container",
+    "CrewResult",
+    "CrewWork",
+    "DagOrchestrator",
+    "DirectAdapter",
     "EncryptedCodec",
     "FileStore",
     "FindUndeclaredUseCase",
     "Held",
     "InspectFilesUseCase",
     "Limits",
+    "ModelSwitcherOrchestrator",
+    "ParallelOrchestrator",
     "Provider",
     "Rate",
     "RateLimit",
@@ -186,6 +218,7 @@ __all__ = (
     "ResourceType",
     "RetryPolicy",
     "RollBackUseCase",
+    "SequentialOrchestrator",
     "Service",
     "ServiceGuard",
     "SnapshotWorkspaceUseCase",

@@ -8,7 +8,7 @@
     |       IllegalTransition, StaleTask, GatedType, StaleSchedule, LeaseLost, StepFailed,
     |       NonDeterministicTask, UnprovenCompletion, CrashLimitReached, TaskTimedOut,
     |       HeartbeatMissed, WaitTimedOut, UnexpectedSignal, ChildFailed, UnexpectedResult,
-    |       CancelledInside, EngineStopped, SpecialistError
+    |       CrewFailed, CancelledInside, EngineStopped, SpecialistError
     |-- PayloadError: a value cannot be stored
     |       UnstorableValue, PayloadTooLarge, UnreadableValue
     |-- WorkspaceError: a file operation cannot be done
@@ -119,10 +119,10 @@ class KeyReused(RequestError):
 
 
 class DependencyCycle(RequestError):
-    """Tasks would wait for each other for ever."""
+    """Tasks, or agents, would wait for each other for ever."""
 
-    def __init__(self, path: Sequence[str]) -> None:
-        super().__init__(f"depends_on: the tasks wait for each other: {' -> '.join(path)}.")
+    def __init__(self, path: Sequence[str], who: str = "tasks") -> None:
+        super().__init__(f"depends_on: the {who} wait for each other: {' -> '.join(path)}.")
         self.path = tuple(path)
 
 
@@ -209,6 +209,10 @@ class ChildFailed(TaskError):
 
 class UnexpectedResult(TaskError):
     """A child handed something else back than was waited for."""
+
+
+class CrewFailed(TaskError):
+    """An agent failed without which its crew cannot succeed."""
 
 
 class CancelledInside(TaskError):

@@ -141,6 +141,12 @@ class TaskContext:
             undo=undo,
         )
 
+    def remembers(self, name: str) -> bool:
+        """Whether an earlier attempt has recorded what the next step of this name gave, or how it
+        failed: asked for, it comes back at once, and nothing is called.
+        """
+        return self._equipment.log.remembers(name)
+
     async def sleep(self, seconds: float | timedelta, *, name: str = "sleep") -> None:
         """Go on after so many seconds, however often the process dies meanwhile.
 

@@ -51,13 +51,14 @@ from vespera.infrastructure.di.options import (
     poll_of,
     span_of,
 )
+from vespera.infrastructure.di.orchestrators import Orchestrators
 from vespera.infrastructure.di.resources import ResourceParts
 from vespera.infrastructure.files.packed_contents import QUOTA
 from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
-class Container(GuardParts, ResourceParts, FileUseCases):
+class Container(GuardParts, ResourceParts, FileUseCases, Orchestrators):
     """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
 
     Settings, as keywords or as one mapping:

@@ -48,9 +48,8 @@ async def test_an_operation_gives_its_value():
 async def test_whatever_it_raises_is_an_error_of_the_service_with_its_cause():
     service, cause = Weather(), KeyError("no such city")
 
-    with pytest.raises(
-        AsyncServiceError, match=r"Weather: forecast: KeyError: .*no such city"
-    ) as e:
+    said = r"Weather: forecast: KeyError: .*no such city"
+    with pytest.raises(AsyncServiceError, match=said) as told:
         await service.forecast("Atlantis", error=cause)
 
     assert isinstance(told.value, ServiceCallFailed)
