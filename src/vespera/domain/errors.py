@@ -38,6 +38,12 @@ default message. Refusals that a caller is expected to meet come back as values 
 
 from collections.abc import Sequence
 
+from vespera.domain.resource_errors import ResourceBusy as ResourceBusy
+from vespera.domain.resource_errors import ResourceError as ResourceError
+from vespera.domain.resource_errors import ResourceNotAcquired as ResourceNotAcquired
+from vespera.domain.resource_errors import ResourceNotFound as ResourceNotFound
+from vespera.domain.resource_errors import ResourceNotReleased as ResourceNotReleased
+from vespera.domain.resource_errors import UnknownResourceType as UnknownResourceType
 from vespera.domain.service_errors import AIServiceBadAnswer as AIServiceBadAnswer
 from vespera.domain.service_errors import AIServiceDenied as AIServiceDenied
 from vespera.domain.service_errors import AIServiceError as AIServiceError
@@ -52,6 +58,16 @@ from vespera.domain.service_errors import CircuitBreakerOpenError as CircuitBrea
 from vespera.domain.service_errors import NoModelAvailable as NoModelAvailable
 from vespera.domain.service_errors import RateLimitExceeded as RateLimitExceeded
 from vespera.domain.service_errors import ServiceCallFailed as ServiceCallFailed
+from vespera.domain.storage_errors import DatabaseClosed as DatabaseClosed
+from vespera.domain.storage_errors import DatabaseCorrupt as DatabaseCorrupt
+from vespera.domain.storage_errors import DatabaseFull as DatabaseFull
+from vespera.domain.storage_errors import DatabaseLocked as DatabaseLocked
+from vespera.domain.storage_errors import DatabaseReadOnly as DatabaseReadOnly
+from vespera.domain.storage_errors import DatabaseTooNew as DatabaseTooNew
+from vespera.domain.storage_errors import DuplicateRow as DuplicateRow
+from vespera.domain.storage_errors import ForeignUnitOfWork as ForeignUnitOfWork
+from vespera.domain.storage_errors import NestedUnitOfWork as NestedUnitOfWork
+from vespera.domain.storage_errors import StorageError as StorageError
 from vespera.domain.vespera_error import VesperaError as VesperaError
 
 
@@ -296,74 +312,6 @@ class StoreBusy(ContentError):
 
 class StoreFull(ContentError):
     """The store's quota, or the disk, is used up; nothing that is referred to was removed."""
-
-
-class ResourceError(VesperaError):
-    """A resource cannot be acquired, used or given back."""
-
-
-class UnknownResourceType(ResourceError):
-    """Nobody has registered a resource type of this name."""
-
-
-class ResourceNotFound(ResourceError):
-    """No resource has this id."""
-
-    def __init__(self, resource_id: str) -> None:
-        super().__init__(f"No resource has the id {resource_id!r}.")
-        self.resource_id = resource_id
-
-
-class ResourceNotAcquired(ResourceError):
-    """The resource could not be acquired; what was begun was given back."""
-
-
-class ResourceBusy(ResourceError):
-    """Somebody else holds what can be held by one only."""
-
-
-class ResourceNotReleased(ResourceError):
-    """The resource could not be released, or not in time; recovery tries again."""
-
-
-class StorageError(VesperaError):
-    """The database cannot do its work."""
-
-
-class DatabaseLocked(StorageError):
-    """Somebody else holds the database for too long."""
-
-
-class DatabaseReadOnly(StorageError):
-    """The database, or the directory it lies in, cannot be written."""
-
-
-class DatabaseFull(StorageError):
-    """The disk, or the database's size limit, is full."""
-
-
-class DatabaseCorrupt(StorageError):
-    """The file is damaged, or is no database."""
-
-
-class DatabaseTooNew(StorageError):
-    """The file was written by a newer version of Vespera."""
-
-
-class DatabaseClosed(StorageError):
-    """The database was closed while it was asked for something."""
-
-
-class DuplicateRow(StorageError):
-    """A row with this key exists already."""
-
-
-class NestedUnitOfWork(StorageError):
-    """A unit of work was opened inside another; the outer one already commits it all."""
-
-
-class ForeignUnitOfWork(StorageError):
-    """A unit of work belongs to the asyncio task that opened it, until its block ends."""
 
 
 class ContainerError(VesperaError):
