@@ -151,3 +151,8 @@ async def test_it_goes_by_the_clock_that_it_is_given():
 async def test_a_time_limit_that_is_none_is_refused():
     with pytest.raises(InvalidRequest, match="seconds"):
         await Weather().forecast("Rome", timeout=-1)
+
+
+def test_a_guard_that_is_none_is_refused():
+    with pytest.raises(InvalidRequest, match="guard"):
+        Weather(guard=CircuitBreaker())
