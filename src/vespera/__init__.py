@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     )
     from vespera.application.orchestrators.sequential import (
         SequentialOrchestrator as SequentialOrchestrator,
+    from vespera.application.orchestrators.model_switching import (
+        ModelSwitcherOrchestrator as ModelSwitcherOrchestrator,
     )
     from vespera.application.orchestrators.task_orchestrator import (
         AsyncTaskOrchestrator as AsyncTaskOrchestrator,
@@ -36,6 +38,17 @@ if TYPE_CHECKING:
     from vespera.application.ports.persistence import TaskRepository as TaskRepository
     from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.guarding.async_service import AsyncService as AsyncService
+    from vespera.application.runtime.guarding.bulkhead import Bulkhead as Bulkhead
+    from vespera.application.runtime.guarding.circuit_breaker import (
+        CircuitBreaker as CircuitBreaker,
+    )
+    from vespera.application.runtime.guarding.provider_errors import (
+        ai_service_errors as ai_service_errors,
+    )
+    from vespera.application.runtime.guarding.rate_limit import RateLimit as RateLimit
+    from vespera.application.runtime.guarding.service_guard import ServiceGuard as ServiceGuard
+    from vespera.application.runtime.guarding.timeout import Timeout as Timeout
     from vespera.application.runtime.handler_versions import versioned as versioned
     from vespera.application.runtime.heartbeats import current_call as current_call
     from vespera.application.usecases.audit_tasks import (
@@ -69,6 +82,9 @@ if TYPE_CHECKING:
     from vespera.domain.agents import AgentOutcome as AgentOutcome
     from vespera.domain.agents import CrewResult as CrewResult
     from vespera.domain.agents import CrewWork as CrewWork
+    from vespera.domain.errors import AIServiceError as AIServiceError
+    from vespera.domain.errors import AsyncServiceError as AsyncServiceError
+    from vespera.domain.errors import CircuitBreakerOpenError as CircuitBreakerOpenError
     from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
     from vespera.domain.flow import Limits as Limits
@@ -89,11 +105,17 @@ if TYPE_CHECKING:
     )
 else:
     _HOMES = {
+        "AIServiceError": "domain.errors",
         "AgentCrew": "application.orchestrators.crews",
         "AgentOutcome": "domain.agents",
         "AsyncDatabaseManager": "infrastructure.persistence.database",
+        "AsyncService": "application.runtime.guarding.async_service",
+        "AsyncServiceError": "domain.errors",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "AuditTasksUseCase": "application.usecases.audit_tasks",
+        "Bulkhead": "application.runtime.guarding.bulkhead",
+        "CircuitBreaker": "application.runtime.guarding.circuit_breaker",
+        "CircuitBreakerOpenError": "domain.errors",
         "Clock": "application.ports.clock",
         "Codec": "application.ports.codec",
         "CompressedCodec": "infrastructure.codec.compressed_codec",
@@ -107,14 +129,17 @@ else:
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
         "InspectFilesUseCase": "application.usecases.inspect_files",
         "Limits": "domain.flow",
+        "ModelSwitcherOrchestrator": "application.orchestrators.model_switching",
         "ParallelOrchestrator": "application.orchestrators.parallel",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
+        "RateLimit": "application.runtime.guarding.rate_limit",
         "RecoverContextUseCase": "application.usecases.recover_context",
         "RetryPolicy": "domain.retry",
         "RollBackUseCase": "application.usecases.roll_back",
         "SequentialOrchestrator": "application.orchestrators.sequential",
         "Service": "infrastructure.di.base",
+        "ServiceGuard": "application.runtime.guarding.service_guard",
         "SnapshotWorkspaceUseCase": "application.usecases.snapshot_workspace",
         "StepFailed": "domain.errors",
         "TaskContext": "application.runtime.context",
@@ -125,11 +150,13 @@ else:
         "TaskRequest": "domain.task",
         "TaskResult": "application.workflows.task_result",
         "TaskStatus": "domain.task",
+        "Timeout": "application.runtime.guarding.timeout",
         "TrackFileOperationsUseCase": "application.usecases.track_file_operations",
         "UnitOfWork": "application.ports.persistence",
         "Verdict": "domain.verdict",
         "VesperaError": "domain.errors",
         "WaiveFindingsUseCase": "application.usecases.waive_findings",
+        "ai_service_errors": "application.runtime.guarding.provider_errors",
         "current_call": "application.runtime.heartbeats",
         "providers": "infrastructure.di.base",
         "versioned": "application.runtime.handler_versions",
@@ -147,11 +174,17 @@ else:
 
 
 __all__ = (
+    "AIServiceError",
     "AgentCrew",
     "AgentOutcome",
     "AsyncDatabaseManager",
+    "AsyncService",
+    "AsyncServiceError",
     "AsyncTaskOrchestrator",
     "AuditTasksUseCase",
+    "Bulkhead",
+    "CircuitBreaker",
+    "CircuitBreakerOpenError",
     "Clock",
     "Codec",
     "CompressedCodec",
@@ -165,14 +198,17 @@ __all__ = (
     "FindUndeclaredUseCase",
     "InspectFilesUseCase",
     "Limits",
+    "ModelSwitcherOrchestrator",
     "ParallelOrchestrator",
     "Provider",
     "Rate",
+    "RateLimit",
     "RecoverContextUseCase",
     "RetryPolicy",
     "RollBackUseCase",
     "SequentialOrchestrator",
     "Service",
+    "ServiceGuard",
     "SnapshotWorkspaceUseCase",
     "StepFailed",
     "TaskContext",
@@ -183,12 +219,14 @@ __all__ = (
     "TaskRequest",
     "TaskResult",
     "TaskStatus",
+    "Timeout",
     "TrackFileOperationsUseCase",
     "UnitOfWork",
     "Verdict",
     "VesperaError",
     "WaiveFindingsUseCase",
     "__version__",
+    "ai_service_errors",
     "current_call",
     "providers",
     "versioned",

@@ -15,6 +15,12 @@
     |       PathRefused, FileConflict, FileUnreadable, RollbackBusy
     |-- ContentError: the store of file contents cannot do its work
     |       ContentMissing, ContentDamaged, StoreBusy, StoreFull
+    |-- AsyncServiceError: an outside service did not do what it was asked
+    |       ServiceCallFailed, CallTimedOut, CircuitBreakerOpenError, RateLimitExceeded,
+    |       BulkheadFull
+    |       |-- AIServiceError: the service is a model
+    |               AIServiceUnavailable, AIServiceRateLimited, AIServiceTimedOut, AIServiceRefused,
+    |               AIServiceDenied, AIServiceBadAnswer, NoModelAvailable
     |-- StorageError: the database cannot do its work
     |       DatabaseLocked, DatabaseReadOnly, DatabaseFull, DatabaseCorrupt, DatabaseTooNew,
     |       DatabaseClosed, DuplicateRow, NestedUnitOfWork, ForeignUnitOfWork
@@ -29,12 +35,21 @@ default message. Refusals that a caller is expected to meet come back as values 
 
 from collections.abc import Sequence
 
-
-class VesperaError(Exception):
-    """Something in Vespera went wrong."""
-
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+from vespera.domain.service_errors import AIServiceBadAnswer as AIServiceBadAnswer
+from vespera.domain.service_errors import AIServiceDenied as AIServiceDenied
+from vespera.domain.service_errors import AIServiceError as AIServiceError
+from vespera.domain.service_errors import AIServiceRateLimited as AIServiceRateLimited
+from vespera.domain.service_errors import AIServiceRefused as AIServiceRefused
+from vespera.domain.service_errors import AIServiceTimedOut as AIServiceTimedOut
+from vespera.domain.service_errors import AIServiceUnavailable as AIServiceUnavailable
+from vespera.domain.service_errors import AsyncServiceError as AsyncServiceError
+from vespera.domain.service_errors import BulkheadFull as BulkheadFull
+from vespera.domain.service_errors import CallTimedOut as CallTimedOut
+from vespera.domain.service_errors import CircuitBreakerOpenError as CircuitBreakerOpenError
+from vespera.domain.service_errors import NoModelAvailable as NoModelAvailable
+from vespera.domain.service_errors import RateLimitExceeded as RateLimitExceeded
+from vespera.domain.service_errors import ServiceCallFailed as ServiceCallFailed
+from vespera.domain.vespera_error import VesperaError as VesperaError
 
 
 class RequestError(VesperaError):

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from vespera.infrastructure.persistence.migrations.file_tables import create_file_tables
+from vespera.infrastructure.persistence.migrations.guard_tables import create_guard_tables
 
 revision = "0001"
 down_revision = None
@@ -16,6 +17,7 @@ def upgrade() -> None:
     _create_steps()
     _create_signals()
     create_file_tables()
+    create_guard_tables()
     _create_events()
     _create_progress()
     _create_task_counts()
