@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from vespera.application.orchestrators.crews import AgentCrew as AgentCrew
     from vespera.application.orchestrators.dag import DagOrchestrator as DagOrchestrator
     from vespera.application.orchestrators.direct_adapter import DirectAdapter as DirectAdapter
+    from vespera.application.orchestrators.model_switching import (
+        ModelSwitcherOrchestrator as ModelSwitcherOrchestrator,
+    )
     from vespera.application.orchestrators.parallel import (
         ParallelOrchestrator as ParallelOrchestrator,
     )
     from vespera.application.orchestrators.sequential import (
         SequentialOrchestrator as SequentialOrchestrator,
-    from vespera.application.orchestrators.model_switching import (
-        ModelSwitcherOrchestrator as ModelSwitcherOrchestrator,
     )
     from vespera.application.orchestrators.task_orchestrator import (
         AsyncTaskOrchestrator as AsyncTaskOrchestrator,
