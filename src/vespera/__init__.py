@@ -29,6 +29,17 @@ if TYPE_CHECKING:
     from vespera.application.ports.resources import Held as Held
     from vespera.application.ports.resources import ResourceType as ResourceType
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.guarding.async_service import AsyncService as AsyncService
+    from vespera.application.runtime.guarding.bulkhead import Bulkhead as Bulkhead
+    from vespera.application.runtime.guarding.circuit_breaker import (
+        CircuitBreaker as CircuitBreaker,
+    )
+    from vespera.application.runtime.guarding.provider_errors import (
+        ai_service_errors as ai_service_errors,
+    )
+    from vespera.application.runtime.guarding.rate_limit import RateLimit as RateLimit
+    from vespera.application.runtime.guarding.service_guard import ServiceGuard as ServiceGuard
+    from vespera.application.runtime.guarding.timeout import Timeout as Timeout
     from vespera.application.runtime.handler_versions import versioned as versioned
     from vespera.application.runtime.heartbeats import current_call as current_call
     from vespera.application.runtime.resources.manager import (
@@ -62,6 +73,9 @@ if TYPE_CHECKING:
         TaskExecutionWorkflow as TaskExecutionWorkflow,
     )
     from vespera.application.workflows.task_result import TaskResult as TaskResult
+    from vespera.domain.errors import AIServiceError as AIServiceError
+    from vespera.domain.errors import AsyncServiceError as AsyncServiceError
+    from vespera.domain.errors import CircuitBreakerOpenError as CircuitBreakerOpenError
     from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
     from vespera.domain.flow import Limits as Limits
@@ -82,10 +96,16 @@ if TYPE_CHECKING:
     )
 else:
     _HOMES = {
+        "AIServiceError": "domain.errors",
         "AsyncDatabaseManager": "infrastructure.persistence.database",
         "AsyncResourceManager": "application.runtime.resources.manager",
+        "AsyncService": "application.runtime.guarding.async_service",
+        "AsyncServiceError": "domain.errors",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "AuditTasksUseCase": "application.usecases.audit_tasks",
+        "Bulkhead": "application.runtime.guarding.bulkhead",
+        "CircuitBreaker": "application.runtime.guarding.circuit_breaker",
+        "CircuitBreakerOpenError": "domain.errors",
         "Clock": "application.ports.clock",
         "Codec": "application.ports.codec",
         "CompressedCodec": "infrastructure.codec.compressed_codec",
@@ -98,11 +118,13 @@ else:
         "Limits": "domain.flow",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
+        "RateLimit": "application.runtime.guarding.rate_limit",
         "RecoverContextUseCase": "application.usecases.recover_context",
         "ResourceType": "application.ports.resources",
         "RetryPolicy": "domain.retry",
         "RollBackUseCase": "application.usecases.roll_back",
         "Service": "infrastructure.di.base",
+        "ServiceGuard": "application.runtime.guarding.service_guard",
         "SnapshotWorkspaceUseCase": "application.usecases.snapshot_workspace",
         "StepFailed": "domain.errors",
         "TaskContext": "application.runtime.context",
@@ -113,11 +135,13 @@ else:
         "TaskRequest": "domain.task",
         "TaskResult": "application.workflows.task_result",
         "TaskStatus": "domain.task",
+        "Timeout": "application.runtime.guarding.timeout",
         "TrackFileOperationsUseCase": "application.usecases.track_file_operations",
         "UnitOfWork": "application.ports.persistence",
         "Verdict": "domain.verdict",
         "VesperaError": "domain.errors",
         "WaiveFindingsUseCase": "application.usecases.waive_findings",
+        "ai_service_errors": "application.runtime.guarding.provider_errors",
         "current_call": "application.runtime.heartbeats",
         "providers": "infrastructure.di.base",
         "versioned": "application.runtime.handler_versions",
@@ -135,10 +159,16 @@ else:
 
 
 __all__ = (
+    "AIServiceError",
     "AsyncDatabaseManager",
     "AsyncResourceManager",
+    "AsyncService",
+    "AsyncServiceError",
     "AsyncTaskOrchestrator",
     "AuditTasksUseCase",
+    "Bulkhead",
+    "CircuitBreaker",
+    "CircuitBreakerOpenError",
     "Clock",
     "Codec",
     "CompressedCodec",
@@ -151,11 +181,13 @@ __all__ = (
     "Limits",
     "Provider",
     "Rate",
+    "RateLimit",
     "RecoverContextUseCase",
     "ResourceType",
     "RetryPolicy",
     "RollBackUseCase",
     "Service",
+    "ServiceGuard",
     "SnapshotWorkspaceUseCase",
     "StepFailed",
     "TaskContext",
@@ -166,12 +198,14 @@ __all__ = (
     "TaskRequest",
     "TaskResult",
     "TaskStatus",
+    "Timeout",
     "TrackFileOperationsUseCase",
     "UnitOfWork",
     "Verdict",
     "VesperaError",
     "WaiveFindingsUseCase",
     "__version__",
+    "ai_service_errors",
     "current_call",
     "providers",
     "versioned",

@@ -10,6 +10,7 @@ from vespera import Container
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.testing.conformance import (
     AuditTrailConformance,
+    BreakersConformance,
     ContentReferencesConformance,
     DatabaseCareConformance,
     FileOperationRepositoryConformance,
@@ -111,3 +112,7 @@ class TestSqliteDatabaseCare(DatabaseCareConformance):
 
 class TestSqlAuditTrail(InAFile, AuditTrailConformance):
     more: ClassVar[dict[str, object]] = {"audit": True}
+
+
+class TestSqlBreakers(InAFile, BreakersConformance):
+    pass

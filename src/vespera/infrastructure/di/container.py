@@ -43,6 +43,7 @@ from vespera.domain.retention import retention_of
 from vespera.infrastructure.di.adapters import Adapters
 from vespera.infrastructure.di.base import Service, providers
 from vespera.infrastructure.di.file_use_cases import FileUseCases
+from vespera.infrastructure.di.guards import GuardParts
 from vespera.infrastructure.di.options import (
     catalogue_of,
     check_settings,
@@ -56,7 +57,7 @@ from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
-class Container(FileUseCases, ResourceParts):
+class Container(GuardParts, ResourceParts, FileUseCases):
     """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
 
     Settings, as keywords or as one mapping:

@@ -10,6 +10,7 @@ from vespera.infrastructure.persistence.statements import Statement
 
 TABLES = (
     "audit_entries",
+    "breakers",
     "events",
     "file_operations",
     "gates",
@@ -32,6 +33,7 @@ TABLES = (
 
 SCHEMA = (
     "CREATE TABLE audit_entries ( number INTEGER NOT NULL, at BIGINT NOT NULL, kind TEXT NOT NULL, payload TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (number) )",
+    "CREATE TABLE breakers ( name TEXT NOT NULL, version BIGINT NOT NULL, era BIGINT NOT NULL, failures BIGINT NOT NULL, since DOUBLE, rests_from DOUBLE NOT NULL, rests_until DOUBLE NOT NULL, probe BIGINT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
     "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
     """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, attempt BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_allowances ON file_operations (id) WHERE kind = 'scope'",
@@ -1001,6 +1003,34 @@ HEAD_OF_AUDIT = Statement(
 )
 
 NOTHING = Statement("SELECT 1", returns=True)
+
+# Circuit breakers.
+
+BREAKER_COLUMNS = (
+    "name",
+    "version",
+    "era",
+    "failures",
+    "since",
+    "rests_from",
+    "rests_until",
+    "probe",
+    "reason",
+)
+
+BREAKER_BY_NAME = Statement(
+    "SELECT breakers.name, breakers.version, breakers.era, breakers.failures, breakers.since, breakers.rests_from, breakers.rests_until, breakers.probe, breakers.reason FROM breakers WHERE breakers.name = ?"
+)
+
+INSERT_BREAKER = Statement(
+    "INSERT INTO breakers (name, version, era, failures, since, rests_from, rests_until, probe, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING version",
+    returns=True,
+)
+
+UPDATE_BREAKER = Statement(
+    "UPDATE breakers SET version=?, era=?, failures=?, since=?, rests_from=?, rests_until=?, probe=?, reason=? WHERE breakers.name = ? AND breakers.version = ? RETURNING version",
+    returns=True,
+)
 
 # What was acquired for a while.
 

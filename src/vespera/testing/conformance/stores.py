@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from vespera.application.ports.archive import TaskArchive
 from vespera.application.ports.audit import AuditTrail
+from vespera.application.ports.breakers import Breakers
 from vespera.application.ports.contents import ContentReferences
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.gates import Gates
@@ -55,6 +56,7 @@ class Stores:
     rollbacks: RollbackRepository
     waivers: Waivers
     audit: AuditTrail
+    breakers: Breakers
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -80,6 +82,7 @@ class Stores:
             rollbacks=container.get(RollbackRepository),
             waivers=container.get(Waivers),
             audit=container.get(AuditTrail),
+            breakers=container.get(Breakers),
         )
 
 

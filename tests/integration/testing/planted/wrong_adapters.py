@@ -48,6 +48,7 @@ from vespera.infrastructure.files.packed_contents import PackedContents
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.audit_trail import SqlAuditTrail
+from vespera.infrastructure.persistence.breakers import SqlBreakers
 from vespera.infrastructure.persistence.content_references import SqlContentReferences
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
@@ -66,6 +67,7 @@ from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
+from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import to_micros
 from vespera.infrastructure.persistence.waiver_repository import SqlWaivers
 from vespera.infrastructure.threads import Threads
@@ -74,6 +76,7 @@ from vespera.testing import SampleResources, VirtualClock
 from vespera.testing.conformance import (
     AuditTrailConformance,
     BlockingCallsConformance,
+    BreakersConformance,
     ClockConformance,
     CodecConformance,
     ContentReferencesConformance,
@@ -109,6 +112,7 @@ from vespera.testing.conformance import (
     WaiversConformance,
     WorkspaceScannerConformance,
 )
+from vespera.testing.conformance.breakers import a_circuit
 from vespera.testing.conformance.contents import digest as known_as
 from vespera.testing.conformance.rollbacks import a_rollback
 from vespera.testing.conformance.samples import a_task
@@ -835,6 +839,41 @@ class LeavesThemAlone(SqlRevivals):
 @caught_by(*rest_of(RevivalsConformance))
 class TestLeavesThemAlone(PlantedStores, RevivalsConformance):
     parts = {"revivals": LeavesThemAlone}
+
+
+class AlwaysTheLast(SqlBreakers):
+    """Keeps the last circuit that anybody stored, and never a closed one."""
+
+    last = None
+
+    async def get(self, name):
+        return self.last or a_circuit(9)
+
+    async def save(self, name, circuit):
+        self.last = replace(circuit, since=circuit.since or 0.0, reason="")
+        return True
+
+
+class InUnits(SqlBreakers):
+    """Waits for the end of the unit of work."""
+
+    async def save(self, name, circuit):
+        values = [getattr(circuit, field) for field in sql.BREAKER_COLUMNS[1:]]
+        await store(self._database, [Write(sql.INSERT_BREAKER, (name, *values))])
+        return True
+
+
+UNITS = "test_it_is_stored_though_the_unit_of_work_around_it_is_dropped"
+
+
+@caught_by(*rest_of(BreakersConformance, UNITS))
+class TestAlwaysTheLast(PlantedStores, BreakersConformance):
+    parts = {"breakers": AlwaysTheLast}
+
+
+@caught_by(UNITS)
+class TestInUnits(PlantedStores, BreakersConformance):
+    parts = {"breakers": InUnits}
 
 
 class ForgetsOperations(SqlFileOperationRepository):
