@@ -24,6 +24,8 @@
     |-- ResourceError: a resource cannot be acquired, used or given back
     |       UnknownResourceType, ResourceNotFound, ResourceNotAcquired, ResourceBusy,
     |       ResourceNotReleased
+    |-- CostError: a cost cannot be told, or not be afforded
+    |       BudgetExceeded, UnknownPrice
     |-- StorageError: the database cannot do its work
     |       DatabaseLocked, DatabaseReadOnly, DatabaseFull, DatabaseCorrupt, DatabaseTooNew,
     |       DatabaseClosed, DuplicateRow, NestedUnitOfWork, ForeignUnitOfWork
@@ -38,6 +40,19 @@ default message. Refusals that a caller is expected to meet come back as values 
 
 from collections.abc import Sequence
 
+from vespera.domain.container_errors import AmbiguousPart as AmbiguousPart
+from vespera.domain.container_errors import ContainerError as ContainerError
+from vespera.domain.container_errors import ForeignEventLoop as ForeignEventLoop
+from vespera.domain.container_errors import MissingExtra as MissingExtra
+from vespera.domain.container_errors import MissingSetting as MissingSetting
+from vespera.domain.container_errors import OverrideRefused as OverrideRefused
+from vespera.domain.container_errors import StopTimedOut as StopTimedOut
+from vespera.domain.container_errors import UnknownPart as UnknownPart
+from vespera.domain.container_errors import UnknownSetting as UnknownSetting
+from vespera.domain.container_errors import WiringError as WiringError
+from vespera.domain.cost_errors import BudgetExceeded as BudgetExceeded
+from vespera.domain.cost_errors import CostError as CostError
+from vespera.domain.cost_errors import UnknownPrice as UnknownPrice
 from vespera.domain.resource_errors import ResourceBusy as ResourceBusy
 from vespera.domain.resource_errors import ResourceError as ResourceError
 from vespera.domain.resource_errors import ResourceNotAcquired as ResourceNotAcquired
@@ -58,16 +73,6 @@ from vespera.domain.service_errors import CircuitBreakerOpenError as CircuitBrea
 from vespera.domain.service_errors import NoModelAvailable as NoModelAvailable
 from vespera.domain.service_errors import RateLimitExceeded as RateLimitExceeded
 from vespera.domain.service_errors import ServiceCallFailed as ServiceCallFailed
-from vespera.domain.storage_errors import DatabaseClosed as DatabaseClosed
-from vespera.domain.storage_errors import DatabaseCorrupt as DatabaseCorrupt
-from vespera.domain.storage_errors import DatabaseFull as DatabaseFull
-from vespera.domain.storage_errors import DatabaseLocked as DatabaseLocked
-from vespera.domain.storage_errors import DatabaseReadOnly as DatabaseReadOnly
-from vespera.domain.storage_errors import DatabaseTooNew as DatabaseTooNew
-from vespera.domain.storage_errors import DuplicateRow as DuplicateRow
-from vespera.domain.storage_errors import ForeignUnitOfWork as ForeignUnitOfWork
-from vespera.domain.storage_errors import NestedUnitOfWork as NestedUnitOfWork
-from vespera.domain.storage_errors import StorageError as StorageError
 from vespera.domain.vespera_error import VesperaError as VesperaError
 
 
@@ -314,57 +319,41 @@ class StoreFull(ContentError):
     """The store's quota, or the disk, is used up; nothing that is referred to was removed."""
 
 
-class ContainerError(VesperaError):
-    """The container is wired or used wrongly."""
+class StorageError(VesperaError):
+    """The database cannot do its work."""
 
 
-class UnknownPart(ContainerError, LookupError):
-    """Nothing in the container provides what was asked for."""
+class DatabaseLocked(StorageError):
+    """Somebody else holds the database for too long."""
 
 
-class AmbiguousPart(ContainerError, LookupError):
-    """Several providers fit the type that was asked for."""
+class DatabaseReadOnly(StorageError):
+    """The database, or the directory it lies in, cannot be written."""
 
 
-class MissingSetting(ContainerError):
-    """A configuration value that a part needs was not given."""
+class DatabaseFull(StorageError):
+    """The disk, or the database's size limit, is full."""
 
 
-class UnknownSetting(ContainerError):
-    """A configuration value was given that no part reads."""
+class DatabaseCorrupt(StorageError):
+    """The file is damaged, or is no database."""
 
 
-class WiringError(ContainerError):
-    """The container class is wired wrongly."""
-
-    def __init__(self, container: str, problems: Sequence[str]) -> None:
-        lines = "".join(f"\n  {number}. {text}" for number, text in enumerate(problems, 1))
-        super().__init__(f"{container} cannot be used:{lines}")
-        self.problems = tuple(problems)
+class DatabaseTooNew(StorageError):
+    """The file was written by a newer version of Vespera."""
 
 
-class OverrideRefused(ContainerError):
-    """An override cannot be made or undone as asked.
-
-    ``problems`` says what the object that was given lacks of the part's port, if that is why.
-    """
-
-    def __init__(self, message: str = "", problems: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.problems = tuple(problems)
+class DatabaseClosed(StorageError):
+    """The database was closed while it was asked for something."""
 
 
-class MissingExtra(ContainerError, ImportError):
-    """A part needs a package that is an extra, and is not installed."""
-
-    def __init__(self, part: str, package: str, extra: str) -> None:
-        super().__init__(f"{part} needs {package}, an extra: pip install 'vespera[{extra}]'")
-        self.part, self.package, self.extra = part, package, extra
+class DuplicateRow(StorageError):
+    """A row with this key exists already."""
 
 
-class ForeignEventLoop(ContainerError, RuntimeError):
-    """The container was started in another event loop."""
+class NestedUnitOfWork(StorageError):
+    """A unit of work was opened inside another; the outer one already commits it all."""
 
 
-class StopTimedOut(ContainerError, TimeoutError):
-    """A part did not stop within its time."""
+class ForeignUnitOfWork(StorageError):
+    """A unit of work belongs to the asyncio task that opened it, until its block ends."""

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from vespera.infrastructure.persistence.file_tables import metadata
+from vespera.infrastructure.persistence import guard_tables
 
-__all__ = ["metadata"]  # with the tables of files, and those below
+metadata = guard_tables.metadata  # which is that of file_tables
 
 RELEASED: sa.ColumnElement[str] = sa.literal_column("'released'")
 
