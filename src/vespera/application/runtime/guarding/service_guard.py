@@ -70,7 +70,7 @@ class ServiceGuard:
             InvalidRequest: a value makes no sense; the error names it.
         """
         self.name, self._clock, self._chance = name, clock, chance
-        self.retry = _checked(retry or NEVER, RetryPolicy, "retry")
+        self.retry = _checked(NEVER if retry is None else retry, RetryPolicy, "retry")
         if isinstance(rate, Rate):
             rate = RateLimit(rate.count, rate.per)
         if isinstance(bulkhead, int):
