@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from vespera.application.usecases.inspect_files import (
         InspectFilesUseCase as InspectFilesUseCase,
     )
+    from vespera.application.usecases.inspect_tasks import (
+        InspectTasksUseCase as InspectTasksUseCase,
+    )
     from vespera.application.usecases.recover_context import (
         RecoverContextUseCase as RecoverContextUseCase,
     )
@@ -59,8 +62,10 @@ if TYPE_CHECKING:
     from vespera.application.workflows.task_result import TaskResult as TaskResult
     from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
+    from vespera.domain.event import TaskEvent as TaskEvent
     from vespera.domain.flow import Limits as Limits
     from vespera.domain.flow import Rate as Rate
+    from vespera.domain.ids import TaskId as TaskId
     from vespera.domain.retry import RetryPolicy as RetryPolicy
     from vespera.domain.task import TaskOutcome as TaskOutcome
     from vespera.domain.task import TaskRequest as TaskRequest
@@ -88,6 +93,7 @@ else:
         "FileStore": "application.ports.files",
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
         "InspectFilesUseCase": "application.usecases.inspect_files",
+        "InspectTasksUseCase": "application.usecases.inspect_tasks",
         "Limits": "domain.flow",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
@@ -98,7 +104,9 @@ else:
         "SnapshotWorkspaceUseCase": "application.usecases.snapshot_workspace",
         "StepFailed": "domain.errors",
         "TaskContext": "application.runtime.context",
+        "TaskEvent": "domain.event",
         "TaskExecutionWorkflow": "application.workflows.task_execution_workflow",
+        "TaskId": "domain.ids",
         "TaskOrchestrator": "application.orchestrators.task_orchestrator",
         "TaskOutcome": "domain.task",
         "TaskRepository": "application.ports.persistence",
@@ -138,6 +146,7 @@ __all__ = (
     "FileStore",
     "FindUndeclaredUseCase",
     "InspectFilesUseCase",
+    "InspectTasksUseCase",
     "Limits",
     "Provider",
     "Rate",
@@ -148,7 +157,9 @@ __all__ = (
     "SnapshotWorkspaceUseCase",
     "StepFailed",
     "TaskContext",
+    "TaskEvent",
     "TaskExecutionWorkflow",
+    "TaskId",
     "TaskOrchestrator",
     "TaskOutcome",
     "TaskRepository",
