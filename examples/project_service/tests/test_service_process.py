@@ -80,22 +80,39 @@ KILLED = pytest.param(signal.SIGKILL, -9, marks=pytest.mark.chaos)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), KILLED])
 async def test_nothing_that_was_acknowledged_is_lost(server, tmp_path, number, status):
     url = await server.start()
-    reached = asyncio.get_running_loop().create_future()
+    reached, begun = (asyncio.get_running_loop().create_future() for _ in range(2))
 
     async def end():
-        await reached
+        await asyncio.gather(reached, begun)
         return await server.stop(number)
 
     limits = httpx.Limits(max_connections=5)
     async with httpx.AsyncClient(base_url=url, headers=KEY, verify=False, limits=limits) as caller:
         form = {"name": "harbour", "title": "The harbour"}
         assert (await caller.post("/projects", json=form)).status_code == 201
+        following = asyncio.create_task(follow(caller, begun))
         ending = asyncio.create_task(end())
         taken = await acknowledged(caller, reached)
+        assert await following == (status == 0)
 
     assert await ending == status, server.log
+    assert "timeout graceful shutdown exceeded" not in server.log
     assert len(taken) >= REQUESTS // 3
     assert await unfinished(tmp_path, taken) == []
+
+
+async def follow(caller, begun):
+    """Follow a task that has no end; whether the stream was ended in good order."""
+    form = {"kind": "minutes", "title": "A meeting"}
+    task = (await caller.post("/projects/harbour/tasks", json=form)).headers["Location"]
+    try:
+        async with caller.stream("GET", f"{task}/events") as answer:
+            async for _ in answer.aiter_lines():
+                if not begun.done():
+                    begun.set_result(task)
+    except httpx.TransportError:
+        return False
+    return True
 
 
 async def unfinished(home, taken):
@@ -110,6 +127,5 @@ async def unfinished(home, taken):
         ) as container,
     ):
         orchestrator = container.get(TaskOrchestrator)
-        await orchestrator.run_until_idle()
-        stands = [await orchestrator.get_task_status(task_id) for task_id in taken]
+        stands = [await orchestrator.wait_for_completion(task_id, timeout=60) for task_id in taken]
         return [stand for stand in stands if not stand.completed]
