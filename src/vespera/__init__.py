@@ -66,6 +66,9 @@ if TYPE_CHECKING:
     from vespera.application.usecases.inspect_files import (
         InspectFilesUseCase as InspectFilesUseCase,
     )
+    from vespera.application.usecases.inspect_tasks import (
+        InspectTasksUseCase as InspectTasksUseCase,
+    )
     from vespera.application.usecases.recover_context import (
         RecoverContextUseCase as RecoverContextUseCase,
     )
@@ -93,8 +96,10 @@ if TYPE_CHECKING:
     from vespera.domain.errors import CircuitBreakerOpenError as CircuitBreakerOpenError
     from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
+    from vespera.domain.event import TaskEvent as TaskEvent
     from vespera.domain.flow import Limits as Limits
     from vespera.domain.flow import Rate as Rate
+    from vespera.domain.ids import TaskId as TaskId
     from vespera.domain.retry import RetryPolicy as RetryPolicy
     from vespera.domain.task import TaskOutcome as TaskOutcome
     from vespera.domain.task import TaskRequest as TaskRequest
@@ -136,6 +141,7 @@ else:
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
         "Held": "application.ports.resources",
         "InspectFilesUseCase": "application.usecases.inspect_files",
+        "InspectTasksUseCase": "application.usecases.inspect_tasks",
         "Limits": "domain.flow",
         "ModelSwitcherOrchestrator": "application.orchestrators.model_switching",
         "ParallelOrchestrator": "application.orchestrators.parallel",
@@ -152,7 +158,9 @@ else:
         "SnapshotWorkspaceUseCase": "application.usecases.snapshot_workspace",
         "StepFailed": "domain.errors",
         "TaskContext": "application.runtime.context",
+        "TaskEvent": "domain.event",
         "TaskExecutionWorkflow": "application.workflows.task_execution_workflow",
+        "TaskId": "domain.ids",
         "TaskOrchestrator": "application.orchestrators.task_orchestrator",
         "TaskOutcome": "domain.task",
         "TaskRepository": "application.ports.persistence",
@@ -208,6 +216,7 @@ __all__ = (
     "FindUndeclaredUseCase",
     "Held",
     "InspectFilesUseCase",
+    "InspectTasksUseCase",
     "Limits",
     "ModelSwitcherOrchestrator",
     "ParallelOrchestrator",
@@ -224,7 +233,9 @@ __all__ = (
     "SnapshotWorkspaceUseCase",
     "StepFailed",
     "TaskContext",
+    "TaskEvent",
     "TaskExecutionWorkflow",
+    "TaskId",
     "TaskOrchestrator",
     "TaskOutcome",
     "TaskRepository",
