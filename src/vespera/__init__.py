@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vespera.application.ports.resources import Held as Held
     from vespera.application.ports.resources import ResourceType as ResourceType
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.costs.tracker import CostTracker as CostTracker
     from vespera.application.runtime.guarding.async_service import AsyncService as AsyncService
     from vespera.application.runtime.guarding.bulkhead import Bulkhead as Bulkhead
     from vespera.application.runtime.guarding.circuit_breaker import (
@@ -73,6 +74,9 @@ if TYPE_CHECKING:
         TaskExecutionWorkflow as TaskExecutionWorkflow,
     )
     from vespera.application.workflows.task_result import TaskResult as TaskResult
+    from vespera.domain.budget import Budget as Budget
+    from vespera.domain.cost import Estimate as Estimate
+    from vespera.domain.cost import Price as Price
     from vespera.domain.errors import AIServiceError as AIServiceError
     from vespera.domain.errors import AsyncServiceError as AsyncServiceError
     from vespera.domain.errors import CircuitBreakerOpenError as CircuitBreakerOpenError
@@ -103,6 +107,7 @@ else:
         "AsyncServiceError": "domain.errors",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "AuditTasksUseCase": "application.usecases.audit_tasks",
+        "Budget": "domain.budget",
         "Bulkhead": "application.runtime.guarding.bulkhead",
         "CircuitBreaker": "application.runtime.guarding.circuit_breaker",
         "CircuitBreakerOpenError": "domain.errors",
@@ -110,12 +115,15 @@ else:
         "Codec": "application.ports.codec",
         "CompressedCodec": "infrastructure.codec.compressed_codec",
         "Container": "infrastructure.di.container",
+        "CostTracker": "application.runtime.costs.tracker",
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
+        "Estimate": "domain.cost",
         "FileStore": "application.ports.files",
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
         "Held": "application.ports.resources",
         "InspectFilesUseCase": "application.usecases.inspect_files",
         "Limits": "domain.flow",
+        "Price": "domain.cost",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
         "RateLimit": "application.runtime.guarding.rate_limit",
@@ -166,6 +174,7 @@ __all__ = (
     "AsyncServiceError",
     "AsyncTaskOrchestrator",
     "AuditTasksUseCase",
+    "Budget",
     "Bulkhead",
     "CircuitBreaker",
     "CircuitBreakerOpenError",
@@ -173,12 +182,15 @@ __all__ = (
     "Codec",
     "CompressedCodec",
     "Container",
+    "CostTracker",
     "EncryptedCodec",
+    "Estimate",
     "FileStore",
     "FindUndeclaredUseCase",
     "Held",
     "InspectFilesUseCase",
     "Limits",
+    "Price",
     "Provider",
     "Rate",
     "RateLimit",

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 
 from vespera.domain.flow import ALL_TYPES
 from vespera.domain.task import SUSPICIOUS
-from vespera.infrastructure.persistence import resource_tables
+from vespera.infrastructure.persistence import cost_tables
 from vespera.infrastructure.persistence.stored_values import (
     StoredValue,
     some_spilled,
     value_columns,
 )
 
-metadata = resource_tables.metadata
+metadata = cost_tables.metadata  # which is that of file_tables
 
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
 RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")
