@@ -15,6 +15,18 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from vespera.application.orchestrators.crews import AgentCrew as AgentCrew
+    from vespera.application.orchestrators.dag import DagOrchestrator as DagOrchestrator
+    from vespera.application.orchestrators.direct_adapter import DirectAdapter as DirectAdapter
+    from vespera.application.orchestrators.model_switching import (
+        ModelSwitcherOrchestrator as ModelSwitcherOrchestrator,
+    )
+    from vespera.application.orchestrators.parallel import (
+        ParallelOrchestrator as ParallelOrchestrator,
+    )
+    from vespera.application.orchestrators.sequential import (
+        SequentialOrchestrator as SequentialOrchestrator,
+    )
     from vespera.application.orchestrators.task_orchestrator import (
         AsyncTaskOrchestrator as AsyncTaskOrchestrator,
     )
@@ -26,9 +38,25 @@ if TYPE_CHECKING:
     from vespera.application.ports.files import FileStore as FileStore
     from vespera.application.ports.persistence import TaskRepository as TaskRepository
     from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
+    from vespera.application.ports.resources import Held as Held
+    from vespera.application.ports.resources import ResourceType as ResourceType
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.guarding.async_service import AsyncService as AsyncService
+    from vespera.application.runtime.guarding.bulkhead import Bulkhead as Bulkhead
+    from vespera.application.runtime.guarding.circuit_breaker import (
+        CircuitBreaker as CircuitBreaker,
+    )
+    from vespera.application.runtime.guarding.provider_errors import (
+        ai_service_errors as ai_service_errors,
+    )
+    from vespera.application.runtime.guarding.rate_limit import RateLimit as RateLimit
+    from vespera.application.runtime.guarding.service_guard import ServiceGuard as ServiceGuard
+    from vespera.application.runtime.guarding.timeout import Timeout as Timeout
     from vespera.application.runtime.handler_versions import versioned as versioned
     from vespera.application.runtime.heartbeats import current_call as current_call
+    from vespera.application.runtime.resources.manager import (
+        AsyncResourceManager as AsyncResourceManager,
+    )
     from vespera.application.usecases.audit_tasks import (
         AuditTasksUseCase as AuditTasksUseCase,
     )
@@ -60,6 +88,12 @@ if TYPE_CHECKING:
         TaskExecutionWorkflow as TaskExecutionWorkflow,
     )
     from vespera.application.workflows.task_result import TaskResult as TaskResult
+    from vespera.domain.agents import AgentOutcome as AgentOutcome
+    from vespera.domain.agents import CrewResult as CrewResult
+    from vespera.domain.agents import CrewWork as CrewWork
+    from vespera.domain.errors import AIServiceError as AIServiceError
+    from vespera.domain.errors import AsyncServiceError as AsyncServiceError
+    from vespera.domain.errors import CircuitBreakerOpenError as CircuitBreakerOpenError
     from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
     from vespera.domain.event import TaskEvent as TaskEvent
@@ -82,25 +116,45 @@ if TYPE_CHECKING:
     )
 else:
     _HOMES = {
+        "AIServiceError": "domain.errors",
+        "AgentCrew": "application.orchestrators.crews",
+        "AgentOutcome": "domain.agents",
         "AsyncDatabaseManager": "infrastructure.persistence.database",
+        "AsyncResourceManager": "application.runtime.resources.manager",
+        "AsyncService": "application.runtime.guarding.async_service",
+        "AsyncServiceError": "domain.errors",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "AuditTasksUseCase": "application.usecases.audit_tasks",
+        "Bulkhead": "application.runtime.guarding.bulkhead",
+        "CircuitBreaker": "application.runtime.guarding.circuit_breaker",
+        "CircuitBreakerOpenError": "domain.errors",
         "Clock": "application.ports.clock",
         "Codec": "application.ports.codec",
         "CompressedCodec": "infrastructure.codec.compressed_codec",
         "Container": "infrastructure.di.container",
+        "CrewResult": "domain.agents",
+        "CrewWork": "domain.agents",
+        "DagOrchestrator": "application.orchestrators.dag",
+        "DirectAdapter": "application.orchestrators.direct_adapter",
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
         "FileStore": "application.ports.files",
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
+        "Held": "application.ports.resources",
         "InspectFilesUseCase": "application.usecases.inspect_files",
         "InspectTasksUseCase": "application.usecases.inspect_tasks",
         "Limits": "domain.flow",
+        "ModelSwitcherOrchestrator": "application.orchestrators.model_switching",
+        "ParallelOrchestrator": "application.orchestrators.parallel",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
+        "RateLimit": "application.runtime.guarding.rate_limit",
         "RecoverContextUseCase": "application.usecases.recover_context",
+        "ResourceType": "application.ports.resources",
         "RetryPolicy": "domain.retry",
         "RollBackUseCase": "application.usecases.roll_back",
+        "SequentialOrchestrator": "application.orchestrators.sequential",
         "Service": "infrastructure.di.base",
+        "ServiceGuard": "application.runtime.guarding.service_guard",
         "SnapshotWorkspaceUseCase": "application.usecases.snapshot_workspace",
         "StepFailed": "domain.errors",
         "TaskContext": "application.runtime.context",
@@ -113,11 +167,13 @@ else:
         "TaskRequest": "domain.task",
         "TaskResult": "application.workflows.task_result",
         "TaskStatus": "domain.task",
+        "Timeout": "application.runtime.guarding.timeout",
         "TrackFileOperationsUseCase": "application.usecases.track_file_operations",
         "UnitOfWork": "application.ports.persistence",
         "Verdict": "domain.verdict",
         "VesperaError": "domain.errors",
         "WaiveFindingsUseCase": "application.usecases.waive_findings",
+        "ai_service_errors": "application.runtime.guarding.provider_errors",
         "current_call": "application.runtime.heartbeats",
         "providers": "infrastructure.di.base",
         "versioned": "application.runtime.handler_versions",
@@ -135,25 +191,45 @@ else:
 
 
 __all__ = (
+    "AIServiceError",
+    "AgentCrew",
+    "AgentOutcome",
     "AsyncDatabaseManager",
+    "AsyncResourceManager",
+    "AsyncService",
+    "AsyncServiceError",
     "AsyncTaskOrchestrator",
     "AuditTasksUseCase",
+    "Bulkhead",
+    "CircuitBreaker",
+    "CircuitBreakerOpenError",
     "Clock",
     "Codec",
     "CompressedCodec",
     "Container",
+    "CrewResult",
+    "CrewWork",
+    "DagOrchestrator",
+    "DirectAdapter",
     "EncryptedCodec",
     "FileStore",
     "FindUndeclaredUseCase",
+    "Held",
     "InspectFilesUseCase",
     "InspectTasksUseCase",
     "Limits",
+    "ModelSwitcherOrchestrator",
+    "ParallelOrchestrator",
     "Provider",
     "Rate",
+    "RateLimit",
     "RecoverContextUseCase",
+    "ResourceType",
     "RetryPolicy",
     "RollBackUseCase",
+    "SequentialOrchestrator",
     "Service",
+    "ServiceGuard",
     "SnapshotWorkspaceUseCase",
     "StepFailed",
     "TaskContext",
@@ -166,12 +242,14 @@ __all__ = (
     "TaskRequest",
     "TaskResult",
     "TaskStatus",
+    "Timeout",
     "TrackFileOperationsUseCase",
     "UnitOfWork",
     "Verdict",
     "VesperaError",
     "WaiveFindingsUseCase",
     "__version__",
+    "ai_service_errors",
     "current_call",
     "providers",
     "versioned",

@@ -150,6 +150,7 @@ class _Parts:
             progress=ProgressOfOneTask(),
             waits=self._wait_work(),
             children=self._child_work(),
+            resources=lambda: self._nothing,  # whatever would be acquired is new
         )
         return TaskContext(
             Equipment(

@@ -34,6 +34,7 @@ from vespera.testing.loop_clock import clock_of_this_loop
 from vespera.testing.one_task import (
     Dependencies,
     MissingChildren,
+    MissingResources,
     MissingWorkspace,
     ProgressOfOneTask,
     SignalsOfOneTask,
@@ -255,6 +256,7 @@ class StepEnvironment:
     def _equipment(self, log: StepLog) -> Equipment:
         tasks = cast("TaskRepository", Dependencies(self._task, self._dependencies, self._outcomes))
         nothing: Any = None  # files and children are given below
+        refusing: Any = MissingResources
         work = AttemptWork(
             tasks=tasks,
             codec=self._codec,
@@ -264,6 +266,7 @@ class StepEnvironment:
             progress=self._said,
             waits=self._wait_work(tasks),
             children=nothing,
+            resources=refusing,
         )
         presence = Presence(self.clock)
         equipment = Equipment(task=self._task, log=log, presence=presence, work=work)

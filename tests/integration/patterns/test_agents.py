@@ -7,6 +7,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from vespera import DirectAdapter, SequentialOrchestrator
 from vespera.testing import mock_client
 from vespera.testing.servers import ModelServer
 
@@ -33,44 +34,6 @@ class CodeReviewerAgent:
         raise NotImplementedError
 
 
-class DirectAdapter:
-    """Holds agents by name. It asks for nothing but the method it is told to call: probing an
-    agent with ``hasattr``, ``callable`` or ``iscoroutinefunction`` is answered Yes by a mock.
-    """
-
-    def __init__(self):
-        self._agents = {}
-
-    def register_agent(self, name, agent):
-        self._agents[name] = agent
-
-    async def call(self, name, method, *args):
-        if name not in self._agents:
-            raise LookupError(f"no agent is registered as {name!r}")
-        return await getattr(self._agents[name], method)(*args)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    success: bool
-    steps_completed: int
-    code: str = ""
-    error: str = ""
-
-
-class SequentialOrchestrator:
-    async def execute(self, task, adapter):
-        done, code = 0, ""
-        try:
-            code = await adapter.call("generator", "generate_code", task)
-            done = 1
-            metrics = await adapter.call("reviewer", "review_code", code)
-            done = 2
-        except Exception as error:
-            return Outcome(False, done, code, f"{type(error).__name__}: {error}")
-        return Outcome(metrics.score >= 0.5, done, code, "; ".join(metrics.issues))
-
-
 @pytest.fixture
 def generator():
     return mock_client(CodeGeneratorAgent, generate_code="generated code", describe="writes code")
@@ -94,32 +57,65 @@ async def test_each_agent_works_once_and_on_what_the_one_before_made(adapter, ge
 
     assert result.success
     assert result.steps_completed == 2
+    assert result.value == CodeQualityMetrics(score=0.9, issues=[])
     generator.generate_code.assert_awaited_once_with("test task")
     reviewer.review_code.assert_awaited_once_with("generated code")
 
 
-async def test_when_the_first_fails_the_second_is_not_asked(adapter, reviewer):
-    adapter.register_agent(
-        "generator", mock_client(CodeGeneratorAgent, generate_code=ConnectionError("no model"))
-    )
+async def test_agents_that_are_plain_mocks_with_a_spec_work_as_well():
+    mock_generator = AsyncMock(spec=CodeGeneratorAgent)
+    mock_generator.generate_code.return_value = "generated code"
+    mock_reviewer = AsyncMock(spec=CodeReviewerAgent)
+    mock_reviewer.review_code.return_value = CodeQualityMetrics(score=0.9, issues=[])
+    adapter = DirectAdapter()
+    adapter.register_agent("generator", mock_generator)
+    adapter.register_agent("reviewer", mock_reviewer)
 
     result = await SequentialOrchestrator().execute("test task", adapter)
 
-    assert result == Outcome(False, 0, "", "ConnectionError: no model")
+    assert result.success
+    mock_generator.generate_code.assert_called_once()
+    mock_reviewer.review_code.assert_called_once()
+
+
+async def test_out_of_a_container_each_agent_is_remembered(adapter, generator, async_container):
+    orchestrator = async_container.get(SequentialOrchestrator)
+
+    for _ in range(2):
+        result = await orchestrator.execute("test task", adapter, idempotency_key="once")
+
+    assert result.value == CodeQualityMetrics(score=0.9, issues=[])
+    generator.generate_code.assert_awaited_once_with("test task")
+
+
+async def test_when_the_first_fails_the_second_is_not_asked(reviewer):
+    adapter = DirectAdapter()
+    adapter.register_agent(
+        "generator", mock_client(CodeGeneratorAgent, generate_code=ConnectionError("no model"))
+    )
+    adapter.register_agent("reviewer", reviewer)
+
+    result = await SequentialOrchestrator().execute("test task", adapter)
+
+    assert (result.success, result.steps_completed) == (False, 0)
+    assert result.error == "generator: ConnectionError: no model"
     reviewer.review_code.assert_not_awaited()
 
 
-async def test_a_bad_review_is_no_success(adapter):
+async def test_a_bad_review_is_an_answer_and_no_failure(generator):
     bad = CodeQualityMetrics(score=0.1, issues=["no tests"])
+    adapter = DirectAdapter()
+    adapter.register_agent("generator", generator)
     adapter.register_agent("reviewer", mock_client(CodeReviewerAgent, review_code=bad))
 
     result = await SequentialOrchestrator().execute("test task", adapter)
 
-    assert (result.success, result.steps_completed, result.error) == (False, 2, "no tests")
+    assert (result.success, result.value) == (True, bad)
 
 
-async def test_a_cancellation_is_no_failed_step(adapter):
+async def test_a_cancellation_is_no_failed_step():
     """``except BaseException`` would turn it into a result, and nobody would stop."""
+    adapter = DirectAdapter()
     adapter.register_agent(
         "generator", mock_client(CodeGeneratorAgent, generate_code=asyncio.CancelledError())
     )
@@ -128,10 +124,11 @@ async def test_a_cancellation_is_no_failed_step(adapter):
         await SequentialOrchestrator().execute("test task", adapter)
 
 
-async def test_an_agent_that_nobody_registered_is_told_by_name():
+async def test_a_crew_without_agents_is_refused():
     result = await SequentialOrchestrator().execute("test task", DirectAdapter())
 
-    assert "no agent is registered as 'generator'" in result.error
+    assert not result.success
+    assert "register_agent" in result.error
 
 
 def test_a_mock_of_an_agent_is_no_function_and_has_nothing_that_the_agent_has_not(generator):

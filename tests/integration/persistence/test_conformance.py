@@ -10,11 +10,13 @@ from vespera import Container
 from vespera.infrastructure.persistence.care import SqliteDatabaseCare
 from vespera.testing.conformance import (
     AuditTrailConformance,
+    BreakersConformance,
     ContentReferencesConformance,
     DatabaseCareConformance,
     FileOperationRepositoryConformance,
     GatesConformance,
     ReportRepositoryConformance,
+    ResourceRepositoryConformance,
     RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
@@ -63,6 +65,10 @@ class TestSqlSnapshotRepository(InAFile, SnapshotRepositoryConformance):
     pass
 
 
+class TestSqlResourceRepository(InAFile, ResourceRepositoryConformance):
+    pass
+
+
 class TestSqlWaivers(InAFile, WaiversConformance):
     pass
 
@@ -106,3 +112,7 @@ class TestSqliteDatabaseCare(DatabaseCareConformance):
 
 class TestSqlAuditTrail(InAFile, AuditTrailConformance):
     more: ClassVar[dict[str, object]] = {"audit": True}
+
+
+class TestSqlBreakers(InAFile, BreakersConformance):
+    pass

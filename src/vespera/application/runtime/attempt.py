@@ -167,7 +167,9 @@ class AttemptRunner:
 
     async def _broken_off(self, equipment: Equipment, error: BaseException) -> Signed:
         task = _as_it_stands(equipment)
-        if interrupted():
+        # asyncio's count alone is no witness: before Python 3.13, a TaskGroup whose task fails
+        # while it is being left counts as a cancellation of whoever leaves it.
+        if equipment.presence.is_stopped and interrupted():
             logger.warning("Task %s raised while it was being stopped.", task.id, exc_info=error)
             raise asyncio.CancelledError from error
         if equipment.log.rewinding:

@@ -10,6 +10,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.runtime.children import Child
 from vespera.application.runtime.equipment import Equipment
 from vespera.application.runtime.heartbeats import current_call
+from vespera.application.runtime.resources.of_task import TaskResources
 from vespera.application.runtime.step_calls import StepCalls, check_step_name
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.domain.errors import UnexpectedSignal
@@ -44,6 +45,13 @@ class TaskContext:
     def files(self) -> TaskFiles:
         """The workspace, tracked."""
         return self._equipment.files
+
+    @property
+    def resources(self) -> TaskResources:
+        """Directories, locks, processes, sessions: held for a while, and released whatever happens.
+        A replay acquires others.
+        """
+        return self._equipment.resources
 
     @overload
     async def step(
@@ -132,6 +140,12 @@ class TaskContext:
             in_thread=in_thread,
             undo=undo,
         )
+
+    def remembers(self, name: str) -> bool:
+        """Whether an earlier attempt has recorded what the next step of this name gave, or how it
+        failed: asked for, it comes back at once, and nothing is called.
+        """
+        return self._equipment.log.remembers(name)
 
     async def sleep(self, seconds: float | timedelta, *, name: str = "sleep") -> None:
         """Go on after so many seconds, however often the process dies meanwhile.

@@ -379,7 +379,7 @@ class Engine:
 
     def _interrupt(self, run: OpenAttempt, stop: Stop, reason: str = "") -> None:
         if run.stop is None and not run.handle.done():
-            run.stop, run.reason = stop, reason
+            run.stop, run.reason, run.presence.is_stopped = stop, reason, True
             self._resting.discard(run.task.id)  # it has something to do now: to come to its end
             if stop is Stop.CANCEL:
                 run.presence.calling_off = reason

@@ -1,6 +1,6 @@
 """What one attempt works with, made when it is first asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +15,8 @@ from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.patches import Patches
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.reporting import ProgressReport
+from vespera.application.runtime.resources.manager import AsyncResourceManager
+from vespera.application.runtime.resources.of_task import TaskResources
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
@@ -35,6 +37,7 @@ class AttemptWork:
     progress: ProgressRepository
     waits: WaitWork
     children: ChildWork
+    resources: Callable[[], AsyncResourceManager]
 
 
 class Equipment:
@@ -86,6 +89,11 @@ class Equipment:
     def children(self) -> Children:
         """Tasks that this one spawns."""
         return Children(task=self.task, log=self.log, waits=self.waits, work=self.work.children)
+
+    @cached_property
+    def resources(self) -> TaskResources:
+        """What the task holds for a while."""
+        return TaskResources(self.task.id, self.work.resources)
 
     @cached_property
     def patches(self) -> Patches:

@@ -16,7 +16,8 @@ class Presence:
     for it: it is then ``waiting`` without a holder, and begins anew when what it waits for has
     come; None: it is to be kept in memory. It ``lingers`` before that, unless it is to go on by a
     claim only, as its type's running tasks are counted. ``pause`` breaks the attempt off.
-    ``calling_off`` says why, when the task is being cancelled.
+    ``calling_off`` says why, when the task is being cancelled; ``is_stopped``, that the engine has
+    interrupted it, for whatever reason.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Presence:
         self._clock, self._told, self._park = clock, told, park
         self.pause, self.lingers = pause, lingers
         self.calling_off: str | None = None
+        self.is_stopped = False
         self._working = 0
         self._waits: dict[object, datetime | None] = {}
         self._waiting: dict[object, asyncio.Task[object] | None] = {}

@@ -94,6 +94,13 @@ class StepLog:
             raise Rewind
         return key, record
 
+    def remembers(self, name: str) -> bool:
+        """Whether the next request for ``name`` is answered by what is recorded."""
+        record = self._recorded.get((name, self._asked.get(name, 0) + 1))
+        if record is None or record.open:
+            return False
+        return not record.failed or record.epoch == self._task.failures
+
     def find(self, key: Key) -> StepRecord | None:
         """What is recorded under this key, by this attempt or an earlier one of the epoch."""
         return self._recorded.get(key)

@@ -43,6 +43,7 @@ from vespera.domain.retention import retention_of
 from vespera.infrastructure.di.adapters import Adapters
 from vespera.infrastructure.di.base import Service, providers
 from vespera.infrastructure.di.file_use_cases import FileUseCases
+from vespera.infrastructure.di.guards import GuardParts
 from vespera.infrastructure.di.options import (
     catalogue_of,
     check_settings,
@@ -50,12 +51,14 @@ from vespera.infrastructure.di.options import (
     poll_of,
     span_of,
 )
+from vespera.infrastructure.di.orchestrators import Orchestrators
+from vespera.infrastructure.di.resources import ResourceParts
 from vespera.infrastructure.files.packed_contents import QUOTA
 from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
-class Container(FileUseCases):
+class Container(GuardParts, ResourceParts, FileUseCases, Orchestrators):
     """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
 
     Settings, as keywords or as one mapping:
@@ -66,6 +69,7 @@ class Container(FileUseCases):
         lease_seconds: how long a task stays with a worker that is not heard of.
         linger_seconds: how long a task that only waits (for a moment, a signal) stays in memory;
             None: until it goes on.
+        release_seconds: how long the release of one resource may take.
         crash_limit: after how many crashes in a row a task fails; None: never.
         step_threads: how many functions that are not async may run at a time, 1 or more.
         payload_limit: bytes of one stored value, 1 or more.
@@ -108,6 +112,7 @@ class Container(FileUseCases):
         "concurrency": 10,
         "lease_seconds": 30.0,
         "linger_seconds": 60.0,
+        "release_seconds": 10.0,
         "crash_limit": 10,
         "step_threads": 32,
         "payload_limit": 1024 * 1024,
@@ -241,6 +246,7 @@ class Container(FileUseCases):
         progress=Adapters.progress,
         waits=wait_work,
         children=child_work,
+        resources=ResourceParts.resource_manager.provider,
     )
     attempts = providers.Singleton(
         AttemptRunner,
@@ -297,6 +303,7 @@ class Container(FileUseCases):
         Worker,
         engine=engine,
         upkeep=upkeep,
+        reclaiming=ResourceParts.reclaiming,
         queue=Adapters.queue,
         flow=flow,
         scheduler=scheduler,

@@ -10,9 +10,11 @@ from vespera.infrastructure.persistence.statements import Statement
 
 TABLES = (
     "audit_entries",
+    "breakers",
     "events",
     "file_operations",
     "gates",
+    "resources",
     "rollbacks",
     "schedules",
     "snapshots",
@@ -31,6 +33,7 @@ TABLES = (
 
 SCHEMA = (
     "CREATE TABLE audit_entries ( number INTEGER NOT NULL, at BIGINT NOT NULL, kind TEXT NOT NULL, payload TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (number) )",
+    "CREATE TABLE breakers ( name TEXT NOT NULL, version BIGINT NOT NULL, era BIGINT NOT NULL, failures BIGINT NOT NULL, since DOUBLE, rests_from DOUBLE NOT NULL, rests_until DOUBLE NOT NULL, probe BIGINT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
     "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
     """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, attempt BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_allowances ON file_operations (id) WHERE kind = 'scope'",
@@ -38,6 +41,9 @@ SCHEMA = (
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
     "CREATE INDEX file_operations_to_path ON file_operations (destination, id) WHERE destination IS NOT NULL",
     "CREATE TABLE gates ( specialist_type TEXT NOT NULL, paused_at BIGINT, max_concurrent BIGINT, max_concurrent_per_key BIGINT, rate_count BIGINT, rate_per BIGINT, key_rate_count BIGINT, key_rate_per BIGINT, PRIMARY KEY (specialist_type) ) WITHOUT ROWID",
+    "CREATE TABLE resources ( id TEXT NOT NULL, resource_type TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL, task_id TEXT, created_at BIGINT NOT NULL, released_at BIGINT, trace TEXT NOT NULL, error TEXT, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE INDEX resources_released ON resources (released_at) WHERE released_at IS NOT NULL",
+    "CREATE INDEX resources_unreleased ON resources (id) WHERE state != 'released'",
     "CREATE TABLE rollbacks ( id TEXT NOT NULL, task_id TEXT NOT NULL, owner TEXT NOT NULL, began_at BIGINT NOT NULL, heard_at BIGINT NOT NULL, attempt BIGINT, tree BIGINT NOT NULL, partial BIGINT NOT NULL, state TEXT NOT NULL, under_way BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE INDEX rollbacks_of_task ON rollbacks (task_id, id)",
     "CREATE UNIQUE INDEX rollbacks_under_way ON rollbacks (under_way)",
@@ -578,6 +584,10 @@ ALLOWANCES = Statement(
     """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.kind = 'scope' ORDER BY file_operations.id"""
 )
 
+REFUSED_OPERATIONS = Statement(
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.phase = 'refused' ORDER BY file_operations.id"""
+)
+
 OPERATION_PATHS = Statement(
     "SELECT file_operations.path FROM file_operations WHERE file_operations.kind != 'scope' AND file_operations.phase != 'refused' UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
 )
@@ -997,3 +1007,60 @@ HEAD_OF_AUDIT = Statement(
 )
 
 NOTHING = Statement("SELECT 1", returns=True)
+
+# Circuit breakers.
+
+BREAKER_COLUMNS = (
+    "name",
+    "version",
+    "era",
+    "failures",
+    "since",
+    "rests_from",
+    "rests_until",
+    "probe",
+    "reason",
+)
+
+BREAKER_BY_NAME = Statement(
+    "SELECT breakers.name, breakers.version, breakers.era, breakers.failures, breakers.since, breakers.rests_from, breakers.rests_until, breakers.probe, breakers.reason FROM breakers WHERE breakers.name = ?"
+)
+
+INSERT_BREAKER = Statement(
+    "INSERT INTO breakers (name, version, era, failures, since, rests_from, rests_until, probe, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING version",
+    returns=True,
+)
+
+UPDATE_BREAKER = Statement(
+    "UPDATE breakers SET version=?, era=?, failures=?, since=?, rests_from=?, rests_until=?, probe=?, reason=? WHERE breakers.name = ? AND breakers.version = ? RETURNING version",
+    returns=True,
+)
+
+# What was acquired for a while.
+
+INSERT_RESOURCE = Statement(
+    "INSERT INTO resources (id, resource_type, owner, state, task_id, created_at, released_at, trace, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+UPDATE_RESOURCE = Statement(
+    "UPDATE resources SET state=?, released_at=?, trace=?, error=? WHERE resources.id = ? AND resources.state != 'released'"
+)
+
+RESOURCE_BY_ID = Statement(
+    "SELECT resources.id, resources.resource_type, resources.owner, resources.state, resources.task_id, resources.created_at, resources.released_at, resources.trace, resources.error FROM resources WHERE resources.id = ?"
+)
+
+UNRELEASED_RESOURCES = Statement(
+    "SELECT resources.id, resources.resource_type, resources.owner, resources.state, resources.task_id, resources.created_at, resources.released_at, resources.trace, resources.error FROM resources WHERE resources.state != 'released' ORDER BY resources.id"
+)
+
+PAGE_OF_RESOURCES = Statement(
+    "SELECT resources.id, resources.resource_type, resources.owner, resources.state, resources.task_id, resources.created_at, resources.released_at, resources.trace, resources.error FROM resources WHERE resources.id < ? ORDER BY resources.id DESC LIMIT ? OFFSET 0"
+)
+
+ANY_OLD_RESOURCE = Statement(
+    "SELECT count(*) AS count_1 FROM resources WHERE resources.released_at < ?"
+)
+
+FORGET_RESOURCES = Statement("DELETE FROM resources WHERE resources.released_at < ?")

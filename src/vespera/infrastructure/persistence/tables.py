@@ -9,14 +9,15 @@ import sqlalchemy as sa
 
 from vespera.domain.flow import ALL_TYPES
 from vespera.domain.task import SUSPICIOUS
-from vespera.infrastructure.persistence import file_tables
+from vespera.infrastructure.persistence import file_tables, guard_tables, resource_tables
 from vespera.infrastructure.persistence.stored_values import (
     StoredValue,
     some_spilled,
     value_columns,
 )
 
-metadata = file_tables.metadata
+# One for all rooms.
+(metadata,) = {room.metadata for room in (file_tables, guard_tables, resource_tables)}
 
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
 RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")

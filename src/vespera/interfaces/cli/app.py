@@ -30,6 +30,7 @@ from vespera.interfaces.cli.reruns import (
     run_task,
     wait_for_task,
 )
+from vespera.interfaces.cli.resources import resource
 from vespera.interfaces.cli.rollback import rollback
 from vespera.interfaces.cli.schedules import schedule
 from vespera.interfaces.cli.signals import approve, reject, signal
@@ -128,6 +129,7 @@ task.add_command(approve)
 task.add_command(reject)
 app.add_command(db)
 app.add_command(store)
+app.add_command(resource)
 app.add_command(rollback)
 app.add_command(doctor)
 app.add_command(config)

@@ -14,6 +14,7 @@ import pytest
 _SUITES = (
     "audit",
     "blocking_calls",
+    "breakers",
     "care",
     "clock",
     "codec",
@@ -27,6 +28,7 @@ _SUITES = (
     "owners",
     "queue",
     "records",
+    "resources",
     "restoring",
     "rollbacks",
     "scanning",
@@ -43,6 +45,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _SUITES))
 from vespera.testing.conformance.archive import TaskArchiveConformance
 from vespera.testing.conformance.audit import AuditTrailConformance, SigningConformance
 from vespera.testing.conformance.blocking_calls import BlockingCallsConformance
+from vespera.testing.conformance.breakers import BreakersConformance
 from vespera.testing.conformance.care import DatabaseCareConformance
 from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
@@ -63,6 +66,10 @@ from vespera.testing.conformance.records import (
     ReportRepositoryConformance,
     StepRepositoryConformance,
 )
+from vespera.testing.conformance.resources import (
+    ResourceRepositoryConformance,
+    ResourceTypeConformance,
+)
 from vespera.testing.conformance.restoring import RestorerConformance
 from vespera.testing.conformance.revivals import RevivalsConformance
 from vespera.testing.conformance.rollbacks import RollbackRepositoryConformance
@@ -82,6 +89,7 @@ from vespera.testing.conformance.waivers import WaiversConformance
 __all__ = [
     "AuditTrailConformance",
     "BlockingCallsConformance",
+    "BreakersConformance",
     "ClockConformance",
     "CodecConformance",
     "ContentReferencesConformance",
@@ -97,6 +105,8 @@ __all__ = [
     "OwnersOfOneHostConformance",
     "ProgressRepositoryConformance",
     "ReportRepositoryConformance",
+    "ResourceRepositoryConformance",
+    "ResourceTypeConformance",
     "RestorerConformance",
     "RevivalsConformance",
     "RollbackRepositoryConformance",

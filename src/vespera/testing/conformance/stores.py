@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from vespera.application.ports.archive import TaskArchive
 from vespera.application.ports.audit import AuditTrail
+from vespera.application.ports.breakers import Breakers
 from vespera.application.ports.contents import ContentReferences
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.gates import Gates
@@ -21,6 +22,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.resources import ResourceRepository
 from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.rollbacks import RollbackRepository
 from vespera.application.ports.schedules import ScheduleRepository
@@ -47,12 +49,14 @@ class Stores:
     archive: TaskArchive
     histories: TaskHistories
     schedules: ScheduleRepository
+    resources: ResourceRepository
     revivals: Revivals
     signals: SignalRepository
     snapshots: SnapshotRepository
     rollbacks: RollbackRepository
     waivers: Waivers
     audit: AuditTrail
+    breakers: Breakers
 
     @classmethod
     def of(cls, container: BaseContainer) -> Self:
@@ -70,6 +74,7 @@ class Stores:
             progress=container.get(ProgressRepository),
             archive=container.get(TaskArchive),
             histories=container.get(TaskHistories),
+            resources=container.get(ResourceRepository),
             revivals=container.get(Revivals),
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
@@ -77,6 +82,7 @@ class Stores:
             rollbacks=container.get(RollbackRepository),
             waivers=container.get(Waivers),
             audit=container.get(AuditTrail),
+            breakers=container.get(Breakers),
         )
 
 

@@ -22,6 +22,7 @@ from vespera.application.ports.care import (
 )
 from vespera.application.ports.events import EventPage
 from vespera.application.ports.histories import TaskHistory
+from vespera.application.ports.resources import Held
 from vespera.domain.audit import NO_ENTRY, AuditHead, entry_after
 from vespera.domain.content import ContentFlaw, PutResult, Removal
 from vespera.domain.envelope import EnvelopeSignature
@@ -47,12 +48,14 @@ from vespera.infrastructure.files.packed_contents import PackedContents
 from vespera.infrastructure.owners import LockFileOwners
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.audit_trail import SqlAuditTrail
+from vespera.infrastructure.persistence.breakers import SqlBreakers
 from vespera.infrastructure.persistence.content_references import SqlContentReferences
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.resource_repository import SqlResourceRepository
 from vespera.infrastructure.persistence.revivals import SqlRevivals
 from vespera.infrastructure.persistence.rollback_repository import SqlRollbackRepository
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
@@ -64,14 +67,16 @@ from vespera.infrastructure.persistence.task_archive import SqlTaskArchive
 from vespera.infrastructure.persistence.task_histories import SqlTaskHistories
 from vespera.infrastructure.persistence.task_queue import SqlTaskQueue
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
+from vespera.infrastructure.persistence.unit_of_work import store
 from vespera.infrastructure.persistence.values import to_micros
 from vespera.infrastructure.persistence.waiver_repository import SqlWaivers
 from vespera.infrastructure.threads import Threads
 from vespera.infrastructure.timetable import CronTimetable
-from vespera.testing import VirtualClock
+from vespera.testing import SampleResources, VirtualClock
 from vespera.testing.conformance import (
     AuditTrailConformance,
     BlockingCallsConformance,
+    BreakersConformance,
     ClockConformance,
     CodecConformance,
     ContentReferencesConformance,
@@ -85,6 +90,8 @@ from vespera.testing.conformance import (
     OwnersOfOneHostConformance,
     ProgressRepositoryConformance,
     ReportRepositoryConformance,
+    ResourceRepositoryConformance,
+    ResourceTypeConformance,
     RestorerConformance,
     RevivalsConformance,
     RollbackRepositoryConformance,
@@ -105,6 +112,7 @@ from vespera.testing.conformance import (
     WaiversConformance,
     WorkspaceScannerConformance,
 )
+from vespera.testing.conformance.breakers import a_circuit
 from vespera.testing.conformance.contents import digest as known_as
 from vespera.testing.conformance.rollbacks import a_rollback
 from vespera.testing.conformance.samples import a_task
@@ -831,6 +839,41 @@ class LeavesThemAlone(SqlRevivals):
 @caught_by(*rest_of(RevivalsConformance))
 class TestLeavesThemAlone(PlantedStores, RevivalsConformance):
     parts = {"revivals": LeavesThemAlone}
+
+
+class AlwaysTheLast(SqlBreakers):
+    """Keeps the last circuit that anybody stored, and never a closed one."""
+
+    last = None
+
+    async def get(self, name):
+        return self.last or a_circuit(9)
+
+    async def save(self, name, circuit):
+        self.last = replace(circuit, since=circuit.since or 0.0, reason="")
+        return True
+
+
+class InUnits(SqlBreakers):
+    """Waits for the end of the unit of work."""
+
+    async def save(self, name, circuit):
+        values = [getattr(circuit, field) for field in sql.BREAKER_COLUMNS[1:]]
+        await store(self._database, [Write(sql.INSERT_BREAKER, (name, *values))])
+        return True
+
+
+UNITS = "test_it_is_stored_though_the_unit_of_work_around_it_is_dropped"
+
+
+@caught_by(*rest_of(BreakersConformance, UNITS))
+class TestAlwaysTheLast(PlantedStores, BreakersConformance):
+    parts = {"breakers": AlwaysTheLast}
+
+
+@caught_by(UNITS)
+class TestInUnits(PlantedStores, BreakersConformance):
+    parts = {"breakers": InUnits}
 
 
 class ForgetsOperations(SqlFileOperationRepository):
@@ -1866,6 +1909,106 @@ class TestTidiesAll(RestorerConformance):
 
 
 # ------------------------------------------------------------------------------------- scanners
+
+
+# ------------------------------------------------------------------------------------- resources
+
+
+class ForgetsResources(SqlResourceRepository):
+    async def add(self, record):
+        pass
+
+
+class RevivesResources(SqlResourceRepository):
+    """Keeps them beside the database, and believes whoever comes last."""
+
+    def __init__(self, database):
+        self._records = {}
+
+    async def add(self, record):
+        self._records[record.id] = record
+
+    async def save(self, record):
+        self._records[record.id] = record
+
+    async def get(self, resource_id):
+        return self._records[resource_id]
+
+    async def unreleased(self, task_id=None):
+        return list(self._records.values())
+
+    async def page(self, *, before=None, limit):
+        return list(self._records.values())[:limit]
+
+    async def forget(self, before):
+        return len(self._records)
+
+
+@caught_by(
+    *rest_of(ResourceRepositoryConformance, "test_one_that_is_not_there_is_not_found_and_not_made")
+)
+class TestForgetsResources(PlantedStores, ResourceRepositoryConformance):
+    parts = {"resources": ForgetsResources}
+
+
+@caught_by(
+    "test_what_is_released_stays_so",
+    "test_one_that_is_not_there_is_not_found_and_not_made",
+    "test_an_id_is_given_once",
+    "test_those_that_are_not_released_are_given_in_order",
+    "test_all_are_listed_newest_first_and_page_by_page",
+    "test_what_was_released_before_is_forgotten",
+)
+class TestRevivesResources(PlantedStores, ResourceRepositoryConformance):
+    parts = {"resources": RevivesResources}
+
+
+class LeavesResources(SampleResources):
+    """Neither checks what it is asked for, nor tells them apart, nor tidies up."""
+
+    def announce(self, resource_id, configuration):
+        return {"name": "the one"}
+
+    @asynccontextmanager
+    async def hold(self, trace, configuration):
+        self.there.append(trace["name"])
+        yield Held(value=None)
+
+    async def reclaim(self, trace):
+        if not self.there:
+            raise FileNotFoundError
+        self.there.clear()
+
+
+@caught_by(*rest_of(ResourceTypeConformance, "test_it_is_found_by_what_was_announced"))
+class TestLeavesResources(ResourceTypeConformance):
+    def make_type(self, directory):
+        return LeavesResources()
+
+
+class TracesLate(SampleResources):
+    """Is found by what nobody has announced."""
+
+    def announce(self, resource_id, configuration):
+        return {"name": ""}
+
+    @asynccontextmanager
+    async def hold(self, trace, configuration):
+        async with super().hold({"name": "another name"}, configuration) as held:
+            yield held
+
+
+@caught_by(
+    "test_two_are_told_apart",
+    "test_it_is_found_by_what_was_announced",
+    "test_another_one_is_not_touched",
+    "test_nothing_is_there_before_and_after",
+)
+class TestTracesLate(ResourceTypeConformance):
+    nonsense = ()
+
+    def make_type(self, directory):
+        return TracesLate()
 
 
 # ------------------------------------------------------------------------------------- waivers

@@ -35,6 +35,7 @@ def equipment(clock: VirtualClock, *operations: FileOperation) -> Equipment:
         progress=AsyncMock(),
         waits=Mock(),
         children=Mock(),
+        resources=Mock(),
     )
     presence = Presence(clock)
     return Equipment(task=TASK, log=log, presence=presence, work=work, operations=operations)

@@ -172,3 +172,25 @@ async def test_a_sibling_that_is_left_out_is_another_way(twice, gate: Gate) -> N
     assert "NonDeterministicTask" in result.error
     assert "'b'" in result.error
     assert "'c'" in result.error
+
+
+async def test_a_failure_that_leaves_a_task_group_is_a_failure_and_no_interruption(
+    container: Container, specialists: Specialists
+) -> None:
+    async def fail() -> None:
+        raise ConnectionError("the line is down")
+
+    async def side_by_side(task: TaskContext) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(task.step("good", asyncio.Event().wait))
+                group.create_task(task.step("bad", fail))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    specialists.register("coder", side_by_side)
+
+    result = await container.get(TaskExecutionWorkflow).run(title="A", specialist_type="coder")
+
+    assert (result.status, result.attempt) == ("failed", 1)
+    assert "the line is down" in str(result.error)

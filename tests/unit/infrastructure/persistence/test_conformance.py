@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from vespera import Container
 from vespera.testing.conformance import (
     AuditTrailConformance,
+    BreakersConformance,
     ContentReferencesConformance,
     EventLogConformance,
     FileOperationRepositoryConformance,
@@ -104,3 +105,7 @@ class TestSqlAuditTrail(InMemory, AuditTrailConformance):
     async def make_stores(self) -> AsyncIterator[Stores]:
         async with Container(workspace="/nonexistent/vespera", audit=True) as container:
             yield Stores.of(container)
+
+
+class TestSqlBreakers(InMemory, BreakersConformance):
+    pass

@@ -5,6 +5,7 @@ from types import ModuleType
 
 from vespera.infrastructure.persistence.queries import (
     audit,
+    breakers,
     dedup,
     events,
     fence,
@@ -14,6 +15,7 @@ from vespera.infrastructure.persistence.queries import (
     purge,
     queue,
     reports,
+    resources,
     revivals,
     rollbacks,
     schedules,
@@ -31,7 +33,7 @@ from vespera.infrastructure.persistence.statements import Statement
 TOPICS = (
     *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
     *(file_operations, reports, schedules, events, purge, revivals, values, snapshots),
-    *(rollbacks, waivers, audit),
+    *(rollbacks, waivers, audit, breakers, resources),
 )
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.
