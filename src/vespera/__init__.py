@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from vespera.application.ports.files import FileStore as FileStore
     from vespera.application.ports.persistence import TaskRepository as TaskRepository
     from vespera.application.ports.persistence import UnitOfWork as UnitOfWork
+    from vespera.application.ports.resources import Held as Held
+    from vespera.application.ports.resources import ResourceType as ResourceType
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.costs.tracker import CostTracker as CostTracker
     from vespera.application.runtime.guarding.async_service import AsyncService as AsyncService
     from vespera.application.runtime.guarding.bulkhead import Bulkhead as Bulkhead
     from vespera.application.runtime.guarding.circuit_breaker import (
@@ -52,6 +55,9 @@ if TYPE_CHECKING:
     from vespera.application.runtime.guarding.timeout import Timeout as Timeout
     from vespera.application.runtime.handler_versions import versioned as versioned
     from vespera.application.runtime.heartbeats import current_call as current_call
+    from vespera.application.runtime.resources.manager import (
+        AsyncResourceManager as AsyncResourceManager,
+    )
     from vespera.application.usecases.audit_tasks import (
         AuditTasksUseCase as AuditTasksUseCase,
     )
@@ -60,6 +66,9 @@ if TYPE_CHECKING:
     )
     from vespera.application.usecases.inspect_files import (
         InspectFilesUseCase as InspectFilesUseCase,
+    )
+    from vespera.application.usecases.inspect_tasks import (
+        InspectTasksUseCase as InspectTasksUseCase,
     )
     from vespera.application.usecases.recover_context import (
         RecoverContextUseCase as RecoverContextUseCase,
@@ -83,13 +92,18 @@ if TYPE_CHECKING:
     from vespera.domain.agents import AgentOutcome as AgentOutcome
     from vespera.domain.agents import CrewResult as CrewResult
     from vespera.domain.agents import CrewWork as CrewWork
+    from vespera.domain.budget import Budget as Budget
+    from vespera.domain.cost import Estimate as Estimate
+    from vespera.domain.cost import Price as Price
     from vespera.domain.errors import AIServiceError as AIServiceError
     from vespera.domain.errors import AsyncServiceError as AsyncServiceError
     from vespera.domain.errors import CircuitBreakerOpenError as CircuitBreakerOpenError
     from vespera.domain.errors import StepFailed as StepFailed
     from vespera.domain.errors import VesperaError as VesperaError
+    from vespera.domain.event import TaskEvent as TaskEvent
     from vespera.domain.flow import Limits as Limits
     from vespera.domain.flow import Rate as Rate
+    from vespera.domain.ids import TaskId as TaskId
     from vespera.domain.retry import RetryPolicy as RetryPolicy
     from vespera.domain.task import TaskOutcome as TaskOutcome
     from vespera.domain.task import TaskRequest as TaskRequest
@@ -110,10 +124,12 @@ else:
         "AgentCrew": "application.orchestrators.crews",
         "AgentOutcome": "domain.agents",
         "AsyncDatabaseManager": "infrastructure.persistence.database",
+        "AsyncResourceManager": "application.runtime.resources.manager",
         "AsyncService": "application.runtime.guarding.async_service",
         "AsyncServiceError": "domain.errors",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "AuditTasksUseCase": "application.usecases.audit_tasks",
+        "Budget": "domain.budget",
         "Bulkhead": "application.runtime.guarding.bulkhead",
         "CircuitBreaker": "application.runtime.guarding.circuit_breaker",
         "CircuitBreakerOpenError": "domain.errors",
@@ -121,21 +137,27 @@ else:
         "Codec": "application.ports.codec",
         "CompressedCodec": "infrastructure.codec.compressed_codec",
         "Container": "infrastructure.di.container",
+        "CostTracker": "application.runtime.costs.tracker",
         "CrewResult": "domain.agents",
         "CrewWork": "domain.agents",
         "DagOrchestrator": "application.orchestrators.dag",
         "DirectAdapter": "application.orchestrators.direct_adapter",
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
+        "Estimate": "domain.cost",
         "FileStore": "application.ports.files",
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
+        "Held": "application.ports.resources",
         "InspectFilesUseCase": "application.usecases.inspect_files",
+        "InspectTasksUseCase": "application.usecases.inspect_tasks",
         "Limits": "domain.flow",
         "ModelSwitcherOrchestrator": "application.orchestrators.model_switching",
         "ParallelOrchestrator": "application.orchestrators.parallel",
+        "Price": "domain.cost",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
         "RateLimit": "application.runtime.guarding.rate_limit",
         "RecoverContextUseCase": "application.usecases.recover_context",
+        "ResourceType": "application.ports.resources",
         "RetryPolicy": "domain.retry",
         "RollBackUseCase": "application.usecases.roll_back",
         "SequentialOrchestrator": "application.orchestrators.sequential",
@@ -144,7 +166,9 @@ else:
         "SnapshotWorkspaceUseCase": "application.usecases.snapshot_workspace",
         "StepFailed": "domain.errors",
         "TaskContext": "application.runtime.context",
+        "TaskEvent": "domain.event",
         "TaskExecutionWorkflow": "application.workflows.task_execution_workflow",
+        "TaskId": "domain.ids",
         "TaskOrchestrator": "application.orchestrators.task_orchestrator",
         "TaskOutcome": "domain.task",
         "TaskRepository": "application.ports.persistence",
@@ -179,10 +203,12 @@ __all__ = (
     "AgentCrew",
     "AgentOutcome",
     "AsyncDatabaseManager",
+    "AsyncResourceManager",
     "AsyncService",
     "AsyncServiceError",
     "AsyncTaskOrchestrator",
     "AuditTasksUseCase",
+    "Budget",
     "Bulkhead",
     "CircuitBreaker",
     "CircuitBreakerOpenError",
@@ -190,21 +216,27 @@ __all__ = (
     "Codec",
     "CompressedCodec",
     "Container",
+    "CostTracker",
     "CrewResult",
     "CrewWork",
     "DagOrchestrator",
     "DirectAdapter",
     "EncryptedCodec",
+    "Estimate",
     "FileStore",
     "FindUndeclaredUseCase",
+    "Held",
     "InspectFilesUseCase",
+    "InspectTasksUseCase",
     "Limits",
     "ModelSwitcherOrchestrator",
     "ParallelOrchestrator",
+    "Price",
     "Provider",
     "Rate",
     "RateLimit",
     "RecoverContextUseCase",
+    "ResourceType",
     "RetryPolicy",
     "RollBackUseCase",
     "SequentialOrchestrator",
@@ -213,7 +245,9 @@ __all__ = (
     "SnapshotWorkspaceUseCase",
     "StepFailed",
     "TaskContext",
+    "TaskEvent",
     "TaskExecutionWorkflow",
+    "TaskId",
     "TaskOrchestrator",
     "TaskOutcome",
     "TaskRepository",

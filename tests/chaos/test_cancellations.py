@@ -10,7 +10,7 @@ from chaoskit.children import descriptors
 from chaoskit.life import ChaosContainer
 from chaoskit.suspensions import cancelled_at
 
-from vespera import Container
+from vespera import Container, DirectAdapter, ParallelOrchestrator
 from vespera.application.usecases.inspect_tasks import InspectTasksUseCase
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
 from vespera.infrastructure.di.base import Service
@@ -75,6 +75,13 @@ async def run_all(stage, name):
     await stage.orchestrator.run_all([stage.request(f"{name} {n}") for n in range(2)])
 
 
+async def run_crew(stage, name):
+    adapter = DirectAdapter("crew")
+    for agent in ("text", "audio", "page"):
+        adapter.register_agent(agent, str.upper)
+    await stage.container.get(ParallelOrchestrator).execute("it", adapter, task_id=name)
+
+
 async def look(stage, name):
     await stage.orchestrator.get_task_status(name)
     inspect = stage.container.get(InspectTasksUseCase)
@@ -123,6 +130,7 @@ USE_CASES = [
     (wait_for_completion, automatic),
     (run_until_idle, automatic),
     (run_all, nothing_before),
+    (run_crew, nothing_before),
     (look, pending),
     (track_files, pending),
 ]

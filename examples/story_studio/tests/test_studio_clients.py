@@ -6,7 +6,7 @@ import io
 import json
 import sys
 import wave
-from unittest.mock import AsyncMock, patch  # noqa: TID251 - the guide's own pattern
+from unittest.mock import AsyncMock, patch
 
 import aiohttp
 import pytest

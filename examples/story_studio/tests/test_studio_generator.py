@@ -60,7 +60,7 @@ class TestAsTheGuideHasIt(AsyncTestBase):
         self.openrouter_client.generate.side_effect = take_long
 
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(  # noqa: TID251 - the guide's own pattern
+            await asyncio.wait_for(
                 self.generator.generate_story("very complex premise"), timeout=1.0
             )
 

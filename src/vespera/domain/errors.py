@@ -21,6 +21,11 @@
     |       |-- AIServiceError: the service is a model
     |               AIServiceUnavailable, AIServiceRateLimited, AIServiceTimedOut, AIServiceRefused,
     |               AIServiceDenied, AIServiceBadAnswer, NoModelAvailable
+    |-- ResourceError: a resource cannot be acquired, used or given back
+    |       UnknownResourceType, ResourceNotFound, ResourceNotAcquired, ResourceBusy,
+    |       ResourceNotReleased
+    |-- CostError: a cost cannot be told, or not be afforded
+    |       BudgetExceeded, UnknownPrice
     |-- StorageError: the database cannot do its work
     |       DatabaseLocked, DatabaseReadOnly, DatabaseFull, DatabaseCorrupt, DatabaseTooNew,
     |       DatabaseClosed, DuplicateRow, NestedUnitOfWork, ForeignUnitOfWork
@@ -35,6 +40,25 @@ default message. Refusals that a caller is expected to meet come back as values 
 
 from collections.abc import Sequence
 
+from vespera.domain.container_errors import AmbiguousPart as AmbiguousPart
+from vespera.domain.container_errors import ContainerError as ContainerError
+from vespera.domain.container_errors import ForeignEventLoop as ForeignEventLoop
+from vespera.domain.container_errors import MissingExtra as MissingExtra
+from vespera.domain.container_errors import MissingSetting as MissingSetting
+from vespera.domain.container_errors import OverrideRefused as OverrideRefused
+from vespera.domain.container_errors import StopTimedOut as StopTimedOut
+from vespera.domain.container_errors import UnknownPart as UnknownPart
+from vespera.domain.container_errors import UnknownSetting as UnknownSetting
+from vespera.domain.container_errors import WiringError as WiringError
+from vespera.domain.cost_errors import BudgetExceeded as BudgetExceeded
+from vespera.domain.cost_errors import CostError as CostError
+from vespera.domain.cost_errors import UnknownPrice as UnknownPrice
+from vespera.domain.resource_errors import ResourceBusy as ResourceBusy
+from vespera.domain.resource_errors import ResourceError as ResourceError
+from vespera.domain.resource_errors import ResourceNotAcquired as ResourceNotAcquired
+from vespera.domain.resource_errors import ResourceNotFound as ResourceNotFound
+from vespera.domain.resource_errors import ResourceNotReleased as ResourceNotReleased
+from vespera.domain.resource_errors import UnknownResourceType as UnknownResourceType
 from vespera.domain.service_errors import AIServiceBadAnswer as AIServiceBadAnswer
 from vespera.domain.service_errors import AIServiceDenied as AIServiceDenied
 from vespera.domain.service_errors import AIServiceError as AIServiceError
@@ -333,59 +357,3 @@ class NestedUnitOfWork(StorageError):
 
 class ForeignUnitOfWork(StorageError):
     """A unit of work belongs to the asyncio task that opened it, until its block ends."""
-
-
-class ContainerError(VesperaError):
-    """The container is wired or used wrongly."""
-
-
-class UnknownPart(ContainerError, LookupError):
-    """Nothing in the container provides what was asked for."""
-
-
-class AmbiguousPart(ContainerError, LookupError):
-    """Several providers fit the type that was asked for."""
-
-
-class MissingSetting(ContainerError):
-    """A configuration value that a part needs was not given."""
-
-
-class UnknownSetting(ContainerError):
-    """A configuration value was given that no part reads."""
-
-
-class WiringError(ContainerError):
-    """The container class is wired wrongly."""
-
-    def __init__(self, container: str, problems: Sequence[str]) -> None:
-        lines = "".join(f"\n  {number}. {text}" for number, text in enumerate(problems, 1))
-        super().__init__(f"{container} cannot be used:{lines}")
-        self.problems = tuple(problems)
-
-
-class OverrideRefused(ContainerError):
-    """An override cannot be made or undone as asked.
-
-    ``problems`` says what the object that was given lacks of the part's port, if that is why.
-    """
-
-    def __init__(self, message: str = "", problems: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.problems = tuple(problems)
-
-
-class MissingExtra(ContainerError, ImportError):
-    """A part needs a package that is an extra, and is not installed."""
-
-    def __init__(self, part: str, package: str, extra: str) -> None:
-        super().__init__(f"{part} needs {package}, an extra: pip install 'vespera[{extra}]'")
-        self.part, self.package, self.extra = part, package, extra
-
-
-class ForeignEventLoop(ContainerError, RuntimeError):
-    """The container was started in another event loop."""
-
-
-class StopTimedOut(ContainerError, TimeoutError):
-    """A part did not stop within its time."""

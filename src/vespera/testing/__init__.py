@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vespera.testing.replaying import Replayed as Replayed
     from vespera.testing.replaying import replay as replay
     from vespera.testing.results import sequence as sequence
+    from vespera.testing.sample_resources import SampleResources as SampleResources
     from vespera.testing.sim.app import App as App
     from vespera.testing.sim.crash import explore_crashes as explore_crashes
     from vespera.testing.sim.crash_test import crash_test as crash_test
@@ -61,6 +62,7 @@ else:
         "LoopClock": "loop_clock",
         "NonDeterministicScenario": "sim.errors",
         "Replayed": "replaying",
+        "SampleResources": "sample_resources",
         "ScenarioFailed": "sim.errors",
         "ScheduleReport": "sim.report",
         "Sleeper": "clock",
@@ -108,6 +110,7 @@ __all__ = [
     "LoopClock",
     "NonDeterministicScenario",
     "Replayed",
+    "SampleResources",
     "ScenarioFailed",
     "ScheduleReport",
     "Sleeper",

@@ -11,6 +11,7 @@ from weakref import ref
 from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue
+from vespera.application.ports.resources import ResourceRepository
 from vespera.domain.ids import OwnerId
 from vespera.infrastructure.di.base import providers
 from vespera.infrastructure.di.container import Container
@@ -71,6 +72,7 @@ class Environment:
         old.abandon()
         let_go_of_locks(old.get(Owners))
         self._dead |= set(await new.get(TaskQueue).owners())
+        self._dead |= {one.owner for one in await new.get(ResourceRepository).unreleased()}
         new.override(Owners, OwnersAfterDeath(new.get(Owners), self._dead))
         return new
 

@@ -135,6 +135,17 @@ class MissingChildren:
         )
 
 
+class MissingResources:
+    """In the place of the manager behind ``task.resources``."""
+
+    async def reclaim_of(self, task_id: str) -> None:
+        """Refuse it."""
+        raise TestingError(
+            "task.resources: a StepEnvironment has no database that resources are recorded in. Test"
+            " this with AsyncTestBase."
+        )
+
+
 class MissingWorkspace:
     """In the place of ``task.files``."""
 

@@ -153,7 +153,7 @@ async def _work(container: Container, deeds: Sequence[Deed], book: _Book) -> Non
 
 _ACTS: dict[str, Callable[[Any, Deed], Any]] = {
     "write": lambda files, deed: files.write_text(deed.path, f"{deed.who} {deed.number}"),
-    "append": lambda files, deed: files.append_text(deed.path, f"+{deed.who}"),
+    "append": lambda files, deed: files.append(deed.path, f"+{deed.who}"),
     "delete": lambda files, deed: files.delete(deed.path),
     "move": lambda files, deed: files.move(deed.path, deed.other, overwrite=True),
     "copy": lambda files, deed: files.copy(deed.path, deed.other, overwrite=True),

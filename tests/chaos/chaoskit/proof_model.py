@@ -368,7 +368,7 @@ class Proof(RuleBasedStateMachine):
                 case "create" | "write":
                     await task.files.write_bytes(path, more)
                 case "append":
-                    await task.files.append_bytes(path, more)
+                    await task.files.append(path, more)
                 case "move" | "copy":
                     await getattr(task.files, kind)(path, to, overwrite=True)
                 case "symlink" | "chmod":

@@ -16,7 +16,7 @@ async def tidy(task: TaskContext) -> str:
     files = task.files
     await files.mkdir("archive")
     await files.write_text("draft.txt", "draft")
-    await files.append_text("draft.txt", ", revised")
+    await files.append("draft.txt", ", revised")
     await files.copy("draft.txt", "archive/first.txt")
     await files.move("draft.txt", "final.txt")
     await files.chmod("final.txt", 0o444)

@@ -208,3 +208,37 @@ async def test_a_workspace_that_is_no_directory_is_told(
         await LocalFileStore(root, threads).locate("a.txt")
 
     assert str(root) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("NUL", "nul", "Con", "PRN", "aux", "COM1", "lpt9", "com0", "COM\u00b9", "CONIN$"),
+        *("nul.txt", "aux.tar.gz", "sub/con.log", "con/a.txt", "NUL ", "nul .txt", "com1:x"),
+    ],
+)
+async def test_a_name_that_windows_has_for_a_device_is_refused(
+    store: LocalFileStore, given: str
+) -> None:
+    with pytest.raises(PathRefused, match="device") as refusal:
+        await store.locate(given)
+    assert repr(given) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "given", ["null", "console.txt", "com", "com10", "lpt", "auxiliary", "a.nul"]
+)
+async def test_a_name_that_only_looks_like_one_is_a_name(store: LocalFileStore, given: str) -> None:
+    assert await store.locate(given) == given
+
+
+async def test_what_is_there_under_such_a_name_is_a_file_like_others(
+    store: LocalFileStore, workspace: Path
+) -> None:
+    (workspace / "con").mkdir()
+    (workspace / "con" / "aux.c").touch()
+
+    assert await store.locate("con/aux.c") == "con/aux.c"
+    assert await store.locate("con/new.c") == "con/new.c"
+    with pytest.raises(PathRefused, match=r"'aux[.]h' is the name"):
+        await store.locate("con/aux.h")

@@ -22,7 +22,7 @@ from vespera.infrastructure.threads import Threads
 Run = Callable[..., Awaitable[TaskResult]]
 ESCAPES = [
     *("../a.txt", "a/../../b.txt", "/etc/passwd", "/proc/self/fd/1", "link/a.txt", "", "a\0b"),
-    *(".vespera/a", "x" * 256, b"../\xff"),
+    *(".vespera/a", "x" * 256, b"../\xff", "NUL", "sub/con.txt"),
 ]
 
 
@@ -66,7 +66,7 @@ async def test_a_handler_that_goes_on_after_it_is_refused_by_the_gate(
     ("act", "kind"),
     [
         (lambda files: files.write_bytes("../a", b""), "create"),
-        (lambda files: files.append_text("../a", ""), "create"),
+        (lambda files: files.append("../a", ""), "create"),
         (lambda files: files.read_text("../a"), "read"),
         (lambda files: files.delete("../a"), "delete"),
         (lambda files: files.move("a.txt", "../a"), "move"),
@@ -160,7 +160,8 @@ async def test_without_a_task_there_is_nobody_whose_completion_it_could_keep(
     assert named.operation_id == again.operation_id is not None
     one = await tracking.verify_operation(str(named.operation_id))
     assert (one.success, one.verdict) == (True, Verdict.REFUSED)
-    assert (await tracking.verify_all()).findings == ()
+    [finding] = (await tracking.verify_all()).findings
+    assert (finding.operation_id, finding.verdict) == (named.operation_id, Verdict.REFUSED)
 
 
 async def test_it_declares_no_change_of_the_path_that_was_tried(
@@ -224,7 +225,7 @@ async def test_no_act_reaches_what_is_outside_by_a_hard_link(
 
     async def sly(task: TaskContext) -> None:
         await task.files.write_text("written", "mine")
-        await task.files.append_text("appended", "mine")
+        await task.files.append("appended", "mine")
         await task.files.delete("deleted")
         await task.files.move("moved", "elsewhere")
         with suppress(PathRefused):

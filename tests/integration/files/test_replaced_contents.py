@@ -30,7 +30,7 @@ async def rewrite(task: TaskContext) -> None:
 
 
 async def append(task: TaskContext) -> None:
-    await task.files.append_text("a.txt", ", more")
+    await task.files.append("a.txt", ", more")
 
 
 async def delete(task: TaskContext) -> None:

@@ -20,7 +20,7 @@ from vespera.application.runtime.specialists import Specialists
 
 Act = Callable[[Any], Awaitable[None]]
 ACTS: dict[str, tuple[Act, str]] = {
-    "append": (lambda files: files.append_text("log.txt", "two"), "write"),
+    "append": (lambda files: files.append("log.txt", "two"), "write"),
     "move": (lambda files: files.move("old.txt", "new/place.txt"), "move"),
     "move over": (lambda files: files.move("old.txt", "log.txt", overwrite=True), "move"),
     "move a directory": (lambda files: files.move("full", "moved"), "move"),
@@ -178,7 +178,7 @@ async def test_what_somebody_writes_while_text_is_being_appended_is_left_alone(
     container.override(FileOperationRepository, meddled)
 
     async def handler(task: TaskContext) -> None:
-        await task.files.append_text("log.txt", "two")
+        await task.files.append("log.txt", "two")
 
     async with container:
         container.get(Specialists).register("worker", handler)
@@ -244,7 +244,7 @@ async def test_a_directory_that_is_there_may_be_asked_for(run, container, tmp_pa
 async def test_bytes_are_appended_to_a_file_that_is_not_there(run, tmp_path: Path) -> None:
     async def handler(task: TaskContext) -> None:
         for line in (b"\x00\xff\n", b"2\r\n"):
-            await task.files.append_bytes("log", line)
+            await task.files.append("log", line)
 
     result = await run(handler)
 

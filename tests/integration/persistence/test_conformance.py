@@ -12,10 +12,12 @@ from vespera.testing.conformance import (
     AuditTrailConformance,
     BreakersConformance,
     ContentReferencesConformance,
+    CostLedgerConformance,
     DatabaseCareConformance,
     FileOperationRepositoryConformance,
     GatesConformance,
     ReportRepositoryConformance,
+    ResourceRepositoryConformance,
     RevivalsConformance,
     ScheduleRepositoryConformance,
     SignalRepositoryConformance,
@@ -61,6 +63,14 @@ class TestSqlTaskQueue(InAFile, TaskQueueConformance):
 
 
 class TestSqlSnapshotRepository(InAFile, SnapshotRepositoryConformance):
+    pass
+
+
+class TestSqlResourceRepository(InAFile, ResourceRepositoryConformance):
+    pass
+
+
+class TestSqlCostLedger(InAFile, CostLedgerConformance):
     pass
 
 

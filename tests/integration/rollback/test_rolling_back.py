@@ -19,7 +19,7 @@ async def every_kind(task):
     files = task.files
     await files.write_text("new.txt", "new")
     await files.write_text("changed.txt", "changed")
-    await files.append_text("longer.txt", ", and more")
+    await files.append("longer.txt", ", and more")
     await files.delete("deleted.txt")
     await files.move("here.txt", "there.txt")
     await files.copy("changed.txt", "copied.txt")

@@ -43,7 +43,7 @@ async def test_the_others_are_taken_back_on_request(run, rolling, workspace, tre
 
 async def test_what_another_task_changed_later_is_left_alone(run, rolling, tree):
     async def later(task):
-        await task.files.append_text("two.txt", ", and by another")
+        await task.files.append("two.txt", ", and by another")
 
     await run("a", two_files)
     await run("b", later)
@@ -70,7 +70,7 @@ async def test_what_another_task_wrote_as_it_was_already_is_left_alone(run, roll
 
 async def test_what_another_task_changed_before_is_what_it_goes_back_to(run, rolling, tree):
     async def later(task):
-        await task.files.append_text("two.txt", ", and by another")
+        await task.files.append("two.txt", ", and by another")
 
     await run("a", two_files)
     before = tree()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from vespera.application.orchestrators.direct_adapter import RegisteredAgent
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.guarding.loop_time import LOOP_TIME
 from vespera.application.runtime.supervision import is_async
 from vespera.domain.errors import CancelledInside, StepFailed, TaskTimedOut
 from vespera.domain.retry import type_names
@@ -95,13 +96,11 @@ class CallsInMemory:
                     name = agent.member.name
                     logger.warning("Agent %r failed.", name, exc_info=error)
                     raise StepFailed(name, message_of(error), type_names(error)) from error
-            await _pause(agent.retry.wait(failures, random.random()))  # noqa: S311  -- jitter
+            await LOOP_TIME.sleep(agent.retry.wait(failures, random.random()))  # noqa: S311  -- jitter
 
 
 async def _limited(agent: RegisteredAgent, given: object) -> object:
-    if agent.timeout is None:
-        return await _called(agent.call, given)
-    limit = asyncio.Timeout(asyncio.get_running_loop().time() + agent.timeout)
+    limit = LOOP_TIME.timeout(agent.timeout)
     try:
         async with limit:
             return await _called(agent.call, given)
@@ -117,16 +116,6 @@ async def _called(call: Callable[[object], Any], given: object) -> object:
         return await call(given)
     result = await asyncio.to_thread(call, given)
     return await result if inspect.isawaitable(result) else result
-
-
-async def _pause(seconds: float) -> None:
-    loop = asyncio.get_running_loop()
-    over: asyncio.Future[None] = loop.create_future()
-    timer = loop.call_later(seconds, over.set_result, None)
-    try:
-        await over
-    finally:
-        timer.cancel()
 
 
 def _telling(call: Callable[[object], Any], returned: Callable[[], None]) -> Callable[..., Any]:

@@ -26,7 +26,8 @@ class FileStore(Protocol):
 
         Raises:
             PathRefused: it is empty, has a NUL, lies outside, goes through a symbolic link, or
-                lies in Vespera's own directory ``.vespera``, or belongs to its database.
+                lies in Vespera's own directory ``.vespera``, or belongs to its database; or it has
+                the name of a device of Windows (``nul``, ``con.txt``), and nothing is there.
         """
         ...
 

@@ -363,6 +363,10 @@ class FileOperationRepository(Protocol):
         """Everybody's operations of the kind ``scope``, in the order of recording."""
         ...
 
+    async def refused(self) -> Sequence[FileOperation]:
+        """Everybody's attempts to leave the workspace, in the order of recording."""
+        ...
+
 
 class ReportRepository(Protocol):
     """Verification reports; written once, never changed."""

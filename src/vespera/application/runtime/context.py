@@ -8,8 +8,10 @@ from typing import Any, TypeVar, cast, overload
 
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.children import Child
+from vespera.application.runtime.costs.of_task import TaskCosts
 from vespera.application.runtime.equipment import Equipment
 from vespera.application.runtime.heartbeats import current_call
+from vespera.application.runtime.resources.of_task import TaskResources
 from vespera.application.runtime.step_calls import StepCalls, check_step_name
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.domain.errors import UnexpectedSignal
@@ -44,6 +46,18 @@ class TaskContext:
     def files(self) -> TaskFiles:
         """The workspace, tracked."""
         return self._equipment.files
+
+    @property
+    def resources(self) -> TaskResources:
+        """Directories, locks, processes, sessions: held for a while, and released whatever happens.
+        A replay acquires others.
+        """
+        return self._equipment.resources
+
+    @property
+    def costs(self) -> TaskCosts:
+        """What the task spends: tokens, money, time; and whether its budget allows it."""
+        return self._equipment.costs
 
     @overload
     async def step(

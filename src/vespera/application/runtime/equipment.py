@@ -1,6 +1,6 @@
 """What one attempt works with, made when it is first asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,12 +9,16 @@ from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.children import Children, ChildWork
 from vespera.application.runtime.compensation import Compensation
+from vespera.application.runtime.costs.of_task import TaskCosts
+from vespera.application.runtime.costs.tracker import CostTracker
 from vespera.application.runtime.derived import Derived
 from vespera.application.runtime.file_notes import FileWork
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.patches import Patches
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.reporting import ProgressReport
+from vespera.application.runtime.resources.manager import AsyncResourceManager
+from vespera.application.runtime.resources.of_task import TaskResources
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
@@ -35,6 +39,8 @@ class AttemptWork:
     progress: ProgressRepository
     waits: WaitWork
     children: ChildWork
+    resources: Callable[[], AsyncResourceManager]
+    costs: Callable[[], CostTracker]
 
 
 class Equipment:
@@ -86,6 +92,16 @@ class Equipment:
     def children(self) -> Children:
         """Tasks that this one spawns."""
         return Children(task=self.task, log=self.log, waits=self.waits, work=self.work.children)
+
+    @cached_property
+    def resources(self) -> TaskResources:
+        """What the task holds for a while."""
+        return TaskResources(self.task.id, self.work.resources)
+
+    @cached_property
+    def costs(self) -> TaskCosts:
+        """What the task spends."""
+        return TaskCosts(self.task, self.derived, self.work.costs)
 
     @cached_property
     def patches(self) -> Patches:

@@ -53,17 +53,14 @@ class TaskFiles(FileNotes):
         """
         await self._do(file_acts.write(await self._places(OperationKind.CREATE, path), data))
 
-    async def append_text(self, path: AnyPath, text: str, *, encoding: str = "utf-8") -> None:
-        """Add text to a file's end; see ``append_bytes``."""
-        await self.append_bytes(path, text.encode(encoding))
-
-    async def append_bytes(self, path: AnyPath, data: bytes) -> None:
+    async def append(self, path: AnyPath, content: str | bytes, *, encoding: str = "utf-8") -> None:
         """Add to a file's end, once; a file that is not there is created. The file is written anew
-        and replaced as a whole, so that nobody ever reads a part of ``data``.
+        and replaced as a whole, so that nobody ever reads a part of ``content``.
 
         Raises:
             PathRefused, FileUnreadable, FileConflict, LeaseLost: as for ``write_bytes``.
         """
+        data = content.encode(encoding) if isinstance(content, str) else content
         await self._do(file_acts.append(await self._places(OperationKind.CREATE, path), data))
 
     @overload
@@ -109,7 +106,7 @@ class TaskFiles(FileNotes):
         if mode[0] != "r":
             left = file.getvalue()
             data = left.encode(encoding) if isinstance(left, str) else left
-            await (self.write_bytes if mode[0] == "w" else self.append_bytes)(path, data)
+            await (self.write_bytes if mode[0] == "w" else self.append)(path, data)
 
     async def delete(self, path: AnyPath) -> None:
         """Remove a file or a symbolic link; gone for good when it returns.

@@ -15,6 +15,7 @@ from vespera.application.runtime.draining import drain
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.flow import Flow
 from vespera.application.runtime.notices import Notices
+from vespera.application.runtime.resources.reclaiming import Reclaiming
 from vespera.application.runtime.scheduler import Scheduler
 from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.upkeep import Upkeep
@@ -52,11 +53,12 @@ class Worker:
         crew: Crew,
         clock: Clock,
         upkeep: Upkeep,
+        reclaiming: Reclaiming,
         concurrency: int,
         poll: timedelta | None,
     ) -> None:
         self._engine, self._queue, self._scheduler = engine, queue, scheduler
-        self._flow, self._upkeep = flow, upkeep
+        self._flow, self._upkeep, self._reclaiming = flow, upkeep, reclaiming
         self._notices, self._clock = notices, clock
         self._concurrency, self._poll = concurrency, poll
         self._longest = poll or timedelta.max
@@ -277,6 +279,7 @@ class Worker:
         self._take_back_at = now + self._engine.lease / 3
         self._look_out_at = self._next_look_out(now)
         await self._flow.look()
+        await self._reclaiming.reclaim()  # before the next attempts need what the dead hold
         taken = await self._engine.take_back(TAKEN_BACK_AT_ONCE)
         self._more_to_take_back = len(taken) >= TAKEN_BACK_AT_ONCE
         await self._engine.call_off()

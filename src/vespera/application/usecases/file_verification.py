@@ -110,13 +110,15 @@ class FileVerification:
         return await self._stored(await self.examine(task))
 
     async def verify_all(self) -> VerifyTaskResult:
-        """Judge every recorded operation, of every task and of none. Nothing is written.
+        """Judge every recorded operation, of every task and of none, refused attempts to leave the
+        workspace among them. Nothing is written.
 
         Raises:
             StorageError: the database cannot do its work.
         """
         judged = await self._judge_paths(await self._operations.all_paths())
-        report = await self._report(None, judged.values())
+        refused = [refusal_of(attempt) for attempt in await self._operations.refused()]
+        report = await self._report(None, [*judged.values(), *refused])
         return VerifyTaskResult(success=True, verified=report.verified, report=report)
 
     async def examine(

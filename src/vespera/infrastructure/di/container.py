@@ -42,6 +42,7 @@ from vespera.domain.flow import Limits
 from vespera.domain.retention import retention_of
 from vespera.infrastructure.di.adapters import Adapters
 from vespera.infrastructure.di.base import Service, providers
+from vespera.infrastructure.di.costs import CostParts
 from vespera.infrastructure.di.file_use_cases import FileUseCases
 from vespera.infrastructure.di.guards import GuardParts
 from vespera.infrastructure.di.options import (
@@ -52,12 +53,13 @@ from vespera.infrastructure.di.options import (
     span_of,
 )
 from vespera.infrastructure.di.orchestrators import Orchestrators
+from vespera.infrastructure.di.resources import ResourceParts
 from vespera.infrastructure.files.packed_contents import QUOTA
 from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
-class Container(GuardParts, FileUseCases, Orchestrators):
+class Container(GuardParts, ResourceParts, CostParts, FileUseCases, Orchestrators):
     """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
 
     Settings, as keywords or as one mapping:
@@ -68,6 +70,7 @@ class Container(GuardParts, FileUseCases, Orchestrators):
         lease_seconds: how long a task stays with a worker that is not heard of.
         linger_seconds: how long a task that only waits (for a moment, a signal) stays in memory;
             None: until it goes on.
+        release_seconds: how long the release of one resource may take.
         crash_limit: after how many crashes in a row a task fails; None: never.
         step_threads: how many functions that are not async may run at a time, 1 or more.
         payload_limit: bytes of one stored value, 1 or more.
@@ -110,6 +113,7 @@ class Container(GuardParts, FileUseCases, Orchestrators):
         "concurrency": 10,
         "lease_seconds": 30.0,
         "linger_seconds": 60.0,
+        "release_seconds": 10.0,
         "crash_limit": 10,
         "step_threads": 32,
         "payload_limit": 1024 * 1024,
@@ -151,6 +155,7 @@ class Container(GuardParts, FileUseCases, Orchestrators):
         signals=Adapters.signals,
         tracking=FileUseCases.track_file_operations,
         progress=Adapters.progress,
+        costs=CostParts.cost_ledger,
         plain=Adapters.codec.provided.plain,
     )
     purge_tasks = providers.Singleton(
@@ -243,6 +248,8 @@ class Container(GuardParts, FileUseCases, Orchestrators):
         progress=Adapters.progress,
         waits=wait_work,
         children=child_work,
+        resources=ResourceParts.resource_manager.provider,
+        costs=CostParts.cost_tracker.provider,
     )
     attempts = providers.Singleton(
         AttemptRunner,
@@ -299,6 +306,7 @@ class Container(GuardParts, FileUseCases, Orchestrators):
         Worker,
         engine=engine,
         upkeep=upkeep,
+        reclaiming=ResourceParts.reclaiming,
         queue=Adapters.queue,
         flow=flow,
         scheduler=scheduler,

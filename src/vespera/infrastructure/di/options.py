@@ -52,6 +52,7 @@ def check_settings(given: Mapping[str, Any]) -> None:
     _check_seconds(given["lease_seconds"], "lease_seconds", least=SHORTEST_LEASE)
     if given["linger_seconds"] is not None:
         _check_seconds(given["linger_seconds"], "linger_seconds", least=0)
+    _check_seconds(given["release_seconds"], "release_seconds", least=SHORTEST_LEASE)
 
 
 def directory_of_owners(database: AsyncDatabaseManager) -> Path | None:
@@ -91,12 +92,14 @@ def keeps_files(database: AsyncDatabaseManager) -> bool:
 
 
 def catalogue_of(
-    specialists: providers.Aggregate[Any],
+    group: providers.Aggregate[Any],
 ) -> Callable[[], Mapping[str, Callable[[], object]]]:
-    """The specialists' factories, as they are overridden at the moment of asking."""
+    """The factories of a group (of specialists, of resource types), as they are overridden at the
+    moment of asking.
+    """
 
     def catalogue() -> Mapping[str, Callable[[], object]]:
-        named: Any = specialists.last_overriding or specialists
+        named: Any = group.last_overriding or group
         return named.providers  # type: ignore[no-any-return]
 
     return catalogue

@@ -51,7 +51,7 @@ class PatternFile:
         """Whether a path (of a directory: with a slash behind it) is matched; None: not a word."""
         rest = path[len(self.base) :]
         for matched, pattern in self.groups:
-            if pattern.search(rest):
+            if pattern.match(rest):
                 return matched
         return None
 
@@ -169,8 +169,11 @@ def _pattern(line: bytes, refuse: Refuse) -> Iterable[tuple[bool, bytes]]:
 
 def _of_the_path_itself(expression: bytes) -> bytes:
     """An expression of pathspec matches what is below a directory, too. Here each directory is
-    decided on by itself, so it must match the path only, which for a directory ends in a slash.
+    decided on by itself, so it must match the path only, which for a directory ends in a slash;
+    and from its beginning, as a search would try each place in it.
     """
     expression = expression.replace(b"(?:%b|$)" % _DIRECTORY_MARK, rb"/?\Z")
     expression = expression.replace(_DIRECTORY_MARK, rb"/\Z")
-    return expression + b"." if expression.endswith(b"/") else expression
+    anywhere = b"" if expression.startswith(b"^") else b".*"
+    inside = b"." if expression.endswith(b"/") else b""
+    return anywhere + expression + inside

@@ -18,16 +18,19 @@ from vespera.infrastructure.files.changing import HeldName
 from vespera.infrastructure.files.paths import (
     OF_A_DATABASE,
     encoded,
+    is_device,
     left_upwards,
     names_of,
     relative,
     text_of,
 )
+from vespera.infrastructure.files.spelling import Names, NamesOnDisk, spelled
 from vespera.infrastructure.files.tree import NoWorkspace, hold_directory, hold_root
 from vespera.infrastructure.threads import Threads
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _ALL_MODE_BITS = 0o7777
+_OWN_DATABASE = "it belongs to Vespera's own database, which nobody may touch"
 _WAYS_OUT = {
     errno.ENOSPC: "; free some space and try again",
     errno.EDQUOT: "; raise the quota or free some space, and try again",
@@ -46,12 +49,20 @@ class LocalFileStore:
     """
 
     def __init__(
-        self, root: str | PathLike[str], threads: Threads, *, database: Path | None = None
+        self,
+        root: str | PathLike[str],
+        threads: Threads,
+        *,
+        database: Path | None = None,
+        names: Names | None = None,
     ) -> None:
-        """Look at files below ``root``, but for those of ``database``, resolved."""
+        """Look at files below ``root``, but for those of ``database``, resolved; ``names`` tell
+        how the disk spells what it knows by several spellings.
+        """
         self._root = str(Path(root).absolute())
         self._database = database
         self._threads = threads
+        self._names = names or NamesOnDisk()
 
     def digest(self, content: bytes) -> str:
         """See ``FileStore.digest``."""
@@ -128,12 +139,15 @@ class LocalFileStore:
 
     def _locate(self, path: str) -> str:
         inside = relative(path, (self._root, os.path.realpath(self._root)))
-        if self._is_the_database(inside):
-            raise PathRefused(path, "it belongs to Vespera's own database, which nobody may touch")
         try:
             with hold_root(self._root) as root:
                 _refuse_detours(root, path)
-                with hold_directory(root, names_of(inside)[:-1]):
+                inside = "/".join(spelled(root, names_of(inside), self._names))
+                names = names_of(inside)
+                if self._is_the_database(inside):
+                    raise PathRefused(path, _OWN_DATABASE)
+                _refuse_devices(root, path, names)
+                with hold_directory(root, names[:-1]):
                     return inside
         except NoWorkspace as error:
             raise PathRefused(path, error.told) from error
@@ -253,12 +267,24 @@ def _refuse_detours(root: int, path: str) -> None:
             raise PathRefused(path, reason)
 
 
+def _refuse_devices(root: int, path: str, names: Sequence[str]) -> None:
+    """A file that has such a name already is no device: the workspace was not made for Windows."""
+    for place, name in enumerate(names, 1):
+        if is_device(name) and _mode_of(root, "/".join(names[:place])) is None:
+            reason = f"{name!r} is the name of a device on Windows; choose another name"
+            raise PathRefused(path, reason)
+
+
 def _is_link(root: int, place: str) -> bool:
+    mode = _mode_of(root, place)
+    return mode is not None and stat.S_ISLNK(mode)
+
+
+def _mode_of(root: int, place: str) -> int | None:
     try:
-        mode = os.stat(encoded(place), dir_fd=root, follow_symlinks=False).st_mode
+        return os.stat(encoded(place), dir_fd=root, follow_symlinks=False).st_mode
     except OSError:
-        return False
-    return stat.S_ISLNK(mode)
+        return None
 
 
 def _observe_one(root: int, path: str, stop: Event) -> PathState:

@@ -7,6 +7,10 @@ from vespera.domain.errors import PathRefused
 
 OWN_DIRECTORY = ".vespera"
 LONGEST_NAME = 255
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{kind}{number}" for kind in ("com", "lpt") for number in "0123456789\u00b9\u00b2\u00b3"}
+)
 OF_A_DATABASE = ("", "-wal", "-shm", "-journal", ".lock", ".owners", "-values", "-contents")
 """The endings of what lies beside a database and belongs to it."""
 
@@ -87,6 +91,15 @@ def names_of(path: str) -> list[str]:
         if len(encoded(name)) > LONGEST_NAME:
             raise PathRefused(path, f"a part of it is longer than {LONGEST_NAME} bytes")
     return names
+
+
+def is_device(name: str) -> bool:
+    """Whether Windows has a device of this name, whatever ending follows and wherever it is asked
+    for: written there, what was meant for a file is gone.
+
+    Source: Microsoft, "Naming Files, Paths, and Namespaces".
+    """
+    return name.partition(".")[0].partition(":")[0].rstrip(" ").casefold() in _DEVICES
 
 
 def _below(path: str, roots: Sequence[str]) -> list[str] | None:

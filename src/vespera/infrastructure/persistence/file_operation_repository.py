@@ -108,6 +108,11 @@ class SqlFileOperationRepository:
         rows = await self._database.read(sql.ALLOWANCES.sql)
         return [operation_from_row(row) for row in rows]
 
+    async def refused(self) -> Sequence[FileOperation]:
+        """Everybody's attempts to leave the workspace, in the order of recording."""
+        rows = await self._database.read(sql.REFUSED_OPERATIONS.sql)
+        return [operation_from_row(row) for row in rows]
+
     async def _store(self, write: Write, fence: Fence | None) -> None:
         if fence:
             await self._database.commit([must_hold(fence), write])

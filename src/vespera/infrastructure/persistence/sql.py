@@ -11,9 +11,11 @@ from vespera.infrastructure.persistence.statements import Statement
 TABLES = (
     "audit_entries",
     "breakers",
+    "costs",
     "events",
     "file_operations",
     "gates",
+    "resources",
     "rollbacks",
     "schedules",
     "snapshots",
@@ -33,6 +35,8 @@ TABLES = (
 SCHEMA = (
     "CREATE TABLE audit_entries ( number INTEGER NOT NULL, at BIGINT NOT NULL, kind TEXT NOT NULL, payload TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (number) )",
     "CREATE TABLE breakers ( name TEXT NOT NULL, version BIGINT NOT NULL, era BIGINT NOT NULL, failures BIGINT NOT NULL, since DOUBLE, rests_from DOUBLE NOT NULL, rests_until DOUBLE NOT NULL, probe BIGINT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
+    "CREATE TABLE costs ( id TEXT NOT NULL, operation TEXT NOT NULL, state TEXT NOT NULL, began_at BIGINT NOT NULL, task_id TEXT, attempt BIGINT NOT NULL, step TEXT NOT NULL, occurrence BIGINT NOT NULL, model TEXT NOT NULL, input_tokens BIGINT NOT NULL, output_tokens BIGINT NOT NULL, nanos BIGINT NOT NULL, currency TEXT NOT NULL, micros BIGINT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE INDEX costs_of_task ON costs (task_id, operation)",
     "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
     """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, attempt BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_allowances ON file_operations (id) WHERE kind = 'scope'",
@@ -40,6 +44,9 @@ SCHEMA = (
     "CREATE INDEX file_operations_on_path ON file_operations (path, id)",
     "CREATE INDEX file_operations_to_path ON file_operations (destination, id) WHERE destination IS NOT NULL",
     "CREATE TABLE gates ( specialist_type TEXT NOT NULL, paused_at BIGINT, max_concurrent BIGINT, max_concurrent_per_key BIGINT, rate_count BIGINT, rate_per BIGINT, key_rate_count BIGINT, key_rate_per BIGINT, PRIMARY KEY (specialist_type) ) WITHOUT ROWID",
+    "CREATE TABLE resources ( id TEXT NOT NULL, resource_type TEXT NOT NULL, owner TEXT NOT NULL, state TEXT NOT NULL, task_id TEXT, created_at BIGINT NOT NULL, released_at BIGINT, trace TEXT NOT NULL, error TEXT, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE INDEX resources_released ON resources (released_at) WHERE released_at IS NOT NULL",
+    "CREATE INDEX resources_unreleased ON resources (id) WHERE state != 'released'",
     "CREATE TABLE rollbacks ( id TEXT NOT NULL, task_id TEXT NOT NULL, owner TEXT NOT NULL, began_at BIGINT NOT NULL, heard_at BIGINT NOT NULL, attempt BIGINT, tree BIGINT NOT NULL, partial BIGINT NOT NULL, state TEXT NOT NULL, under_way BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID",
     "CREATE INDEX rollbacks_of_task ON rollbacks (task_id, id)",
     "CREATE UNIQUE INDEX rollbacks_under_way ON rollbacks (under_way)",
@@ -580,6 +587,10 @@ ALLOWANCES = Statement(
     """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.kind = 'scope' ORDER BY file_operations.id"""
 )
 
+REFUSED_OPERATIONS = Statement(
+    """SELECT file_operations.id, file_operations.task_id, file_operations.kind, file_operations.phase, file_operations.path, file_operations."before", file_operations."after", file_operations.expected, file_operations.destination, file_operations.arrival, file_operations.recorded_at, file_operations.context, file_operations.metadata, file_operations.attempt FROM file_operations WHERE file_operations.phase = 'refused' ORDER BY file_operations.id"""
+)
+
 OPERATION_PATHS = Statement(
     "SELECT file_operations.path FROM file_operations WHERE file_operations.kind != 'scope' AND file_operations.phase != 'refused' UNION SELECT file_operations.destination FROM file_operations WHERE file_operations.destination IS NOT NULL"
 )
@@ -1025,5 +1036,92 @@ INSERT_BREAKER = Statement(
 
 UPDATE_BREAKER = Statement(
     "UPDATE breakers SET version=?, era=?, failures=?, since=?, rests_from=?, rests_until=?, probe=?, reason=? WHERE breakers.name = ? AND breakers.version = ? RETURNING version",
+    returns=True,
+)
+
+# What was acquired for a while.
+
+INSERT_RESOURCE = Statement(
+    "INSERT INTO resources (id, resource_type, owner, state, task_id, created_at, released_at, trace, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+UPDATE_RESOURCE = Statement(
+    "UPDATE resources SET state=?, released_at=?, trace=?, error=? WHERE resources.id = ? AND resources.state != 'released'"
+)
+
+RESOURCE_BY_ID = Statement(
+    "SELECT resources.id, resources.resource_type, resources.owner, resources.state, resources.task_id, resources.created_at, resources.released_at, resources.trace, resources.error FROM resources WHERE resources.id = ?"
+)
+
+UNRELEASED_RESOURCES = Statement(
+    "SELECT resources.id, resources.resource_type, resources.owner, resources.state, resources.task_id, resources.created_at, resources.released_at, resources.trace, resources.error FROM resources WHERE resources.state != 'released' ORDER BY resources.id"
+)
+
+PAGE_OF_RESOURCES = Statement(
+    "SELECT resources.id, resources.resource_type, resources.owner, resources.state, resources.task_id, resources.created_at, resources.released_at, resources.trace, resources.error FROM resources WHERE resources.id < ? ORDER BY resources.id DESC LIMIT ? OFFSET 0"
+)
+
+ANY_OLD_RESOURCE = Statement(
+    "SELECT count(*) AS count_1 FROM resources WHERE resources.released_at < ?"
+)
+
+FORGET_RESOURCES = Statement("DELETE FROM resources WHERE resources.released_at < ?")
+
+# What operations cost.
+
+INSERT_COST = Statement(
+    "INSERT INTO costs (id, operation, state, began_at, task_id, attempt, step, occurrence, model, input_tokens, output_tokens, nanos, currency, micros) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+SETTLE_COST = Statement(
+    "UPDATE costs SET operation=?, state=?, model=?, input_tokens=?, output_tokens=?, nanos=?, currency=?, micros=? WHERE costs.id = ?"
+)
+
+ADD_COST = Statement(
+    "INSERT INTO costs (id, operation, state, began_at, task_id, attempt, step, occurrence, model, input_tokens, output_tokens, nanos, currency, micros) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING id",
+    returns=True,
+)
+
+PURGE_COSTS = Statement("DELETE FROM costs WHERE costs.task_id IN (__many__)")
+
+COSTS_OF_ALL = Statement(
+    "SELECT costs.operation, costs.state = 'open' AS is_open, costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency, count(*) AS count_1, coalesce(sum(costs.input_tokens), 0) AS coalesce_1, coalesce(sum(costs.output_tokens), 0) AS coalesce_2, coalesce(sum(costs.nanos), 0) AS coalesce_3, coalesce(sum(costs.micros), 0) AS coalesce_4 FROM costs WHERE :operation IS NULL OR costs.operation = :operation GROUP BY costs.operation, costs.state = 'open', costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency ORDER BY costs.task_id, min(costs.began_at), min(costs.id)"
+)
+
+COSTS_OF_TASK = Statement(
+    "SELECT costs.operation, costs.state = 'open' AS is_open, costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency, count(*) AS count_1, coalesce(sum(costs.input_tokens), 0) AS coalesce_1, coalesce(sum(costs.output_tokens), 0) AS coalesce_2, coalesce(sum(costs.nanos), 0) AS coalesce_3, coalesce(sum(costs.micros), 0) AS coalesce_4 FROM costs WHERE costs.task_id = :task AND (:operation IS NULL OR costs.operation = :operation) GROUP BY costs.operation, costs.state = 'open', costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency ORDER BY costs.task_id, min(costs.began_at), min(costs.id)"
+)
+
+COSTS_OF_TREE = Statement(
+    "WITH RECURSIVE tree(id) AS (SELECT :task AS id UNION ALL SELECT tasks.id AS id FROM tasks, tree WHERE tasks.parent_id = tree.id) SELECT costs.operation, costs.state = 'open' AS is_open, costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency, count(*) AS count_1, coalesce(sum(costs.input_tokens), 0) AS coalesce_1, coalesce(sum(costs.output_tokens), 0) AS coalesce_2, coalesce(sum(costs.nanos), 0) AS coalesce_3, coalesce(sum(costs.micros), 0) AS coalesce_4 FROM costs WHERE costs.task_id IN (SELECT tree.id FROM tree) AND (:operation IS NULL OR costs.operation = :operation) GROUP BY costs.operation, costs.state = 'open', costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency ORDER BY costs.task_id, min(costs.began_at), min(costs.id)"
+)
+
+COSTS_OF_NO_TASK = Statement(
+    "SELECT costs.operation, costs.state = 'open' AS is_open, costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency, count(*) AS count_1, coalesce(sum(costs.input_tokens), 0) AS coalesce_1, coalesce(sum(costs.output_tokens), 0) AS coalesce_2, coalesce(sum(costs.nanos), 0) AS coalesce_3, coalesce(sum(costs.micros), 0) AS coalesce_4 FROM costs WHERE costs.task_id IS NULL AND (:operation IS NULL OR costs.operation = :operation) GROUP BY costs.operation, costs.state = 'open', costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency ORDER BY costs.task_id, min(costs.began_at), min(costs.id)"
+)
+
+ALL_ALLOW = Statement(
+    "SELECT 1 FROM (SELECT count(*) AS calls, coalesce(sum(costs.input_tokens + costs.output_tokens), 0) AS tokens, coalesce(sum(CASE WHEN (costs.currency = :currency) THEN costs.nanos ELSE 0 END), 0) AS nanos, coalesce(sum(costs.micros), 0) AS micros, coalesce(sum(CASE WHEN (costs.currency IN ('', :currency)) THEN 0 ELSE 1 END), 0) AS foreign_ones FROM costs WHERE :operation IS NULL OR costs.operation = :operation) AS spent WHERE spent.calls + :needs_calls <= :most_calls AND spent.tokens + :needs_tokens <= :most_tokens AND spent.nanos + :needs_nanos <= :most_nanos AND spent.micros + :needs_micros <= :most_micros AND spent.foreign_ones + :needs_foreign_ones <= :most_foreign_ones",
+    expects=1,
+    returns=True,
+)
+
+TASK_ALLOWS = Statement(
+    "SELECT 1 FROM (SELECT count(*) AS calls, coalesce(sum(costs.input_tokens + costs.output_tokens), 0) AS tokens, coalesce(sum(CASE WHEN (costs.currency = :currency) THEN costs.nanos ELSE 0 END), 0) AS nanos, coalesce(sum(costs.micros), 0) AS micros, coalesce(sum(CASE WHEN (costs.currency IN ('', :currency)) THEN 0 ELSE 1 END), 0) AS foreign_ones FROM costs WHERE costs.task_id = :task AND (:operation IS NULL OR costs.operation = :operation)) AS spent WHERE spent.calls + :needs_calls <= :most_calls AND spent.tokens + :needs_tokens <= :most_tokens AND spent.nanos + :needs_nanos <= :most_nanos AND spent.micros + :needs_micros <= :most_micros AND spent.foreign_ones + :needs_foreign_ones <= :most_foreign_ones",
+    expects=1,
+    returns=True,
+)
+
+TREE_ALLOWS = Statement(
+    "WITH RECURSIVE tree(id) AS (SELECT :task AS id UNION ALL SELECT tasks.id AS id FROM tasks, tree WHERE tasks.parent_id = tree.id) SELECT 1 FROM (SELECT count(*) AS calls, coalesce(sum(costs.input_tokens + costs.output_tokens), 0) AS tokens, coalesce(sum(CASE WHEN (costs.currency = :currency) THEN costs.nanos ELSE 0 END), 0) AS nanos, coalesce(sum(costs.micros), 0) AS micros, coalesce(sum(CASE WHEN (costs.currency IN ('', :currency)) THEN 0 ELSE 1 END), 0) AS foreign_ones FROM costs WHERE costs.task_id IN (SELECT tree.id FROM tree) AND (:operation IS NULL OR costs.operation = :operation)) AS spent WHERE spent.calls + :needs_calls <= :most_calls AND spent.tokens + :needs_tokens <= :most_tokens AND spent.nanos + :needs_nanos <= :most_nanos AND spent.micros + :needs_micros <= :most_micros AND spent.foreign_ones + :needs_foreign_ones <= :most_foreign_ones",
+    expects=1,
+    returns=True,
+)
+
+NO_TASK_ALLOWS = Statement(
+    "SELECT 1 FROM (SELECT count(*) AS calls, coalesce(sum(costs.input_tokens + costs.output_tokens), 0) AS tokens, coalesce(sum(CASE WHEN (costs.currency = :currency) THEN costs.nanos ELSE 0 END), 0) AS nanos, coalesce(sum(costs.micros), 0) AS micros, coalesce(sum(CASE WHEN (costs.currency IN ('', :currency)) THEN 0 ELSE 1 END), 0) AS foreign_ones FROM costs WHERE costs.task_id IS NULL AND (:operation IS NULL OR costs.operation = :operation)) AS spent WHERE spent.calls + :needs_calls <= :most_calls AND spent.tokens + :needs_tokens <= :most_tokens AND spent.nanos + :needs_nanos <= :most_nanos AND spent.micros + :needs_micros <= :most_micros AND spent.foreign_ones + :needs_foreign_ones <= :most_foreign_ones",
+    expects=1,
     returns=True,
 )

@@ -9,14 +9,21 @@ import sqlalchemy as sa
 
 from vespera.domain.flow import ALL_TYPES
 from vespera.domain.task import SUSPICIOUS
-from vespera.infrastructure.persistence import guard_tables
+from vespera.infrastructure.persistence import (
+    cost_tables,
+    file_tables,
+    guard_tables,
+    resource_tables,
+)
 from vespera.infrastructure.persistence.stored_values import (
     StoredValue,
     some_spilled,
     value_columns,
 )
 
-metadata = guard_tables.metadata  # which is that of file_tables
+# One for all rooms.
+_ROOMS = (cost_tables, file_tables, guard_tables, resource_tables)
+(metadata,) = {room.metadata for room in _ROOMS}
 
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
 RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")

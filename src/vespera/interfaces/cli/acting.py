@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import click
 
@@ -11,15 +11,18 @@ from vespera.application.orchestrators.task_orchestrator import TaskOrchestrator
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.engine import Engine
+from vespera.application.runtime.resources.manager import AsyncResourceManager
 from vespera.application.runtime.settling import Settling
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.errors import TaskNotFound, TaskOver
 from vespera.domain.ids import TaskId
+from vespera.domain.resource import ResourceRecord
 from vespera.domain.task import GOING_ON, Task, TaskStatus
 from vespera.infrastructure.di.container import Container
 from vespera.interfaces.cli.containers import made
 from vespera.interfaces.cli.failures import Interrupted
+from vespera.interfaces.cli.holding import form_of, row_of_leftover
 from vespera.interfaces.cli.reading import Question, require_database
 from vespera.interfaces.cli.rendering import aligned, print_json, print_lines, show_result
 from vespera.interfaces.cli.stopping import Stopping
@@ -151,11 +154,19 @@ def wait(task_id: str, timeout: float | None) -> Question[TaskResult]:
     return question
 
 
-async def recover(container: Container) -> Sequence[Task]:
-    """The tasks that were taken back from dead workers."""
+class Recovered(NamedTuple):
+    """What was taken from the dead: tasks, and resources as they are now."""
+
+    tasks: Sequence[Task]
+    resources: Sequence[ResourceRecord]
+
+
+async def recover(container: Container) -> Recovered:
+    """Take back tasks, and release resources."""
+    released = await container.get(AsyncResourceManager).reclaim()
     taken = await container.get(Engine).take_back()
     found = await container.get(TaskRepository).find(taken)
-    return [found[task_id] for task_id in sorted(found)]
+    return Recovered([found[task_id] for task_id in sorted(found)], released)
 
 
 def show(result: TaskResult, *, as_json: bool) -> None:
@@ -172,17 +183,22 @@ def show(result: TaskResult, *, as_json: bool) -> None:
         print_lines(f"still cancelled, as it had failed: {named}")
 
 
-def show_taken(tasks: Sequence[Task], *, as_json: bool) -> None:
-    """Print which tasks were taken back, and how often a worker has died at them."""
+def show_recovered(recovered: Recovered, *, as_json: bool) -> None:
+    """Print which tasks were taken back, and how often a worker has died at them; and what became
+    of resources.
+    """
+    tasks, resources = recovered
     if as_json:
         fields = ("id", "title", "specialist_type", "status", "crashes")
-        print_json({"taken_back": [{f: getattr(task, f) for f in fields} for task in tasks]})
+        taken = [{f: getattr(task, f) for f in fields} for task in tasks]
+        print_json({"taken_back": taken, "resources": [form_of(one) for one in resources]})
         return
     print_lines(
         *aligned(
             [("taken back:", t.id, t.specialist_type, t.title, _crashes(t)) for t in tasks]
-            or [("nothing is held by the dead",)]
-        )
+            or ([] if resources else [("nothing is held by the dead",)])
+        ),
+        *aligned(row_of_leftover(one) for one in resources),
     )
 
 

@@ -30,13 +30,14 @@ from vespera.interfaces.cli.reruns import (
     run_task,
     wait_for_task,
 )
+from vespera.interfaces.cli.resources import resource
 from vespera.interfaces.cli.rollback import rollback
 from vespera.interfaces.cli.schedules import schedule
 from vespera.interfaces.cli.signals import approve, reject, signal
 from vespera.interfaces.cli.snapshots import snapshot, undeclared
 from vespera.interfaces.cli.store import store
 from vespera.interfaces.cli.system import config, doctor
-from vespera.interfaces.cli.tasks import task
+from vespera.interfaces.cli.tasks import show_task, task
 from vespera.interfaces.cli.telling import events
 from vespera.interfaces.cli.waivers import revoke, waive, waivers
 from vespera.interfaces.cli.workers import dev, worker
@@ -111,6 +112,7 @@ def verify(
 
 
 app.add_command(task)
+app.add_command(show_task, "show")
 app.add_command(events)
 task.add_command(pause_task)
 task.add_command(resume_task)
@@ -128,6 +130,7 @@ task.add_command(approve)
 task.add_command(reject)
 app.add_command(db)
 app.add_command(store)
+app.add_command(resource)
 app.add_command(rollback)
 app.add_command(doctor)
 app.add_command(config)

@@ -147,11 +147,11 @@ def recover(
     *,
     asked: Asked,
 ) -> None:
-    """Take back what dead workers hold; it is pending again, for any worker.
+    """Take back what dead workers hold: tasks are pending again, for any worker; resources, such as
+    directories and child processes, are released.
 
     Workers do so by themselves. A worker on another machine counts as dead when its lease is over.
     """
     from vespera.interfaces.cli import acting
 
-    taken = asked.answer(acting.recover)
-    acting.show_taken(taken, as_json=asked.as_json)
+    acting.show_recovered(asked.answer(acting.recover), as_json=asked.as_json)

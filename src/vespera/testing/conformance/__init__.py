@@ -20,6 +20,7 @@ _SUITES = (
     "codec",
     "content_references",
     "contents",
+    "costs",
     "dedup",
     "files",
     "gates",
@@ -28,6 +29,7 @@ _SUITES = (
     "owners",
     "queue",
     "records",
+    "resources",
     "restoring",
     "rollbacks",
     "scanning",
@@ -50,6 +52,7 @@ from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
 from vespera.testing.conformance.content_references import ContentReferencesConformance
 from vespera.testing.conformance.contents import ContentStoreConformance
+from vespera.testing.conformance.costs import CostLedgerConformance
 from vespera.testing.conformance.events import EventLogConformance, ProgressRepositoryConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
 from vespera.testing.conformance.gates import GatesConformance
@@ -64,6 +67,10 @@ from vespera.testing.conformance.records import (
     FileOperationRepositoryConformance,
     ReportRepositoryConformance,
     StepRepositoryConformance,
+)
+from vespera.testing.conformance.resources import (
+    ResourceRepositoryConformance,
+    ResourceTypeConformance,
 )
 from vespera.testing.conformance.restoring import RestorerConformance
 from vespera.testing.conformance.revivals import RevivalsConformance
@@ -89,6 +96,7 @@ __all__ = [
     "CodecConformance",
     "ContentReferencesConformance",
     "ContentStoreConformance",
+    "CostLedgerConformance",
     "DatabaseCareConformance",
     "DirectoryTreeConformance",
     "EventLogConformance",
@@ -100,6 +108,8 @@ __all__ = [
     "OwnersOfOneHostConformance",
     "ProgressRepositoryConformance",
     "ReportRepositoryConformance",
+    "ResourceRepositoryConformance",
+    "ResourceTypeConformance",
     "RestorerConformance",
     "RevivalsConformance",
     "RollbackRepositoryConformance",

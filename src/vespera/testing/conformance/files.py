@@ -204,7 +204,8 @@ class FileStoreConformance(FilePlacesConformance):
         assert await store.read(path) == b"content"
 
     @pytest.mark.parametrize(
-        "path", ["", "a\0b", "..", "../a.txt", "a/../../b.txt", "/etc/passwd", ".vespera/a"]
+        "path",
+        ["", "a\0b", "..", "../a.txt", "a/../../b.txt", "/etc/passwd", ".vespera/a", "sub/nul.txt"],
     )
     async def test_a_path_that_leads_elsewhere_is_refused_and_named(
         self, store: FileStore, path: str

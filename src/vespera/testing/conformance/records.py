@@ -206,6 +206,15 @@ class FileOperationRepositoryConformance(PersistenceSuite):
         assert list(await stores.operations.allowances()) == [first, second]
         assert list(await stores.operations.all_paths()) == ["a.txt"]
 
+    async def test_refused_attempts_of_everybody_are_found_in_order(self, stores: Stores) -> None:
+        other = {"task_id": TaskId("t2"), "phase": Phase.REFUSED}
+        second = an_operation("o3", "../b", **other)
+        first = an_operation("o1", "../a", phase=Phase.REFUSED)
+        for operation in (second, an_operation("o2", "a.txt"), first):
+            await stores.operations.add(operation)
+
+        assert list(await stores.operations.refused()) == [first, second]
+
     async def test_an_operation_that_is_not_there_is_named(self, stores: Stores) -> None:
         with pytest.raises(OperationNotFound, match="'nobody'"):
             await stores.operations.get(OperationId("nobody"))

@@ -10,6 +10,7 @@ from vespera.application.ports.archive import TaskArchive
 from vespera.application.ports.audit import AuditTrail
 from vespera.application.ports.breakers import Breakers
 from vespera.application.ports.contents import ContentReferences
+from vespera.application.ports.costs import CostLedger
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.gates import Gates
 from vespera.application.ports.histories import TaskHistories
@@ -22,6 +23,7 @@ from vespera.application.ports.persistence import (
     TaskRepository,
     UnitOfWork,
 )
+from vespera.application.ports.resources import ResourceRepository
 from vespera.application.ports.revivals import Revivals
 from vespera.application.ports.rollbacks import RollbackRepository
 from vespera.application.ports.schedules import ScheduleRepository
@@ -48,11 +50,13 @@ class Stores:
     archive: TaskArchive
     histories: TaskHistories
     schedules: ScheduleRepository
+    resources: ResourceRepository
     revivals: Revivals
     signals: SignalRepository
     snapshots: SnapshotRepository
     rollbacks: RollbackRepository
     waivers: Waivers
+    costs: CostLedger
     audit: AuditTrail
     breakers: Breakers
 
@@ -72,12 +76,14 @@ class Stores:
             progress=container.get(ProgressRepository),
             archive=container.get(TaskArchive),
             histories=container.get(TaskHistories),
+            resources=container.get(ResourceRepository),
             revivals=container.get(Revivals),
             schedules=container.get(ScheduleRepository),
             signals=container.get(SignalRepository),
             snapshots=container.get(SnapshotRepository),
             rollbacks=container.get(RollbackRepository),
             waivers=container.get(Waivers),
+            costs=container.get(CostLedger),
             audit=container.get(AuditTrail),
             breakers=container.get(Breakers),
         )

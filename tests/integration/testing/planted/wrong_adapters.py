@@ -22,7 +22,9 @@ from vespera.application.ports.care import (
 )
 from vespera.application.ports.events import EventPage
 from vespera.application.ports.histories import TaskHistory
+from vespera.application.ports.resources import Held
 from vespera.domain.audit import NO_ENTRY, AuditHead, entry_after
+from vespera.domain.budget import CostScope
 from vespera.domain.content import ContentFlaw, PutResult, Removal
 from vespera.domain.envelope import EnvelopeSignature
 from vespera.domain.errors import (
@@ -49,11 +51,13 @@ from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.audit_trail import SqlAuditTrail
 from vespera.infrastructure.persistence.breakers import SqlBreakers
 from vespera.infrastructure.persistence.content_references import SqlContentReferences
+from vespera.infrastructure.persistence.cost_ledger import SqlCostLedger
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
 from vespera.infrastructure.persistence.gates import SqlGates
 from vespera.infrastructure.persistence.report_repository import SqlReportRepository
+from vespera.infrastructure.persistence.resource_repository import SqlResourceRepository
 from vespera.infrastructure.persistence.revivals import SqlRevivals
 from vespera.infrastructure.persistence.rollback_repository import SqlRollbackRepository
 from vespera.infrastructure.persistence.schedule_repository import SqlScheduleRepository
@@ -70,7 +74,7 @@ from vespera.infrastructure.persistence.values import to_micros
 from vespera.infrastructure.persistence.waiver_repository import SqlWaivers
 from vespera.infrastructure.threads import Threads
 from vespera.infrastructure.timetable import CronTimetable
-from vespera.testing import VirtualClock
+from vespera.testing import SampleResources, VirtualClock
 from vespera.testing.conformance import (
     AuditTrailConformance,
     BlockingCallsConformance,
@@ -79,6 +83,7 @@ from vespera.testing.conformance import (
     CodecConformance,
     ContentReferencesConformance,
     ContentStoreConformance,
+    CostLedgerConformance,
     DatabaseCareConformance,
     DirectoryTreeConformance,
     EventLogConformance,
@@ -88,6 +93,8 @@ from vespera.testing.conformance import (
     OwnersOfOneHostConformance,
     ProgressRepositoryConformance,
     ReportRepositoryConformance,
+    ResourceRepositoryConformance,
+    ResourceTypeConformance,
     RestorerConformance,
     RevivalsConformance,
     RollbackRepositoryConformance,
@@ -1905,6 +1912,152 @@ class TestTidiesAll(RestorerConformance):
 
 
 # ------------------------------------------------------------------------------------- scanners
+
+
+# ------------------------------------------------------------------------------------- resources
+
+
+class ForgetsResources(SqlResourceRepository):
+    async def add(self, record):
+        pass
+
+
+class RevivesResources(SqlResourceRepository):
+    """Keeps them beside the database, and believes whoever comes last."""
+
+    def __init__(self, database):
+        self._records = {}
+
+    async def add(self, record):
+        self._records[record.id] = record
+
+    async def save(self, record):
+        self._records[record.id] = record
+
+    async def get(self, resource_id):
+        return self._records[resource_id]
+
+    async def unreleased(self, task_id=None):
+        return list(self._records.values())
+
+    async def page(self, *, before=None, limit):
+        return list(self._records.values())[:limit]
+
+    async def forget(self, before):
+        return len(self._records)
+
+
+@caught_by(
+    *rest_of(ResourceRepositoryConformance, "test_one_that_is_not_there_is_not_found_and_not_made")
+)
+class TestForgetsResources(PlantedStores, ResourceRepositoryConformance):
+    parts = {"resources": ForgetsResources}
+
+
+@caught_by(
+    "test_what_is_released_stays_so",
+    "test_one_that_is_not_there_is_not_found_and_not_made",
+    "test_an_id_is_given_once",
+    "test_those_that_are_not_released_are_given_in_order",
+    "test_all_are_listed_newest_first_and_page_by_page",
+    "test_what_was_released_before_is_forgotten",
+)
+class TestRevivesResources(PlantedStores, ResourceRepositoryConformance):
+    parts = {"resources": RevivesResources}
+
+
+class LeavesResources(SampleResources):
+    """Neither checks what it is asked for, nor tells them apart, nor tidies up."""
+
+    def announce(self, resource_id, configuration):
+        return {"name": "the one"}
+
+    @asynccontextmanager
+    async def hold(self, trace, configuration):
+        self.there.append(trace["name"])
+        yield Held(value=None)
+
+    async def reclaim(self, trace):
+        if not self.there:
+            raise FileNotFoundError
+        self.there.clear()
+
+
+@caught_by(*rest_of(ResourceTypeConformance, "test_it_is_found_by_what_was_announced"))
+class TestLeavesResources(ResourceTypeConformance):
+    def make_type(self, directory):
+        return LeavesResources()
+
+
+class TracesLate(SampleResources):
+    """Is found by what nobody has announced."""
+
+    def announce(self, resource_id, configuration):
+        return {"name": ""}
+
+    @asynccontextmanager
+    async def hold(self, trace, configuration):
+        async with super().hold({"name": "another name"}, configuration) as held:
+            yield held
+
+
+@caught_by(
+    "test_two_are_told_apart",
+    "test_it_is_found_by_what_was_announced",
+    "test_another_one_is_not_touched",
+    "test_nothing_is_there_before_and_after",
+)
+class TestTracesLate(ResourceTypeConformance):
+    nonsense = ()
+
+    def make_type(self, directory):
+        return TracesLate()
+
+
+# --------------------------------------------------------------------------------------- costs
+
+
+class ForgetsCosts(SqlCostLedger):
+    """Believes that all is free."""
+
+    async def begin(self, entry, budgets):
+        pass
+
+    async def settle(self, entry):
+        pass
+
+    async def add(self, entry):
+        return True
+
+
+class BelievesEverybody(SqlCostLedger):
+    """Looks at no budget, and at no id."""
+
+    async def begin(self, entry, budgets):
+        await self.add(entry)
+
+    async def add(self, entry):
+        await super().add(entry)
+        return True
+
+    async def groups(self, scope):
+        return await super().groups(CostScope(everything=True))
+
+
+@caught_by(*rest_of(CostLedgerConformance))
+class TestForgetsCosts(PlantedStores, CostLedgerConformance):
+    parts = {"costs": ForgetsCosts}
+
+
+@caught_by(
+    "test_it_is_kept_once",
+    "test_an_operation_begins_once",
+    "test_a_tree_is_a_task_and_all_below_it",
+    "test_an_operation_a_task_or_none_can_be_meant",
+    "test_all_budgets_must_allow_it",
+)
+class TestBelievesEverybody(PlantedStores, CostLedgerConformance):
+    parts = {"costs": BelievesEverybody}
 
 
 # ------------------------------------------------------------------------------------- waivers

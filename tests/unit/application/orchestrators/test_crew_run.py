@@ -44,6 +44,18 @@ async def fails_late(given):
     raise ConnectionError("down")
 
 
+def tidy(late):
+    async def works_and_cleans_up(given):
+        try:
+            for _ in range(3):
+                await asyncio.sleep(0)
+        finally:
+            for _ in range(3 * late):
+                await asyncio.sleep(0)
+
+    return works_and_cleans_up
+
+
 def adding(letter):
     async def add(given):
         return f"{given}{letter}"
@@ -378,6 +390,27 @@ class TestAllOfThem:
             await running
 
         assert ended == ["task"]
+
+    @pytest.mark.parametrize("late", [False, True])
+    async def test_cancelled_at_whichever_turn_it_is_cancelled(self, orchestrator, late):
+        """And nobody is at work any more; ``late``: whoever is cancelled takes a while to end."""
+        for turns in range(40):
+            probe, adapter = ConcurrencyProbe(), DirectAdapter()
+            for name in "abc":
+                adapter.register_agent(name, probe(tidy(late)))
+            running = asyncio.create_task(orchestrator.execute("task", adapter))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if not running.cancel():
+                break
+
+            await asyncio.wait([running])
+
+            assert running.cancelled()
+            assert probe.now == 0
+        else:
+            raise AssertionError("it never ended")
+        assert turns > 5
 
     async def test_a_time_limit_around_it_holds(self, adapter, orchestrator):
         adapter.register_agent("a", slow)

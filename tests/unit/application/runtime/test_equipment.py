@@ -35,6 +35,8 @@ def equipment(clock: VirtualClock, *operations: FileOperation) -> Equipment:
         progress=AsyncMock(),
         waits=Mock(),
         children=Mock(),
+        resources=Mock(),
+        costs=Mock(),
     )
     presence = Presence(clock)
     return Equipment(task=TASK, log=log, presence=presence, work=work, operations=operations)

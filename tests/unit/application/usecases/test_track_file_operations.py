@@ -92,6 +92,7 @@ def operations(recorded: list[FileOperation]) -> AsyncMock:
     operations.of_task.side_effect = of_task
     operations.on_paths.side_effect = on_paths
     operations.all_paths.side_effect = lambda: sorted({o.path for o in recorded})
+    operations.refused.side_effect = lambda: [o for o in recorded if o.phase is Phase.REFUSED]
     return operations
 
 

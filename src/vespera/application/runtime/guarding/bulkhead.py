@@ -2,13 +2,16 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from vespera.domain.errors import BulkheadFull
 from vespera.domain.retry import LARGEST_WHOLE, whole_number_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Bulkhead:
@@ -48,6 +51,12 @@ class Bulkhead:
         """How many wait."""
         return len(self._line)
 
+    @overload
+    async def call(
+        self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
     async def call(self, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
         """Call ``function(*args, **kwargs)``, and await what it gives if need be, in its turn.
 

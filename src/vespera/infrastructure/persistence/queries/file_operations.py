@@ -37,11 +37,13 @@ OPERATIONS_OF_TASK = compiled(
 )
 IS_ALLOWANCE = file_operations.c.kind == sa.literal_column("'scope'")
 ALLOWANCES = compiled(sa.select(file_operations).where(IS_ALLOWANCE).order_by(file_operations.c.id))
+IS_REFUSED = file_operations.c.phase == sa.literal_column("'refused'")
+REFUSED_OPERATIONS = compiled(
+    sa.select(file_operations).where(IS_REFUSED).order_by(file_operations.c.id)
+)
 OPERATION_PATHS = compiled(
     sa.union(
-        sa.select(file_operations.c.path).where(
-            ~IS_ALLOWANCE, file_operations.c.phase != sa.literal_column("'refused'")
-        ),
+        sa.select(file_operations.c.path).where(~IS_ALLOWANCE, ~IS_REFUSED),
         sa.select(file_operations.c.destination).where(file_operations.c.destination.is_not(None)),
     )
 )

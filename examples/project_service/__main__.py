@@ -1,0 +1,61 @@
+"""``python -m project_service``: the service, with a database and files in a directory."""
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import click
+
+from project_service.container import ServiceContainer
+from project_service.offline import offline_model
+from project_service.serving import serve
+
+
+@click.command(context_settings={"auto_envvar_prefix": "PROJECT_SERVICE"})
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), default="build/service")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+@click.option("--api-key", "api_keys", multiple=True, help="Lets callers in; give one or several.")
+@click.option("--model-url", help="An OpenAI-compatible API, ending with /v1.")
+@click.option("--model-name", default="test-model", show_default=True)
+@click.option("--model-key", default="", help="Sent to that API.")
+@click.option("--drain", type=click.FloatRange(0), default=10.0, help="Seconds to end work in.")
+def main(
+    *,
+    home: Path,
+    host: str,
+    port: int,
+    api_keys: tuple[str, ...],
+    model_url: str | None,
+    model_name: str,
+    model_key: str,
+    drain: float,
+) -> None:
+    """Serve projects by HTTP. Each option can be given in the environment, too, as
+    PROJECT_SERVICE_PORT; without a model's address, a model on loopback quotes sentences.
+    """
+    keys = api_keys or (secrets.token_urlsafe(16),)
+    if not api_keys:
+        click.echo(f"No key was given; use this one:\n\n  export KEY={keys[0]}\n", err=True)
+    workspace = home / "workspace"
+    workspace.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "database_url": f"sqlite+aiosqlite:///{home / 'service.db'}",
+        "workspace": str(workspace),
+        "api_keys": keys,
+        "model_name": model_name,
+        "model_key": model_key,
+        "drain_seconds": drain,
+    }
+    asyncio.run(_serve(settings, model_url, host, port))
+
+
+async def _serve(settings: dict[str, object], model_url: str | None, host: str, port: int) -> None:
+    async with AsyncExitStack() as stack:
+        if model_url is None:
+            model_url = (await stack.enter_async_context(offline_model())).base_url
+        await serve(ServiceContainer(settings, model_url=model_url), host, port)
+
+
+main(prog_name="python -m project_service")

@@ -1,0 +1,5 @@
+"""``python -m scriptorium``."""
+
+from scriptorium.cli import main
+
+main(prog_name="python -m scriptorium")
