@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from vespera.application.ports.resources import Held as Held
     from vespera.application.ports.resources import ResourceType as ResourceType
     from vespera.application.runtime.context import TaskContext as TaskContext
+    from vespera.application.runtime.costs.tracker import CostTracker as CostTracker
     from vespera.application.runtime.guarding.async_service import AsyncService as AsyncService
     from vespera.application.runtime.guarding.bulkhead import Bulkhead as Bulkhead
     from vespera.application.runtime.guarding.circuit_breaker import (
@@ -91,6 +92,9 @@ if TYPE_CHECKING:
     from vespera.domain.agents import AgentOutcome as AgentOutcome
     from vespera.domain.agents import CrewResult as CrewResult
     from vespera.domain.agents import CrewWork as CrewWork
+    from vespera.domain.budget import Budget as Budget
+    from vespera.domain.cost import Estimate as Estimate
+    from vespera.domain.cost import Price as Price
     from vespera.domain.errors import AIServiceError as AIServiceError
     from vespera.domain.errors import AsyncServiceError as AsyncServiceError
     from vespera.domain.errors import CircuitBreakerOpenError as CircuitBreakerOpenError
@@ -125,6 +129,7 @@ else:
         "AsyncServiceError": "domain.errors",
         "AsyncTaskOrchestrator": "application.orchestrators.task_orchestrator",
         "AuditTasksUseCase": "application.usecases.audit_tasks",
+        "Budget": "domain.budget",
         "Bulkhead": "application.runtime.guarding.bulkhead",
         "CircuitBreaker": "application.runtime.guarding.circuit_breaker",
         "CircuitBreakerOpenError": "domain.errors",
@@ -132,11 +137,13 @@ else:
         "Codec": "application.ports.codec",
         "CompressedCodec": "infrastructure.codec.compressed_codec",
         "Container": "infrastructure.di.container",
+        "CostTracker": "application.runtime.costs.tracker",
         "CrewResult": "domain.agents",
         "CrewWork": "domain.agents",
         "DagOrchestrator": "application.orchestrators.dag",
         "DirectAdapter": "application.orchestrators.direct_adapter",
         "EncryptedCodec": "infrastructure.codec.encrypted_codec",
+        "Estimate": "domain.cost",
         "FileStore": "application.ports.files",
         "FindUndeclaredUseCase": "application.usecases.find_undeclared",
         "Held": "application.ports.resources",
@@ -145,6 +152,7 @@ else:
         "Limits": "domain.flow",
         "ModelSwitcherOrchestrator": "application.orchestrators.model_switching",
         "ParallelOrchestrator": "application.orchestrators.parallel",
+        "Price": "domain.cost",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
         "RateLimit": "application.runtime.guarding.rate_limit",
@@ -200,6 +208,7 @@ __all__ = (
     "AsyncServiceError",
     "AsyncTaskOrchestrator",
     "AuditTasksUseCase",
+    "Budget",
     "Bulkhead",
     "CircuitBreaker",
     "CircuitBreakerOpenError",
@@ -207,11 +216,13 @@ __all__ = (
     "Codec",
     "CompressedCodec",
     "Container",
+    "CostTracker",
     "CrewResult",
     "CrewWork",
     "DagOrchestrator",
     "DirectAdapter",
     "EncryptedCodec",
+    "Estimate",
     "FileStore",
     "FindUndeclaredUseCase",
     "Held",
@@ -220,6 +231,7 @@ __all__ = (
     "Limits",
     "ModelSwitcherOrchestrator",
     "ParallelOrchestrator",
+    "Price",
     "Provider",
     "Rate",
     "RateLimit",

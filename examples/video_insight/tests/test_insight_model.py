@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from unittest.mock import AsyncMock, patch  # noqa: TID251 - the guide's own pattern
+from unittest.mock import AsyncMock, patch
 
 import aiohttp
 import pytest

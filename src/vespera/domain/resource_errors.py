@@ -1,6 +1,4 @@
-"""What goes wrong with resources; part of the tree in ``errors``, from where they are to be
-imported.
-"""
+"""What goes wrong with resources; part of the tree in ``errors``, which is to be imported."""
 
 from vespera.domain.vespera_error import VesperaError
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from vespera.application.ports.histories import TaskHistory
 from vespera.application.runtime.children import ChildWork
 from vespera.application.runtime.context import TaskContext
+from vespera.application.runtime.costs.tracker import CostTracker
 from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.equipment import AttemptWork, Equipment
 from vespera.application.runtime.file_notes import FileWork
@@ -151,6 +152,7 @@ class _Parts:
             waits=self._wait_work(),
             children=self._child_work(),
             resources=lambda: self._nothing,  # whatever would be acquired is new
+            costs=CostTracker,  # whatever was spent was so before
         )
         return TaskContext(
             Equipment(

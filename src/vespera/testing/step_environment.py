@@ -11,6 +11,7 @@ from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import SignalRepository, TaskRepository
 from vespera.application.runtime.children import Children
 from vespera.application.runtime.context import TaskContext
+from vespera.application.runtime.costs.tracker import CostTracker
 from vespera.application.runtime.equipment import AttemptWork, Equipment
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
@@ -70,6 +71,7 @@ class StepEnvironment:
 
     Attributes:
         clock: the clock; the event loop's own under ``virtual_time``.
+        costs: the tracker behind ``task.costs``, in memory.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class StepEnvironment:
         """
         self._codec: Codec = MsgspecCodec(_PAYLOAD_LIMIT)
         self._outcomes = Outcomes(self._codec)
+        self.costs = CostTracker()
         self._files: Any = MissingWorkspace() if files is None else files
         self._dependencies = dict(dependencies or {})
         self.clock = clock or clock_of_this_loop()
@@ -267,6 +270,7 @@ class StepEnvironment:
             waits=self._wait_work(tasks),
             children=nothing,
             resources=refusing,
+            costs=lambda: self.costs,
         )
         presence = Presence(self.clock)
         equipment = Equipment(task=self._task, log=log, presence=presence, work=work)

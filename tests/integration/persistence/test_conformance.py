@@ -12,6 +12,7 @@ from vespera.testing.conformance import (
     AuditTrailConformance,
     BreakersConformance,
     ContentReferencesConformance,
+    CostLedgerConformance,
     DatabaseCareConformance,
     FileOperationRepositoryConformance,
     GatesConformance,
@@ -66,6 +67,10 @@ class TestSqlSnapshotRepository(InAFile, SnapshotRepositoryConformance):
 
 
 class TestSqlResourceRepository(InAFile, ResourceRepositoryConformance):
+    pass
+
+
+class TestSqlCostLedger(InAFile, CostLedgerConformance):
     pass
 
 

@@ -78,11 +78,11 @@ class ModelSwitcherOrchestrator:
             InvalidRequest: a value makes no sense; the error names it.
         """
         self.models = checked_models(models)
-        self._is_available = is_available
         self._preferred = self._current = self.models[0]
-        given = dict(guards or {})
-        if unknown := [model for model in given if model not in self.models]:
-            raise InvalidRequest(f"{unknown[0]!r} is none of {list(self.models)}", field="guards")
+        if is_available is not None:
+            _check_callable(is_available, "is_available")
+        self._is_available = is_available
+        given = self._checked_guards({} if guards is None else guards)
         for model in self.models:
             if model not in given:
                 breaker = CircuitBreaker(
@@ -155,6 +155,7 @@ class ModelSwitcherOrchestrator:
             InvalidRequest, LeaseLost: as for ``TaskContext.step``.
         """
         check_step_name(name)
+        _check_callable(call, "call")
         passed_over: dict[str, str] = {}
         while True:
             choice = await task.step(f"{name}.model", self._choose, passed_over)
@@ -173,8 +174,10 @@ class ModelSwitcherOrchestrator:
 
         Raises:
             NoModelAvailable: no model did it; the last error is its cause.
+            InvalidRequest: ``call`` cannot be called.
             Exception: what no other model would mend.
         """
+        _check_callable(call, "call")
         passed_over: dict[str, str] = {}
         last: Exception | None = None
         while True:
@@ -222,9 +225,26 @@ class ModelSwitcherOrchestrator:
             return refusal
         return None
 
+    def _checked_guards(self, guards: Mapping[str, ServiceGuard]) -> dict[str, ServiceGuard]:
+        if not isinstance(guards, Mapping):
+            raise InvalidRequest("must be a mapping of models to guards", field="guards")
+        for model, guard in guards.items():
+            if model not in self.models:
+                raise InvalidRequest(f"{model!r} is none of {list(self.models)}", field="guards")
+            if not isinstance(guard, ServiceGuard):
+                raise InvalidRequest(
+                    f"must be a ServiceGuard, not {guard!r:.60}", field=f"guards[{model!r}]"
+                )
+        return dict(guards)
+
     def _take(self, model: str, instead_of: Mapping[str, str]) -> str:
         if model != self._current:
             why = "; ".join(f"{other}: {reason}" for other, reason in instead_of.items())
             logger.info("Model %r takes over from %r: %s", model, self._current, why or "preferred")
             self._current = model
         return model
+
+
+def _check_callable(value: object, field: str) -> None:
+    if not callable(value):
+        raise InvalidRequest(f"must be a function, not {value!r:.60}", field=field)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast, overload
 
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.children import Child
+from vespera.application.runtime.costs.of_task import TaskCosts
 from vespera.application.runtime.equipment import Equipment
 from vespera.application.runtime.heartbeats import current_call
 from vespera.application.runtime.resources.of_task import TaskResources
@@ -52,6 +53,11 @@ class TaskContext:
         A replay acquires others.
         """
         return self._equipment.resources
+
+    @property
+    def costs(self) -> TaskCosts:
+        """What the task spends: tokens, money, time; and whether its budget allows it."""
+        return self._equipment.costs
 
     @overload
     async def step(

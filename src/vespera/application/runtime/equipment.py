@@ -9,6 +9,8 @@ from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.children import Children, ChildWork
 from vespera.application.runtime.compensation import Compensation
+from vespera.application.runtime.costs.of_task import TaskCosts
+from vespera.application.runtime.costs.tracker import CostTracker
 from vespera.application.runtime.derived import Derived
 from vespera.application.runtime.file_notes import FileWork
 from vespera.application.runtime.outcomes import Outcomes
@@ -38,6 +40,7 @@ class AttemptWork:
     waits: WaitWork
     children: ChildWork
     resources: Callable[[], AsyncResourceManager]
+    costs: Callable[[], CostTracker]
 
 
 class Equipment:
@@ -94,6 +97,11 @@ class Equipment:
     def resources(self) -> TaskResources:
         """What the task holds for a while."""
         return TaskResources(self.task.id, self.work.resources)
+
+    @cached_property
+    def costs(self) -> TaskCosts:
+        """What the task spends."""
+        return TaskCosts(self.task, self.derived, self.work.costs)
 
     @cached_property
     def patches(self) -> Patches:

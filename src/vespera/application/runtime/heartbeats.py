@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.steps import Key, StepLog
 from vespera.domain.errors import HeartbeatMissed, InvalidRequest, LeaseLost, StorageError
+from vespera.domain.step import Fence
 
 logger = logging.getLogger("vespera")
 BETWEEN_WRITES = 1.0  # seconds
@@ -27,6 +28,11 @@ class StepCall:
         self.name, self.occurrence = key
         self._heart = heart
         self._over = False
+
+    @property
+    def fence(self) -> Fence:
+        """Of which attempt at which task it is."""
+        return self._heart.fence
 
     @property
     def last_heartbeat(self) -> object:
@@ -80,6 +86,11 @@ class Heart:
         self._unsaved: bytes | None = None
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
+
+    @property
+    def fence(self) -> Fence:
+        """Of the attempt."""
+        return self._log.fence
 
     @property
     def detail(self) -> object:

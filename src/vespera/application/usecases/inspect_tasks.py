@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypedDict
 
+from vespera.application.ports.costs import CostLedger
 from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.persistence import (
     SignalRepository,
@@ -12,6 +13,8 @@ from vespera.application.ports.persistence import (
     TaskRepository,
 )
 from vespera.application.usecases.track_file_operations import TrackFileOperationsUseCase
+from vespera.domain.budget import CostScope
+from vespera.domain.cost import CostGroup
 from vespera.domain.errors import InvalidRequest, TaskNotFound
 from vespera.domain.ids import TaskId
 from vespera.domain.progress import Progress
@@ -91,7 +94,8 @@ class TaskDetails:
 
     ``outcome`` is what the specialist handed back: summary, artifacts, next action, result.
     ``findings`` are the verdicts on its file operations, judged against the disk as it is now.
-    ``waits_for`` says why a pending task does not run at this moment.
+    ``waits_for`` says why a pending task does not run at this moment. ``costs`` are those of the
+    task and of its children, and of theirs.
     """
 
     task: Task
@@ -103,6 +107,7 @@ class TaskDetails:
     progress: Progress | None = None
     waits_for: str = ""
     signals: Sequence[SignalDetails] = ()
+    costs: Sequence[CostGroup] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +130,12 @@ class InspectTasksUseCase:
         signals: SignalRepository,
         tracking: TrackFileOperationsUseCase,
         progress: ProgressRepository,
+        costs: CostLedger,
         plain: Callable[[bytes], object],
     ) -> None:
         self._tasks, self._steps, self._signals = tasks, steps, signals
         self._tracking, self._progress, self._plain = tracking, progress, plain
+        self._costs = costs
 
     async def search_tasks(self, given: Mapping[str, object]) -> TaskPage:
         """One page of the tasks that are as asked; ``success`` is False if that makes no sense.
@@ -165,6 +172,7 @@ class InspectTasksUseCase:
             progress=await self._progress.of_task(task_id),
             findings=(await self._tracking.examine(task_id, survey=False, task=task)).findings,
             signals=[self._signal(each) for each in await self._signals.of_task(task_id)],
+            costs=await self._costs.groups(CostScope(task_id=task_id, tree=True)),
         )
         return InspectTaskResult(success=True, details=details)
 

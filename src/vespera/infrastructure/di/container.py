@@ -42,6 +42,7 @@ from vespera.domain.flow import Limits
 from vespera.domain.retention import retention_of
 from vespera.infrastructure.di.adapters import Adapters
 from vespera.infrastructure.di.base import Service, providers
+from vespera.infrastructure.di.costs import CostParts
 from vespera.infrastructure.di.file_use_cases import FileUseCases
 from vespera.infrastructure.di.guards import GuardParts
 from vespera.infrastructure.di.options import (
@@ -58,7 +59,7 @@ from vespera.infrastructure.files.secrets import SECRETS
 from vespera.infrastructure.persistence.spilling import SPILL_ABOVE
 
 
-class Container(GuardParts, ResourceParts, FileUseCases, Orchestrators):
+class Container(GuardParts, ResourceParts, CostParts, FileUseCases, Orchestrators):
     """Vespera, ready to use: ``Container()`` keeps its tasks in memory.
 
     Settings, as keywords or as one mapping:
@@ -154,6 +155,7 @@ class Container(GuardParts, ResourceParts, FileUseCases, Orchestrators):
         signals=Adapters.signals,
         tracking=FileUseCases.track_file_operations,
         progress=Adapters.progress,
+        costs=CostParts.cost_ledger,
         plain=Adapters.codec.provided.plain,
     )
     purge_tasks = providers.Singleton(
@@ -247,6 +249,7 @@ class Container(GuardParts, ResourceParts, FileUseCases, Orchestrators):
         waits=wait_work,
         children=child_work,
         resources=ResourceParts.resource_manager.provider,
+        costs=CostParts.cost_tracker.provider,
     )
     attempts = providers.Singleton(
         AttemptRunner,

@@ -11,6 +11,7 @@ from vespera.infrastructure.persistence.statements import Statement
 TABLES = (
     "audit_entries",
     "breakers",
+    "costs",
     "events",
     "file_operations",
     "gates",
@@ -34,6 +35,8 @@ TABLES = (
 SCHEMA = (
     "CREATE TABLE audit_entries ( number INTEGER NOT NULL, at BIGINT NOT NULL, kind TEXT NOT NULL, payload TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (number) )",
     "CREATE TABLE breakers ( name TEXT NOT NULL, version BIGINT NOT NULL, era BIGINT NOT NULL, failures BIGINT NOT NULL, since DOUBLE, rests_from DOUBLE NOT NULL, rests_until DOUBLE NOT NULL, probe BIGINT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (name) ) WITHOUT ROWID",
+    "CREATE TABLE costs ( id TEXT NOT NULL, operation TEXT NOT NULL, state TEXT NOT NULL, began_at BIGINT NOT NULL, task_id TEXT, attempt BIGINT NOT NULL, step TEXT NOT NULL, occurrence BIGINT NOT NULL, model TEXT NOT NULL, input_tokens BIGINT NOT NULL, output_tokens BIGINT NOT NULL, nanos BIGINT NOT NULL, currency TEXT NOT NULL, micros BIGINT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID",
+    "CREATE INDEX costs_of_task ON costs (task_id, operation)",
     "CREATE TABLE events ( id INTEGER NOT NULL, mark BIGINT NOT NULL, entries TEXT NOT NULL, PRIMARY KEY (id) )",
     """CREATE TABLE file_operations ( id TEXT NOT NULL, task_id TEXT, kind TEXT NOT NULL, phase TEXT NOT NULL, path BLOB NOT NULL, "before" TEXT NOT NULL, "after" TEXT NOT NULL, expected TEXT, destination BLOB, arrival TEXT, recorded_at BIGINT NOT NULL, context TEXT NOT NULL, metadata TEXT NOT NULL, attempt BIGINT, PRIMARY KEY (id) ) WITHOUT ROWID""",
     "CREATE INDEX file_operations_allowances ON file_operations (id) WHERE kind = 'scope'",
@@ -1064,3 +1067,61 @@ ANY_OLD_RESOURCE = Statement(
 )
 
 FORGET_RESOURCES = Statement("DELETE FROM resources WHERE resources.released_at < ?")
+
+# What operations cost.
+
+INSERT_COST = Statement(
+    "INSERT INTO costs (id, operation, state, began_at, task_id, attempt, step, occurrence, model, input_tokens, output_tokens, nanos, currency, micros) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    expects=1,
+)
+
+SETTLE_COST = Statement(
+    "UPDATE costs SET operation=?, state=?, model=?, input_tokens=?, output_tokens=?, nanos=?, currency=?, micros=? WHERE costs.id = ?"
+)
+
+ADD_COST = Statement(
+    "INSERT INTO costs (id, operation, state, began_at, task_id, attempt, step, occurrence, model, input_tokens, output_tokens, nanos, currency, micros) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING id",
+    returns=True,
+)
+
+PURGE_COSTS = Statement("DELETE FROM costs WHERE costs.task_id IN (__many__)")
+
+COSTS_OF_ALL = Statement(
+    "SELECT costs.operation, costs.state = 'open' AS is_open, costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency, count(*) AS count_1, coalesce(sum(costs.input_tokens), 0) AS coalesce_1, coalesce(sum(costs.output_tokens), 0) AS coalesce_2, coalesce(sum(costs.nanos), 0) AS coalesce_3, coalesce(sum(costs.micros), 0) AS coalesce_4 FROM costs WHERE :operation IS NULL OR costs.operation = :operation GROUP BY costs.operation, costs.state = 'open', costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency ORDER BY costs.task_id, min(costs.began_at), min(costs.id)"
+)
+
+COSTS_OF_TASK = Statement(
+    "SELECT costs.operation, costs.state = 'open' AS is_open, costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency, count(*) AS count_1, coalesce(sum(costs.input_tokens), 0) AS coalesce_1, coalesce(sum(costs.output_tokens), 0) AS coalesce_2, coalesce(sum(costs.nanos), 0) AS coalesce_3, coalesce(sum(costs.micros), 0) AS coalesce_4 FROM costs WHERE costs.task_id = :task AND (:operation IS NULL OR costs.operation = :operation) GROUP BY costs.operation, costs.state = 'open', costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency ORDER BY costs.task_id, min(costs.began_at), min(costs.id)"
+)
+
+COSTS_OF_TREE = Statement(
+    "WITH RECURSIVE tree(id) AS (SELECT :task AS id UNION ALL SELECT tasks.id AS id FROM tasks, tree WHERE tasks.parent_id = tree.id) SELECT costs.operation, costs.state = 'open' AS is_open, costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency, count(*) AS count_1, coalesce(sum(costs.input_tokens), 0) AS coalesce_1, coalesce(sum(costs.output_tokens), 0) AS coalesce_2, coalesce(sum(costs.nanos), 0) AS coalesce_3, coalesce(sum(costs.micros), 0) AS coalesce_4 FROM costs WHERE costs.task_id IN (SELECT tree.id FROM tree) AND (:operation IS NULL OR costs.operation = :operation) GROUP BY costs.operation, costs.state = 'open', costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency ORDER BY costs.task_id, min(costs.began_at), min(costs.id)"
+)
+
+COSTS_OF_NO_TASK = Statement(
+    "SELECT costs.operation, costs.state = 'open' AS is_open, costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency, count(*) AS count_1, coalesce(sum(costs.input_tokens), 0) AS coalesce_1, coalesce(sum(costs.output_tokens), 0) AS coalesce_2, coalesce(sum(costs.nanos), 0) AS coalesce_3, coalesce(sum(costs.micros), 0) AS coalesce_4 FROM costs WHERE costs.task_id IS NULL AND (:operation IS NULL OR costs.operation = :operation) GROUP BY costs.operation, costs.state = 'open', costs.task_id, costs.step, costs.occurrence, costs.model, costs.currency ORDER BY costs.task_id, min(costs.began_at), min(costs.id)"
+)
+
+ALL_ALLOW = Statement(
+    "SELECT 1 FROM (SELECT count(*) AS calls, coalesce(sum(costs.input_tokens + costs.output_tokens), 0) AS tokens, coalesce(sum(CASE WHEN (costs.currency = :currency) THEN costs.nanos ELSE 0 END), 0) AS nanos, coalesce(sum(costs.micros), 0) AS micros, coalesce(sum(CASE WHEN (costs.currency IN ('', :currency)) THEN 0 ELSE 1 END), 0) AS foreign_ones FROM costs WHERE :operation IS NULL OR costs.operation = :operation) AS spent WHERE spent.calls + :needs_calls <= :most_calls AND spent.tokens + :needs_tokens <= :most_tokens AND spent.nanos + :needs_nanos <= :most_nanos AND spent.micros + :needs_micros <= :most_micros AND spent.foreign_ones + :needs_foreign_ones <= :most_foreign_ones",
+    expects=1,
+    returns=True,
+)
+
+TASK_ALLOWS = Statement(
+    "SELECT 1 FROM (SELECT count(*) AS calls, coalesce(sum(costs.input_tokens + costs.output_tokens), 0) AS tokens, coalesce(sum(CASE WHEN (costs.currency = :currency) THEN costs.nanos ELSE 0 END), 0) AS nanos, coalesce(sum(costs.micros), 0) AS micros, coalesce(sum(CASE WHEN (costs.currency IN ('', :currency)) THEN 0 ELSE 1 END), 0) AS foreign_ones FROM costs WHERE costs.task_id = :task AND (:operation IS NULL OR costs.operation = :operation)) AS spent WHERE spent.calls + :needs_calls <= :most_calls AND spent.tokens + :needs_tokens <= :most_tokens AND spent.nanos + :needs_nanos <= :most_nanos AND spent.micros + :needs_micros <= :most_micros AND spent.foreign_ones + :needs_foreign_ones <= :most_foreign_ones",
+    expects=1,
+    returns=True,
+)
+
+TREE_ALLOWS = Statement(
+    "WITH RECURSIVE tree(id) AS (SELECT :task AS id UNION ALL SELECT tasks.id AS id FROM tasks, tree WHERE tasks.parent_id = tree.id) SELECT 1 FROM (SELECT count(*) AS calls, coalesce(sum(costs.input_tokens + costs.output_tokens), 0) AS tokens, coalesce(sum(CASE WHEN (costs.currency = :currency) THEN costs.nanos ELSE 0 END), 0) AS nanos, coalesce(sum(costs.micros), 0) AS micros, coalesce(sum(CASE WHEN (costs.currency IN ('', :currency)) THEN 0 ELSE 1 END), 0) AS foreign_ones FROM costs WHERE costs.task_id IN (SELECT tree.id FROM tree) AND (:operation IS NULL OR costs.operation = :operation)) AS spent WHERE spent.calls + :needs_calls <= :most_calls AND spent.tokens + :needs_tokens <= :most_tokens AND spent.nanos + :needs_nanos <= :most_nanos AND spent.micros + :needs_micros <= :most_micros AND spent.foreign_ones + :needs_foreign_ones <= :most_foreign_ones",
+    expects=1,
+    returns=True,
+)
+
+NO_TASK_ALLOWS = Statement(
+    "SELECT 1 FROM (SELECT count(*) AS calls, coalesce(sum(costs.input_tokens + costs.output_tokens), 0) AS tokens, coalesce(sum(CASE WHEN (costs.currency = :currency) THEN costs.nanos ELSE 0 END), 0) AS nanos, coalesce(sum(costs.micros), 0) AS micros, coalesce(sum(CASE WHEN (costs.currency IN ('', :currency)) THEN 0 ELSE 1 END), 0) AS foreign_ones FROM costs WHERE costs.task_id IS NULL AND (:operation IS NULL OR costs.operation = :operation)) AS spent WHERE spent.calls + :needs_calls <= :most_calls AND spent.tokens + :needs_tokens <= :most_tokens AND spent.nanos + :needs_nanos <= :most_nanos AND spent.micros + :needs_micros <= :most_micros AND spent.foreign_ones + :needs_foreign_ones <= :most_foreign_ones",
+    expects=1,
+    returns=True,
+)

@@ -9,7 +9,12 @@ import sqlalchemy as sa
 
 from vespera.domain.flow import ALL_TYPES
 from vespera.domain.task import SUSPICIOUS
-from vespera.infrastructure.persistence import file_tables, guard_tables, resource_tables
+from vespera.infrastructure.persistence import (
+    cost_tables,
+    file_tables,
+    guard_tables,
+    resource_tables,
+)
 from vespera.infrastructure.persistence.stored_values import (
     StoredValue,
     some_spilled,
@@ -17,7 +22,8 @@ from vespera.infrastructure.persistence.stored_values import (
 )
 
 # One for all rooms.
-(metadata,) = {room.metadata for room in (file_tables, guard_tables, resource_tables)}
+_ROOMS = (cost_tables, file_tables, guard_tables, resource_tables)
+(metadata,) = {room.metadata for room in _ROOMS}
 
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
 RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")

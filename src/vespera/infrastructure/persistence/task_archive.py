@@ -70,6 +70,7 @@ class SqlTaskArchive:
             sql.PURGE_OPERATIONS,
             sql.PURGE_REPORTS,
             sql.PURGE_WAIVERS,
+            sql.PURGE_COSTS,
         )
         marks = ",".join("?" * len(ids))
         writes = [

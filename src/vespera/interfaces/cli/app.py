@@ -37,7 +37,7 @@ from vespera.interfaces.cli.signals import approve, reject, signal
 from vespera.interfaces.cli.snapshots import snapshot, undeclared
 from vespera.interfaces.cli.store import store
 from vespera.interfaces.cli.system import config, doctor
-from vespera.interfaces.cli.tasks import task
+from vespera.interfaces.cli.tasks import show_task, task
 from vespera.interfaces.cli.telling import events
 from vespera.interfaces.cli.waivers import revoke, waive, waivers
 from vespera.interfaces.cli.workers import dev, worker
@@ -112,6 +112,7 @@ def verify(
 
 
 app.add_command(task)
+app.add_command(show_task, "show")
 app.add_command(events)
 task.add_command(pause_task)
 task.add_command(resume_task)

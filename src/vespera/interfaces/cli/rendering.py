@@ -22,6 +22,7 @@ from vespera.domain.step import StepRecord
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Finding
 from vespera.interfaces.cli.failures import printable
+from vespera.interfaces.cli.spending import form_of_costs, rows_of_costs
 
 TASK_FIELDS = (
     "id",
@@ -99,6 +100,7 @@ def show_task(details: TaskDetails, *, as_json: bool) -> None:
     _print_section("waits for", [(t.id, t.status, t.title) for t in details.dependencies])
     _print_section("steps", [_step_row(step) for step in details.steps])
     _print_section("signals", [_signal_row(signal) for signal in details.signals])
+    _print_section("costs", rows_of_costs(details.task.id, details.costs))
     _print_section("files", [_finding_row(finding) for finding in details.findings])
 
 
@@ -259,6 +261,7 @@ def _details_form(details: TaskDetails) -> dict[str, object]:
         "signals": details.signals,
         "files": [_finding_form(finding) for finding in details.findings],
         "waits_for": details.waits_for,
+        "costs": form_of_costs(details.task.id, details.costs),
     }
 
 

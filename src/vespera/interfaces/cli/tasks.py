@@ -58,7 +58,7 @@ def show_task(
     task_id: str,
     asked: Asked,
 ) -> None:
-    """Show a task: payload, progress, steps, file operations with verdicts, error."""
+    """Show a task: payload, progress, steps, costs, file operations with verdicts, error."""
     from vespera.interfaces.cli import reading, rendering
 
     details = asked.answer(reading.show_task(task_id))

@@ -20,6 +20,7 @@ _SUITES = (
     "codec",
     "content_references",
     "contents",
+    "costs",
     "dedup",
     "files",
     "gates",
@@ -51,6 +52,7 @@ from vespera.testing.conformance.clock import ClockConformance
 from vespera.testing.conformance.codec import CodecConformance
 from vespera.testing.conformance.content_references import ContentReferencesConformance
 from vespera.testing.conformance.contents import ContentStoreConformance
+from vespera.testing.conformance.costs import CostLedgerConformance
 from vespera.testing.conformance.events import EventLogConformance, ProgressRepositoryConformance
 from vespera.testing.conformance.files import DirectoryTreeConformance, FileStoreConformance
 from vespera.testing.conformance.gates import GatesConformance
@@ -94,6 +96,7 @@ __all__ = [
     "CodecConformance",
     "ContentReferencesConformance",
     "ContentStoreConformance",
+    "CostLedgerConformance",
     "DatabaseCareConformance",
     "DirectoryTreeConformance",
     "EventLogConformance",

@@ -10,6 +10,7 @@ from vespera.application.ports.archive import TaskArchive
 from vespera.application.ports.audit import AuditTrail
 from vespera.application.ports.breakers import Breakers
 from vespera.application.ports.contents import ContentReferences
+from vespera.application.ports.costs import CostLedger
 from vespera.application.ports.events import EventLog, ProgressRepository
 from vespera.application.ports.gates import Gates
 from vespera.application.ports.histories import TaskHistories
@@ -55,6 +56,7 @@ class Stores:
     snapshots: SnapshotRepository
     rollbacks: RollbackRepository
     waivers: Waivers
+    costs: CostLedger
     audit: AuditTrail
     breakers: Breakers
 
@@ -81,6 +83,7 @@ class Stores:
             snapshots=container.get(SnapshotRepository),
             rollbacks=container.get(RollbackRepository),
             waivers=container.get(Waivers),
+            costs=container.get(CostLedger),
             audit=container.get(AuditTrail),
             breakers=container.get(Breakers),
         )

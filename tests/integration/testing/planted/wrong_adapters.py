@@ -24,6 +24,7 @@ from vespera.application.ports.events import EventPage
 from vespera.application.ports.histories import TaskHistory
 from vespera.application.ports.resources import Held
 from vespera.domain.audit import NO_ENTRY, AuditHead, entry_after
+from vespera.domain.budget import CostScope
 from vespera.domain.content import ContentFlaw, PutResult, Removal
 from vespera.domain.envelope import EnvelopeSignature
 from vespera.domain.errors import (
@@ -50,6 +51,7 @@ from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.audit_trail import SqlAuditTrail
 from vespera.infrastructure.persistence.breakers import SqlBreakers
 from vespera.infrastructure.persistence.content_references import SqlContentReferences
+from vespera.infrastructure.persistence.cost_ledger import SqlCostLedger
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import SqlEventLog, SqlProgressRepository
 from vespera.infrastructure.persistence.file_operation_repository import SqlFileOperationRepository
@@ -81,6 +83,7 @@ from vespera.testing.conformance import (
     CodecConformance,
     ContentReferencesConformance,
     ContentStoreConformance,
+    CostLedgerConformance,
     DatabaseCareConformance,
     DirectoryTreeConformance,
     EventLogConformance,
@@ -2009,6 +2012,52 @@ class TestTracesLate(ResourceTypeConformance):
 
     def make_type(self, directory):
         return TracesLate()
+
+
+# --------------------------------------------------------------------------------------- costs
+
+
+class ForgetsCosts(SqlCostLedger):
+    """Believes that all is free."""
+
+    async def begin(self, entry, budgets):
+        pass
+
+    async def settle(self, entry):
+        pass
+
+    async def add(self, entry):
+        return True
+
+
+class BelievesEverybody(SqlCostLedger):
+    """Looks at no budget, and at no id."""
+
+    async def begin(self, entry, budgets):
+        await self.add(entry)
+
+    async def add(self, entry):
+        await super().add(entry)
+        return True
+
+    async def groups(self, scope):
+        return await super().groups(CostScope(everything=True))
+
+
+@caught_by(*rest_of(CostLedgerConformance))
+class TestForgetsCosts(PlantedStores, CostLedgerConformance):
+    parts = {"costs": ForgetsCosts}
+
+
+@caught_by(
+    "test_it_is_kept_once",
+    "test_an_operation_begins_once",
+    "test_a_tree_is_a_task_and_all_below_it",
+    "test_an_operation_a_task_or_none_can_be_meant",
+    "test_all_budgets_must_allow_it",
+)
+class TestBelievesEverybody(PlantedStores, CostLedgerConformance):
+    parts = {"costs": BelievesEverybody}
 
 
 # ------------------------------------------------------------------------------------- waivers

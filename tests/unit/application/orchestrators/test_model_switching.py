@@ -215,11 +215,18 @@ class TestAlone:
             ({"models": ["a"], "reset_after": -1}, "reset_after"),
             ({"models": ["a"], "timeout": "soon"}, "seconds"),
             ({"models": ["a"], "guards": {"b": ServiceGuard()}}, "guards"),
+            ({"models": ["a"], "guards": {"a": CircuitBreaker()}}, "guards"),
+            ({"models": ["a"], "guards": [ServiceGuard()]}, "guards"),
+            ({"models": ["a"], "is_available": True}, "is_available"),
         ],
     )
     def test_what_makes_no_sense_is_refused_by_name(self, given, field):
         with pytest.raises(InvalidRequest, match=field):
             ModelSwitcherOrchestrator(**given)
+
+    async def test_what_cannot_be_called_is_refused_and_is_no_failure_of_a_model(self):
+        with pytest.raises(InvalidRequest, match="call"):
+            await a_switcher().call("complete")
 
 
 class TestInATask:

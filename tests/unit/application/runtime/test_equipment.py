@@ -36,6 +36,7 @@ def equipment(clock: VirtualClock, *operations: FileOperation) -> Equipment:
         waits=Mock(),
         children=Mock(),
         resources=Mock(),
+        costs=Mock(),
     )
     presence = Presence(clock)
     return Equipment(task=TASK, log=log, presence=presence, work=work, operations=operations)

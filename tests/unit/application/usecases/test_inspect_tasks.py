@@ -7,6 +7,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from vespera.application.ports.clock import Clock
+from vespera.application.ports.costs import CostLedger
 from vespera.application.ports.events import ProgressRepository
 from vespera.application.ports.files import FileStore
 from vespera.application.ports.persistence import (
@@ -151,6 +152,7 @@ def inspect(tasks, steps, signals, operations, files, reports, progress):
         signals=signals,
         tracking=tracking,
         progress=progress,
+        costs=AsyncMock(spec=CostLedger, groups=AsyncMock(return_value=[])),
         plain=json.loads,
     )
 

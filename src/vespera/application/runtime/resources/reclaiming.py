@@ -2,21 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.resources import ResourceRepository
 from vespera.application.runtime.failures import message_of
 from vespera.application.runtime.resources.catalogue import ResourceCatalogue
-from vespera.application.runtime.supervision import over
 from vespera.domain.errors import StorageError
 from vespera.domain.ids import ResourceId, TaskId
 from vespera.domain.resource import KEPT_AFTER_RELEASE, ResourceRecord
 
-T = TypeVar("T")
 logger = logging.getLogger("vespera")
 
 
@@ -95,18 +92,3 @@ class Reclaiming:
         except Exception as error:  # noqa: BLE001  (the boundary to the type; recorded)
             return f"{type(error).__name__}: {message_of(error)}"
         return "; ".join(remains)
-
-
-async def finished(work: Coroutine[object, object, T]) -> T:
-    """What this work gives, which goes on to its end whoever is cancelled meanwhile; then the
-    cancellation passes.
-    """
-    running, cancelled = asyncio.ensure_future(work), None
-    while not running.done():
-        try:
-            await over(running)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    return running.result()

@@ -12,9 +12,10 @@ from typing import Any, Self
 
 from vespera.application.ports.resources import Held, ResourceRepository, ResourceType
 from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.finishing import finished
 from vespera.application.runtime.resources.catalogue import ResourceCatalogue
 from vespera.application.runtime.resources.keeper import Keeper
-from vespera.application.runtime.resources.reclaiming import Reclaiming, finished
+from vespera.application.runtime.resources.reclaiming import Reclaiming
 from vespera.application.runtime.supervision import Supervision
 from vespera.domain.errors import (
     InvalidRequest,

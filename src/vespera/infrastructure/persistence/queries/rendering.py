@@ -6,6 +6,7 @@ from types import ModuleType
 from vespera.infrastructure.persistence.queries import (
     audit,
     breakers,
+    costs,
     dedup,
     events,
     fence,
@@ -33,7 +34,7 @@ from vespera.infrastructure.persistence.statements import Statement
 TOPICS = (
     *(schema, tasks, dedup, queue, gates, traffic, fence, steps, signals, histories),
     *(file_operations, reports, schedules, events, purge, revivals, values, snapshots),
-    *(rollbacks, waivers, audit, breakers, resources),
+    *(rollbacks, waivers, audit, breakers, resources, costs),
 )
 
 _HEAD = '''"""Every SQL text of this room. Made from ``queries`` by ``make sql``; not to be edited.

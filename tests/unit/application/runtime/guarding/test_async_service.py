@@ -84,6 +84,16 @@ async def test_each_call_may_have_a_time_limit_and_the_service_goes_on_after_it(
     assert (await service.forecast("Rome", timeout=5.0)).success
 
 
+async def test_a_service_that_hangs_opens_its_breaker():
+    service = Weather(guard=ServiceGuard(breaker=CircuitBreaker(failure_threshold=2)))
+
+    for _ in range(2):
+        with pytest.raises(CallTimedOut):
+            await service.forecast("Rome", timeout=1.0, after=60)
+    with pytest.raises(CircuitBreakerOpenError):
+        await service.forecast("Rome", timeout=1.0)
+
+
 async def test_a_time_out_of_its_own_is_one():
     with pytest.raises(TimeoutError, match="the socket"):
         await Weather().forecast("Rome", error=TimeoutError("the socket"))

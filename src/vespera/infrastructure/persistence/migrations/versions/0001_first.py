@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from vespera.infrastructure.persistence.migrations.cost_tables import create_cost_tables
 from vespera.infrastructure.persistence.migrations.file_tables import create_file_tables
 from vespera.infrastructure.persistence.migrations.guard_tables import create_guard_tables
 from vespera.infrastructure.persistence.migrations.resource_tables import create_resource_tables
@@ -20,6 +21,7 @@ def upgrade() -> None:
     create_file_tables()
     create_guard_tables()
     create_resource_tables()
+    create_cost_tables()
     _create_events()
     _create_progress()
     _create_task_counts()

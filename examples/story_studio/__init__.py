@@ -1,0 +1,1 @@
+"""A premise becomes a story: text, voice and picture on one page."""
