@@ -9,7 +9,16 @@ from project_service.model import ChatModel, HttpChatModel
 from project_service.project_tasks import ProjectTasksUseCase
 from project_service.projects import ProjectsUseCase
 from project_service.specialists import Publisher, Recorder, Reporter, Summariser
-from vespera import Container, Limits, Provider, Service, providers
+from vespera import (
+    CircuitBreaker,
+    Container,
+    Limits,
+    Provider,
+    RetryPolicy,
+    Service,
+    ServiceGuard,
+    providers,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +56,24 @@ class ServiceContainer(Container):
         drain_seconds=Container.config.drain_seconds,
         ping_seconds=Container.config.ping_seconds,
     )
+    # Its breaker is kept in the database: all workers know when the model is down.
+    guard: Provider[ServiceGuard] = providers.Singleton(
+        ServiceGuard,
+        name="model",
+        bulkhead=8,
+        retry=providers.Singleton(RetryPolicy, max_attempts=3, delay=0.5, max_delay=30.0),
+        breaker=providers.Singleton(
+            CircuitBreaker, name="model", store=Container.breakers, clock=Container.clock
+        ),
+        timeout=60.0,
+        clock=Container.clock,
+    )
     model: Provider[ChatModel] = Service(
         HttpChatModel,
         url=Container.config.model_url,
         name=Container.config.model_name,
         key=Container.config.model_key,
+        guard=guard,
     )
     specialists = providers.Aggregate(
         report=providers.Factory(Reporter),

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import cast
 
-from project_service.model import ChatModel, ModelUnavailable
+from project_service.model import ChatModel
 from project_service.texts import (
     measure,
     minutes_in_markdown,
@@ -13,10 +13,30 @@ from project_service.texts import (
     told,
 )
 from vespera import RetryPolicy, TaskContext, TaskOutcome
-from vespera.domain.errors import WaitTimedOut
+from vespera.domain.errors import (
+    AIServiceBadAnswer,
+    AIServiceRateLimited,
+    AIServiceTimedOut,
+    AIServiceUnavailable,
+    CircuitBreakerOpenError,
+    WaitTimedOut,
+)
 
 INSTRUCTION = "Summarise the text in at most three sentences, in its own language."
-PATIENCE = RetryPolicy(max_attempts=4, delay=0.5, max_delay=8.0, retry_on=(ModelUnavailable,))
+PATIENCE = RetryPolicy(
+    max_attempts=6,
+    delay=2.0,
+    max_delay=60.0,
+    retry_on=(
+        AIServiceUnavailable,
+        AIServiceRateLimited,
+        AIServiceTimedOut,
+        AIServiceBadAnswer,
+        CircuitBreakerOpenError,
+    ),
+)
+"""With a model in trouble, for minutes; the guard around it has its own, for seconds."""
+
 NOTE = "note"
 LONGEST_SILENCE = 24 * 60 * 60.0
 """Seconds without a note after which a meeting is over."""

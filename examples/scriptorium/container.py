@@ -8,7 +8,15 @@ from scriptorium.sessions import SessionsUseCase
 from scriptorium.specialists import Craftsman, SessionKeeper, Tester
 from scriptorium.subtasks import SubtasksUseCase
 from scriptorium.trials import SubprocessTrials, Trials
-from vespera import Container, Provider, Service, providers
+from vespera import (
+    CircuitBreaker,
+    Container,
+    Provider,
+    RetryPolicy,
+    Service,
+    ServiceGuard,
+    providers,
+)
 
 
 class ScriptoriumContainer(Container):
@@ -21,11 +29,24 @@ class ScriptoriumContainer(Container):
         "run_tests": False,
     }
 
+    # Its breaker is kept in the database: all workers know when the model is down.
+    guard: Provider[ServiceGuard] = providers.Singleton(
+        ServiceGuard,
+        name="model",
+        bulkhead=8,
+        retry=providers.Singleton(RetryPolicy, max_attempts=3, delay=0.5, max_delay=30.0),
+        breaker=providers.Singleton(
+            CircuitBreaker, name="model", store=Container.breakers, clock=Container.clock
+        ),
+        timeout=180.0,
+        clock=Container.clock,
+    )
     model: Provider[WritingModel] = Service(
         HttpWritingModel,
         url=Container.config.model_url,
         name=Container.config.model_name,
         key=Container.config.model_key,
+        guard=guard,
     )
     tests: Provider[Trials] = providers.Singleton(
         SubprocessTrials, workspace=Container.config.workspace, wanted=Container.config.run_tests

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import cast
 
-from scriptorium.model import ModelOutOfReach, WritingModel
+from scriptorium.model import WritingModel
 from scriptorium.plan import (
     Answer,
     Decision,
@@ -19,11 +19,30 @@ from scriptorium.plan import (
 )
 from scriptorium.trials import Trials
 from vespera import RetryPolicy, TaskContext, TaskOutcome, TrackFileOperationsUseCase
-from vespera.domain.errors import WorkspaceError
+from vespera.domain.errors import (
+    AIServiceBadAnswer,
+    AIServiceRateLimited,
+    AIServiceTimedOut,
+    AIServiceUnavailable,
+    CircuitBreakerOpenError,
+    WorkspaceError,
+)
 
 PATIENCE = RetryPolicy(
-    max_attempts=4, delay=0.5, max_delay=10.0, retry_on=(ModelOutOfReach, UnusableAnswer)
+    max_attempts=6,
+    delay=2.0,
+    max_delay=60.0,
+    retry_on=(
+        UnusableAnswer,
+        AIServiceUnavailable,
+        AIServiceRateLimited,
+        AIServiceTimedOut,
+        AIServiceBadAnswer,
+        CircuitBreakerOpenError,
+    ),
 )
+"""With a model in trouble, for minutes; the guard around it has its own, for seconds."""
+
 PLANNING = """You plan work on software. Answer with one JSON object:
 {"title": "...", "summary": "...", "decisions": [{"title": "...", "why": "..."}], "subtasks": [
 {"key": "short-name", "role": "architect|implementer|tester|documenter", "title": "...",

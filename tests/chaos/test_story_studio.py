@@ -5,7 +5,6 @@ import pytest
 from story_studio.crash_scenario import build, tell, the_story_is_told
 from vespera.testing import explore_crashes
 
-
 INVARIANTS = [the_story_is_told, "engine", "database"]
 
 

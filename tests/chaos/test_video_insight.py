@@ -5,7 +5,6 @@ import pytest
 from vespera.testing import explore_crashes
 from video_insight.crash_scenario import all_is_seen, build, look
 
-
 INVARIANTS = [all_is_seen, "engine", "database"]
 
 

@@ -68,10 +68,10 @@ def summarised_once(app, world):
 
 
 def test_what_was_asked_for_is_done_whenever_the_service_dies(build, world):
-    report = explore_crashes(build, summarise, summarised_once, world=world, at="commit")
+    report = explore_crashes(build, summarise, summarised_once, world=world, at="effect")
 
     report.raise_for_failures()
-    assert report.points > 10
+    assert report.points >= 2
 
 
 @pytest.mark.chaos

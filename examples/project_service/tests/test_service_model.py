@@ -2,9 +2,18 @@
 
 import pytest
 
-from project_service.model import HttpChatModel, ModelRefused, ModelUnavailable
+from project_service.model import HttpChatModel
 from project_service.offline import offline_model, summarise
 from project_service.texts import measure, page, sentences_of
+from vespera import CircuitBreaker, RetryPolicy, ServiceGuard
+from vespera.domain.errors import (
+    AIServiceBadAnswer,
+    AIServiceDenied,
+    AIServiceRateLimited,
+    AIServiceRefused,
+    AIServiceUnavailable,
+    CircuitBreakerOpenError,
+)
 from vespera.testing.servers import ModelServer
 
 
@@ -16,7 +25,7 @@ async def server():
 
 @pytest.fixture
 async def model(server):
-    model = HttpChatModel(url=f"{server.base_url}/", name="any", key="secret")
+    model = HttpChatModel(url=f"{server.base_url}/", name="any", key="secret", guard=ServiceGuard())
     await model.start()
     yield model
     await model.stop()
@@ -31,36 +40,57 @@ async def test_it_says_what_the_text_is_about(server, model):
     assert [message["content"] for message in asked["messages"]] == ["Summarise", "A ship came in."]
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 503])
-async def test_it_is_busy(server, model, status):
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, AIServiceRefused),
+        (401, AIServiceDenied),
+        (429, AIServiceRateLimited),
+        (503, AIServiceUnavailable),
+    ],
+)
+async def test_what_is_wrong_with_it_is_told_by_the_error(server, model, status, kind):
     server.chat.fails(status)
 
-    with pytest.raises(ModelUnavailable, match=str(status)):
+    with pytest.raises(kind, match=str(status)):
         await model.complete("Summarise", "A ship came in.")
 
 
 async def test_it_breaks_off_or_talks_nonsense(server, model):
     server.resets()
-    with pytest.raises(ModelUnavailable, match="ReadError"):
+    with pytest.raises(AIServiceUnavailable):
         await model.complete("Summarise", "A ship came in.")
     server.chat.says_wrong_json()
-    with pytest.raises(ModelUnavailable, match="cannot be read"):
-        await model.complete("Summarise", "A ship came in.")
-
-
-async def test_what_it_refuses_is_not_tried_again(server, model):
-    server.chat.fails(400)
-    with pytest.raises(ModelRefused, match="400"):
+    with pytest.raises(AIServiceBadAnswer):
         await model.complete("Summarise", "A ship came in.")
     server.chat.replies({"tool_calls": [], "content": None})
-    with pytest.raises(ModelRefused, match="no text"):
+    with pytest.raises(AIServiceBadAnswer, match="no text"):
         await model.complete("Summarise", "A ship came in.")
+
+
+async def test_calls_go_through_its_guard(server):
+    guard = ServiceGuard(
+        retry=RetryPolicy(max_attempts=2, delay=0), breaker=CircuitBreaker(failure_threshold=2)
+    )
+    model = HttpChatModel(url=server.base_url, name="any", key="secret", guard=guard)
+    await model.start()
+    server.chat.fails(503)
+    try:
+        assert await model.complete("Summarise", "A ship came in.") == "This is a reply."
+        server.chat.fails(503, times=2)
+        with pytest.raises(AIServiceUnavailable):
+            await model.complete("Summarise", "A ship came in.")
+        with pytest.raises(CircuitBreakerOpenError):
+            await model.complete("Summarise", "A ship came in.")
+    finally:
+        await model.stop()
+    assert len(server.requests) == 4
 
 
 async def test_the_one_on_loopback_quotes_what_is_told_most():
     text = "A ship came in. It rained. The ship was the largest ship of all. Then came night."
     async with offline_model() as server:
-        model = HttpChatModel(url=server.base_url, name="any", key="")
+        model = HttpChatModel(url=server.base_url, name="any", key="", guard=ServiceGuard())
         await model.start()
         try:
             said = await model.complete("Summarise", text)

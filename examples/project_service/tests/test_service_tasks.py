@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from project_service.model import ModelRefused, ModelUnavailable
+from vespera.domain.errors import AIServiceRefused, AIServiceUnavailable
 
 TEXT = "A ship came in. The ship was late. Nobody knew why the ship was late."
 ASKED = {"kind": "report", "title": "Ships", "text": TEXT}
@@ -264,7 +264,7 @@ async def test_a_task_is_called_off(harbour, new_task, new_talk):
 
 @pytest.mark.virtual_time
 async def test_a_model_that_is_busy_is_asked_again(harbour, new_task, model):
-    model.complete.side_effect = [ModelUnavailable("busy"), "It is about ships."]
+    model.complete.side_effect = [AIServiceUnavailable("busy"), "It is about ships."]
 
     answer = await ended(harbour, await new_task(kind="summary"))
 
@@ -273,12 +273,12 @@ async def test_a_model_that_is_busy_is_asked_again(harbour, new_task, model):
 
 
 async def test_a_task_that_fails_says_why(harbour, new_task, model):
-    model.complete.side_effect = ModelRefused("not about ships")
+    model.complete.side_effect = AIServiceRefused("not about ships")
 
     answer = await ended(harbour, await new_task(kind="summary"))
 
     assert answer.status_code == 409
-    assert "ModelRefused: not about ships" in answer.json()["detail"]
+    assert "AIServiceRefused: not about ships" in answer.json()["detail"]
     assert answer.json()["status"] == 409
 
 

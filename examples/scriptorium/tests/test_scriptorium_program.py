@@ -11,9 +11,16 @@ import pytest
 from click.testing import CliRunner
 
 from scriptorium.cli import main
-from scriptorium.model import HttpWritingModel, ModelDeclined, ModelOutOfReach
+from scriptorium.model import HttpWritingModel
 from scriptorium.offline import FIXTURES, PREMISE, said_to
 from scriptorium.sessions import name_of
+from vespera import ServiceGuard
+from vespera.domain.errors import (
+    AIServiceBadAnswer,
+    AIServiceRateLimited,
+    AIServiceRefused,
+    AIServiceUnavailable,
+)
 from vespera.testing.servers import ModelServer
 
 HOME = name_of(PREMISE)
@@ -77,7 +84,7 @@ async def server():
 
 @pytest.fixture
 async def model(server):
-    model = HttpWritingModel(url=server.base_url, name="any", key="secret")
+    model = HttpWritingModel(url=server.base_url, name="any", key="secret", guard=ServiceGuard())
     await model.start()
     yield model
     await model.stop()
@@ -93,16 +100,16 @@ async def test_the_model_is_asked_by_http(server, model):
 
 async def test_its_bad_days_are_told_apart(server, model):
     server.chat.fails(429)
-    with pytest.raises(ModelOutOfReach, match="429"):
+    with pytest.raises(AIServiceRateLimited, match="429"):
         await model.write("Be brief", "Well?")
     server.resets()
-    with pytest.raises(ModelOutOfReach, match="ReadError"):
+    with pytest.raises(AIServiceUnavailable):
         await model.write("Be brief", "Well?")
     server.chat.says_wrong_json()
-    with pytest.raises(ModelOutOfReach, match="cannot be read"):
+    with pytest.raises(AIServiceBadAnswer):
         await model.write("Be brief", "Well?")
     server.chat.fails(400)
-    with pytest.raises(ModelDeclined, match="400"):
+    with pytest.raises(AIServiceRefused, match="400"):
         await model.write("Be brief", "Well?")
 
 

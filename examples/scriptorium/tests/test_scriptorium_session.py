@@ -5,7 +5,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from scriptorium.container import ScriptoriumContainer
-from scriptorium.model import ModelDeclined, ModelOutOfReach, WritingModel
+from scriptorium.model import WritingModel
 from scriptorium.offline import FIXTURES, PREMISE, said_to
 from scriptorium.report import markdown_of, page_of, tree_of
 from scriptorium.sessions import SessionsUseCase, name_of
@@ -13,7 +13,7 @@ from scriptorium.specialists import PLANNING
 from scriptorium.subtasks import SubtasksUseCase
 from scriptorium.trials import SubprocessTrials, TrialResult, Trials
 from vespera import TaskOrchestrator
-from vespera.domain.errors import InvalidRequest
+from vespera.domain.errors import AIServiceRefused, AIServiceUnavailable, InvalidRequest
 from vespera.testing import AsyncTestBase
 
 HOME = name_of(PREMISE)
@@ -135,7 +135,7 @@ class TestWithAModelThatHasBadDays(AsyncTestBase):
         self.model = self.override(WritingModel, AsyncMock(spec=WritingModel))
 
     async def test_nonsense_and_silence_are_asked_about_again(self):
-        known = {"said": ["Sure!", ModelOutOfReach("busy"), said_to(PLANNING)]}
+        known = {"said": ["Sure!", AIServiceUnavailable("busy"), said_to(PLANNING)]}
 
         async def moody(instruction, material):
             said = known["said"].pop(0) if known["said"] else said_to(instruction)
@@ -153,7 +153,7 @@ class TestWithAModelThatHasBadDays(AsyncTestBase):
     async def test_what_failed_is_tried_again_when_the_session_is_begun_again(self):
         async def lazy(instruction, material):
             if "tester" in instruction and not instruction.startswith("You plan"):
-                raise ModelDeclined("no tests today")
+                raise AIServiceRefused("no tests today")
             return said_to(instruction)
 
         sessions = self.container.get(SessionsUseCase)

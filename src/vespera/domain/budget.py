@@ -174,7 +174,8 @@ def _is_told(limit: str, needs: float | Decimal) -> bool:
 
 
 def _shown(amount: float | Decimal) -> str:
-    return f"{amount:,}" if isinstance(amount, int) else f"{amount:,f}".rstrip("0").rstrip(".")
+    text = f"{amount:,}" if isinstance(amount, int) else f"{amount:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 _LIMITS: Final = {"calls": "calls", "tokens": "tokens", "money": "", "seconds": "s"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import warnings
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -37,7 +38,9 @@ class Grave:
     def bury(self) -> None:
         """Close their frames, when what those do in their ``finally`` cannot matter any more."""
         dead, self._dead = self._dead, []
-        with _no_loop():
+        with _no_loop(), warnings.catch_warnings():
+            # What they would begin, where there is no loop to begin it in, is never awaited.
+            warnings.simplefilter("ignore", RuntimeWarning)
             for task in dead:
                 coroutine: Any = task.get_coro()
                 with contextlib.suppress(BaseException):  # it is dead, and may say what it likes

@@ -8,7 +8,7 @@ import pytest
 from vespera import Clock, Container
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.resources import ResourceRepository
-from vespera.domain.ids import ResourceId, TaskId
+from vespera.domain.ids import OwnerId, ResourceId, TaskId
 from vespera.domain.resource import ResourceRecord, ResourceState
 
 
@@ -16,7 +16,7 @@ from vespera.domain.resource import ResourceRecord, ResourceState
 def leave(workspace):
     """Leave a directory behind, and the row of it, as a process does that dies."""
 
-    async def write():
+    async def write(alive):
         database = workspace / ".vespera" / "vespera.db"
         async with Container(database_url=str(database), workspace=workspace) as container:
             owners, path = container.get(Owners), workspace / "vespera-r1"
@@ -24,7 +24,7 @@ def leave(workspace):
             record = ResourceRecord(
                 id=ResourceId("r1"),
                 resource_type="temporary_directory",
-                owner=owners.register(),
+                owner=OwnerId("another-host") if alive else owners.register(),
                 state=ResourceState.HELD,
                 trace={"path": str(path)},
                 created_at=container.get(Clock).now(),
@@ -34,7 +34,7 @@ def leave(workspace):
             owners._close_locks()
             return record
 
-    return lambda: asyncio.run(write())
+    return lambda alive=False: asyncio.run(write(alive))
 
 
 def test_what_the_dead_hold_is_listed_and_released(vespera, leave, workspace):
@@ -79,3 +79,16 @@ def test_what_is_not_known_is_told(vespera, leave):
 
     assert verified.exit_code == 1
     assert "No resource has the id 'nobody'" in verified.stdout
+
+
+def test_what_cannot_be_told_is_released_by_hand(vespera, leave, workspace):
+    held = leave(alive=True)
+    assert "nothing is held by the dead" in vespera("recover").stdout
+    assert vespera("resource", "list").stdout.splitlines()[1].split()[3] == "elsewhere"
+
+    assert vespera("resource", "release", held.id, given="n").exit_code != 0
+    assert (workspace / "vespera-r1").exists()
+    released = vespera("resource", "release", held.id, "--yes")
+    assert (released.exit_code, released.stdout) == (0, f"{held.id}: is gone\n")
+    assert not (workspace / "vespera-r1").exists()
+    assert vespera("resource", "release", "nobody", "--yes").exit_code == 1

@@ -16,7 +16,7 @@ from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.runtime.steps import StepLog
-from vespera.application.runtime.supervision import interrupted
+from vespera.application.runtime.supervision import COUNTS_ARE_RIGHT, interrupted
 from vespera.application.usecases.task_baselines import TaskBaselines
 from vespera.domain.errors import (
     CrashLimitReached,
@@ -167,9 +167,7 @@ class AttemptRunner:
 
     async def _broken_off(self, equipment: Equipment, error: BaseException) -> Signed:
         task = _as_it_stands(equipment)
-        # asyncio's count alone is no witness: before Python 3.13, a TaskGroup whose task fails
-        # while it is being left counts as a cancellation of whoever leaves it.
-        if equipment.presence.is_stopped and interrupted():
+        if interrupted() and (equipment.presence.is_stopped or COUNTS_ARE_RIGHT):
             logger.warning("Task %s raised while it was being stopped.", task.id, exc_info=error)
             raise asyncio.CancelledError from error
         if equipment.log.rewinding:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from types import FunctionType
-from typing import Any
+from typing import Any, Final
 
 from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.clock import Clock, TimeLimit
@@ -135,6 +135,12 @@ class Supervision:
                 yield limit
             finally:
                 expiry.cancel()
+
+
+COUNTS_ARE_RIGHT: Final = sys.version_info >= (3, 13)
+"""Before Python 3.13, a ``TaskGroup`` whose task fails while the group is being left counts as a
+cancellation of whoever leaves it, for ever.
+"""
 
 
 def interrupted() -> bool:

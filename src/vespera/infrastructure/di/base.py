@@ -16,7 +16,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
 
-from dependency_injector import containers, providers
+from dependency_injector import providers
 
 from vespera.domain.errors import (
     AmbiguousPart,
@@ -33,6 +33,7 @@ from vespera.infrastructure.di.lifecycle import Lifecycle
 from vespera.infrastructure.di.mocking import let_undo, mock_of
 from vespera.infrastructure.di.override import NO_TYPE, Override, RestartingOverride
 from vespera.infrastructure.di.part_types import PartTypes, Provider, annotated_ports, type_name
+from vespera.infrastructure.di.quick_import import containers
 from vespera.infrastructure.di.service import Service
 from vespera.infrastructure.di.settings import Settings, defaults_of, settings_read_by
 from vespera.infrastructure.di.wiring import problems_of, relink

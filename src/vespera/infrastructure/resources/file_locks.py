@@ -63,15 +63,16 @@ class FileLocks:
         Raises:
             ResourceBusy: somebody else has it for too long.
         """
-        path = Path(str(trace["path"]))
-        lock = await self._threads.run(_opened, path)
+        path, opened = Path(str(trace["path"])), list[int]()
         try:
-            await self._taken(lock, path, _timeout_of(configuration))
-            _sign(lock, str(trace["id"]))
+            await self._threads.run(lambda: opened.append(_opened(path)))  # also if it is cancelled
+            await self._taken(opened[0], path, _timeout_of(configuration))
+            _sign(opened[0], str(trace["id"]))
             yield Held(value=path)
-            _sign(lock, "")
+            _sign(opened[0], "")
         finally:
-            os.close(lock)
+            for lock in opened:
+                os.close(lock)
 
     async def remains(self, trace: Trace) -> Sequence[str]:
         """See ``ResourceType.remains``. Somebody else may have taken the lock rightly."""

@@ -44,6 +44,15 @@ def verified(resource_id: str) -> Question[CleanupStatus]:
     return question
 
 
+def released(resource_id: str) -> Question[CleanupStatus]:
+    """What became of a resource that somebody has released by hand."""
+
+    async def question(container: Container) -> CleanupStatus:
+        return await container.get(AsyncResourceManager).release_leftover(resource_id)
+
+    return question
+
+
 def show_list(found: Sequence[Holding], *, as_json: bool) -> None:
     """Print resources line by line."""
     if as_json:

@@ -2,7 +2,8 @@
 
 import click
 
-from vespera.interfaces.cli.options import Asked, on_container, text
+from vespera.interfaces.cli.asking import agreed
+from vespera.interfaces.cli.options import Asked, agreement, on_container, text
 
 
 @click.group()
@@ -31,3 +32,17 @@ def verify(*, resource_id: str, asked: Asked) -> None:
     from vespera.interfaces.cli import holding
 
     holding.show_status(asked.answer(holding.verified(resource_id)), as_json=asked.as_json)
+
+
+@resource.command()
+@click.argument("resource_id", metavar="ID", type=text)
+@agreement
+@on_container
+def release(*, resource_id: str, yes: bool, asked: Asked) -> None:
+    """Release what nobody holds any more, though that cannot be told: its holder was on another
+    machine, or before a restart. Exit code 1: it is not gone.
+    """
+    agreed(f"Release {resource_id}, whoever may hold it?", yes=yes)
+    from vespera.interfaces.cli import holding
+
+    holding.show_status(asked.answer(holding.released(resource_id)), as_json=asked.as_json)

@@ -48,7 +48,7 @@ def _row(where: str, operation: str, model: str, costs: Costs) -> tuple[str, ...
 
 
 def _shown(money: Mapping[str, Decimal]) -> str:
-    return " + ".join(f"{_money(amount)} {name}" for name, amount in money.items()) or "-"
+    return " + ".join(f"{_money(amount)} {name}" for name, amount in sorted(money.items())) or "-"
 
 
 def _form(costs: Costs) -> dict[str, object]:

@@ -19,6 +19,9 @@ class Bulkhead:
 
     ``await bulkhead.call(function, ...)``, or ``async with bulkhead:`` around any block. It holds
     for the calls that go through this object, in this process.
+
+    Attributes:
+        under_way: how many calls are under way.
     """
 
     def __init__(
@@ -38,13 +41,8 @@ class Bulkhead:
         if max_waiting is not None:
             whole_number_of(max_waiting, "max_waiting", least=0, most=LARGEST_WHOLE)
         self.max_concurrent, self.max_waiting, self.name = max_concurrent, max_waiting, name
-        self._under_way = 0
+        self.under_way = 0
         self._line: OrderedDict[asyncio.Future[None], None] = OrderedDict()
-
-    @property
-    def under_way(self) -> int:
-        """How many calls are under way."""
-        return self._under_way
 
     @property
     def waiting(self) -> int:
@@ -73,9 +71,9 @@ class Bulkhead:
 
     def enters(self) -> bool:
         """Take a place if one is free and nobody waits for it; whether that is so."""
-        if self._under_way >= self.max_concurrent or self._line:
+        if self.under_way >= self.max_concurrent or self._line:
             return False
-        self._under_way += 1
+        self.under_way += 1
         return True
 
     async def enter(self) -> None:
@@ -109,7 +107,7 @@ class Bulkhead:
             if not turn.done():  # else it is cancelled, and its task is yet to know
                 turn.set_result(None)
                 return
-        self._under_way -= 1
+        self.under_way -= 1
 
     async def __aenter__(self) -> Self:
         await self.enter()

@@ -80,7 +80,7 @@ class ServiceGuard:
         self.rate = self._adopted(rate, RateLimit, "rate")
         self.breaker = self._adopted(breaker, CircuitBreaker, "breaker")
         self.timeout = self._adopted(_timeout_of(timeout), Timeout, "timeout")
-        self._once = self._inner()
+        self._whole, self._once = self._around_tries(), self._around_call()
 
     def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """The function, guarded; for use as a decorator."""
@@ -106,20 +106,7 @@ class ServiceGuard:
             StorageError: the state of a breaker that is shared cannot be read.
             Exception: whatever the last try raised.
         """
-        if self.total_timeout is None:
-            return await self._placed(function, args, kwargs)
-        return await self.total_timeout.call(self._placed, function, args, kwargs)
-
-    async def _placed(self, function: Any, args: Any, kwargs: Any) -> Any:
-        bulkhead = self.bulkhead
-        if bulkhead is None:
-            return await self._tried(function, args, kwargs)
-        if not bulkhead.enters():
-            await bulkhead.enter()
-        try:
-            return await self._tried(function, args, kwargs)
-        finally:
-            bulkhead.leave()
+        return await self._whole(function, args, kwargs)
 
     async def _tried(self, function: Any, args: Any, kwargs: Any) -> Any:
         failures, rate, breaker = 0, self.rate, self.breaker
@@ -138,8 +125,15 @@ class ServiceGuard:
                 seconds = self._wait_after(error, failures)
             await (self._clock or LOOP_TIME).sleep(seconds)
 
-    def _inner(self) -> Callable[..., Awaitable[Any]]:
-        """What each try goes through, put together once: breaker and time limit, or none."""
+    def _around_tries(self) -> Callable[..., Awaitable[Any]]:
+        """What a call goes through before its tries, put together once."""
+        whole: Callable[..., Awaitable[Any]] = self._tried
+        if self.bulkhead is not None:
+            whole = partial(self.bulkhead.call, whole)
+        return whole if self.total_timeout is None else partial(self.total_timeout.call, whole)
+
+    def _around_call(self) -> Callable[..., Awaitable[Any]]:
+        """What each try goes through."""
         timed: Callable[..., Awaitable[Any]] = self.timeout.call if self.timeout else _called
         if self.breaker is None:
             return timed

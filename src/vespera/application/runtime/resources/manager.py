@@ -154,6 +154,25 @@ class AsyncResourceManager:
         await self._reclaiming.tidy()
         return await self._reclaiming.reclaim(again=True)
 
+    async def release_leftover(self, resource_id: str) -> CleanupStatus:
+        """Release a resource because somebody knows that nobody holds it any more: of another
+        machine, or of before a restart, that cannot be told otherwise. What is held in good order
+        by a session elsewhere is taken away from it.
+
+        Returns:
+            As ``verify_cleanup``.
+
+        Raises:
+            StorageError: the database cannot do it.
+        """
+        try:
+            record = await self._repository.get(ResourceId(checked_word(resource_id, "id")))
+            self._catalogue.find(record.resource_type)
+        except (InvalidRequest, ResourceError) as error:
+            return CleanupStatus(cleaned_up=False, resource_id=str(resource_id), error=str(error))
+        await self._reclaiming.settle(record)
+        return await self.verify_cleanup(record.id)
+
     async def list_resources(
         self, *, released: bool = False, limit: int = 100, before: str | None = None
     ) -> Sequence[ResourceRecord]:

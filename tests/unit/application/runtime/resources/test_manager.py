@@ -164,6 +164,17 @@ async def test_trouble_of_the_database_while_reclaiming_is_raised(
         await manager.reclaim()
 
 
+async def test_what_cannot_be_told_is_released_by_who_knows_better(manager, sample, leave):
+    await leave("a", holder=OwnerId("elsewhere"))
+    await leave("b", kind="elsewhere", there=False)
+
+    assert (await manager.release_leftover("a")).cleaned_up
+    assert sample.there == []
+    assert "no resource type" in (await manager.release_leftover("b")).error
+    assert "No resource has the id" in (await manager.release_leftover("c")).error
+    assert not (await manager.release_leftover("")).cleaned_up
+
+
 async def test_what_was_released_is_known_for_a_day(manager, clock, container):
     async with manager.create_resource(resource_type=TYPE) as resource:
         pass

@@ -1,0 +1,1 @@
+"""A downstream package: a generator and a reviewer write modules that ruff has nothing against."""
