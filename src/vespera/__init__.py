@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from vespera.application.orchestrators.model_switching import (
+        ModelSwitcherOrchestrator as ModelSwitcherOrchestrator,
+    )
     from vespera.application.orchestrators.task_orchestrator import (
         AsyncTaskOrchestrator as AsyncTaskOrchestrator,
     )
@@ -123,6 +126,7 @@ else:
         "Held": "application.ports.resources",
         "InspectFilesUseCase": "application.usecases.inspect_files",
         "Limits": "domain.flow",
+        "ModelSwitcherOrchestrator": "application.orchestrators.model_switching",
         "Price": "domain.cost",
         "Provider": "infrastructure.di.base",
         "Rate": "domain.flow",
@@ -190,6 +194,7 @@ __all__ = (
     "Held",
     "InspectFilesUseCase",
     "Limits",
+    "ModelSwitcherOrchestrator",
     "Price",
     "Provider",
     "Rate",

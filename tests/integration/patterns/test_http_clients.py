@@ -1,49 +1,32 @@
 """A client of an HTTP API: what it retries, what it translates, on mocks and on real sockets."""
 
-import json
-
 import httpx
 import pytest
 
+from vespera import AIServiceError, RetryPolicy, ServiceGuard, ai_service_errors
+from vespera.domain.errors import AIServiceBadAnswer, AIServiceRefused
 from vespera.testing import VirtualClock, mock_response, mock_session, sequence
 from vespera.testing.servers import ModelServer
 
 
-class AIServiceError(Exception):
-    """The model cannot be asked."""
-
-
 class Model:
-    """Asks a model over a session like aiohttp's; waits by a clock, as a part should."""
+    """Asks a model over a session like aiohttp's, as often and as patiently as its guard says."""
 
     def __init__(self, session, clock, url="http://model.test/v1", tries=3):
-        self._session, self._clock, self._url, self._tries = session, clock, url, tries
+        self._session, self._url = session, url
+        retry = RetryPolicy(max_attempts=tries, delay=1.0, multiplier=1.0)
+        self._guard = ServiceGuard(retry=retry, clock=clock)
 
     async def generate(self, prompt):
         message = {"role": "user", "content": prompt}
-        body = {"model": "m", "messages": [message]}
-        for last in [*[False] * (self._tries - 1), True]:
-            try:
-                return await self._ask(body)
-            except (OSError, Busy) as error:
-                if last:
-                    raise AIServiceError(f"the model cannot be asked: {error}") from error
-                await self._clock.sleep(getattr(error, "wait", 1.0))
-        raise AssertionError("there is a last try")
+        return await self._guard.call(self._ask, {"model": "m", "messages": [message]})
 
     async def _ask(self, body):
-        async with self._session.post(f"{self._url}/chat/completions", json=body) as response:
-            if response.status == 429:
-                raise Busy(float(response.headers.get("Retry-After", 1)))
-            response.raise_for_status()
-            said = await response.json()
-        return said["choices"][0]["message"]["content"]
-
-
-class Busy(Exception):
-    def __init__(self, wait):
-        super().__init__(f"busy for {wait} s")
-        self.wait = wait
+        with ai_service_errors("the model"):
+            async with self._session.post(f"{self._url}/chat/completions", json=body) as response:
+                response.raise_for_status()
+                said = await response.json()
+            return said["choices"][0]["message"]["content"]
 
 
 def saying(text):
@@ -99,8 +82,11 @@ async def test_an_error_status_is_an_error_although_nobody_awaits_it(clock):
     """``AsyncMock().raise_for_status()`` is a coroutine; un-awaited, it raises nothing."""
     session = mock_session(post=mock_response(400, json={"error": "bad prompt"}))
 
-    with pytest.raises(httpx.HTTPStatusError, match="400 Bad Request"):
+    with pytest.raises(AIServiceRefused, match="400 Bad Request") as refusal:
         await Model(session, clock).generate("premise")
+
+    assert isinstance(refusal.value.__cause__, httpx.HTTPStatusError)
+    assert session.post.call_count == 1
 
 
 async def test_the_fixtures_are_a_session_and_its_response(mock_aiohttp_session, clock):
@@ -201,8 +187,9 @@ class TestOverRealSockets:
             with pytest.raises(AIServiceError):
                 await model.generate("premise")
 
-    async def test_an_answer_that_is_no_json_is_not_taken_for_one(self, server, model):
+    async def test_an_answer_that_is_no_json_is_not_taken_for_one(self, server, http, clock):
         server.says_wrong_json()
+        model = Model(OverSockets(http), clock, server.base_url, tries=1)
 
-        with pytest.raises(json.JSONDecodeError):
+        with pytest.raises(AIServiceBadAnswer, match="JSONDecodeError"):
             await model.generate("premise")

@@ -10,11 +10,9 @@ from vespera import (
     Clock,
     Container,
     Provider,
-    ServiceGuard,
     Timeout,
     providers,
 )
-from vespera.domain.errors import InvalidRequest
 from vespera.testing import VirtualClock
 
 pytestmark = pytest.mark.virtual_time
@@ -114,9 +112,3 @@ async def test_the_clock_of_a_test_rules_its_time_limits():
 async def test_a_time_limit_stands_for_itself_too():
     with pytest.raises(asyncio.TimeoutError):
         await Timeout(1.0).call(asyncio.sleep, 60)
-
-
-def test_a_guard_that_is_none_is_refused():
-    with pytest.raises(InvalidRequest, match="guard"):
-        Backend(guard=Timeout(1.0))
-    assert Backend(guard=ServiceGuard()).guard is not None

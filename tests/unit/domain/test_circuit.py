@@ -56,6 +56,7 @@ def test_while_one_tries_the_others_are_refused_until_its_time_is_over() -> None
 
     assert tried.admits(139.9) is Admission.REFUSED
     assert tried.admits(140.0) is Admission.PROBE
+    assert tried.admits(129.9) is Admission.PROBE  # the clock was set back
 
 
 def test_the_one_that_tries_closes_it() -> None:

@@ -85,7 +85,9 @@ class AsyncService:
             operation: what it is called, for messages.
             function: any; what it gives is awaited if need be.
             args: passed on.
-            timeout: seconds for all tries together, waiting included; None: what the guard says.
+            timeout: seconds for each try, inside the guard, so that a service that hangs opens its
+                breaker; None: what the guard says. For all tries together, give the guard a
+                ``total_timeout``.
             kwargs: passed on.
 
         Raises:
@@ -101,7 +103,7 @@ class AsyncService:
             if limit is None:
                 value = await self.guard.call(function, *args, **kwargs)
             else:
-                value = await limit.call(self.guard.call, function, *args, **kwargs)
+                value = await self.guard.call(limit.call, function, *args, **kwargs)
         except Exception as error:  # the boundary to the service: it is raised on, or as a cause
             self._error = error
             if isinstance(error, AsyncServiceError | TimeoutError):

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from vespera.domain.errors import BulkheadFull
 from vespera.domain.retry import LARGEST_WHOLE, whole_number_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Bulkhead:
@@ -16,6 +19,9 @@ class Bulkhead:
 
     ``await bulkhead.call(function, ...)``, or ``async with bulkhead:`` around any block. It holds
     for the calls that go through this object, in this process.
+
+    Attributes:
+        under_way: how many calls are under way.
     """
 
     def __init__(
@@ -35,19 +41,20 @@ class Bulkhead:
         if max_waiting is not None:
             whole_number_of(max_waiting, "max_waiting", least=0, most=LARGEST_WHOLE)
         self.max_concurrent, self.max_waiting, self.name = max_concurrent, max_waiting, name
-        self._under_way = 0
+        self.under_way = 0
         self._line: OrderedDict[asyncio.Future[None], None] = OrderedDict()
-
-    @property
-    def under_way(self) -> int:
-        """How many calls are under way."""
-        return self._under_way
 
     @property
     def waiting(self) -> int:
         """How many wait."""
         return len(self._line)
 
+    @overload
+    async def call(
+        self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
     async def call(self, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
         """Call ``function(*args, **kwargs)``, and await what it gives if need be, in its turn.
 
@@ -64,9 +71,9 @@ class Bulkhead:
 
     def enters(self) -> bool:
         """Take a place if one is free and nobody waits for it; whether that is so."""
-        if self._under_way >= self.max_concurrent or self._line:
+        if self.under_way >= self.max_concurrent or self._line:
             return False
-        self._under_way += 1
+        self.under_way += 1
         return True
 
     async def enter(self) -> None:
@@ -100,7 +107,7 @@ class Bulkhead:
             if not turn.done():  # else it is cancelled, and its task is yet to know
                 turn.set_result(None)
                 return
-        self._under_way -= 1
+        self.under_way -= 1
 
     async def __aenter__(self) -> Self:
         await self.enter()

@@ -2,14 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from inspect import isawaitable
-from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, MethodType
-from typing import Any, Final
+from types import (
+    BuiltinFunctionType,
+    BuiltinMethodType,
+    CoroutineType,
+    FunctionType,
+    MethodType,
+)
+from typing import Any, Final, ParamSpec, TypeVar, overload
 
 from vespera.application.ports.breakers import Breakers
 from vespera.application.ports.clock import Clock
@@ -19,6 +25,8 @@ from vespera.application.runtime.guarding.loop_time import LOOP_TIME
 from vespera.domain.circuit import CLOSED, Admission, Circuit, CircuitRule, name_of_circuit
 from vespera.domain.errors import CircuitBreakerOpenError, InvalidRequest, StorageError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 logger = logging.getLogger("vespera")
 _FUNCTIONS: Final = (FunctionType, MethodType, BuiltinFunctionType, BuiltinMethodType, partial)
 
@@ -123,18 +131,22 @@ class CircuitBreaker:
         """
         return await self.call(self._request(), *args, **kwargs)
 
+    @overload
+    async def call(
+        self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
     async def call(self, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
         """Call ``function(*args, **kwargs)``, and await the result if need be.
 
         Raises:
             CircuitBreakerOpenError, StorageError, Exception: as ``execute``.
         """
-        began = self._circuit
-        if began.since is not None or self._store is not None:
-            began = await self._admitted()
+        began = self._circuit if self.passes() else await self._admitted()
         try:
             result = function(*args, **kwargs)
-            if isawaitable(result):
+            if type(result) is CoroutineType or isawaitable(result):
                 result = await result
         except Exception as error:
             await self._failed(began, error)
@@ -142,10 +154,14 @@ class CircuitBreaker:
         except BaseException as error:
             await self._broke_off(began, error)
             raise
-        now = self._circuit
-        if now.failures or now.since is not None or self._store is not None:
+        is_news = self._circuit is not began or began.failures or began.probe
+        if is_news or self._store is not None:
             await self._keep(partial(_succeeded, began=began))
         return result
+
+    def passes(self) -> bool:
+        """Whether a call is let through without asking anybody: it is closed, and not shared."""
+        return self._store is None and self._circuit.since is None
 
     async def check(self) -> None:
         """Do as a call would, up to the call.

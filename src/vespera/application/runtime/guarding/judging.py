@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeAlias
 
+from vespera.application.runtime.guarding.answers import answer_of, header_of
 from vespera.domain.errors import (
     AIServiceDenied,
     AIServiceRefused,
@@ -77,10 +78,14 @@ def wait_before_retry(
 
 
 def retry_after_of(error: BaseException, now: datetime) -> float | None:
-    """The seconds that an error's ``retry_after`` asks for; None if it asks for none, or makes no
-    sense. It may be seconds, a timedelta, a moment, or text as in the HTTP header.
+    """The seconds that an error's ``retry_after`` asks for, or the header ``Retry-After`` of the
+    answer that an HTTP client's error tells of; None if it asks for none, or makes no sense. It may
+    be seconds, a timedelta, a moment, or text as in the header.
     """
-    return seconds_until(getattr(error, "retry_after", None), now)
+    when = getattr(error, "retry_after", None)
+    if when is None:
+        when = header_of(answer_of(error)[1], "retry-after")
+    return seconds_until(when, now)
 
 
 def seconds_until(when: object, now: datetime) -> float | None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.guarding.answers import answer_of, header_of
 from vespera.domain.errors import (
     AIServiceBadAnswer,
     AIServiceDenied,
@@ -69,7 +70,7 @@ def ai_service_error(error: Exception, *, service: str = "") -> AIServiceError |
     if isinstance(error, AsyncServiceError):
         return None
     told = f"{type(error).__name__}: {message_of(error)}"
-    status, headers = _answer_of(error)
+    status, headers = answer_of(error)
     if status is not None and status >= _FIRST_ERROR:
         return of_status(status, told, service=service, headers=headers)
     kind = _kind_of(error)
@@ -88,27 +89,8 @@ def of_status(
         message or f"HTTP status {status}",
         service=service,
         status=status,
-        retry_after=_header(headers, "retry-after"),
+        retry_after=header_of(headers, "retry-after"),
     )
-
-
-def _answer_of(error: Exception) -> tuple[int | None, Any]:
-    """The status and the headers of the answer that an error tells of: aiohttp keeps them in the
-    error, httpx in its response.
-    """
-    for holder in (error, getattr(error, "response", None)):
-        for name in ("status", "status_code"):
-            status = getattr(holder, name, None)
-            if isinstance(status, int):
-                return int(status), getattr(holder, "headers", None)
-    return None, None
-
-
-def _header(headers: Any, name: str) -> Any:
-    """A header, whatever the case of its name; None if there is none, or no headers."""
-    if not isinstance(headers, Mapping):
-        return None
-    return next((value for key, value in headers.items() if str(key).lower() == name), None)
 
 
 def _kind_of(error: Exception) -> type[AIServiceError] | None:

@@ -1,10 +1,10 @@
 """At most so many calls in any such time."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, ParamSpec, Self, TypeVar, overload
 
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.guarding.bulkhead import Bulkhead
@@ -13,6 +13,8 @@ from vespera.domain.errors import RateLimitExceeded
 from vespera.domain.flow import Rate
 from vespera.domain.request import seconds_of
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _TICK: Final = 0.000_001
 """Seconds that pass at least: a clock may round a shorter wait to none."""
 
@@ -58,6 +60,12 @@ class RateLimit:
         """Go by this clock, if none was given."""
         self._clock = self._clock or clock
 
+    @overload
+    async def call(
+        self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
     async def call(self, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
         """Call ``function(*args, **kwargs)``, and await what it gives if need be, in its turn.
 

@@ -1,10 +1,10 @@
 """All guards of one service, in the right order."""
 
 import random
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial, wraps
 from inspect import isawaitable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar, overload
 
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.guarding.bulkhead import Bulkhead
@@ -17,6 +17,8 @@ from vespera.domain.errors import InvalidRequest
 from vespera.domain.flow import Rate
 from vespera.domain.retry import NEVER, RetryPolicy
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Part = TypeVar("Part", Timeout, RateLimit, Bulkhead, CircuitBreaker)
 
 
@@ -68,7 +70,7 @@ class ServiceGuard:
             InvalidRequest: a value makes no sense; the error names it.
         """
         self.name, self._clock, self._chance = name, clock, chance
-        self.retry = _checked(retry or NEVER, RetryPolicy, "retry")
+        self.retry = _checked(NEVER if retry is None else retry, RetryPolicy, "retry")
         if isinstance(rate, Rate):
             rate = RateLimit(rate.count, rate.per)
         if isinstance(bulkhead, int):
@@ -78,16 +80,23 @@ class ServiceGuard:
         self.rate = self._adopted(rate, RateLimit, "rate")
         self.breaker = self._adopted(breaker, CircuitBreaker, "breaker")
         self.timeout = self._adopted(_timeout_of(timeout), Timeout, "timeout")
+        self._whole, self._once = self._around_tries(), self._around_call()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """The function, guarded; for use as a decorator."""
 
         @wraps(function)
-        async def guarded(*args: object, **kwargs: object) -> Any:
+        async def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
             return await self.call(function, *args, **kwargs)
 
         return guarded
 
+    @overload
+    async def call(
+        self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
     async def call(self, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
         """Call ``function(*args, **kwargs)``, and await what it gives if need be, guarded.
 
@@ -97,26 +106,18 @@ class ServiceGuard:
             StorageError: the state of a breaker that is shared cannot be read.
             Exception: whatever the last try raised.
         """
-        if self.total_timeout is None:
-            return await self._placed(function, args, kwargs)
-        return await self.total_timeout.call(self._placed, function, args, kwargs)
-
-    async def _placed(self, function: Any, args: Any, kwargs: Any) -> Any:
-        bulkhead = self.bulkhead
-        if bulkhead is None:
-            return await self._tried(function, args, kwargs)
-        if not bulkhead.enters():
-            await bulkhead.enter()
-        try:
-            return await self._tried(function, args, kwargs)
-        finally:
-            bulkhead.leave()
+        return await self._whole(function, args, kwargs)
 
     async def _tried(self, function: Any, args: Any, kwargs: Any) -> Any:
-        failures = 0
+        failures, rate, breaker = 0, self.rate, self.breaker
         while True:
             try:
-                return await self._once(function, args, kwargs)
+                if rate is not None:
+                    if breaker is not None and not breaker.passes():
+                        await breaker.check()
+                    if not rate.passes():
+                        await rate.acquire()
+                return await self._once(function, *args, **kwargs)
             except Exception as error:
                 failures += 1
                 if not is_worth_retrying(self.retry, error, failures):
@@ -124,24 +125,19 @@ class ServiceGuard:
                 seconds = self._wait_after(error, failures)
             await (self._clock or LOOP_TIME).sleep(seconds)
 
-    async def _once(self, function: Any, args: Any, kwargs: Any) -> Any:
-        if self.rate is not None:
-            await self._begin(self.rate)
-        timeout, breaker = self.timeout, self.breaker
-        if breaker is not None:
-            if timeout is None:
-                return await breaker.call(function, *args, **kwargs)
-            return await breaker.call(timeout.call, function, *args, **kwargs)
-        if timeout is not None:
-            return await timeout.call(function, *args, **kwargs)
-        result = function(*args, **kwargs)
-        return await result if isawaitable(result) else result
+    def _around_tries(self) -> Callable[..., Awaitable[Any]]:
+        """What a call goes through before its tries, put together once."""
+        whole: Callable[..., Awaitable[Any]] = self._tried
+        if self.bulkhead is not None:
+            whole = partial(self.bulkhead.call, whole)
+        return whole if self.total_timeout is None else partial(self.total_timeout.call, whole)
 
-    async def _begin(self, rate: RateLimit) -> None:
-        if self.breaker is not None:
-            await self.breaker.check()
-        if not rate.passes():
-            await rate.acquire()
+    def _around_call(self) -> Callable[..., Awaitable[Any]]:
+        """What each try goes through."""
+        timed: Callable[..., Awaitable[Any]] = self.timeout.call if self.timeout else _called
+        if self.breaker is None:
+            return timed
+        return partial(self.breaker.call, timed) if self.timeout else self.breaker.call
 
     def _wait_after(self, error: Exception, failures: int) -> float:
         now = (self._clock or LOOP_TIME).now()
@@ -155,6 +151,11 @@ class ServiceGuard:
         if self._clock is not None and not isinstance(part, Bulkhead):
             part.keep_time_by(self._clock)
         return part
+
+
+async def _called(function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
+    result = function(*args, **kwargs)
+    return await result if isawaitable(result) else result
 
 
 def _timeout_of(given: Timeout | float | None) -> Timeout | None:

@@ -3,13 +3,16 @@
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from types import CoroutineType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, overload
 
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.guarding.begun import Begun
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
 from vespera.domain.errors import CallTimedOut
 from vespera.domain.retry import TEN_YEARS, number_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Timeout:
@@ -37,6 +40,12 @@ class Timeout:
         """Go by this clock, if none was given."""
         self._clock = self._clock or clock
 
+    @overload
+    async def call(
+        self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
     async def call(self, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
         """Call ``function(*args, **kwargs)``, and await what it gives if need be, for that long.
 

@@ -48,9 +48,8 @@ async def test_an_operation_gives_its_value():
 async def test_whatever_it_raises_is_an_error_of_the_service_with_its_cause():
     service, cause = Weather(), KeyError("no such city")
 
-    with pytest.raises(
-        AsyncServiceError, match=r"Weather: forecast: KeyError: .*no such city"
-    ) as e:
+    said = r"Weather: forecast: KeyError: .*no such city"
+    with pytest.raises(AsyncServiceError, match=said) as told:
         await service.forecast("Atlantis", error=cause)
 
     assert isinstance(told.value, ServiceCallFailed)
@@ -83,6 +82,16 @@ async def test_each_call_may_have_a_time_limit_and_the_service_goes_on_after_it(
         await service.forecast("Rome", timeout=1.0, after=60)
     assert isinstance(late.value, CallTimedOut)
     assert (await service.forecast("Rome", timeout=5.0)).success
+
+
+async def test_a_service_that_hangs_opens_its_breaker():
+    service = Weather(guard=ServiceGuard(breaker=CircuitBreaker(failure_threshold=2)))
+
+    for _ in range(2):
+        with pytest.raises(CallTimedOut):
+            await service.forecast("Rome", timeout=1.0, after=60)
+    with pytest.raises(CircuitBreakerOpenError):
+        await service.forecast("Rome", timeout=1.0)
 
 
 async def test_a_time_out_of_its_own_is_one():
@@ -152,3 +161,8 @@ async def test_it_goes_by_the_clock_that_it_is_given():
 async def test_a_time_limit_that_is_none_is_refused():
     with pytest.raises(InvalidRequest, match="seconds"):
         await Weather().forecast("Rome", timeout=-1)
+
+
+def test_a_guard_that_is_none_is_refused():
+    with pytest.raises(InvalidRequest, match="guard"):
+        Weather(guard=CircuitBreaker())

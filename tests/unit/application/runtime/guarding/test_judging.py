@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from vespera.application.runtime.guarding.judging import (
@@ -119,6 +120,17 @@ def test_the_rest_is_retried_by_default(error):
 )
 def test_the_service_says_when_to_come_back_in_whatever_form(when, seconds):
     assert retry_after_of(said(when), NOW) == seconds
+
+
+def test_an_answer_that_an_http_client_did_not_like_says_it_in_its_header():
+    request = httpx.Request("GET", "http://localhost")
+    response = httpx.Response(429, headers={"Retry-After": "17"}, request=request)
+    by_httpx = httpx.HTTPStatusError("slow down", request=request, response=response)
+    by_aiohttp = ValueError("slow down")
+    by_aiohttp.status, by_aiohttp.headers = 429, {"Retry-After": "18"}
+
+    assert retry_after_of(by_httpx, NOW) == 17.0
+    assert retry_after_of(by_aiohttp, NOW) == 18.0
 
 
 def test_an_error_that_says_nothing_asks_for_nothing():

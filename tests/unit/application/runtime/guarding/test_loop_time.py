@@ -1,6 +1,7 @@
 """Guards that nobody gave a clock go by the event loop, and so by a virtual one."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -25,3 +26,14 @@ async def test_a_virtual_event_loop_rules_it():
             await asyncio.Event().wait()
 
     assert clock.monotonic() - start == pytest.approx(3660)
+
+
+@pytest.mark.virtual_time
+async def test_so_it_does_the_time_of_day():
+    clock = EventLoopClock()
+    start, real = clock.now(), datetime.now(UTC)
+
+    await clock.sleep(3600)
+
+    assert abs(start - real) < timedelta(seconds=60)
+    assert clock.now() - start >= timedelta(seconds=3600)

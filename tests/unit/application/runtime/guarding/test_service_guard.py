@@ -280,6 +280,7 @@ async def test_parts_may_be_shared_and_take_name_and_clock_of_the_guard_if_they_
     ("given", "field"),
     [
         ({"retry": 3}, "retry"),
+        ({"retry": 0}, "retry"),
         ({"rate": 3}, "rate"),
         ({"bulkhead": 0}, "max_concurrent"),
         ({"bulkhead": "8"}, "bulkhead"),
