@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import cast
 
+from story_studio.cost_optimizer import CostOptimizer
 from story_studio.media import carried_by, folder_of
 from story_studio.page import Published, markdown_of, page_of
 from story_studio.stories import CompleteStory, story_of, text_of
@@ -17,8 +18,8 @@ class Storyteller:
 
     limits = Limits(max_concurrent=4)
 
-    def __init__(self, *, generator: StoryGenerator) -> None:
-        self._generator = generator
+    def __init__(self, *, generator: StoryGenerator, costs: CostOptimizer) -> None:
+        self._generator, self._costs = generator, costs
 
     async def execute(self, task: TaskContext) -> TaskOutcome:
         """The outcome's result is ``Published``."""
@@ -28,7 +29,10 @@ class Storyteller:
         crew = self._generator.crew_around(story, retry=PATIENT)
         made = await DagOrchestrator().execute(story.text, crew, within=task)
         whole = completed(story, made)
-        published = await self._publish(task, folder_of(premise, take), premise, whole)
+        spent = await task.step("costs", self._costs.spent, task.id)
+        published = await self._publish(
+            task, folder_of(premise, take), premise, replace(whole, spent=spent)
+        )
         told = f'wrote "{whole.title}"' + "".join(f", without {name}" for name in whole.errors)
         artifacts = [path for path in (published.page, published.audio, published.image) if path]
         return TaskOutcome(summary=told, artifacts=artifacts, result=published)
@@ -53,6 +57,7 @@ class Storyteller:
             image=image,
             chapters=len(whole.chapters),
             quality=whole.quality,
+            spent=whole.spent,
             errors=whole.errors,
         )
 
