@@ -61,8 +61,8 @@ class Medium:
 
 
 def find_media(folder: Path, *, without: Path | None = None) -> Sequence[Medium]:
-    """The videos and pictures below a folder, by name; what is hidden is left out, and what is in the
-    directory ``without``. It reads all of them, and so belongs into a thread.
+    """The videos and pictures below a folder, by name; what is hidden is left out, and what is in
+    the directory ``without``. It reads all of them, and so belongs into a thread.
     """
     left_out = without.resolve() if without else None
     found = []
