@@ -123,5 +123,7 @@ class StudioContainer(Container):
         StoryGenerator, writer=writer, narrator=narrator, illustrator=illustrator, costs=costs
     )
     specialists = providers.Aggregate(
-        storyteller=providers.Factory(Storyteller, generator=generator, costs=costs)
+        storyteller=providers.Factory(
+            Storyteller, generator=generator, costs=costs, files=Container.files
+        )
     )
