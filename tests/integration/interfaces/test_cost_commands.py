@@ -6,7 +6,7 @@ import json
 import pytest
 
 from vespera import Container, CostTracker, Price, TaskExecutionWorkflow, providers
-from vespera.application.runtime.costs.places import Place
+from vespera.application.runtime.costs.places import CostPlace
 from vespera.domain.ids import TaskId
 
 
@@ -48,7 +48,7 @@ def spent(workspace):
             )
             assert result.success, result.error
             lost = container.get(CostTracker).track_operation(
-                "lost", place=Place(task_id=TaskId("t"))
+                "lost", place=CostPlace(task_id=TaskId("t"))
             )
             await lost.__aenter__()
 

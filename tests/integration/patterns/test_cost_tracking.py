@@ -46,7 +46,10 @@ def model():
 async def test_an_operation_is_tracked_and_its_costs_are_logged():
     cost_tracker = CostTracker()
 
-    assert await with_cost_tracking(cost_tracker, lambda: asyncio.sleep(0, "a story")) == "a story"
+    async def operation():
+        return "a story"
+
+    assert await with_cost_tracking(cost_tracker, operation) == "a story"
 
     assert (await cost_tracker.total()).calls == 1
 

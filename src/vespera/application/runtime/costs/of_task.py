@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import partial
 
 from vespera.application.runtime.costs.operation import TrackedOperation
-from vespera.application.runtime.costs.places import Place, current_place
+from vespera.application.runtime.costs.places import CostPlace, current_place
 from vespera.application.runtime.costs.report import BudgetCheck, CostReport
 from vespera.application.runtime.costs.tracker import UNNAMED, CostTracker
 from vespera.application.runtime.derived import Derived
@@ -85,6 +85,6 @@ class TaskCosts:
         """
         return await self._tracker().report(self._task.id)
 
-    def _place(self) -> Place:
+    def _place(self) -> CostPlace:
         here = current_place()
-        return here if here.step else Place(task_id=self._task.id, attempt=self._task.attempt)
+        return here if here.step else CostPlace(task_id=self._task.id, attempt=self._task.attempt)

@@ -16,7 +16,7 @@ from vespera.domain.errors import InvalidRequest, StorageError
 logger = logging.getLogger("vespera")
 
 
-class Begun(Protocol):
+class Beginning(Protocol):
     """Begins an operation."""
 
     async def __call__(self) -> CostEntry:
@@ -35,7 +35,7 @@ class TrackedOperation:
         name: of the operation.
     """
 
-    def __init__(self, name: str, begun: Begun, ledger: CostLedger, pricing: Pricing) -> None:
+    def __init__(self, name: str, begun: Beginning, ledger: CostLedger, pricing: Pricing) -> None:
         self.name = name
         self._begin, self._ledger, self._pricing = begun, ledger, pricing
         self._entry: CostEntry | None = None

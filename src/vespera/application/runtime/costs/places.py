@@ -7,7 +7,7 @@ from vespera.domain.ids import TaskId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class CostPlace:
     """A task's attempt, and a step of it; "" and 0: none."""
 
     task_id: TaskId | None = None
@@ -16,12 +16,12 @@ class Place:
     occurrence: int = 0
 
 
-def current_place() -> Place:
+def current_place() -> CostPlace:
     """Where this is asked: in a step's function, or in none."""
     if current_step() is None:
-        return Place()
+        return CostPlace()
     call = current_call()
     fence = call.fence
-    return Place(
+    return CostPlace(
         task_id=fence.task_id, attempt=fence.attempt, step=call.name, occurrence=call.occurrence
     )

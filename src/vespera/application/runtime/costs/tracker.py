@@ -12,7 +12,7 @@ from types import TracebackType
 from vespera.application.ports.costs import CostLedger
 from vespera.application.runtime.costs.memory_ledger import MemoryLedger
 from vespera.application.runtime.costs.operation import TrackedOperation
-from vespera.application.runtime.costs.places import Place, current_place
+from vespera.application.runtime.costs.places import CostPlace, current_place
 from vespera.application.runtime.costs.pricing import Pricing, Spending
 from vespera.application.runtime.costs.report import BudgetCheck, CostReport, report_of
 from vespera.application.runtime.finishing import finished
@@ -82,7 +82,7 @@ class CostTracker:
         model: str | None = None,
         estimate: Estimate | None = None,
         budget: Budget | None = None,
-        place: Place | None = None,
+        place: CostPlace | None = None,
     ) -> TrackedOperation:
         """An operation, to be entered: ``async with tracker.track_operation("summary") as one:``.
         Entering refuses it, before anything is called, if a budget does not allow it. Its time is
@@ -119,7 +119,7 @@ class CostTracker:
         currency: str | None = None,
         seconds: float = 0.0,
         key: str | None = None,
-        place: Place | None = None,
+        place: CostPlace | None = None,
     ) -> Costs:
         """Keep what something has cost that is over already; no budget can refuse it any more.
         Durable on return where the ledger is.
@@ -162,7 +162,7 @@ class CostTracker:
         model: str | None = None,
         estimate: Estimate | None = None,
         budget: Budget | None = None,
-        place: Place | None = None,
+        place: CostPlace | None = None,
     ) -> BudgetCheck:
         """Whether such an operation could begin now, as ``track_operation`` takes it; reserves
         nothing.
@@ -223,15 +223,15 @@ class CostTracker:
         return operation
 
     def _planned(
-        self, name: str, model: str | None, estimate: Estimate | None, place: Place | None
+        self, name: str, model: str | None, estimate: Estimate | None, place: CostPlace | None
     ) -> CostEntry:
         entry = self._entry(name_of(name, "name"), place, CostState.OPEN)
         entry = replace(entry, model=self._pricing.require(model))
         return self._pricing.reserved(entry, _checked_estimate(estimate))
 
-    def _entry(self, name: str, place: Place | None, state: CostState) -> CostEntry:
+    def _entry(self, name: str, place: CostPlace | None, state: CostState) -> CostEntry:
         if place is None:
-            place = Place() if self._is_alone else current_place()
+            place = CostPlace() if self._is_alone else current_place()
         return CostEntry(
             id=self._new_id(),
             operation=name,
