@@ -25,7 +25,7 @@ test-integration: $(INSTALLED) ## Run the tests that use real databases, files a
 	$(BIN)/python -m pytest -n auto tests/integration examples
 
 chaos: $(INSTALLED) ## Kills, power cuts, failing disks, crowds of workers: all of it, for some minutes
-	$(BIN)/python -m pytest tests/chaos tests/integration/exploration -m "chaos or not chaos" -rP
+	$(BIN)/python -m pytest tests/chaos tests/integration/exploration examples -m "chaos or not chaos" -rP
 
 check: lint types imports ## Everything that judges the code without running it
 

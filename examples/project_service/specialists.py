@@ -42,9 +42,9 @@ LONGEST_SILENCE = 24 * 60 * 60.0
 """Seconds without a note after which a meeting is over."""
 
 
-def place_of(task: TaskContext, name: str) -> str:
-    """Where a file of the task is in the workspace: each project has a directory of its own."""
-    return f"projects/{task.payload['project']}/{task.id}/{name}"
+def place_of(project: str, task_id: str, name: str) -> str:
+    """Where a file of a task is in the workspace: each project has a directory of its own."""
+    return f"projects/{project}/{task_id}/{name}"
 
 
 class Reporter:
@@ -53,7 +53,7 @@ class Reporter:
     async def execute(self, task: TaskContext) -> TaskOutcome:
         """The outcome's result is the ``TextReport``."""
         report = await task.step("measure", measure, _text(task))
-        path = place_of(task, "report.md")
+        path = _place_of(task, "report.md")
         await task.files.write_text(path, report_in_markdown(task.title, report))
         return TaskOutcome(summary=told(report), artifacts=[path], result=report)
 
@@ -67,7 +67,7 @@ class Summariser:
     async def execute(self, task: TaskContext) -> TaskOutcome:
         """The outcome's result is the summary."""
         summary = await summary_of(task, self._model)
-        path = place_of(task, "summary.txt")
+        path = _place_of(task, "summary.txt")
         await task.files.write_text(path, f"{summary}\n")
         return TaskOutcome(summary=summary[:200], artifacts=[path], result=summary)
 
@@ -91,7 +91,7 @@ class Publisher:
         if not answer.approved:
             return TaskOutcome(summary=f"not published: {answer.comment}", result=decided)
         task.progress(2, 3, "publishing")
-        path = place_of(task, "page.html")
+        path = _place_of(task, "page.html")
         made = page(
             title=task.title,
             summary=summary,
@@ -115,7 +115,7 @@ class Recorder:
             task.progress(len(notes), None, "notes taken")
             if note.get("last") is True:
                 break
-        path = place_of(task, "minutes.md")
+        path = _place_of(task, "minutes.md")
         await task.files.write_text(path, minutes_in_markdown(task.title, notes))
         return TaskOutcome(summary=f"{len(notes)} notes", artifacts=[path], result=len(notes))
 
@@ -135,3 +135,7 @@ async def summary_of(task: TaskContext, model: ChatModel) -> str:
 
 def _text(task: TaskContext) -> str:
     return cast("str", task.payload["text"])
+
+
+def _place_of(task: TaskContext, name: str) -> str:
+    return place_of(cast("str", task.payload["project"]), task.id, name)

@@ -30,6 +30,7 @@ from project_service.parts import (
 from project_service.problems import granted, problem
 from project_service.project_tasks import KINDS
 from project_service.projects_api import ProjectName, link_next
+from project_service.specialists import place_of
 from project_service.streams import before, server_sent
 from vespera import TaskOutcome, TaskResult, TaskStatus
 from vespera.domain.errors import WorkspaceError
@@ -161,11 +162,12 @@ async def show_artifact(
     """A file that it has made. A browser runs nothing of it, and asks nowhere for more."""
     result = granted(await tasks.result(project, task_id))
     made = result.outcome.artifacts if result.outcome and result.completed else ()
-    path = next((path for path in made if path.rpartition("/")[2] == name), None)
-    if path is None:
+    # A person may name any file; only those in the task's own directory are its own.
+    path = place_of(project, task_id, name)
+    if path not in made:
         raise HTTPException(404, f"Task {task_id!r} has made no {name!r}.")
     try:
-        content = await files.read(await files.locate(path))
+        content = await files.read(path)
     except WorkspaceError as error:
         raise HTTPException(410, f"{name!r} was removed from the workspace.") from error
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"

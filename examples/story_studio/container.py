@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
+from story_studio.cost_optimizer import CostOptimizer
 from story_studio.endpoint import Endpoints
 from story_studio.image_client import ImageClient
 from story_studio.openrouter_client import OpenRouterClient
@@ -113,9 +114,16 @@ class StudioContainer(Container):
         model=Container.config.image_model,
         clock=Container.clock,
     )
+    costs = providers.Singleton(
+        CostOptimizer,
+        tracker=Container.cost_tracker,
+        models=providers.Dict(text=Container.config.chat_model),
+    )
     generator = providers.Singleton(
-        StoryGenerator, writer=writer, narrator=narrator, illustrator=illustrator
+        StoryGenerator, writer=writer, narrator=narrator, illustrator=illustrator, costs=costs
     )
     specialists = providers.Aggregate(
-        storyteller=providers.Factory(Storyteller, generator=generator)
+        storyteller=providers.Factory(
+            Storyteller, generator=generator, costs=costs, files=Container.files
+        )
     )

@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from story_studio.cost_optimizer import Spent
 from story_studio.stories import Chapter, CompleteStory, StoryQuality
 
 ASSETS = Path(__file__).parent / "assets"
@@ -21,6 +22,7 @@ class Published:
     image: str | None
     chapters: int
     quality: StoryQuality | None
+    spent: Spent | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -36,6 +38,7 @@ def page_of(premise: str, whole: CompleteStory) -> str:
         chapters="\n".join(map(_chapter, whole.chapters)),
         quality=_quality(whole.quality),
         missing=_missing(whole.errors),
+        spent=f"<p>{escape(str(whole.spent))}</p>" if whole.spent else "",
     )
 
 

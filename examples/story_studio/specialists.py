@@ -3,11 +3,13 @@
 from dataclasses import replace
 from typing import cast
 
+from story_studio.cost_optimizer import CostOptimizer
 from story_studio.media import carried_by, folder_of
 from story_studio.page import Published, markdown_of, page_of
+from story_studio.publishing import publish
 from story_studio.stories import CompleteStory, story_of, text_of
 from story_studio.story_generator import StoryGenerator, completed
-from vespera import DagOrchestrator, Limits, RetryPolicy, TaskContext, TaskOutcome
+from vespera import DagOrchestrator, FileStore, Limits, RetryPolicy, TaskContext, TaskOutcome
 
 PATIENT = RetryPolicy(max_attempts=3, delay=2.0, max_delay=60.0)
 
@@ -17,8 +19,10 @@ class Storyteller:
 
     limits = Limits(max_concurrent=4)
 
-    def __init__(self, *, generator: StoryGenerator) -> None:
-        self._generator = generator
+    def __init__(
+        self, *, generator: StoryGenerator, costs: CostOptimizer, files: FileStore
+    ) -> None:
+        self._generator, self._costs, self._files = generator, costs, files
 
     async def execute(self, task: TaskContext) -> TaskOutcome:
         """The outcome's result is ``Published``."""
@@ -28,7 +32,10 @@ class Storyteller:
         crew = self._generator.crew_around(story, retry=PATIENT)
         made = await DagOrchestrator().execute(story.text, crew, within=task)
         whole = completed(story, made)
-        published = await self._publish(task, folder_of(premise, take), premise, whole)
+        spent = await task.step("costs", self._costs.spent, task.id)
+        published = await self._publish(
+            task, folder_of(premise, take), premise, replace(whole, spent=spent)
+        )
         told = f'wrote "{whole.title}"' + "".join(f", without {name}" for name in whole.errors)
         artifacts = [path for path in (published.page, published.audio, published.image) if path]
         return TaskOutcome(summary=told, artifacts=artifacts, result=published)
@@ -43,9 +50,9 @@ class Storyteller:
             audio_url=_beside(folder, audio, whole.audio_url),
             image_url=_beside(folder, image, whole.image_url),
         )
-        await task.files.write_text(f"{folder}/story.md", markdown_of(whole))
         page = f"{folder}/index.html"
-        await task.files.write_text(page, page_of(premise, beside))
+        await publish(task, self._files, f"{folder}/story.md", markdown_of(whole).encode())
+        await publish(task, self._files, page, page_of(premise, beside).encode())
         return Published(
             title=whole.title,
             page=page,
@@ -53,6 +60,7 @@ class Storyteller:
             image=image,
             chapters=len(whole.chapters),
             quality=whole.quality,
+            spent=whole.spent,
             errors=whole.errors,
         )
 
@@ -61,7 +69,7 @@ class Storyteller:
         found = carried_by(url) if url else None
         if found is None:
             return None
-        await task.files.write_bytes(f"{path}{found.suffix}", found.content)
+        await publish(task, self._files, f"{path}{found.suffix}", found.content)
         return f"{path}{found.suffix}"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from story_studio.cost_optimizer import Spent
 from vespera.domain.errors import AIServiceBadAnswer
 
 _LONGEST_TITLE = 90
@@ -56,6 +57,7 @@ class CompleteStory:
     audio_url: str | None = None
     image_url: str | None = None
     quality: StoryQuality | None = None
+    spent: Spent | None = None
     errors: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
+from story_studio.cost_optimizer import CostOptimizer
 from story_studio.image_client import ImageClient
 from story_studio.openrouter_client import OpenRouterClient
 from story_studio.ports import Illustrator, Narrator, StoryWriter
@@ -20,8 +22,6 @@ PROMPT = (
     " chapter under a second-level one, and nothing around it. Premise: {premise}"
 )
 
-OnUsage = Callable[[Mapping[str, Any]], object]
-
 
 class StoryGenerator:
     """Writes stories, has them spoken and drawn, and looks at how good they are."""
@@ -33,12 +33,14 @@ class StoryGenerator:
         narrator: Narrator | None = None,
         illustrator: Illustrator | None = None,
         checks: Mapping[str, Check] = CHECKS,
+        costs: CostOptimizer | None = None,
     ) -> None:
         """Take clients; by default, those of the real services, without a key."""
         self._writer: StoryWriter = writer or OpenRouterClient()
         self._narrator: Narrator = narrator or TTSClient()
         self._illustrator: Illustrator = illustrator or ImageClient()
         self._checks = checks
+        self._costs = costs or CostOptimizer()
 
     async def generate_story(self, premise: str) -> Story:
         """The text alone.
@@ -51,7 +53,18 @@ class StoryGenerator:
 
     async def write(self, premise: str) -> Mapping[str, Any]:
         """The writer's whole answer."""
-        return await self._writer.generate(PROMPT.format(premise=premise))
+        prompt = PROMPT.format(premise=premise)
+        return await self._costs.with_cost_tracking("text", partial(self._writer.generate, prompt))
+
+    async def speak(self, text: str) -> str:
+        """The URL of the text as it is read aloud."""
+        speaking = partial(self._narrator.generate_audio, text)
+        return await self._costs.with_cost_tracking("audio", speaking)
+
+    async def draw(self, text: str) -> str:
+        """The URL of a picture of the text."""
+        drawing = partial(self._illustrator.generate_image, text)
+        return await self._costs.with_cost_tracking("image", drawing)
 
     async def generate_complete_story(self, premise: str) -> CompleteStory:
         """The story, spoken and drawn at the same time. What cannot be is left out, and told in
@@ -86,12 +99,8 @@ class StoryGenerator:
         """Who works on a story that is written: a voice and a hand, both optional, and a critic."""
         crew = DirectAdapter("story studio")
         text = _brief(spoken(story))
-        crew.register_agent(
-            "audio", self._narrator.generate_audio, optional=True, retry=retry, brief=text
-        )
-        crew.register_agent(
-            "image", self._illustrator.generate_image, optional=True, retry=retry, brief=text
-        )
+        crew.register_agent("audio", self.speak, optional=True, retry=retry, brief=text)
+        crew.register_agent("image", self.draw, optional=True, retry=retry, brief=text)
         crew.register_agent("quality", self.validate_story_quality, brief=_brief(story))
         return crew
 

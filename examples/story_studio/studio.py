@@ -49,6 +49,7 @@ class Told:
             [
                 f"{story.title}: {story.chapters} chapters{quality}",
                 *(f"without {name}: {reason}" for name, reason in story.errors.items()),
+                *([f"spent:  {story.spent}"] if story.spent else []),
                 f"page:   {self.page}",
                 f"verify: {self.verify}",
             ]

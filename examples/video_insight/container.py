@@ -33,7 +33,9 @@ class InsightContainer(Container):
         name=Container.config.model_name,
     )
     specialists = providers.Aggregate(
-        filmmaker=providers.Factory(Filmmaker),
-        viewer=providers.Factory(Viewer, model=model, workspace=Container.config.workspace),
+        filmmaker=providers.Factory(Filmmaker, files=Container.files),
+        viewer=providers.Factory(
+            Viewer, model=model, files=Container.files, workspace=Container.config.workspace
+        ),
         editor=providers.Factory(Editor, files=Container.files),
     )

@@ -95,7 +95,7 @@ async def main(container: InsightContainer, input: object) -> Insight | NoPage:
         if not made.completed:
             return NoPage(reason=str(made.error))
         folder = workspace / "media"
-    media = await asyncio.to_thread(find_media, folder)
+    media = await asyncio.to_thread(find_media, folder, without=workspace / "report")
     model = f"{container.config.model_url()} {container.config.model_name()}"
     looks = await _looks(orchestrator, media, wish.frames, model)
     page = await _page(orchestrator, folder.name, media, looks)

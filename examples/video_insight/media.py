@@ -60,13 +60,18 @@ class Medium:
         }
 
 
-def find_media(folder: Path) -> Sequence[Medium]:
-    """The videos and pictures below a folder, by name; what is hidden is left out. It reads all of
-    them, and so belongs into a thread.
+def find_media(folder: Path, *, without: Path | None = None) -> Sequence[Medium]:
+    """The videos and pictures below a folder, by name; what is hidden is left out, and what is in
+    the directory ``without``. It reads all of them, and so belongs into a thread.
     """
+    left_out = without.resolve() if without else None
     found = []
     for directory, names, files in os.walk(folder):
-        names[:] = sorted(name for name in names if not name.startswith("."))
+        names[:] = sorted(
+            name
+            for name in names
+            if not name.startswith(".") and Path(directory, name).resolve() != left_out
+        )
         for file in sorted(files):
             path = Path(directory, file)
             is_medium = path.suffix.lower() in VIDEOS | PICTURES

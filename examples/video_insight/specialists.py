@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from vespera import FileStore, Limits, TaskContext, TaskOutcome
-from vespera.domain.errors import FileUnreadable
 from video_insight import films
 from video_insight.errors import ModelBusy
 from video_insight.frames import Frame, Sampled, read_picture, sample_video
 from video_insight.model import VisionModel
 from video_insight.page import page_of
+from video_insight.publishing import publish
 from video_insight.sights import Moment, Sight, sight_of, together
 from video_insight.views import Missing, Shown, View
 
@@ -32,13 +32,16 @@ class Busy:
 class Filmmaker:
     """Makes the sample videos and the picture."""
 
+    def __init__(self, *, files: FileStore) -> None:
+        self._files = files
+
     async def execute(self, task: TaskContext) -> TaskOutcome:
         """The outcome's artifacts are the files."""
         made = await task.step("film", lambda: list(films.samples()))
         paths = []
         for name, content in made:
             paths.append(f"media/{name}")
-            await task.files.write_bytes(paths[-1], content)
+            await publish(task, self._files, paths[-1], content)
         return TaskOutcome(summary=f"made {len(paths)} samples", artifacts=paths)
 
 
@@ -47,8 +50,10 @@ class Viewer:
 
     limits = Limits(max_concurrent=4)
 
-    def __init__(self, *, model: VisionModel, workspace: str | os.PathLike[str]) -> None:
-        self._model, self._workspace = model, Path(workspace)
+    def __init__(
+        self, *, model: VisionModel, files: FileStore, workspace: str | os.PathLike[str]
+    ) -> None:
+        self._model, self._files, self._workspace = model, files, Path(workspace)
 
     async def execute(self, task: TaskContext) -> TaskOutcome:
         """The outcome's result is the ``View``."""
@@ -59,7 +64,7 @@ class Viewer:
             for number, _ in enumerate(sampled.frames, 1)
         ]
         for path, frame in zip(paths, sampled.frames, strict=True):
-            await task.files.write_bytes(path, frame.jpeg)
+            await publish(task, self._files, path, frame.jpeg)
         sights = await self._look_at_all(task, paths)
         view = _view(payload, self._source(payload), sampled, paths, sights)
         told = f"{len(paths)} frames, {len(view.sight.objects)} kinds of objects"
@@ -117,18 +122,9 @@ class Editor:
             for task_id, failure in failures.items()
         ]
         page = page_of(cast("str", task.payload["label"]), views, missing)
-        await self._publish(task, page)
+        await publish(task, self._files, PAGE, page.encode())
         told = f"{len(views)} seen, {len(missing)} not"
         return TaskOutcome(summary=told, artifacts=[PAGE], result=_shown(views, missing))
-
-    async def _publish(self, task: TaskContext, page: str) -> None:
-        """Write the page; or read it, if it says just that already: a change that changes nothing
-        would prove nothing. What was found is a step, so that a replay goes the same way.
-        """
-        if await task.step("compare", _says, self._files, PAGE, page.encode()):
-            await task.files.read_bytes(PAGE)
-        else:
-            await task.files.write_text(PAGE, page)
 
 
 def _sample(payload: Mapping[str, object]) -> Sampled:
@@ -179,13 +175,6 @@ def _shown(views: Sequence[View], missing: Sequence[Missing]) -> Shown:
 
 def _reason(message: str) -> str:
     return message.partition("\n")[0]
-
-
-async def _says(files: FileStore, path: str, content: bytes) -> bool:
-    try:
-        return await files.read(path) == content
-    except FileUnreadable:
-        return False
 
 
 __all__ = ["PAGE", "Busy", "Editor", "Filmmaker", "Viewer"]

@@ -13,8 +13,9 @@ from vespera.testing import World, explore_crashes
 
 class Writer(World.Service):
     async def generate_code(self, task: str) -> str:
-        self.record("second" if "Mend" in task else "first")
-        return "good = 1\n" if "Mend" in task else "bad = 1\n"
+        is_bad = "hard" in task and "Mend" not in task
+        self.record("bad" if is_bad else "good")
+        return "bad = 1\n" if is_bad else "good = 1\n"
 
 
 class Judge(World.Service):
@@ -45,51 +46,55 @@ def build(world):
     return make
 
 
-async def write(app):
-    await app.container.get(WriteCodeUseCase).write("primes", "a sieve")
+def asked_for(description):
+    async def scenario(app):
+        await app.container.get(WriteCodeUseCase).write("primes", description)
+
+    return scenario
 
 
 def it_is_written_and_proven(app, world):
     (task,) = app.tasks.all()
     assert task.status == "completed", task.error
     assert app.files.read("src/primes.py") == "good = 1\n"
-    assert "Draft 2: score 1" in app.files.read("reviews/primes.md")
+    assert "score 1" in app.files.read("reviews/primes.md")
     assert app.files.verify_all().all_verified
 
 
-def no_draft_is_asked_for_without_need(app, world):
+def nobody_is_asked_again_but_for_a_death(app, world):
     log = [*world.log(Writer), *world.log(Judge), *world.log(Ruff)]
-    keys = {effect.key for effect in log}
+    keys = {(effect.service, effect.key) for effect in log}
     lives = max(effect.life for effect in log)
-    assert len(keys) == 5
-    assert len(log) - 5 <= lives - 1, log
+    assert len(log) - len(keys) <= lives - 1, log
+
+
+INVARIANTS = [
+    it_is_written_and_proven,
+    nobody_is_asked_again_but_for_a_death,
+    "engine",
+    "database",
+]
 
 
 @pytest.mark.parametrize(
-    "at", ["effect", pytest.param(("commit", "effect", "file"), marks=pytest.mark.chaos)]
+    ("description", "at"),
+    [
+        ("a sieve", "effect"),
+        pytest.param("a hard one", ("commit", "effect", "file"), marks=pytest.mark.chaos),
+    ],
 )
-def test_a_module_is_written_wherever_the_process_dies(build, world, at):
-    report = explore_crashes(
-        build,
-        write,
-        [it_is_written_and_proven, no_draft_is_asked_for_without_need, "engine", "database"],
-        world=world,
-        at=at,
-    )
+def test_a_module_is_written_wherever_the_process_dies(build, world, description, at):
+    report = explore_crashes(build, asked_for(description), INVARIANTS, world=world, at=at)
 
     report.raise_for_failures()
     assert report.complete
-    assert report.points >= 10
+    assert report.points >= 5
 
 
 @pytest.mark.chaos
 def test_a_module_is_written_when_the_process_dies_twice(build, world):
     report = explore_crashes(
-        build,
-        write,
-        [it_is_written_and_proven, no_draft_is_asked_for_without_need, "engine", "database"],
-        world=world,
-        depth=2,
+        build, asked_for("a sieve"), INVARIANTS, world=world, at="effect", depth=2
     )
 
     report.raise_for_failures()

@@ -240,6 +240,23 @@ async def test_a_review_is_done_by_a_person(harbour, new_talk):
     assert (said["summary"], said["next_action"]) == ("It is fine.", "publish")
 
 
+async def test_no_file_of_another_project_is_shown_by_naming_it(harbour, new_task, new_talk):
+    await harbour.post("/projects", json={"name": "station", "title": "The station"})
+    secret = await new_task("station")
+    await ended(harbour, secret)
+    review = await new_talk("review")
+    while (await harbour.get(review)).json()["status"] != "assigned":
+        await asyncio.sleep(0)
+
+    there = f"{secret.strip('/').replace('/tasks', '')}/report.md"
+    around = f"{review.strip('/').replace('/tasks', '')}/../../../{there}"
+    done = {"summary": "Mine!", "artifacts": [there, around, "/etc/passwd"]}
+    assert (await harbour.post(f"{review}/completion", json=done)).status_code == 200
+
+    for name in ("report.md", "passwd", "..%2F..%2F..%2F" + there.replace("/", "%2F")):
+        assert (await harbour.get(f"{review}/artifacts/{name}")).status_code == 404
+
+
 async def test_nobody_signs_off_what_the_service_does(harbour, new_talk):
     answer = await harbour.post(f"{await new_talk('minutes')}/completion", json={"summary": "done"})
 

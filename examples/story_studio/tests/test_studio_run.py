@@ -98,6 +98,17 @@ class TestOnMocks(AsyncTestBase):
 
 
 class TestOnLoopback:
+    async def test_a_lost_database_costs_only_the_work(self, tmp_path):
+        pages = []
+        for _ in range(2):
+            async with StudioContainer(workspace=str(tmp_path), espeak="no-such") as container:
+                await container.get(TaskOrchestrator).start()
+                made = await main(container, {"premise": "a door"})
+                assert isinstance(made, Told), made
+                pages.append((tmp_path / made.published.page).read_bytes())
+
+        assert pages[0] == pages[1]
+
     async def test_without_any_service_there_is_a_story_to_read_hear_and_see(self, tmp_path):
         settings = {"workspace": str(tmp_path), "espeak": "no-such-espeak"}
         async with StudioContainer(**settings) as container:

@@ -123,6 +123,28 @@ class TestAsTheGuideHasIt:
             await api_client.fetch_data(session=broken)
 
 
+class TestModelProcessing:
+    """Tests for AI model processing."""
+
+    @pytest.fixture
+    def model(self, mock_env_vars: dict[str, str], mock_aiohttp_session: AsyncMock) -> Model:
+        """Create a model instance."""
+        model = Model(api_key=mock_env_vars["API_KEY"])
+        model._session = mock_aiohttp_session  # Set for testing purposes
+        return model
+
+    @pytest.fixture
+    def input_data(self, video_file: Path) -> dict[str, str]:
+        return {"video_path": str(video_file)}
+
+    async def test_process(self, model, input_data):
+        """Test data processing."""
+        result = await model.process(input_data)
+
+        assert "description" in result
+        assert result["metadata"]["duration"] == pytest.approx(1.0)
+
+
 class TestTheAnswer:
     async def test_a_picture_is_described_with_its_objects_and_its_size(
         self, client, server, image_file

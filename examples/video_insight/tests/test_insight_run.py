@@ -154,6 +154,18 @@ def _raised(answer: object) -> object:
 
 
 class TestOnLoopback:
+    async def test_a_lost_database_costs_only_the_work(self, tmp_path, image_file):
+        pages = []
+        for _ in range(2):
+            async with InsightContainer(workspace=str(tmp_path)) as container:
+                await container.get(TaskOrchestrator).start()
+                made = await main(container, {"folder": str(tmp_path), "frames": 1})
+                assert isinstance(made, Insight), made
+                assert (made.shown.seen, made.success) == (1, True), "its own frames are no media"
+                pages.append((tmp_path / PAGE).read_bytes())
+
+        assert pages[0] == pages[1]
+
     async def test_without_a_folder_samples_are_made_and_really_seen(self, tmp_path):
         async with InsightContainer(workspace=str(tmp_path)) as container:
             await container.get(TaskOrchestrator).start()

@@ -1,7 +1,7 @@
 """What operations cost: tokens, money, time."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import StrEnum
@@ -50,6 +50,25 @@ class Price:
         for name in ("input", "output", "call"):
             object.__setattr__(self, name, money_of(getattr(self, name), f"price.{name}"))
         object.__setattr__(self, "currency", currency_of(self.currency, "price.currency"))
+
+    @classmethod
+    def given(cls, value: object, field: str) -> "Price":
+        """The price that is given as itself, or as a mapping of its fields.
+
+        Raises:
+            InvalidRequest: it is something else, or a field is unknown; the error names ``field``.
+        """
+        if isinstance(value, Price):
+            return value
+        if not isinstance(value, Mapping):
+            told = "must be a Price, or a mapping as {'input': '2.50', 'output': '10'}"
+            raise InvalidRequest(told, field=field)
+        known = [each.name for each in fields(cls)]
+        for name in value:
+            if name not in known:
+                told = f"unknown field; known are {', '.join(known)}"
+                raise InvalidRequest(told, field=f"{field}.{name}")
+        return cls(**value)
 
     def of(self, input_tokens: int, output_tokens: int) -> Decimal:
         """What one call costs."""

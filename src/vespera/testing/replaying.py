@@ -42,6 +42,7 @@ from vespera.testing.replay_parts import (
     without_undoing,
 )
 from vespera.testing.turns import one_turn
+from vespera.testing.unheld_resources import UnheldResources
 
 History = Mapping[str, object] | str | PathLike[str]
 COMPLETE = frozenset({TaskStatus.EXECUTED, TaskStatus.COMPLETED})
@@ -142,6 +143,7 @@ class _Parts:
 
     def context(self) -> TaskContext:
         """The task, as its handler sees it."""
+        unheld: Any = UnheldResources()
         work = AttemptWork(
             tasks=self._tasks,
             codec=self._codec,
@@ -151,7 +153,7 @@ class _Parts:
             progress=ProgressOfOneTask(),
             waits=self._wait_work(),
             children=self._child_work(),
-            resources=lambda: self._nothing,  # whatever would be acquired is new
+            resources=lambda: unheld,
             costs=CostTracker,  # whatever was spent was so before
         )
         return TaskContext(

@@ -12,7 +12,10 @@ class SampleResources:
     """A type whose resources are names on a list: register it as ``"test_resource"``.
 
         resource_types = providers.Aggregate(
-            **Container.resource_types.providers, test_resource=providers.Singleton(SampleResources)
+            {
+                **Container.resource_types.providers,
+                "test_resource": providers.Singleton(SampleResources),
+            }
         )
 
     Any configuration is taken. Value: the configuration. Operation: ``test_operation(...)``, which

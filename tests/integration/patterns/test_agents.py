@@ -9,7 +9,6 @@ import pytest
 
 from vespera import DirectAdapter, SequentialOrchestrator
 from vespera.testing import mock_client
-from vespera.testing.servers import ModelServer
 
 
 @dataclass(frozen=True)
@@ -155,81 +154,3 @@ def test_what_the_constructor_sets_must_be_set_on_the_mock(generator):
     generator.language = "python"
 
     assert generator.language == "python"
-
-
-class CodeGeneratorAdapter:
-    """Asks a model for code, and counts what was said."""
-
-    def __init__(self, http, base_url):
-        self._http, self._url = http, f"{base_url}/chat/completions"
-
-    async def generate(self, task_description, model_name, max_tokens):
-        message = {"role": "user", "content": task_description}
-        body = {"model": model_name, "max_tokens": max_tokens, "messages": [message]}
-        response = await self._http.post(self._url, json=body)
-        response.raise_for_status()
-        said = response.json()
-        return said["choices"][0]["message"]["content"], said["usage"]["prompt_tokens"]
-
-
-async def test_an_agent_with_a_model_is_tested_without_one(http):
-    async with ModelServer(models=["starcoder"]) as server:
-        server.chat.replies("def add(a, b): return a + b")
-        adapter = CodeGeneratorAdapter(http, server.base_url)
-
-        code, tokens = await adapter.generate("Write a function", "starcoder", 1000)
-
-    assert code.startswith("def add")
-    assert tokens == 3
-    assert server.chat.requests[0].json["max_tokens"] == 1000
-
-
-class ModelSwitcher:
-    """Goes down a list of models until one is there and answers."""
-
-    def __init__(self, http, base_url, models):
-        self._http, self._url, self._models = http, base_url, models
-        self.current = models[0]
-
-    async def is_available(self, model):
-        return (await self._http.get(f"{self._url}/models/{model}")).status_code == 200
-
-    async def ask(self, prompt):
-        for model in self._models:
-            self.current = model
-            body = {"model": model, "messages": [{"role": "user", "content": prompt}]}
-            response = await self._http.post(f"{self._url}/chat/completions", json=body)
-            if response.status_code == 200:
-                return response.json()["choices"][0]["message"]["content"]
-        raise LookupError(f"none of {self._models} answered")
-
-
-class TestSwitchingModels:
-    @pytest.fixture
-    async def server(self):
-        async with ModelServer(models=["starcoder", "mistral"]) as server:
-            yield server
-
-    @pytest.fixture
-    def switcher(self, http, server):
-        return ModelSwitcher(http, server.base_url, ["starcoder", "mistral"])
-
-    async def test_a_model_is_there_or_not(self, switcher):
-        assert await switcher.is_available("starcoder")
-        assert not await switcher.is_available("gpt")
-
-    async def test_the_next_model_is_asked_when_one_fails(self, server, switcher):
-        server.chat.fails(503)
-
-        assert await switcher.ask("Hello") == "This is a reply."
-        assert switcher.current == "mistral"
-        assert [request.json["model"] for request in server.chat.requests] == [
-            "starcoder",
-            "mistral",
-        ]
-
-    async def test_when_all_fail_it_says_so(self, server, switcher):
-        server.chat.fails(503, times=2)
-
-        with pytest.raises(LookupError, match="none of"):
-            await switcher.ask("Hello")

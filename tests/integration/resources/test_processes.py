@@ -14,6 +14,7 @@ from vespera.infrastructure.resources.processes import (
     boot_of_this_machine,
     is_meant,
     living,
+    mark_of,
     send,
 )
 
@@ -48,16 +49,17 @@ def test_a_mark_that_only_begins_alike_is_another_one(sleeper):
     assert living(ProcessMark("r", BOOT)) == living(ProcessMark("r11", BOOT)) == []
 
 
-def test_of_an_earlier_boot_nothing_runs(sleeper):
-    mark = ProcessMark("r1", "another-boot", sleeper.pid, beginning_of(sleeper.pid))
+def test_an_id_of_an_earlier_boot_says_nothing(sleeper):
+    mark = ProcessMark("other", "another-boot", sleeper.pid, beginning_of(sleeper.pid))
 
     assert send(mark, signal.SIGKILL) == 0
     assert sleeper.poll() is None
 
 
-def test_where_the_boot_is_not_known_nothing_is_guessed():
-    with pytest.raises(OSError, match="does not tell"):
-        living(ProcessMark("r1", ""))
+def test_a_process_that_was_just_started_is_told_apart_from_any_other(sleeper):
+    mark = mark_of("r1", sleeper.pid)
+
+    assert mark == ProcessMark("r1", BOOT, sleeper.pid, beginning_of(sleeper.pid))
 
 
 def test_one_that_has_ended_and_is_not_asked_for_is_gone(sleeper):

@@ -355,3 +355,37 @@ async def test_a_handler_that_takes_no_end_is_told():
         await replay(history, stubborn)
     released.set()
     await asyncio.wait(call)
+
+
+async def test_what_was_recorded_while_a_resource_was_held_is_replayed_without_one():
+    async def hold(task: TaskContext, call=does):
+        async with task.resources.create_session() as session:
+            scratch = await session.create_resource()
+            await task.step("work", call, "work")
+            await task.costs.log_costs(money=1)
+            await session.release(scratch.id)
+        async with task.resources.create_resource() as scratch:
+            await task.step("more", call, scratch.resource_type)
+
+    history = await recorded(hold)
+
+    async def held(task: TaskContext):
+        await hold(task, forbidden)
+
+    replayed = await replay(history, held)
+    assert (replayed.stops_at, replayed.error) == ((), None)
+    assert replayed.outcome == replayed.recorded
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+async def test_what_a_resource_is_asked_is_not_known(by_itself):
+    async def hold(task: TaskContext):
+        async with task.resources.create_session() as session:
+            scratch = await session.create_resource()
+            asked = scratch if by_itself else session
+            more = () if by_itself else (scratch.id,)
+            await asked.execute_operation(*more, operation="names")
+        await task.step("work", does, "work")
+
+    with pytest.raises(TestingError, match=r"'names'.*was not recorded"):
+        await replay(await recorded(hold), hold)

@@ -196,3 +196,12 @@ async def test_under_virtual_time_all_waiting_is_virtual(clock):
 
 def test_it_may_be_made_where_no_loop_runs():
     assert StepEnvironment().attempt == 0
+
+
+async def test_resources_are_for_tests_with_a_database():
+    async def hold(task):
+        async with task.resources.create_resource():
+            pass
+
+    with pytest.raises(TestingError, match=r"task.resources: .* AsyncTestBase"):
+        await StepEnvironment().run(hold)

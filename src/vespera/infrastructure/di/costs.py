@@ -18,7 +18,7 @@ class CostParts(Adapters):
     ``budgets = providers.Object({"coder": Budget(money="1.50"), "*": Budget(tokens=100_000)})``.
     """
 
-    prices: providers.Provider[Mapping[str, Price]] = providers.Object({})
+    prices: providers.Provider[Mapping[str, Price | Mapping[str, object]]] = providers.Object({})
     budgets: providers.Provider[Mapping[str, Budget]] = providers.Object({})
     cost_ledger: Provider[CostLedger] = providers.Singleton(SqlCostLedger, Adapters.database)
     task_budgets = providers.Singleton(TaskBudgets, tasks=Adapters.tasks, budgets=budgets)

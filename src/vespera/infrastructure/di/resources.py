@@ -21,7 +21,7 @@ from vespera.infrastructure.resources.temporary_directories import TemporaryDire
 
 class ResourceParts(Adapters):
     """The resource manager and the types of resources. A subclass adds its own:
-    ``resource_types = providers.Aggregate(**Container.resource_types.providers, mine=...)``.
+    ``resource_types = providers.Aggregate({**Container.resource_types.providers, "mine": ...})``.
     """
 
     resource_types: providers.Aggregate[Any] = providers.Aggregate(

@@ -18,9 +18,8 @@ from vespera.domain.retry import TEN_YEARS, number_of
 from vespera.infrastructure.resources.processes import (
     MARK,
     ProcessMark,
-    beginning_of,
-    boot_of_this_machine,
     living,
+    mark_of,
     send,
 )
 from vespera.infrastructure.threads import Threads
@@ -66,17 +65,14 @@ class ChildProcesses:
                 raise InvalidRequest(
                     f"must be one of {', '.join(map(str, _STREAMS))}", field=f"configuration.{name}"
                 )
-        return {
-            "id": resource_id,
-            "boot": boot_of_this_machine(),
-            "grace": _grace_of(configuration),
-        }
+        return {"id": resource_id, "grace": _grace_of(configuration)}
 
     @asynccontextmanager
     async def hold(self, trace: Trace, configuration: Mapping[str, object]) -> AsyncIterator[Held]:
         """See ``ResourceType.hold``."""
         process = await self._started(trace, configuration)
-        known = {**trace, "pid": process.pid, "began": beginning_of(process.pid)}
+        mark = await self._threads.run(mark_of, str(trace["id"]), process.pid)
+        known = {**trace, "boot": mark.boot, "pid": mark.pid, "began": mark.began}
         try:
             yield Held(value=process, trace=known, operations=_operations(process))
         finally:
@@ -143,7 +139,7 @@ class ChildProcesses:
 
 def _mark_of(trace: Trace) -> ProcessMark:
     pid, began = trace.get("pid", 0), trace.get("began", 0)
-    return ProcessMark(str(trace["id"]), str(trace["boot"]), int(str(pid)), int(str(began)))
+    return ProcessMark(str(trace["id"]), str(trace.get("boot", "")), int(str(pid)), int(str(began)))
 
 
 def _words_of(program: object) -> Sequence[str]:

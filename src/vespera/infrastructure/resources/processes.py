@@ -15,12 +15,12 @@ _START_AT = 19  # behind the name, the first of which is the state
 
 
 class ProcessMark(NamedTuple):
-    """Which processes are meant: all with this mark, and the one with this id that has begun then,
-    in this boot of the machine. ``pid``: 0 if it is not known.
+    """Which processes are meant: all with this mark; and the one with this id, if it has begun at
+    this moment of this boot of the machine. ``pid``: 0 if it is not known.
     """
 
     resource_id: str
-    boot: str
+    boot: str = ""
     pid: int = 0
     began: int = 0
 
@@ -51,15 +51,15 @@ def living(mark: ProcessMark) -> list[int]:
     Raises:
         OSError: this system does not tell.
     """
-    if not mark.boot or mark.boot != boot_of_this_machine():
-        if mark.boot and boot_of_this_machine():
-            return []  # they ended with the boot before
+    boot = boot_of_this_machine()
+    if not boot:
         raise OSError("this system does not tell which processes a dead one has left")
-    return [pid for pid in _processes() if is_meant(mark, pid)]
+    known = mark if mark.boot == boot else ProcessMark(mark.resource_id)
+    return [pid for pid in _processes() if is_meant(known, pid)]
 
 
 def is_meant(mark: ProcessMark, pid: int) -> bool:
-    """Whether the process of this id is one of those, now."""
+    """Whether the process of this id is one of those, now; the boot is this one."""
     began = beginning_of(pid)
     if not began or pid == os.getpid():
         return False
@@ -71,6 +71,11 @@ def send(mark: ProcessMark, number: signal.Signals) -> int:
     meanwhile and its id is given anew; gives how many there were.
     """
     return sum(_sent(pid, number, lambda pid: is_meant(mark, pid)) for pid in living(mark))
+
+
+def mark_of(resource_id: str, pid: int) -> ProcessMark:
+    """The mark of a process that was just started; no boot where the system tells nothing."""
+    return ProcessMark(resource_id, boot_of_this_machine(), pid, beginning_of(pid))
 
 
 def _sent(pid: int, number: signal.Signals, is_right: Callable[[int], bool]) -> bool:

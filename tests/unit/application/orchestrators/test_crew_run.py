@@ -16,6 +16,9 @@ from vespera import (
     RetryPolicy,
     SequentialOrchestrator,
 )
+from vespera.application.orchestrators.crew_run import CrewRun
+from vespera.domain.agents import side_by_side
+from vespera.domain.errors import StepFailed
 from vespera.testing import ConcurrencyProbe
 
 pytestmark = pytest.mark.virtual_time
@@ -211,6 +214,37 @@ class TestSideBySide:
         result = await ParallelOrchestrator(siblings="cancel").execute("task", adapter)
 
         assert result["stubborn"].value == "done all the same"
+
+
+class SlowRecords:
+    """Calls that are recorded slowly: whoever has returned is not done yet."""
+
+    def remembers(self, agent):
+        return False
+
+    async def value(self, agent, given, returned):
+        if agent.member.name == "fails":
+            await asyncio.sleep(1)
+            raise StepFailed("fails", "down", ["ConnectionError"])
+        if agent.member.name == "returned":
+            returned()
+        await asyncio.sleep(5)
+        return "recorded"
+
+
+async def test_what_has_returned_and_is_being_recorded_is_not_cut_off(adapter):
+    """It will be there on a replay, and so it is now."""
+    for name in ("returned", "works", "fails"):
+        adapter.register_agent(name, fails)
+    plan = side_by_side(adapter.members, max_concurrent=None, siblings="cancel")
+
+    result = await CrewRun(plan, "task", adapter, SlowRecords()).result()
+
+    assert {step.name: step.status for step in result.steps} == {
+        "returned": "done",
+        "works": "cancelled",
+        "fails": "failed",
+    }
 
 
 class TestByDependencies:

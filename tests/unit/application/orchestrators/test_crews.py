@@ -235,6 +235,36 @@ class TestCuttingOff:
         assert results[0]["late"].status == "skipped"
         late.assert_not_called()
 
+    async def test_a_replay_asks_for_all_that_was_recorded_behind_the_failure(self, container, run):
+        """There the failure comes at once, and must not cut off those that had an end before."""
+        failing, results, gate = asyncio.Event(), [], Gate()
+
+        async def bad(given):
+            for _ in range(50):  # until the first one has made room for the late one
+                await asyncio.sleep(0)
+            failing.set()
+            raise ConnectionError("down")
+
+        async def late(given):
+            await failing.wait()
+            return "late"
+
+        async def handler(task):
+            orchestrator = ParallelOrchestrator(siblings="cancel", max_concurrent=2)
+            adapter = crew_of(first=agent("first"), bad=bad, late=late)
+            results.append(await orchestrator.execute("idea", adapter, within=task))
+            await task.step("gate", gate, "it")
+
+        first = asyncio.create_task(run(handler, task_id="t"))
+        await gate.reached.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        ended = await container.get(TaskExecutionWorkflow).execute_task("t")
+
+        assert ended.success, ended.error
+        assert results[0] == results[1]
+        assert results[0].values == {"first": "first", "bad": None, "late": "late"}
+
     async def test_what_was_done_while_another_one_failed_counts(self, container, run):
         """Its work is done and is being recorded: on a replay it will be there, so it is now."""
         results, both = [], asyncio.Barrier(2)

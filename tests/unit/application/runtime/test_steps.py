@@ -307,3 +307,53 @@ async def test_a_step_that_failed_and_now_succeeds_may_lead_another_way(
     result = await workflow.run(title="A", specialist_type="coder", retry={"max_attempts": 2})
 
     assert result.result == "up", result.error
+
+
+async def test_a_handler_can_ask_what_is_remembered(interrupted) -> None:
+    """The next request of a name counts: what was asked for already is not asked for again."""
+    seen: list[list[bool]] = []
+
+    async def handler(script: Script, task: TaskContext) -> object:
+        before = task.remembers("a")
+        await task.step("a", script.does("a"))
+        seen.append([before, task.remembers("a"), task.remembers("b")])
+        await script.pause(task)
+        return None
+
+    await interrupted(Script(handler))
+
+    assert seen == [[False, False, False], [True, False, False]]
+
+
+async def test_a_failure_is_remembered_until_the_task_is_tried_again(interrupted) -> None:
+    seen: list[bool] = []
+
+    async def handler(script: Script, task: TaskContext) -> object:
+        seen.append(task.remembers("a"))
+        with pytest.raises(StepFailed):
+            await task.step("a", int, "no number")
+        await script.pause(task)
+        if task.attempt == 2:
+            raise ConnectionError("down")
+        return None
+
+    script = Script(handler)
+    result = await interrupted(script, retry=RetryPolicy(max_attempts=2, delay=0))
+
+    assert result.attempt == 3
+    assert seen == [False, True, False]
+
+
+async def test_a_wait_that_has_not_ended_is_not_remembered(interrupted) -> None:
+    seen: list[bool] = []
+
+    async def handler(script: Script, task: TaskContext) -> object:
+        seen.append(task.remembers("sleep"))
+        if task.attempt == 1:
+            script.paused.set()
+        await task.sleep(60)
+        return None
+
+    await interrupted(Script(handler))
+
+    assert seen == [False, False]

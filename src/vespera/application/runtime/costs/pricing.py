@@ -40,24 +40,23 @@ class Spending:
     currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Pricing:
-    """Prices by model, as plain data."""
+    """Prices by model, as plain data: each a ``Price``, or a mapping of its fields."""
 
-    prices: Mapping[str, Price]
-
-    def __post_init__(self) -> None:
+    def __init__(self, prices: Mapping[str, Price | Mapping[str, object]]) -> None:
         """Check the values.
 
         Raises:
             InvalidRequest: it is no mapping of models to prices.
         """
-        given: object = self.prices
-        if not isinstance(given, Mapping) or not all(
-            isinstance(model, str) and isinstance(price, Price) for model, price in given.items()
-        ):
-            told = "must be a mapping of models to Prices, as {'gpt': Price('2.50', '10')}"
+        given: object = prices
+        if not isinstance(given, Mapping):
+            told = "must be a mapping of models to prices, as {'gpt': Price('2.50', '10')}"
             raise InvalidRequest(told, field="prices")
+        self.prices = {
+            name_of(model, "prices"): Price.given(price, f"prices[{model!r}]")
+            for model, price in given.items()
+        }
 
     def require(self, model: str | None) -> str:
         """The model's name, whose price is known, if any price is.

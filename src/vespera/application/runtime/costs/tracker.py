@@ -53,7 +53,7 @@ class CostTracker:
     def __init__(
         self,
         *,
-        prices: Mapping[str, Price] | None = None,
+        prices: Mapping[str, Price | Mapping[str, object]] | None = None,
         budget: Budget | None = None,
         ledger: CostLedger | None = None,
         budgets_of: Callable[[TaskId | None], Awaitable[Sequence[ScopedBudget]]] | None = None,

@@ -6,8 +6,8 @@ from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from vespera.application.ports.clock import Clock
-from vespera.application.runtime.guarding.begun import Begun
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
+from vespera.application.runtime.guarding.resumed import Resumed
 from vespera.domain.errors import CallTimedOut
 from vespera.domain.retry import TEN_YEARS, number_of
 
@@ -58,7 +58,7 @@ class Timeout:
         result = function(*args, **kwargs)
         if type(result) is CoroutineType:
             try:
-                result = Begun(result, result.send(None))
+                result = Resumed(result, result.send(None))
             except StopIteration as end:
                 return end.value
         elif not isawaitable(result):

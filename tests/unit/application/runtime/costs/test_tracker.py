@@ -120,6 +120,14 @@ async def test_what_is_over_can_be_logged_without_a_block():
     assert report.total == report.own
 
 
+async def test_prices_may_be_plain_data():
+    prices = {"small": {"input": "1", "output": 10, "call": "0.5", "currency": "EUR"}}
+    async with CostTracker(prices=prices) as operation:
+        costs = await operation.log_costs(model="small", input_tokens=10**6)
+
+    assert costs.money == {"EUR": Decimal("1.5")}
+
+
 async def test_money_that_is_given_wins_over_the_price():
     async with CostTracker(prices=PRICES) as operation:
         costs = await operation.log_costs(model="small", input_tokens=10**6, money="0.25")
@@ -186,6 +194,9 @@ async def test_what_makes_no_sense_is_refused_and_not_noted(more, named):
         (lambda t: t.track_operation(budget=7), "budget"),
         (lambda _: CostTracker(prices={"small": 1}), "prices"),
         (lambda _: CostTracker(prices=[]), "prices"),
+        (lambda _: CostTracker(prices={7: Price(1)}), "prices"),
+        (lambda _: CostTracker(prices={"a": {"in": 1}}), r"prices\['a'\].in: unknown field"),
+        (lambda _: CostTracker(prices={"a": {"input": -1}}), "price.input"),
         (lambda _: CostTracker(budget=1), "budget"),
     ],
 )

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 
-class Begun:
+class Resumed:
     """Awaited, it goes on where the coroutine has stopped: with waiting for ``pending``.
 
     What never waits can so be called without a time limit, whose timer would cost more than all
