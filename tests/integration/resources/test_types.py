@@ -263,3 +263,25 @@ async def test_all_types_together_are_released_in_reverse(manager, tmp_path):
 
     for resource in held:
         assert (await manager.verify_cleanup(resource.id)).cleaned_up
+
+
+@pytest.mark.parametrize("path", [".", "file/lock", "nul\0"])
+async def test_a_lock_that_cannot_be_taken_leaves_nothing_to_be_released(manager, tmp_path, path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ResourceNotAcquired):
+        async with manager.create_resource(**lock_at(f"{tmp_path}/{path}")):
+            raise AssertionError
+
+    assert await manager.list_resources() == []
+
+
+@pytest.mark.parametrize("parent", ["file", "nul\0"])
+async def test_a_directory_in_what_is_none_leaves_nothing_to_be_released(manager, tmp_path, parent):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ResourceNotAcquired):
+        async with manager.create_resource(configuration={"directory": f"{tmp_path}/{parent}"}):
+            raise AssertionError
+
+    assert await manager.list_resources() == []

@@ -130,7 +130,9 @@ def _named(lock: int) -> str:
 
 
 def _is_held_by(path: Path, resource_id: str) -> bool:
-    """Whether the file says that it is this resource's, and is locked."""
+    """Whether the file says that it is this resource's, and is locked. What is no file never is."""
+    if not path.is_file():
+        return False
     try:
         lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -64,7 +64,7 @@ class TemporaryDirectories:
 
 def _remove(path: Path) -> None:
     """Remove the directory with all that is in it; what is no directory there is not ours."""
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):  # or there can be none
         if stat.S_ISDIR(path.lstat().st_mode):
             shutil.rmtree(path, onerror=_try_harder)
 

@@ -247,7 +247,12 @@ class CircuitBreaker:
                 return leased
 
     async def _failed(self, began: Circuit, error: Exception) -> None:
-        if not self._counted(error) or self._ignored(error):
+        try:
+            is_counted = self._counted(error) and not self._ignored(error)
+        except Exception:  # a function of the user's; nothing is known, and the next one may try
+            await self._broke_off(began, error)
+            raise
+        if not is_counted:
             await self._broke_off(began, error)
             return
         reason = f"{type(error).__name__}: {message_of(error)}"

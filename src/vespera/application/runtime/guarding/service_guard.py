@@ -15,7 +15,7 @@ from vespera.application.runtime.guarding.rate_limit import RateLimit
 from vespera.application.runtime.guarding.timeout import Timeout
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.flow import Rate
-from vespera.domain.retry import NEVER, RetryPolicy
+from vespera.domain.retry import NEVER, TEN_YEARS, RetryPolicy, number_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -75,11 +75,11 @@ class ServiceGuard:
             rate = RateLimit(rate.count, rate.per)
         if isinstance(bulkhead, int):
             bulkhead = Bulkhead(bulkhead)
-        self.total_timeout = self._adopted(_timeout_of(total_timeout), Timeout, "total_timeout")
+        self.total_timeout = self._adopted_limit(total_timeout, "total_timeout")
         self.bulkhead = self._adopted(bulkhead, Bulkhead, "bulkhead")
         self.rate = self._adopted(rate, RateLimit, "rate")
         self.breaker = self._adopted(breaker, CircuitBreaker, "breaker")
-        self.timeout = self._adopted(_timeout_of(timeout), Timeout, "timeout")
+        self.timeout = self._adopted_limit(timeout, "timeout")
         self._whole, self._once = self._around_tries(), self._around_call()
 
     def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -143,6 +143,12 @@ class ServiceGuard:
         now = (self._clock or LOOP_TIME).now()
         return wait_before_retry(self.retry, error, failures, chance=self._chance(), now=now)
 
+    def _adopted_limit(self, given: Timeout | float | None, field: str) -> Timeout | None:
+        if given is None or isinstance(given, Timeout):
+            return self._adopted(given, Timeout, field)
+        seconds = number_of(given, field, least=0, most=TEN_YEARS, what="a number of seconds")
+        return self._adopted(Timeout(seconds), Timeout, field)
+
     def _adopted(self, part: Part | None, kind: type[Part], field: str) -> Part | None:
         if part is None:
             return None
@@ -156,10 +162,6 @@ class ServiceGuard:
 async def _called(function: Callable[..., Any], /, *args: object, **kwargs: object) -> Any:
     result = function(*args, **kwargs)
     return await result if isawaitable(result) else result
-
-
-def _timeout_of(given: Timeout | float | None) -> Timeout | None:
-    return given if given is None or isinstance(given, Timeout) else Timeout(given)
 
 
 def _checked(value: Any, kind: type[Any], field: str) -> Any:

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from unittest.mock import AsyncMock, create_autospec
+from unittest.mock import AsyncMock, Mock, create_autospec
 
 import pytest
 
@@ -440,3 +440,13 @@ class TestWithAStore:
         trying.close()
 
         assert store.get.await_count == before
+
+
+async def test_a_judge_of_errors_that_raises_lets_the_next_one_try():
+    judge = Mock(side_effect=[True, ZeroDivisionError("judging")])
+    breaker = await opened(counted=judge, reset_after=1.0)
+    await asyncio.sleep(1.0)
+
+    with pytest.raises(ZeroDivisionError, match="judging"):
+        await breaker.execute("test")
+    assert await breaker.call(fine) == "fine"

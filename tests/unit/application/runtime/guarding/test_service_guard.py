@@ -285,8 +285,8 @@ async def test_parts_may_be_shared_and_take_name_and_clock_of_the_guard_if_they_
         ({"bulkhead": 0}, "max_concurrent"),
         ({"bulkhead": "8"}, "bulkhead"),
         ({"breaker": 5}, "breaker"),
-        ({"timeout": "soon"}, "seconds"),
-        ({"total_timeout": -1}, "seconds"),
+        ({"timeout": "soon"}, "^timeout"),
+        ({"total_timeout": -1}, "^total_timeout"),
     ],
 )
 def test_what_is_no_such_part_is_refused_by_name(given, field):
