@@ -18,7 +18,10 @@ class WriteCodeUseCase:
         self._workflow, self._orchestrator = workflow, orchestrator
 
     async def write(self, module: str, description: str) -> TaskResult:
-        """The task's ``result`` is the ``WrittenCode``. What an earlier run failed at is tried again."""
+        """The task's ``result`` is the ``WrittenCode``.
+
+        What an earlier run has left failed or cancelled is tried again.
+        """
         created = await self._orchestrator.create_task(
             title=f"Write {module}",
             specialist_type="programmer",
