@@ -99,6 +99,8 @@ class Estimate:
         object.__setattr__(self, "money", money_of(self.money, "estimate.money"))
         if self.money and self.currency is None:
             raise InvalidRequest("money needs a currency", field="estimate.currency")
+        if self.currency is not None:
+            currency_of(self.currency, "estimate.currency")
         number_of(self.seconds, "estimate.seconds", least=0, most=TEN_YEARS)
 
 

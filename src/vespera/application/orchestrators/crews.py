@@ -229,6 +229,10 @@ async def executed(
     request: Mapping[str, object],
 ) -> CrewResult:
     """Run a crew where it belongs: as steps of a task, as a task of its own, or in memory."""
+    try:
+        _check_kinds(adapter, within)
+    except RequestError as error:
+        return CrewResult(success=False, error=str(error))
     if within is None and isinstance(task, TaskContext):
         within, task = task, told_by(task)
     if within is None and tasks is not None:
@@ -245,6 +249,20 @@ async def executed(
 def told_by(task: TaskContext) -> object:
     """What the agents of a crew are told that is a task."""
     return task.payload.get("task", task.payload)
+
+
+def _check_kinds(adapter: object, within: object) -> None:
+    """Refuse what is no adapter, or no task.
+
+    Raises:
+        InvalidRequest: one is something else; the error names it.
+    """
+    if not isinstance(adapter, DirectAdapter):
+        told = f"must be a DirectAdapter with the agents, not {type(adapter).__name__}"
+        raise InvalidRequest(told, field="adapter")
+    if not isinstance(within, TaskContext | None):
+        told = f"must be the TaskContext of a handler, not {type(within).__name__}"
+        raise InvalidRequest(told, field="within")
 
 
 def _check_here(

@@ -117,7 +117,7 @@ class DirectAdapter:
         if seconds_of(timeout, "timeout") == 0:
             raise InvalidRequest("must be above 0 seconds; None sets no limit", field="timeout")
         self._agents[name] = RegisteredAgent(
-            member=CrewMember(name=name, depends_on=_names(depends_on), optional=bool(optional)),
+            member=CrewMember(name=name, depends_on=_names(depends_on), optional=_flag(optional)),
             call=method_of(name, agent, method),
             retry=_policy(retry),
             timeout=timeout,
@@ -136,6 +136,12 @@ def _function(given: Any, field: str) -> Any:
     if given is None or callable(given):
         return given
     raise InvalidRequest(f"must be a function, not {type(given).__name__}", field=field)
+
+
+def _flag(given: object) -> bool:
+    if isinstance(given, bool):
+        return given
+    raise InvalidRequest(f"must be True or False, not {given!r:.60}", field="optional")
 
 
 def _names(given: object) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from vespera.domain.errors import (
     StaleTask,
     TaskNotFound,
 )
-from vespera.domain.ids import TaskId
 from vespera.domain.plan import in_order
 from vespera.domain.task import OnFailedDependency, Task, TaskRequest
 
@@ -55,7 +54,7 @@ class Creation:
             try:
                 await self._store(arrivals)
             except (DuplicateRow, StaleTask):
-                await self._check_ids([a.asked.id for a in arrivals if a.new])
+                await self._check_ids([a.asked for a in arrivals if a.new])
             else:
                 return await self._as_stored(chosen, dict(zip(new, arrivals, strict=True)))
         field = "idempotency_key" if keys else "dedup_key"
@@ -98,9 +97,13 @@ class Creation:
             field = "depends_on" if awaited else "parent_id"
             raise InvalidRequest(str(error), field=field) from error
 
-    async def _check_ids(self, task_ids: Sequence[TaskId]) -> None:
-        for task_id in await self.tasks.find(task_ids):
-            raise InvalidRequest(f"{task_id!r} is taken by another task", field="task_id")
+    async def _check_ids(self, asked: Sequence[Task]) -> None:
+        """Refuse ids that others have. One of the same key is no other: it was stored meanwhile."""
+        stored = await self.tasks.find([task.id for task in asked])
+        for task in asked:
+            found, key = stored.get(task.id), task.idempotency_key
+            if found is not None and (key is None or found.idempotency_key != key):
+                raise InvalidRequest(f"{task.id!r} is taken by another task", field="task_id")
 
 
 def _is_changed(arrival: Arrival) -> bool:

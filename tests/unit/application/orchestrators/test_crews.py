@@ -512,3 +512,19 @@ async def test_crews_that_are_over_are_forgotten(container):
     await container.get(SequentialOrchestrator).execute("idea", crew_of(a=agent("code")))
 
     assert tasks._asked == {}
+
+
+@pytest.mark.parametrize("adapter", [None, {"a": print}, "a"])
+async def test_what_is_no_adapter_is_refused(container, adapter):
+    for orchestrator in (SequentialOrchestrator(), container.get(SequentialOrchestrator)):
+        result = await orchestrator.execute("a task", adapter)
+
+        assert not result.success
+        assert "adapter: must be a DirectAdapter" in result.error
+
+
+async def test_what_is_no_task_to_be_within_is_refused():
+    result = await SequentialOrchestrator().execute("a task", crew_of(a=agent(1)), within="t")
+
+    assert not result.success
+    assert "within: must be the TaskContext of a handler, not str" in result.error

@@ -110,3 +110,9 @@ def test_a_brief_that_raises_is_a_failure_of_its_agent(adapter):
         adapter["a"].briefed(CrewWork(task=1, values={}), "usual")
 
     assert caught.value.error_types[0] == "KeyError"
+
+
+@pytest.mark.parametrize("optional", ["no", None, 1])
+def test_whether_it_is_optional_is_true_or_false(adapter, optional):
+    with pytest.raises(InvalidRequest, match="optional: must be True or False"):
+        adapter.register_agent("a", agent, optional=optional)

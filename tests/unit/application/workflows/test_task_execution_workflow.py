@@ -748,6 +748,26 @@ async def test_creating_is_repeated_when_somebody_else_takes_the_key(
     assert second.task_id == first.task_id
 
 
+async def test_creating_is_repeated_when_somebody_else_stores_the_same_id_with_the_key(
+    container: Container, workflow: TaskExecutionWorkflow
+) -> None:
+    first = await workflow.create_task(title="A", task_id="a", idempotency_key="k")
+    nobody_yet: dict[str, Task] = {}
+    hindered = with_tasks(container, find_by_keys=[nobody_yet, DEFAULT])
+
+    second = await hindered.create_task(title="A", task_id="a", idempotency_key="k")
+
+    assert (second.success, second.created, second.task_id) == (True, False, first.task_id)
+
+
+async def test_an_id_that_another_key_has_is_taken(workflow: TaskExecutionWorkflow) -> None:
+    await workflow.create_task(title="A", task_id="a", idempotency_key="k")
+
+    refused = await workflow.create_task(title="A", task_id="a", idempotency_key="other")
+
+    assert refused.error == "task_id: 'a' is taken by another task"
+
+
 async def test_creating_gives_up_when_the_key_is_never_seen(
     container: Container, workflow: TaskExecutionWorkflow
 ) -> None:

@@ -129,10 +129,24 @@ class Pricing:
 
 
 def _tokens_of(spending: Spending) -> tuple[int, int]:
+    _check_usage(spending.usage)
     used_in, used_out = (_used(spending.usage, names) for names in (_IN, _OUT))
     more_in = tokens_of(spending.input_tokens, "input_tokens")
     more_out = tokens_of(spending.output_tokens, "output_tokens")
     return more_in + used_in, more_out + used_out
+
+
+def _check_usage(usage: object) -> None:
+    """Refuse what says nothing of tokens, and would be counted as none.
+
+    Raises:
+        InvalidRequest: it is neither a mapping nor an object with one of the names.
+    """
+    if usage is None or isinstance(usage, Mapping):
+        return
+    if not any(hasattr(usage, name) for name in _IN + _OUT):
+        told = f"must be a mapping or an object with {' or '.join(_IN)}, not {type(usage).__name__}"
+        raise InvalidRequest(told, field="usage")
 
 
 def _used(usage: Any, names: tuple[str, ...]) -> int:

@@ -72,7 +72,7 @@ class CostTracker:
         self._is_alone = ledger is None
         self._budgets_of, self._now = budgets_of, now
         numbers = count(1)
-        self._new_id = new_id or (lambda: str(next(numbers)))
+        self._new_id = new_id or (lambda: f"number {next(numbers)}")
         self._entered: dict[asyncio.Task[object] | None, list[TrackedOperation]] = {}
 
     def track_operation(
@@ -151,7 +151,7 @@ class CostTracker:
         )
         begun = self._entry(name_of(name, "name"), place, CostState.DONE)
         entry = replace(self._pricing.charged(begun, spending), seconds=float(seconds))
-        entry = entry if key is None else replace(entry, id=name_of(key, "key"))
+        entry = entry if key is None else replace(entry, id=self._id_by(name_of(key, "key")))
         await finished(self._ledger.add(entry))
         return Costs.of([group_of(entry)])
 
@@ -204,11 +204,23 @@ class CostTracker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._last_entered().__aexit__(kind, error, trace)
+
+    def _last_entered(self) -> TrackedOperation:
+        """By this asyncio task; or, as fixtures are left in another one than they were entered in,
+        by one that is over.
+        """
         task = asyncio.current_task()
+        if task not in self._entered:
+            over = [each for each in self._entered if each is not None and each.done()]
+            if not over:
+                told = "this asyncio task has not entered it; track an operation: track_operation()"
+                raise InvalidRequest(told, field="tracker")
+            task = over[-1]
         operation = self._entered[task].pop()
         if not self._entered[task]:
             del self._entered[task]
-        await operation.__aexit__(kind, error, trace)
+        return operation
 
     def _planned(
         self, name: str, model: str | None, estimate: Estimate | None, place: Place | None
@@ -230,6 +242,10 @@ class CostTracker:
             step=place.step,
             occurrence=place.occurrence,
         )
+
+    def _id_by(self, key: str) -> str:
+        """Where operations are numbered, one that no number is."""
+        return f"key {key}" if self._is_alone else key
 
     async def _begun(self, entry: CostEntry, budget: Budget | None) -> CostEntry:
         charged = await self._charged(entry, budget)

@@ -68,11 +68,17 @@ class Keeper:
     async def _live(self) -> None:
         try:
             async with self._hold() as held:
-                self._held = held
+                self._held = _checked(held)
                 self._is_decided.set()
                 await self._leave.wait()
         finally:
             self._is_decided.set()
+
+
+def _checked(held: object) -> Held:
+    if isinstance(held, Held):
+        return held
+    raise TypeError(f"its type's hold() must yield a Held(value=...), not {type(held).__name__}")
 
 
 def _told(error: BaseException) -> ResourceNotReleased:

@@ -137,7 +137,7 @@ class ResourceSession:
         given = checked_mapping(configuration, "configuration")
         work, kind = self._work, self._work.catalogue.find(resource_type)
         record = self._announced(kind, resource_type, given)
-        await work.repository.add(record)
+        await self._recorded(record)
         hold = partial(kind.hold, record.trace, given)
         what = f"resource {record.id} ({resource_type})"
         kept = _Kept(record, Keeper(what, hold, work.supervision.clock))
@@ -191,10 +191,11 @@ class ResourceSession:
         """Release a resource before the session ends. Safe to repeat.
 
         Raises:
+            InvalidRequest: the id is no text.
             ResourceNotFound: this session has none of this id.
             ResourceNotReleased: it would not go, or not in time; recovery tries again.
         """
-        known = ResourceId(resource_id)
+        known = ResourceId(checked_word(resource_id, "resource_id"))
         if known in self._gone:
             return
         if known not in self._kept:
@@ -249,9 +250,17 @@ class ResourceSession:
             task_id=self._task_id,
         )
 
+    async def _recorded(self, record: ResourceRecord) -> None:
+        """Announce it; if nobody waits for it any more, say at once that nothing is there."""
+        try:
+            await finished(self._work.repository.add(record))
+        except asyncio.CancelledError:
+            await finished(self._settled(record))
+            raise
+
     async def _acquired(self, kept: _Kept) -> Held:
         try:
-            return await kept.keeper.acquire()
+            return await self._still_open(kept.keeper)
         except PASS_AS_THEY_ARE:
             await finished(self._give_up(kept))
             raise
@@ -265,11 +274,20 @@ class ResourceSession:
             await finished(self._give_up(kept))
             raise
 
+    async def _still_open(self, keeper: Keeper) -> Held:
+        """What is acquired; the session may have ended meanwhile, and would not release it."""
+        held = await keeper.acquire()
+        self._check_open()
+        return held
+
     async def _give_up(self, kept: _Kept) -> None:
         """It was not acquired, or nobody waits for it; whatever is there of it goes."""
         await kept.keeper.release(self._work.release_seconds)
+        await self._settled(kept.record)
+
+    async def _settled(self, record: ResourceRecord) -> None:
         with suppress(StorageError):  # recovery finds it
-            await self._work.reclaiming.settle(kept.record)
+            await self._work.reclaiming.settle(record)
 
     async def _release_all(self) -> Sequence[Exception]:
         failures = [await self._release(kept) for kept in reversed(list(self._kept.values()))]
@@ -290,7 +308,7 @@ class ResourceSession:
         return None if error is None else _not_released(record, error)
 
     def _operation(self, resource_id: str, operation: object) -> Callable[..., object]:
-        known = ResourceId(resource_id)
+        known = ResourceId(checked_word(resource_id, "resource_id"))
         if known in self._gone:
             raise ResourceError(f"The resource {resource_id!r} is released already.")
         kept = self._kept.get(known)

@@ -375,3 +375,40 @@ async def test_an_error_of_the_operation_is_raised_with_a_note_of_what_is_not_ke
 
     assert raised.value.__notes__ == ["What 'ask' cost is not recorded: full"]
     assert "is not recorded: full" in caplog.text
+
+
+async def test_a_key_is_never_the_id_of_another_operation():
+    tracker = CostTracker()
+    await tracker.log_costs("first", money=1)
+    await tracker.log_costs("second", money=1, key="number 1")
+    await tracker.log_costs("third", money=1, key="3")
+    async with tracker.track_operation("fourth"):
+        pass
+
+    assert (await tracker.total()).money == {"USD": Decimal(3)}
+
+
+async def test_a_tracker_is_left_in_another_asyncio_task_than_it_was_entered_in():
+    tracker = CostTracker()
+    operation = await asyncio.create_task(tracker.__aenter__())
+    operation.add_costs(money=1)
+    await asyncio.create_task(tracker.__aexit__(None, None, None))
+
+    assert (await tracker.total()).money == {"USD": Decimal(1)}
+    with pytest.raises(InvalidRequest, match="tracker: this asyncio task has not entered it"):
+        await tracker.__aexit__(None, None, None)
+
+
+@pytest.mark.parametrize("usage", [5, "prompt_tokens", [1], object()])
+async def test_usage_that_cannot_tell_of_tokens_is_refused(usage):
+    tracker = CostTracker()
+    with pytest.raises(InvalidRequest, match=r"usage: must be a mapping or an object"):
+        await tracker.log_costs(usage=usage)
+
+    assert await tracker.total() == Costs()
+
+
+@pytest.mark.parametrize("currency", [5, "", "US D"])
+def test_the_currency_of_an_estimate_is_one(currency):
+    with pytest.raises(InvalidRequest, match=r"estimate.currency: must be the name"):
+        Estimate(money=1, currency=currency)

@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from contextlib import asynccontextmanager
-from unittest.mock import AsyncMock
+from dataclasses import replace
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 import pytest_asyncio
@@ -474,3 +475,75 @@ async def test_an_acquisition_is_refused_also_where_that_cannot_be_recorded(unst
     with pytest.raises(ResourceNotAcquired, match="no room"):
         async with manager.create_resource(resource_type=TYPE):
             pass
+
+
+class Slow:
+    """A type whose resources are there when somebody opens the door."""
+
+    def __init__(self):
+        self.there, self.begun, self.door = [], asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def hold(self):
+        self.begun.set()
+        await self.door.wait()
+        self.there.append(self)
+        try:
+            yield Held(value=self)
+        finally:
+            self.there.remove(self)
+
+
+async def test_what_is_acquired_after_the_end_of_its_session_is_released(manager):
+    slow = Slow()
+    manager._catalogue.register("slow", held_by(slow.hold))
+    async with manager.create_session() as session:
+        late = asyncio.create_task(session.create_resource(resource_type="slow"))
+        await slow.begun.wait()
+    slow.door.set()
+
+    with pytest.raises(InvalidRequest, match="session: is over"):
+        await late
+    assert slow.there == []
+    assert await states(manager) == ["released"]
+
+
+async def test_nothing_stays_announced_that_is_cancelled_before_it_is_acquired(manager, container):
+    repository = container.get(ResourceRepository)
+    add, was_added = repository.add, asyncio.Event()
+
+    async def slow_add(record):
+        await add(record)
+        was_added.set()
+        await asyncio.sleep(1)
+
+    session = manager.create_session()
+    session._work = replace(session._work, repository=Mock(wraps=repository, add=slow_add))
+    async with session:
+        creating = asyncio.create_task(session.create_resource(resource_type=TYPE))
+        await was_added.wait()
+        creating.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await creating
+        assert await states(manager) == ["released"]
+
+
+@pytest.mark.parametrize("yielded", [None, 5])
+async def test_a_type_that_yields_something_else_than_what_is_held_is_told_so(manager, yielded):
+    @asynccontextmanager
+    async def hold():
+        yield yielded
+
+    manager._catalogue.register("wrong", held_by(hold))
+    with pytest.raises(ResourceNotAcquired, match="must yield a Held"):
+        async with asyncio.timeout(1), manager.create_resource(resource_type="wrong"):
+            raise AssertionError
+
+
+async def test_an_id_that_is_no_text_is_refused(manager):
+    async with manager.create_session() as session:
+        result = await session.execute_operation([], operation="test_operation")
+        with pytest.raises(InvalidRequest, match="resource_id: must be text"):
+            await session.release([])
+
+    assert "resource_id: must be text" in result.error
