@@ -76,5 +76,7 @@ class CodeCrewContainer(Container):
         ),
         boaster=providers.Factory(Boaster),
     )
-    write_code = providers.Singleton(WriteCodeUseCase, workflow=Container.workflow)
+    write_code = providers.Singleton(
+        WriteCodeUseCase, workflow=Container.workflow, orchestrator=Container.orchestrator
+    )
     take_back = providers.Singleton(TakeBackUseCase, rolling=Container.roll_back)

@@ -1,22 +1,39 @@
 """What one asks of the crew."""
 
-from vespera import RollBackUseCase, TaskExecutionWorkflow, TaskResult
+from vespera import (
+    RollBackUseCase,
+    TaskExecutionWorkflow,
+    TaskOrchestrator,
+    TaskResult,
+    TaskStatus,
+)
+
+_STOPPED = {TaskStatus.FAILED, TaskStatus.CANCELLED}
 
 
 class WriteCodeUseCase:
     """Have a module written, once: the same description of the same module is the same task."""
 
-    def __init__(self, *, workflow: TaskExecutionWorkflow) -> None:
-        self._workflow = workflow
+    def __init__(self, *, workflow: TaskExecutionWorkflow, orchestrator: TaskOrchestrator) -> None:
+        self._workflow, self._orchestrator = workflow, orchestrator
 
     async def write(self, module: str, description: str) -> TaskResult:
-        """The task's ``result`` is the ``WrittenCode``."""
-        return await self._workflow.run(
+        """The task's ``result`` is the ``WrittenCode``.
+
+        What an earlier run has left failed or cancelled is tried again.
+        """
+        created = await self._orchestrator.create_task(
             title=f"Write {module}",
             specialist_type="programmer",
             payload={"module": module, "description": description},
+            completion="auto",
             idempotency_key=f"write {module}",
         )
+        if created.task_id is None:
+            return created
+        if created.status in _STOPPED:
+            await self._orchestrator.retry_task(created.task_id, reason="another run")
+        return await self._orchestrator.wait_for_completion(created.task_id)
 
     async def boast(self, module: str) -> TaskResult:
         """Let somebody claim that the module has tests; ``findings`` tell what is true."""

@@ -39,7 +39,11 @@ def main(
     if not api_keys:
         click.echo(f"No key was given; use this one:\n\n  export KEY={keys[0]}\n", err=True)
     workspace = home / "workspace"
-    workspace.mkdir(parents=True, exist_ok=True)
+    try:
+        workspace.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"{workspace}: it cannot be made: {error.strerror}; --home says where else"
+        raise click.ClickException(reason) from error
     settings = {
         "database_url": f"sqlite+aiosqlite:///{home / 'service.db'}",
         "workspace": str(workspace),
@@ -58,4 +62,5 @@ async def _serve(settings: dict[str, object], model_url: str | None, host: str, 
         await serve(ServiceContainer(settings, model_url=model_url), host, port)
 
 
-main(prog_name="python -m project_service")
+if __name__ == "__main__":
+    main(prog_name="python -m project_service")

@@ -35,7 +35,11 @@ class Desk:
     async def opened(self) -> AsyncIterator[ScriptoriumContainer]:
         """The container; without a model's address, with a model on loopback."""
         workspace = self.home / "workspace"
-        workspace.mkdir(parents=True, exist_ok=True)
+        try:
+            workspace.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = f"{workspace}: it cannot be made: {error.strerror}; --home says where else"
+            raise click.ClickException(reason) from error
         async with AsyncExitStack() as stack:
             url = self.model_url or (await stack.enter_async_context(offline_model())).base_url
             container = ScriptoriumContainer(

@@ -96,6 +96,18 @@ class TestWithMocks:
 
         assert again.result == first.result
 
+    async def test_what_an_earlier_run_failed_at_is_tried_again(self, made):
+        async with made() as container:
+            Mocks(container, drafts=[ConnectionError("no route")], reviews=[GOOD])
+            failed = await written(container)
+        async with made() as container:
+            Mocks(container, drafts=["x = 1\n"], reviews=[GOOD])
+            again = await written(container)
+
+        assert not failed.success
+        assert again.completed, again.error
+        assert again.task_id == failed.task_id
+
     async def test_a_false_claim_is_refused_and_named(self, made):
         async with made() as container:
             task = await container.get(WriteCodeUseCase).boast("primes")

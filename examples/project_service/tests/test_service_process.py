@@ -9,7 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from project_service.__main__ import main
 from project_service.container import ServiceContainer
 from project_service.offline import offline_model
 from vespera import TaskOrchestrator
@@ -53,6 +55,15 @@ async def server(tmp_path):
     yield server
     if server.process.returncode is None:
         await server.stop(signal.SIGKILL)
+
+
+def test_a_home_that_cannot_be_made_is_told_in_a_line(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    told = CliRunner().invoke(main, ["--home", str(tmp_path / "file/home")])
+
+    assert told.exit_code == 1
+    assert "it cannot be made" in told.output
 
 
 async def acknowledged(caller, stop):

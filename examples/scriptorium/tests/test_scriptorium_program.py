@@ -35,6 +35,16 @@ def scriptorium(tmp_path):
     return call
 
 
+def test_a_home_that_cannot_be_made_is_told_in_a_line(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    told = CliRunner().invoke(main, ["--home", str(tmp_path / "file/home"), "run"])
+
+    assert told.exit_code == 1
+    assert "Error: " in told.output
+    assert "it cannot be made" in told.output
+
+
 def test_a_session_with_an_outside_worker_from_the_first_word_to_the_last(scriptorium, tmp_path):
     begun = scriptorium("run", "--outside", "tester")
     assert begun.exit_code == 0, begun.output
