@@ -66,7 +66,8 @@ async def test_a_damaged_header_is_refused_and_left_as_it_was(path, make_task):
 async def test_a_damaged_page_is_found_when_it_is_read_and_the_rest_stays_readable(path, make_task):
     await filled(path, make_task)
     content = bytearray(path.read_bytes())
-    content[len(content) // 2 : len(content) // 2 + 40_000] = b"\xff" * 40_000
+    rows = len(content) * 2 // 3  # behind the tables' first pages
+    content[rows : rows + 40_000] = b"\xff" * 40_000
     path.write_bytes(content)
     database = AsyncDatabaseManager(str(path))
     tasks = SqlTaskRepository(database)
