@@ -477,7 +477,7 @@ async def test_an_acquisition_is_refused_also_where_that_cannot_be_recorded(unst
             pass
 
 
-class Slow:
+class BehindADoor:
     """A type whose resources are there when somebody opens the door."""
 
     def __init__(self):
@@ -495,7 +495,7 @@ class Slow:
 
 
 async def test_what_is_acquired_after_the_end_of_its_session_is_released(manager):
-    slow = Slow()
+    slow = BehindADoor()
     manager._catalogue.register("slow", held_by(slow.hold))
     async with manager.create_session() as session:
         late = asyncio.create_task(session.create_resource(resource_type="slow"))
