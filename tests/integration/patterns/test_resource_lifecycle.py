@@ -9,10 +9,13 @@ from vespera.testing import SampleResources
 
 
 class ResourceContainer(Container):
-    """Knows one more type of resources than Vespera does."""
+    """Has a type of resources that counts what is there, in the place of one of Vespera's."""
 
     resource_types = providers.Aggregate(
-        **Container.resource_types.providers, test_resource=providers.Singleton(SampleResources)
+        {
+            **Container.resource_types.providers,
+            "test_resource": providers.Singleton(SampleResources),
+        }
     )
 
 
@@ -26,7 +29,7 @@ async def resource_manager(tmp_path):
 @pytest.mark.asyncio
 async def test_async_resource_lifecycle():
     """Test async resource creation, usage, and cleanup."""
-    container = ResourceContainer()
+    container = Container()
     resource_manager = container.get(AsyncResourceManager)
 
     async with resource_manager.create_session() as session:

@@ -93,7 +93,7 @@ def test_a_type_is_taken_as_one(container):
     names = container.get("resource_catalogue").names()
 
     assert [container.get("resource_catalogue").find(name) for name in names]
-    assert len(names) == 5
+    assert len(names) == 6
 
 
 @pytest.fixture

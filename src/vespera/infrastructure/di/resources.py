@@ -16,6 +16,7 @@ from vespera.infrastructure.persistence.session_resources import DatabaseSession
 from vespera.infrastructure.resources.child_processes import ChildProcesses
 from vespera.infrastructure.resources.file_locks import FileLocks
 from vespera.infrastructure.resources.http_sessions import HttpSessions
+from vespera.infrastructure.resources.rehearsals import rehearsal
 from vespera.infrastructure.resources.temporary_directories import TemporaryDirectories
 
 
@@ -30,6 +31,7 @@ class ResourceParts(Adapters):
         subprocess=providers.Singleton(ChildProcesses, Adapters.threads, Adapters.clock),
         http_session=providers.Singleton(HttpSessions),
         database_session=providers.Singleton(DatabaseSessions, Adapters.database),
+        test_resource=providers.Object(rehearsal),
     )
     resources: Provider[ResourceRepository] = providers.Singleton(
         SqlResourceRepository, Adapters.database

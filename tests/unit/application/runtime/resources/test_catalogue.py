@@ -98,5 +98,5 @@ async def test_a_container_has_those_of_vespera_and_its_own() -> None:
 
     assert found.names() == [
         *("counter", "database_session", "file_lock", "http_session", "subprocess"),
-        "temporary_directory",
+        *("temporary_directory", "test_resource"),
     ]
