@@ -69,7 +69,8 @@ def ai_service_error(error: Exception, *, service: str = "") -> AIServiceError |
     """
     if isinstance(error, AsyncServiceError):
         return None
-    told = f"{type(error).__name__}: {message_of(error)}"
+    first_line = message_of(error).partition("\n")[0]  # httpx adds where to read about HTTP
+    told = f"{type(error).__name__}: {first_line}"
     status, headers = answer_of(error)
     if status is not None and status >= _FIRST_ERROR:
         return of_status(status, told, service=service, headers=headers)
@@ -85,8 +86,9 @@ def of_status(
     if kind is None:
         is_servers = _FIRST_OF_SERVER <= status < _BEHIND_ALL
         kind = AIServiceUnavailable if is_servers else AIServiceRefused
+    told = message or f"HTTP status {status}"
     return kind(
-        message or f"HTTP status {status}",
+        f"{told}; look at the key" if kind is AIServiceDenied else told,
         service=service,
         status=status,
         retry_after=header_of(headers, "retry-after"),

@@ -145,3 +145,14 @@ def test_a_status_that_a_client_gives_without_an_error_has_one_too():
     assert isinstance(error, AIServiceUnavailable)
     assert str(error) == "tts: HTTP status 503"
     assert error.retry_after == "3"
+
+
+def test_a_wrong_key_is_told_in_one_line_that_says_where_to_look():
+    response = httpx.Response(401, request=REQUEST)
+    with pytest.raises(AIServiceDenied) as denied, ai_service_errors("openrouter"):
+        response.raise_for_status()
+
+    assert str(denied.value) == (
+        "openrouter: HTTPStatusError: Client error '401 Unauthorized' for url"
+        " 'http://localhost/chat'; look at the key"
+    )
