@@ -62,6 +62,19 @@ async def refused(container):
     return refusal.value
 
 
+async def hanging(container):
+    """A call that was let through, and does not come back."""
+    begun = asyncio.Event()
+
+    async def hang():
+        begun.set()
+        await asyncio.Event().wait()
+
+    call = asyncio.create_task(container.get(CircuitBreaker).call(hang))
+    await begun.wait()
+    return call
+
+
 async def test_failures_of_all_workers_count_together(office):
     async with office(DOWN) as one, office(DOWN) as other:
         await fails(one)
@@ -98,8 +111,7 @@ async def test_one_worker_tries_and_if_it_dies_another_one_may_after_a_while(off
     async with office(DOWN, DOWN) as one, office(then="fine") as other:
         await fails(one, 2)
         await clock.advance(seconds=30)
-        trying = one.get(CircuitBreaker).call(asyncio.Event().wait)
-        task = asyncio.create_task(trying)
+        task = await hanging(one)
         await clock.advance(seconds=9)
 
         assert "tried by another call" in str(await refused(other))
@@ -115,8 +127,7 @@ async def test_if_its_call_is_cancelled_another_one_may_at_once(office, clock):
     async with office(DOWN, DOWN) as one, office(then="fine") as other:
         await fails(one, 2)
         await clock.advance(seconds=30)
-        trying = asyncio.create_task(one.get(CircuitBreaker).call(asyncio.Event().wait))
-        await clock.advance(seconds=1)
+        trying = await hanging(one)
         trying.cancel()
         await asyncio.wait([trying])
 

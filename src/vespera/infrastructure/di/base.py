@@ -73,7 +73,11 @@ else:
             self.__self__.set_container(weakref.proxy(self))
             self.__self__.set_alt_names(cls.__self__.alt_names)
             copies, order = plan.carry_out({cls.__self__: self.__self__})
-            named = {name: copies[provider] for name, provider in cls.providers.items()}
+            named = {
+                name: copies[provider]
+                for name, provider in cls.providers.items()
+                if not isinstance(provider, providers.Self)  # left behind by `wire()`
+            }
             self.providers.update(named)
             vars(self).update(named, **dict.fromkeys(self.__self__.alt_names, self.__self__))
             self._graph = Graph(named, order)

@@ -97,3 +97,14 @@ def test_an_endpoint_gets_its_parts_from_the_container() -> None:
         assert endpoint() == "elsewhere"
     finally:
         wiring.unwire(modules=here)
+
+
+def test_a_subclass_is_made_after_a_container_was_wired() -> None:
+    here = [sys.modules[__name__]]
+    wiring.wire(Container(), modules=here)
+    wiring.unwire(modules=here)
+
+    class Own(Container):
+        pass
+
+    assert Own(workspace="elsewhere").config.workspace() == "elsewhere"
