@@ -1,6 +1,7 @@
 """The process dies while it holds resources, and while it releases what another one has left."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import gc
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -104,6 +105,16 @@ def test_a_task_that_dies_with_resources_leaves_none(world, hotel) -> None:
     assert report.kinds["effect"] >= 4
 
 
+@pytest.fixture
+def collected_often() -> Iterator[None]:
+    """Garbage is collected so often that frames of the dead, were they garbage, would be closed."""
+    before = gc.get_threshold()
+    gc.set_threshold(100, 2, 2)
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("collected_often")
 def test_a_process_that_dies_with_a_session_leaves_none(world, hotel) -> None:
     async def look_after(app: Any) -> None:
         await app.run_until_idle()

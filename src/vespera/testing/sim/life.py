@@ -66,6 +66,7 @@ class Life:
         self._loop.set_exception_handler(lambda _loop, _context: None)
         self._loop.carry = partial(watched, (world.workspace, world.contents), director.tears)
         self.apps: list[App] = []
+        self._dead: set[asyncio.Task[Any]] = set()
 
     def run(self, act: Callable[[], Awaitable[T]]) -> T | None:
         """What ``act`` gives, or None if the process died; see ``died``.
@@ -113,6 +114,7 @@ class Life:
 
     def kill(self) -> None:
         """Take its connections and its containers away, as the system does."""
+        self._dead |= asyncio.all_tasks(self._loop)  # else garbage collection would close them
         self._loop.die()
         for container in self._containers:
             container.abandon()
@@ -135,6 +137,7 @@ class Life:
                 refusals = sum(map(_close, open_ones))
                 if refusals:
                     gc.collect(1)  # what did not want to go is told where nobody hears it
+            self._dead.clear()
         self._loop.close()
 
     async def asked(self, call: str) -> None:
