@@ -127,8 +127,8 @@ class ModelSwitcherOrchestrator:
         try:
             answer = self._is_available(name)
             return bool(await answer if isawaitable(answer) else answer)
-        except Exception as error:  # noqa: BLE001  (the boundary to the check; a failed one says No)
-            logger.info("Whether model %r is available cannot be told: %s", name, message_of(error))
+        except Exception as error:  # the boundary to the check; told whole
+            logger.warning("Whether model %r is available cannot be told.", name, exc_info=error)
             return False
 
     async def run(
