@@ -9,12 +9,22 @@ from dependency_injector import providers
 from vespera.infrastructure.di.graph import Part, uses, visit, walk
 from vespera.infrastructure.di.service import Service, Singleton
 
-ATOMS = (bool, bytes, complex, float, int, str, type(None), type, types.FunctionType)
+ATOMS = (
+    *(bool, bytes, complex, float, int, str, type(None), type),
+    *(types.FunctionType, types.BuiltinFunctionType),
+)
 """Of these a copy is the thing itself."""
 
 
 Copied = Callable[[Any], Any]
 """Gives the copy of a provider, and all else as it is."""
+
+
+class Copies(dict[Any, Any]):
+    """The copies by what they are copies of; of all else, itself."""
+
+    def __missing__(self, key: Any) -> Any:
+        return key
 
 
 class CopyPlan:
@@ -34,17 +44,14 @@ class CopyPlan:
         """
         if self._revision != Singleton.revision:
             self._look()
-        copies, memo = dict(known), {id(part): copy for part, copy in known.items()}
+        copies, memo = Copies(known), {id(part): copy for part, copy in known.items()}
         order: list[Part] = []
         seen: set[Part] = set()
-
-        def copied(value: Any) -> Any:
-            return copies.get(value, value)
-
+        copied = copies.__getitem__
         for part, number, by_hand in self._steps:
             if by_hand is None or number in memo:
-                copies[part] = providers.deepcopy(part, memo)
-                visit(copies[part], uses, seen, order)
+                copies[part] = copy = providers.deepcopy(part, memo)
+                visit(copy, uses, seen, order)
             else:
                 copies[part] = memo[number] = copy = by_hand(part, copied)
                 seen.add(copy)
@@ -59,14 +66,20 @@ class CopyPlan:
 
 
 def _by_hand(part: Any) -> Callable[[Any, Copied], Part] | None:
-    given = part.declared if isinstance(part, Singleton) else ()
-    plain = all(isinstance(value, (providers.Provider, *ATOMS)) for value in given)
+    if isinstance(part, Singleton):
+        plain = all(isinstance(value, (providers.Provider, *ATOMS)) for value in part.declared)
+    else:
+        plain = type(part) is not providers.Object or isinstance(part.provides, ATOMS)
     return _BY_HAND.get(type(part)) if plain else None
 
 
 _BY_HAND: dict[type, Callable[[Any, Copied], Part]] = {
     Singleton: Singleton.copied,
     Service: Service.copied,
+    providers.Object: lambda part, _copied: providers.Object(part.provides),
+    providers.Aggregate: lambda part, copied: providers.Aggregate(
+        {key: copied(one) for key, one in part.providers.items()}
+    ),
     providers.Delegate: lambda part, copied: providers.Delegate(copied(part.provides)),
     providers.ProvidedInstance: lambda part, copied: type(part)(copied(part.provides)),
     providers.AttributeGetter: lambda part, copied: type(part)(copied(part.provides), part.name),

@@ -30,10 +30,19 @@ class Singleton(providers.BaseSingleton[T]):
     def __init__(
         self, provides: Callable[..., T] | str | None = None, *args: object, **kwargs: object
     ) -> None:
+        self._begin(_found(provides), args, kwargs, {})
+
+    def _begin(
+        self,
+        provides: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        attributes: dict[str, Any],
+    ) -> None:
         providers.Provider.__init__(self)  # and not that of the base, which takes so long
         self.disable_async_mode()  # so that nothing ever becomes a Future
-        self.provides = _found(provides)
-        self.args, self.kwargs, self.attributes = args, kwargs, {}
+        self.provides = provides
+        self.args, self.kwargs, self.attributes = args, kwargs, attributes
         self._kept: tuple[T, ...] = ()
         self._lock = RLock()
 
@@ -42,10 +51,13 @@ class Singleton(providers.BaseSingleton[T]):
 
     def copied(self, copy: Callable[[Any], Any]) -> Self:
         """Another one, of copies of what this one is declared with."""
-        made = type(self)(copy(self.provides))
-        made.args = tuple([copy(value) for value in self.args])
-        made.kwargs = {name: copy(value) for name, value in self.kwargs.items()}
-        made.attributes = {name: copy(value) for name, value in self.attributes.items()}
+        made = type(self).__new__(type(self))
+        made._begin(  # noqa: SLF001  (its own class)
+            copy(self.provides),
+            tuple(map(copy, self.args)),
+            dict(zip(self.kwargs, map(copy, self.kwargs.values()), strict=True)),
+            dict(zip(self.attributes, map(copy, self.attributes.values()), strict=True)),
+        )
         return made
 
     @property
