@@ -1,8 +1,9 @@
 """Snapshots of a workspace beside git: the first, of nothing changed, of one file in a hundred.
 
-python benchmarks/files.py [--files 100000] [--rounds 9]
+python benchmarks/files.py [--files 100000] [--rounds 9] [--large-mib 512]
 
-The tree is made in ``build``, and removed. What is compared is done in turns; the ratios count.
+At last one large file is looked at, beside what `b3sum` does: it is mapped, and hashed by all
+processors. The tree is made in ``build``, and removed. What is compared is done in turns; the ratios count.
 """
 
 import argparse
@@ -17,9 +18,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from blake3 import blake3
 from machine import machine, show
 
-from vespera import Container
+from vespera import Container, FileStore
 from vespera.application.usecases.snapshot_workspace import SnapshotWorkspaceUseCase
 
 BUILD = Path("build/files")
@@ -39,6 +41,7 @@ def main() -> None:
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--files", type=int, default=100_000)
     given.add_argument("--rounds", type=int, default=9)
+    given.add_argument("--large-mib", type=int, default=512)
     options = given.parse_args()
     shutil.rmtree(BUILD, ignore_errors=True)
     tree = BUILD / "tree"
@@ -47,6 +50,7 @@ def main() -> None:
         show(machine(BUILD))
         make_tree(tree, options.files)
         asyncio.run(measure(tree, options.files, options.rounds))
+        asyncio.run(large(BUILD / "large", options.large_mib, options.rounds))
     finally:
         shutil.rmtree(BUILD, ignore_errors=True)
 
@@ -124,6 +128,27 @@ async def one_in_a_hundred(
     print("\none file in a hundred changed")
     told("git add -A, write-tree, commit", committed)
     told("snapshot, durable, without contents", taken, committed)
+
+
+async def large(directory: Path, mib: int, rounds: int) -> None:
+    directory.mkdir()
+    path = directory / "large.bin"
+    with path.open("wb") as file:
+        for _ in range(mib):
+            file.write(random.randbytes(2**20))
+
+    async def map_and_hash() -> None:
+        await asyncio.to_thread(blake3(max_threads=blake3.AUTO).update_mmap, path)
+
+    mapped, seen = [], []
+    async with Container(workspace=directory) as container:
+        files = container.get(FileStore)
+        for _ in range(rounds):
+            mapped.append(await timed(map_and_hash))
+            seen.append(await timed(files.observe, [path.name]))
+    print(f"\none file of {mib} MiB")
+    told("mapped, and hashed by all processors", mapped)
+    told("looked at", seen, mapped)
 
 
 def told(name: str, taken: list[Taken], beside: list[Taken] | None = None) -> None:

@@ -43,6 +43,39 @@ async def test_a_file_is_known_by_content_size_and_mode(
     )
 
 
+async def test_a_large_file_is_hashed_by_all_processors_to_the_same_digest(
+    store: LocalFileStore, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[int] = []
+    content = os.urandom(9_000) * 2_000  # 18 MB
+
+    def hasher(*, max_threads: int) -> Any:
+        chosen.append(max_threads)
+        return blake3(max_threads=max_threads)
+
+    hasher.AUTO = blake3.AUTO  # type: ignore[attr-defined]
+    monkeypatch.setattr(looking, "blake3", hasher)
+    (workspace / "a.bin").write_bytes(content)
+    (workspace / "small").write_bytes(b"small")
+
+    [large, small] = await store.observe(["a.bin", "small"])
+
+    assert large == FileState(f"b3:{blake3(content).hexdigest()}", len(content), 0o644)
+    assert isinstance(small, FileState)
+    assert chosen == [blake3.AUTO, 1]
+
+
+def test_a_forked_process_hashes_a_large_file_without_its_parents_threads(tmp_path: Path) -> None:
+    content = os.urandom(9_000) * 2_000
+    (tmp_path / "a.bin").write_bytes(content)
+    with hold_root(str(tmp_path)) as root:
+        before = looking.look(root, b"a.bin", Event())
+        child = os.fork()
+        if child == 0:  # which would wait for ever for threads that it has not
+            os._exit(0 if looking.look(root, b"a.bin", Event()) == before else 1)
+        assert os.waitpid(child, 0)[1] == 0
+
+
 async def test_an_empty_file_is_a_file(store: LocalFileStore, workspace: Path) -> None:
     (workspace / "empty").touch(0o644)
 

@@ -28,6 +28,10 @@ from vespera.infrastructure.files.tree import NO_FOLLOW
 # A FIFO that takes a file's place between stat and open must not block the thread for ever.
 _READ = os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _BLOCK = 256 * 1024
+_LARGE = 16 * 1024 * 1024
+_LARGE_BLOCK = 4 * 1024 * 1024
+"""Of a large file, so that there is enough for all processors to hash at a time."""
+_HOME = os.getpid()
 _TRIES = 3
 _REPLACED_MEANWHILE = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.EINVAL})
 _Take = Callable[[memoryview | bytes], object]
@@ -128,7 +132,7 @@ def _look_once(directory: int, name: bytes, stop: Event) -> Seen | None:
         return Absent(), None
     match stat.S_IFMT(found.st_mode):
         case stat.S_IFREG:
-            return _look_at_file(directory, name, stop)
+            return _look_at_file(directory, name, found.st_size, stop)
         case stat.S_IFLNK:
             return _look_at_link(directory, name, found)
         case stat.S_IFDIR:
@@ -146,13 +150,18 @@ def _look_at_link(directory: int, name: bytes, found: os.stat_result) -> Seen | 
         raise
 
 
-def _look_at_file(directory: int, name: bytes, stop: Event) -> Seen | None:
-    hasher = blake3()
+def _look_at_file(directory: int, name: bytes, size: int, stop: Event) -> Seen | None:
+    hasher = blake3(max_threads=_threads_for(size))
     found = _stream(directory, name, hasher.update, stop)
     if found is None:
         return None
     digest, mode = f"b3:{hasher.hexdigest()}", stat.S_IMODE(found.st_mode)
     return FileState(digest, found.st_size, mode), found
+
+
+def _threads_for(size: int) -> int:
+    """A thread for each processor where it pays; they are missing in a process that was forked."""
+    return blake3.AUTO if size >= _LARGE and os.getpid() == _HOME else 1
 
 
 def _stream(directory: int, name: bytes, take: _Take, stop: Event) -> os.stat_result | None:
@@ -179,13 +188,14 @@ def _pass_on(
 ) -> int:
     """Pass on what is read until the end, or until it is more than ``size``; give its length."""
     _go_on_unless(stop)
-    content = os.read(descriptor, min(size + 1, _BLOCK))
+    most = _BLOCK if size < _LARGE else _LARGE_BLOCK
+    content = os.read(descriptor, min(size + 1, most))
     take(content)
     length = len(content)
-    if length == size < _BLOCK:  # as with most files
+    if length == size < most:  # as with most files
         return length
     file = io.FileIO(descriptor, closefd=False)
-    block = memoryview(bytearray(_BLOCK))
+    block = memoryview(bytearray(most))
     # A file that grows faster than it is read has no end.
     while length <= size and (count := file.readinto(block)):
         _go_on_unless(stop)
