@@ -3,7 +3,8 @@
 python benchmarks/files.py [--files 100000] [--rounds 9] [--large-mib 512]
 
 At last one large file is looked at, beside what `b3sum` does: it is mapped, and hashed by all
-processors. The tree is made in ``build``, and removed. What is compared is done in turns; the ratios count.
+processors. All is made in ``build``, and removed. What is compared is done in turns; the ratios
+count.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def main() -> None:
         show(machine(BUILD))
         make_tree(tree, options.files)
         asyncio.run(measure(tree, options.files, options.rounds))
-        asyncio.run(large(BUILD / "large", options.large_mib, options.rounds))
+        asyncio.run(large(large_file(BUILD / "large", options.large_mib), options.rounds))
     finally:
         shutil.rmtree(BUILD, ignore_errors=True)
 
@@ -130,23 +131,26 @@ async def one_in_a_hundred(
     told("snapshot, durable, without contents", taken, committed)
 
 
-async def large(directory: Path, mib: int, rounds: int) -> None:
+def large_file(directory: Path, mib: int) -> Path:
     directory.mkdir()
-    path = directory / "large.bin"
+    path = directory / f"{mib}_mib.bin"
     with path.open("wb") as file:
         for _ in range(mib):
             file.write(random.randbytes(2**20))
+    return path
 
+
+async def large(path: Path, rounds: int) -> None:
     async def map_and_hash() -> None:
         await asyncio.to_thread(blake3(max_threads=blake3.AUTO).update_mmap, path)
 
     mapped, seen = [], []
-    async with Container(workspace=directory) as container:
+    async with Container(workspace=path.parent) as container:
         files = container.get(FileStore)
         for _ in range(rounds):
             mapped.append(await timed(map_and_hash))
             seen.append(await timed(files.observe, [path.name]))
-    print(f"\none file of {mib} MiB")
+    print(f"\none large file: {path.name}")
     told("mapped, and hashed by all processors", mapped)
     told("looked at", seen, mapped)
 
