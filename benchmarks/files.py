@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -174,8 +175,8 @@ async def timed(act: Callable[..., Awaitable[object]], *args: object) -> Taken:
 
 def processor() -> float:
     """Seconds that this process and those that it has waited for had of the processors."""
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 class Lag:
