@@ -12,14 +12,19 @@ from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.testing.conformance.suite import AdapterSuite, Made, adapter_of
 from vespera.testing.turns import one_turn
 
-PATIENCE = 5.0  # real seconds, for what should not take any
 _flavour: ContextVar[str] = ContextVar("flavour", default="none")
 
 
 class BlockingCallsConformance(AdapterSuite):
-    """Give ``make_blocking_calls``; it must be able to make one call at a time at least."""
+    """Give ``make_blocking_calls``; it must be able to make one call at a time at least.
+
+    Attributes:
+        patience: real seconds for what should not take any; only an adapter that is wrong needs
+            them.
+    """
 
     ports = (BlockingCalls,)
+    patience = 5.0
 
     def make_blocking_calls(self) -> Made[BlockingCalls]:
         """The adapter to be tested."""
@@ -63,7 +68,7 @@ class BlockingCallsConformance(AdapterSuite):
         go_on = threading.Event()
         asyncio.get_running_loop().call_soon(go_on.set)
 
-        assert await calls.call(lambda: go_on.wait(PATIENCE))
+        assert await calls.call(lambda: go_on.wait(self.patience))
 
     async def test_a_cancelled_call_that_has_begun_goes_on_alone_and_is_counted(
         self, calls: BlockingCalls
@@ -72,7 +77,7 @@ class BlockingCallsConformance(AdapterSuite):
 
         def work() -> None:
             begun.set()
-            go_on.wait(PATIENCE)
+            go_on.wait(self.patience)
             ended.set()
 
         call = asyncio.create_task(calls.call(work))

@@ -1635,6 +1635,8 @@ class OnTheLoop:
     "test_a_cancelled_call_that_has_begun_goes_on_alone_and_is_counted",
 )
 class TestOnTheLoop(BlockingCallsConformance):
+    patience = 0.05
+
     def make_blocking_calls(self):
         return OnTheLoop()
 
