@@ -226,6 +226,7 @@ class TestBackups:
             (".", "it is a directory"),
             ("missing/copy.db", "there is no directory"),
             ("fifo", "no regular file"),
+            ("circle", "links go in a circle"),
         ],
     )
     async def test_an_impossible_place_is_refused(
@@ -233,6 +234,7 @@ class TestBackups:
     ):
         monkeypatch.chdir(tmp_path)
         os.mkfifo(tmp_path / "fifo")
+        (tmp_path / "circle").symlink_to("circle")
 
         with pytest.raises(InvalidRequest, match=why):
             await care.back_up(place, overwrite=True)

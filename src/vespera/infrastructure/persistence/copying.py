@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vespera.domain.errors import DatabaseCorrupt, InvalidRequest
 from vespera.infrastructure.persistence.errors import storage_error
+from vespera.infrastructure.persistence.location import followed
 from vespera.infrastructure.persistence.schema import revision_of
 from vespera.infrastructure.persistence.syncing import sync
 from vespera.infrastructure.persistence.value_care import ValueCopies
@@ -40,7 +41,10 @@ class BackupPlace:
         """
         if not str(copy) or "\0" in str(copy):
             raise _refused(copy, "it names no file")
-        path = Path(copy).resolve()
+        try:
+            path = followed(copy)
+        except OSError as error:
+            raise _refused(copy, f"the path cannot be followed: {error}") from error
         if path.is_dir():
             raise _refused(path, "it is a directory; name a file in it")
         if not path.parent.is_dir():

@@ -54,9 +54,13 @@ class Lane:
         if self._inline and not self._wary:
             self._connection = connect()
             return
-        opened: asyncio.Future[sqlite3.Connection] = asyncio.get_running_loop().create_future()
-        self._hand_over(lambda: self._patiently(connect, opened.cancelled), _answering(opened))
-        self._connection = await opened
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def make() -> None:  # kept there already: whoever is cancelled here closes the lane
+            self._connection = self._patiently(connect, opened.cancelled)
+
+        self._hand_over(make, _answering(opened))
+        await opened
 
     async def run(self, work: Work[T]) -> T:
         """What ``work`` gives for the connection. Cancelled, its outcome is not waited for."""

@@ -1,5 +1,6 @@
 """Where a database is."""
 
+import errno
 import re
 from dataclasses import dataclass
 from os import PathLike
@@ -67,11 +68,27 @@ def _name_in_url(url: object, scheme: str, rest: str) -> str:
     return rest[1:]
 
 
+def followed(name: str | PathLike[str]) -> Path:
+    """The absolute path behind all links.
+
+    Raises:
+        OSError: the links go in a circle, or one of them cannot be read.
+    """
+    try:
+        path = Path(name).resolve()
+    except RuntimeError:  # so Python told of a circle before 3.13; since then it tells nothing
+        path = Path(name).absolute()
+    circle = next((part for part in (path, *path.parents) if part.is_symlink()), None)
+    if circle is not None:
+        raise OSError(errno.ELOOP, "its links go in a circle", str(circle))
+    return path
+
+
 def _resolved(url: object, name: str) -> Path:
     # One file has one name: the lock files beside it are found by that.
     try:
-        return Path(name).resolve()
-    except (OSError, RuntimeError) as error:  # links in a circle
+        return followed(name)
+    except OSError as error:
         raise _refused(url, f"the path cannot be followed: {error}") from error
 
 

@@ -37,6 +37,27 @@ async def thread_lane():
     await lane.close()
 
 
+async def test_a_connection_is_closed_though_nobody_waited_for_it_to_be_made():
+    go_on, made = threading.Event(), []
+
+    def connect_slowly():
+        go_on.wait(10)
+        made.append(connect())
+        return made[0]
+
+    lane = Lane(name="lane", inline=False, patience=1)
+    opening = asyncio.create_task(lane.open(connect_slowly))
+    await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait({opening})
+    go_on.set()
+    await lane.close()
+
+    assert opening.cancelled()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        made[0].execute("SELECT 1")
+
+
 async def test_work_gives_its_result(lane):
     assert await lane.run(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
 
