@@ -1084,6 +1084,10 @@ ADD_COST = Statement(
     returns=True,
 )
 
+ENTRIES_OF_TASK = Statement(
+    "SELECT costs.id, costs.operation, costs.state, costs.began_at, costs.task_id, costs.attempt, costs.step, costs.occurrence, costs.model, costs.input_tokens, costs.output_tokens, costs.nanos, costs.currency, costs.micros FROM costs WHERE costs.task_id = ? ORDER BY costs.began_at, costs.id"
+)
+
 PURGE_COSTS = Statement("DELETE FROM costs WHERE costs.task_id IN (__many__)")
 
 COSTS_OF_ALL = Statement(
