@@ -1029,6 +1029,10 @@ BREAKER_BY_NAME = Statement(
     "SELECT breakers.name, breakers.version, breakers.era, breakers.failures, breakers.since, breakers.rests_from, breakers.rests_until, breakers.probe, breakers.reason FROM breakers WHERE breakers.name = ?"
 )
 
+ALL_BREAKERS = Statement(
+    "SELECT breakers.name, breakers.version, breakers.era, breakers.failures, breakers.since, breakers.rests_from, breakers.rests_until, breakers.probe, breakers.reason FROM breakers ORDER BY breakers.name"
+)
+
 INSERT_BREAKER = Statement(
     "INSERT INTO breakers (name, version, era, failures, since, rests_from, rests_until, probe, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING version",
     returns=True,
