@@ -7,6 +7,7 @@ from inspect import isawaitable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from vespera.application.ports.clock import Clock
+from vespera.application.runtime.failures import tell_retry
 from vespera.application.runtime.guarding.bulkhead import Bulkhead
 from vespera.application.runtime.guarding.circuit_breaker import CircuitBreaker
 from vespera.application.runtime.guarding.judging import is_worth_retrying, wait_before_retry
@@ -123,6 +124,8 @@ class ServiceGuard:
                 if not is_worth_retrying(self.retry, error, failures):
                     raise
                 seconds = self._wait_after(error, failures)
+                what = f"Call of {self.name or 'a service'}"
+                tell_retry(what, error, self.retry, failures=failures, seconds=seconds)
             await (self._clock or LOOP_TIME).sleep(seconds)
 
     def _around_tries(self) -> Callable[..., Awaitable[Any]]:
