@@ -19,6 +19,7 @@ from vespera.domain.errors import (
     StepFailed,
 )
 from vespera.domain.ladder import checked_models, choice_of, order_from, would_another_do
+from vespera.domain.request import text_of
 from vespera.domain.retry import RetryPolicy, type_names
 
 logger = logging.getLogger("vespera")
@@ -82,6 +83,7 @@ class ModelSwitcherOrchestrator:
         if is_available is not None:
             _check_callable(is_available, "is_available")
         self._is_available = is_available
+        prefix = text_of(name, "name")
         given = self._checked_guards({} if guards is None else guards)
         for model in self.models:
             if model not in given:
@@ -89,7 +91,7 @@ class ModelSwitcherOrchestrator:
                     failure_threshold=failure_threshold,
                     reset_after=reset_after,
                     probe_seconds=probe_seconds,
-                    name=f"{name}:{model}",
+                    name=f"{prefix}:{model}",
                     store=store,
                 )
                 given[model] = ServiceGuard(

@@ -24,8 +24,10 @@ from vespera.application.runtime.guarding.breaker_status import (
 )
 from vespera.application.runtime.guarding.judging import Errors, judge_of, speaks_against_service
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
+from vespera.application.runtime.guarding.parts import clock_of, store_of
 from vespera.domain.circuit import CLOSED, Admission, Circuit, CircuitRule, name_of_circuit
 from vespera.domain.errors import CircuitBreakerOpenError, InvalidRequest, StorageError
+from vespera.domain.request import text_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,16 +86,16 @@ class CircuitBreaker:
             reset_after=reset_after,
             probe_seconds=probe_seconds,
         )
-        if name or store is not None:
+        if text_of(name, "name") or store is not None:
             name_of_circuit(name)
         self.client, self.name = client, name
-        self._store, self._clock = store, clock
+        self._store, self._clock = store_of(store), clock_of(clock)
         self._counted, self._ignored = judge_of(counted, "counted"), judge_of(ignored, "ignored")
         self._circuit = CLOSED
 
     def keep_time_by(self, clock: Clock) -> None:
         """Go by this clock, if none was given."""
-        self._clock = self._clock or clock
+        self._clock = self._clock or clock_of(clock)
 
     async def execute(self, *args: object, **kwargs: object) -> Any:
         """Call ``client.request(*args, **kwargs)``, or the client itself, and await the result.

@@ -12,10 +12,12 @@ from vespera.application.runtime.guarding.bulkhead import Bulkhead
 from vespera.application.runtime.guarding.circuit_breaker import CircuitBreaker
 from vespera.application.runtime.guarding.judging import is_worth_retrying, wait_before_retry
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
+from vespera.application.runtime.guarding.parts import clock_of
 from vespera.application.runtime.guarding.rate_limit import RateLimit
 from vespera.application.runtime.guarding.timeout import Timeout
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.flow import Rate
+from vespera.domain.request import text_of
 from vespera.domain.retry import NEVER, TEN_YEARS, RetryPolicy, number_of
 
 P = ParamSpec("P")
@@ -70,7 +72,8 @@ class ServiceGuard:
         Raises:
             InvalidRequest: a value makes no sense; the error names it.
         """
-        self.name, self._clock, self._chance = name, clock, chance
+        self.name, self._clock = text_of(name, "name"), clock_of(clock)
+        self._chance = chance
         self.retry = _checked(NEVER if retry is None else retry, RetryPolicy, "retry")
         if isinstance(rate, Rate):
             rate = RateLimit(rate.count, rate.per)
