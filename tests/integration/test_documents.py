@@ -38,8 +38,8 @@ TEST_FILES = [*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("examples/**/test_*.p
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 ALIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 TO_RUN = """
-*To run the code:* it awaits at the top level, as IPython and `python -m asyncio` let you; in a file, put
-what awaits into an `async def main()`, and end with `asyncio.run(main())`.
+*To run the code:* it awaits at the top level, as IPython and `python -m asyncio` let you; in a
+file, put what awaits into an `async def main()`, and end with `asyncio.run(main())`.
 """
 NOT_OURS = {"basedpyright", "cd", "git", "mypy", "pip"}
 
