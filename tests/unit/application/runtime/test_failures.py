@@ -9,12 +9,12 @@ class Unspeakable(Exception):
 
 
 def test_a_group_s_message_tells_of_its_members() -> None:
-    inner = ExceptionGroup("inside", [TimeoutError("too long")])
+    inner = ExceptionGroup("inside", [TimeoutError("late")])
     group = ExceptionGroup("in a TaskGroup", [ValueError("no date"), Unspeakable(), inner])
 
     assert message_of(group) == (
         "in a TaskGroup (3 sub-exceptions): ValueError: no date; Unspeakable: (its text cannot be"
-        " told: ZeroDivisionError); ExceptionGroup: inside (1 sub-exception): TimeoutError: too long"
+        " told: ZeroDivisionError); ExceptionGroup: inside (1 sub-exception): TimeoutError: late"
     )
     assert failure_of(group).message == message_of(group)
 
