@@ -65,8 +65,11 @@ class OpenAiChat:
             response = await self._http.post("chat/completions", json=body)
             response.raise_for_status()
             said = response.json()
+            text = said["choices"][0]["message"]["content"]
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError("there is no text in the answer")
             return Completion(
-                text=str(said["choices"][0]["message"]["content"]),
+                text=text,
                 input_tokens=int(said["usage"]["prompt_tokens"]),
                 output_tokens=int(said["usage"]["completion_tokens"]),
             )

@@ -61,24 +61,35 @@ class Session:
 
     told: Sequence[Told]
     models: str
-    boast: TaskResult
-    undone: Sequence[str]
-    code: str
+    sequel: "Sequel | None"
+    """None: nothing was written that it could be about."""
 
     @property
     def success(self) -> bool:
         """Whether all modules are there, and nobody got away with a false claim."""
-        return all(each.task.success for each in self.told) and not self.boast.success
+        believed = self.sequel is not None and self.sequel.boast.success
+        return all(each.task.success for each in self.told) and not believed
 
     def __str__(self) -> str:
         """The story for a terminal."""
+        lines = [*map(str, self.told), self.models]
+        return "\n".join(lines if self.sequel is None else [*lines, "", str(self.sequel)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequel:
+    """What came of a module after it was written: a false claim about it, and two rollbacks."""
+
+    boast: TaskResult
+    undone: Sequence[str]
+    code: str
+
+    def __str__(self) -> str:
+        """The second half of the story."""
         findings = [f"  {f.path}: {f.verdict}" for f in self.boast.findings]
         claim = self.boast.outcome.summary if self.boast.outcome else ""
         return "\n".join(
             [
-                *map(str, self.told),
-                self.models,
-                "",
                 f'Somebody says: "{claim}". The proof gate refuses it:',
                 *(findings or [f"  {self.boast.error}"]),
                 "",
@@ -104,14 +115,20 @@ async def main(container: CodeCrewContainer, input: object) -> Session:
         Told(module=module, prompt=compressor.compress(wishes[module], most), task=task)
         for module, task in zip(wishes, tasks, strict=True)
     ]
-    first = told[0]
-    workspace = Path(str(container.config.workspace()))
+    written = next((each for each in told if each.task.success), None)
     return Session(
         told=told,
         models=_asked(container.get(CodeGeneratorAdapter)),
-        boast=await writing.boast(first.module),
-        undone=await _taken_back(container.get(TakeBackUseCase), first, workspace),
-        code=await asyncio.to_thread(_code_of, first, workspace),
+        sequel=None if written is None else await _sequel(container, written),
+    )
+
+
+async def _sequel(container: CodeCrewContainer, written: Told) -> Sequel:
+    workspace = Path(str(container.config.workspace()))
+    return Sequel(
+        boast=await container.get(WriteCodeUseCase).boast(written.module),
+        undone=await _taken_back(container.get(TakeBackUseCase), written, workspace),
+        code=await asyncio.to_thread(_code_of, written, workspace),
     )
 
 
@@ -144,9 +161,10 @@ def _asked(adapter: CodeGeneratorAdapter) -> str:
 
 async def _taken_back(taking: TakeBackUseCase, told: Told, workspace: Path) -> Sequence[str]:
     """Take a module back, and put it back, telling what is there meanwhile."""
-    if not told.task.success:
-        return ["There is nothing to take back."]
-    rollback_id = await taking.take_back(str(told.task.task_id))
+    try:
+        rollback_id = await taking.take_back(str(told.task.task_id))
+    except RuntimeError as error:  # somebody has changed it since
+        return [f"{told.module} is not taken back: {error}"]
     without = await asyncio.to_thread(_files, workspace)
     await taking.put_back(rollback_id)
     again = await asyncio.to_thread(_files, workspace)
@@ -161,7 +179,9 @@ def _files(workspace: Path) -> Sequence[str]:
 
 
 def _code_of(told: Told, workspace: Path) -> str:
-    if not told.task.success:
-        return ""
     path = cast("WrittenCode", told.task.result).path
-    return f"{path}\n{'-' * len(path)}\n{(workspace / path).read_text(encoding='utf-8')}"
+    try:
+        code = (workspace / path).read_text(encoding="utf-8")
+    except OSError as error:
+        code = f"(cannot be read: {error.strerror})"
+    return f"{path}\n{'-' * len(path)}\n{code}"

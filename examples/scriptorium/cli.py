@@ -1,6 +1,7 @@
 """The command line: carry a premise out, and take part in it from outside."""
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
+from click.core import ParameterSource
 
 from scriptorium.container import ScriptoriumContainer
 from scriptorium.offline import PREMISE, offline_model
@@ -30,6 +32,8 @@ class Desk:
     model_name: str
     model_key: str
     run_tests: bool
+    command: str
+    """What has to be typed to get to the same desk."""
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[ScriptoriumContainer]:
@@ -84,7 +88,17 @@ def main(
         model_name=model_name,
         model_key=model_key,
         run_tests=(model_url is None) if run_tests is None else run_tests,
+        command=_command_of(context),
     )
+
+
+def _command_of(context: click.Context) -> str:
+    """The program with the options that were typed; what was in the environment still is."""
+    words = ["python", "-m", "scriptorium"]
+    for name in ("home", "model_url", "model_name"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            words += [f"--{name.replace('_', '-')}", str(context.params[name])]
+    return shlex.join(words)
 
 
 @main.command()
@@ -176,8 +190,8 @@ def _work(desk: Desk, act: Callable[[ScriptoriumContainer], Awaitable[str]]) -> 
     page.write_text(page_of(session), encoding="utf-8")
     click.echo(tree_of(session))
     for branch in session.handed_over:
-        click.echo(f"For an outside worker: python -m scriptorium brief {branch.id}")
-        click.echo(f"When it is done: python -m scriptorium complete {branch.id} --summary ...")
+        click.echo(f"For an outside worker: {desk.command} brief {branch.id}")
+        click.echo(f"When it is done: {desk.command} complete {branch.id} --summary ...")
     click.echo(f"All of it: {page}")
     if session.status not in {TaskStatus.COMPLETED, TaskStatus.WAITING}:
         raise SystemExit(1)

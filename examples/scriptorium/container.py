@@ -36,7 +36,11 @@ class ScriptoriumContainer(Container):
         bulkhead=8,
         retry=providers.Singleton(RetryPolicy, max_attempts=3, delay=0.5, max_delay=30.0),
         breaker=providers.Singleton(
-            CircuitBreaker, name="model", store=Container.breakers, clock=Container.clock
+            CircuitBreaker,
+            reset_after=10.0,
+            name="model",
+            store=Container.breakers,
+            clock=Container.clock,
         ),
         timeout=180.0,
         clock=Container.clock,
@@ -71,4 +75,5 @@ class ScriptoriumContainer(Container):
         orchestrator=Container.orchestrator,
         inspection=Container.inspect_tasks,
         recovering=Container.recover_context,
+        files=Container.files,
     )

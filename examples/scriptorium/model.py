@@ -58,7 +58,7 @@ class HttpWritingModel:
 
     async def _ask(self, asked: Mapping[str, object]) -> str:
         assert self._client is not None, "the model is a service; the container starts it"
-        with ai_service_errors("model"):
+        with ai_service_errors(f"model at {self._url}"):
             response = await self._client.post(f"{self._url}/chat/completions", json=asked)
             response.raise_for_status()
             said = response.json()["choices"][0]["message"]["content"]

@@ -86,10 +86,11 @@ class SessionsUseCase:
         Args:
             premise: what is to be made.
             outside: the roles that are handed to outside workers; of a session that has begun, they
-                stay as they were.
+                stay as they were, and need not be given again.
 
         Raises:
-            InvalidRequest: there is no premise, or a role does not exist.
+            InvalidRequest: there is no premise, a role does not exist, or the session has begun
+                with other roles outside.
         """
         name = name_of(premise)
         for role in outside:
@@ -105,6 +106,8 @@ class SessionsUseCase:
         stands = await self._orchestrator.get_task_status(name)
         if stands.status is None:  # it could not be created, and not because it is there
             return created
+        if outside:
+            await self._check_outside(name, outside)
         if stands.status in _STOPPED and stands.error:
             return await self._orchestrator.retry_task(name, reason="begun again")
         return stands
@@ -134,6 +137,15 @@ class SessionsUseCase:
             branches=branches,
             files=await self._read(dict.fromkeys([*own, *paths])),
         )
+
+    async def _check_outside(self, session: str, wanted: Sequence[str]) -> None:
+        details = (await self._inspection.show_task(TaskId(session))).details
+        assert details is not None, "it was there a moment ago"
+        outside = cast("Mapping[str, Sequence[str]]", details.payload)["outside"]
+        if set(outside) != set(wanted):
+            has = f"with outside: {', '.join(outside)}" if outside else "with nobody outside"
+            told = f"this session has begun {has}, and goes on so; begin another in another home"
+            raise InvalidRequest(told, field="outside")
 
     async def _branch(self, task_id: TaskId) -> Branch:
         details = (await self._inspection.show_task(task_id)).details

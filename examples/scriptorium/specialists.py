@@ -29,9 +29,9 @@ from vespera.domain.errors import (
 )
 
 PATIENCE = RetryPolicy(
-    max_attempts=6,
+    max_attempts=4,
     delay=2.0,
-    max_delay=60.0,
+    max_delay=30.0,
     retry_on=(
         UnusableAnswer,
         AIServiceUnavailable,
@@ -41,7 +41,9 @@ PATIENCE = RetryPolicy(
         CircuitBreakerOpenError,
     ),
 )
-"""With a model in trouble, for minutes; the guard around it has its own, for seconds."""
+"""With a model in trouble, for about twenty seconds: somebody waits for the command, and running it
+again is going on. The guard around each call has its own, for about two.
+"""
 
 PLANNING = """You plan work on software. Answer with one JSON object:
 {"title": "...", "summary": "...", "decisions": [{"title": "...", "why": "..."}], "subtasks": [

@@ -4,9 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from vespera import InspectTasksUseCase, RecoverContextUseCase, TaskId, TaskOrchestrator, TaskResult
+from vespera import (
+    FileStore,
+    InspectTasksUseCase,
+    RecoverContextUseCase,
+    TaskId,
+    TaskOrchestrator,
+    TaskResult,
+)
 from vespera.domain.context_forms import markdown_of
 from vespera.domain.errors import InvalidRequest
+from vespera.domain.file_operation import Absent
 
 MOST_BYTES = 8_000
 
@@ -31,9 +39,10 @@ class SubtasksUseCase:
         orchestrator: TaskOrchestrator,
         inspection: InspectTasksUseCase,
         recovering: RecoverContextUseCase,
+        files: FileStore,
     ) -> None:
         self._orchestrator, self._inspection = orchestrator, inspection
-        self._recovering = recovering
+        self._recovering, self._files = recovering, files
 
     async def brief(self, task_id: str) -> Brief:
         """For whoever does the subtask, from the beginning or after an interruption."""
@@ -53,10 +62,19 @@ class SubtasksUseCase:
         """Sign the subtask off, if all files that it was to make are there.
 
         ``success`` is False with the ``findings`` if one is not; then nothing has changed.
+
+        Raises:
+            InvalidRequest: one of the ``artifacts`` is not there.
+            WorkspaceError: one of them lies outside of the workspace.
         """
+        paths = [await self._files.locate(path) for path in artifacts]
+        for path, state in zip(paths, await self._files.observe(paths), strict=True):
+            if isinstance(state, Absent):
+                told = f"{path!r} is not there; its path begins at the workspace"
+                raise InvalidRequest(told, field="artifacts")
         return await self._orchestrator.complete_task(
             task_id,
-            {"summary": summary, "artifacts": list(artifacts), "next_action": next_action},
+            {"summary": summary, "artifacts": paths, "next_action": next_action},
         )
 
     async def session_of(self, task_id: str) -> str:

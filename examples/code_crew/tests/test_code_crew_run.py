@@ -18,7 +18,7 @@ from code_crew.write_code import main, parse_wishes
 from vespera import ModelSwitcherOrchestrator, TrackFileOperationsUseCase
 from vespera.domain.errors import InvalidRequest
 from vespera.testing import mock_client, sequence
-from vespera.testing.servers import ModelServer
+from vespera.testing.servers import ModelServer, Reply
 
 GOOD, BAD = (
     CodeQualityMetrics(score=1.0, issues=()),
@@ -169,6 +169,37 @@ class TestOverHttp:
         assert again.models == "No model was asked: all of this was done before."
         assert [str(each) for each in again.told] == [str(each) for each in first.told]
 
+    async def test_what_somebody_has_edited_is_told_and_stays(self, made, workspace):
+        wish = {"primes": "yields prime numbers"}
+        async with made() as container:
+            await main(container, wish)
+        (workspace / "src/primes.py").write_text("mine = 1\n")
+        async with made() as container:
+            edited = await main(container, wish)
+        (workspace / "src/primes.py").unlink()
+        async with made() as container:
+            removed = await main(container, wish)
+
+        assert "primes is not taken back: " in str(edited)
+        assert "mine = 1" in str(edited)
+        assert "(cannot be read: No such file or directory)" in str(removed)
+
+    async def test_the_story_goes_on_with_the_first_module_that_was_written(self, made, workspace):
+        async with ModelServer(models=["gpt"]) as server:
+            server.chat.answers(
+                lambda asked: (
+                    "```python\nANSWER = 42\n```"
+                    if "sieve" in asked.json["messages"][-1]["content"]
+                    else Reply(400)
+                )
+            )
+            async with made(model_url=server.base_url, models=["gpt"]) as container:
+                session = await main(container, {"slugs": "a slug", "primes": "a sieve"})
+
+        assert not session.success
+        assert "slugs: not written" in str(session)
+        assert "Taken back, primes is gone" in str(session)
+
     async def test_a_busy_model_is_given_a_rest_that_the_next_process_knows_of(self, made):
         async with made() as container:
             await main(container, {"primes": "primes", "romans": "Roman numerals"})
@@ -204,6 +235,15 @@ class TestOverHttp:
         assert task.status == "failed"
         assert told in task.error
 
+    @pytest.mark.parametrize("text", ["", "  ", None, 7])
+    async def test_an_answer_without_text_is_no_module(self, made, text):
+        async with ModelServer() as server:
+            server.chat.replies({"choices": [{"message": {"content": text}}]})
+            async with made(model_url=server.base_url, models=["gpt"]) as container:
+                task = await written(container)
+
+        assert "AIServiceBadAnswer: chat: ValueError: there is no text" in task.error
+
     async def test_what_is_not_written_is_told(self, made):
         async with ModelServer() as server:
             server.chat.fails(500, times=9)
@@ -212,7 +252,8 @@ class TestOverHttp:
 
         assert not session.success
         assert "primes: not written: CrewFailed: generator: NoModelAvailable" in str(session)
-        assert "There is nothing to take back." in str(session)
+        assert "Somebody says" not in str(session)
+        assert session.sequel is None
         assert session.models == "gpt failed 1 times."
 
 

@@ -50,6 +50,9 @@ def test_a_session_with_an_outside_worker_from_the_first_word_to_the_last(script
     assert begun.exit_code == 0, begun.output
     task = re.search(r"brief (\w+)", begun.output)[1]
 
+    typed = f"python -m scriptorium --home {tmp_path} complete {task}"
+    assert f"When it is done: {typed} --summary" in begun.output
+
     brief = scriptorium("brief", task)
     assert "Make these files" in brief.output
 
@@ -84,6 +87,23 @@ def test_what_cannot_be_done_is_told_in_a_line(scriptorium, words, why):
     assert said.exit_code in {1, 2}
     assert why in said.output
     assert "Traceback" not in said.output
+
+
+async def test_whoever_waits_for_a_model_that_is_down_is_told_so(tmp_path):
+    nowhere = ModelServer()
+    async with nowhere:
+        url = nowhere.base_url
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "scriptorium", "--home", tmp_path, "--model-url", url, "run"),
+        cwd=EXAMPLES,
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    told = (await process.stderr.readline()).decode()
+    process.kill()
+    await process.communicate()
+
+    assert told.startswith("Call of model failed (1 of 3 times), and is tried again in 0.")
 
 
 @pytest.fixture

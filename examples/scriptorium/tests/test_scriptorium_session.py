@@ -13,7 +13,12 @@ from scriptorium.specialists import PLANNING
 from scriptorium.subtasks import SubtasksUseCase
 from scriptorium.trials import SubprocessTrials, TrialResult, Trials
 from vespera import TaskOrchestrator
-from vespera.domain.errors import AIServiceRefused, AIServiceUnavailable, InvalidRequest
+from vespera.domain.errors import (
+    AIServiceRefused,
+    AIServiceUnavailable,
+    InvalidRequest,
+    WorkspaceError,
+)
 from vespera.testing import AsyncTestBase
 
 HOME = name_of(PREMISE)
@@ -52,10 +57,19 @@ async def test_a_specialist_is_given_what_was_made_before(container, model):
 
 async def test_the_same_premise_is_the_same_session(container, model):
     first = await carried_out(container)
-    again = await carried_out(container, "tester")
+    again = await carried_out(container)
 
     assert again == first
     assert model.write.await_count == 5
+
+
+@pytest.mark.parametrize("begun", [(), ("architect",)])
+async def test_who_is_outside_is_settled_when_a_session_begins(container, model, begun):
+    first = await carried_out(container, *begun)
+
+    with pytest.raises(InvalidRequest, match="outside: this session has begun with"):
+        await carried_out(container, "tester")
+    assert await carried_out(container, *begun) == await carried_out(container) == first
 
 
 async def test_premises_that_begin_alike_are_two_sessions():
@@ -99,6 +113,20 @@ class TestFromOutside:
         assert not signed.success
         assert [finding.path for finding in signed.findings] == [f"{HOME}/test_wordtally.py"]
         assert signed.status == "assigned"
+
+    async def test_files_that_are_not_there_are_no_artifacts(
+        self, container, handed_over, workspace
+    ):
+        (workspace / HOME / "test_wordtally.py").write_text("import unittest\n")
+        complete = container.get(SubtasksUseCase).complete
+        with pytest.raises(InvalidRequest, match="artifacts: 'notes\\.md' is not there"):
+            await complete(handed_over.id, summary="Done", artifacts=["notes.md"])
+        with pytest.raises(WorkspaceError, match="outside"):
+            await complete(handed_over.id, summary="Done", artifacts=["../notes.md"])
+
+        (workspace / "notes.md").write_text("...")
+        signed = await complete(handed_over.id, summary="Done", artifacts=["./notes.md"])
+        assert signed.outcome.artifacts == ("notes.md",)
 
     async def test_with_the_file_it_is_accepted_and_the_session_ends(
         self, container, handed_over, workspace

@@ -4,9 +4,11 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from vespera.domain.cost import CostEntry, currency_of, money_of, name_of, tokens_of
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.request import task_id_of
+from vespera.domain.retry import TEN_YEARS, number_of
 from vespera.domain.signal import Signal
 from vespera.domain.step import StepRecord
 from vespera.domain.task import GOING_ON, Task, TaskStatus
@@ -20,6 +22,7 @@ def check_history(
     signals: Sequence[Signal],
     operations: Sequence[FileOperation],
     report: Report | None,
+    costs: Sequence[CostEntry],
 ) -> None:
     """Refuse what no task has gone through.
 
@@ -33,6 +36,9 @@ def check_history(
     _check_once("steps", (step.seq for step in steps), "seq")
     _check_once("signals", (signal.id for signal in signals), "id")
     _check_once("file_operations", (operation.id for operation in operations), "id")
+    for place, cost in enumerate(costs):
+        _check_cost(cost, f"costs[{place}]")
+    _check_once("costs", (cost.id for cost in costs), "id")
     if task.status is TaskStatus.WAITING and not any(step.open for step in steps):
         raise InvalidRequest("is waiting, but no step says for what", field="task.status")
     for place, operation in enumerate(operations):
@@ -80,6 +86,16 @@ def _check_step(step: StepRecord, place: str) -> None:
         raise InvalidRequest("must have one of value, error and awaits", field=place)
     if step.occurrence < 1:
         raise InvalidRequest("must be 1 or more", field=f"{place}.occurrence")
+
+
+def _check_cost(cost: CostEntry, place: str) -> None:
+    name_of(cost.operation, f"{place}.operation")
+    tokens_of(cost.input_tokens, f"{place}.input_tokens")
+    tokens_of(cost.output_tokens, f"{place}.output_tokens")
+    money_of(cost.money, f"{place}.money")
+    number_of(cost.seconds, f"{place}.seconds", least=0, most=TEN_YEARS)
+    if cost.currency or cost.money:
+        currency_of(cost.currency, f"{place}.currency")
 
 
 def _check_once(name: str, keys: Iterable[Hashable], what: str) -> None:

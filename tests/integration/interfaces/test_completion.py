@@ -50,7 +50,8 @@ def completions(line):
         ("vespera run jo", ["file,jo"]),
         ("vespera doctor --app jo", ["file,jo"]),
         ("vespera db backup co", ["file,co"]),
-        ("vespera nonsense ", ["plain,audit", "plain,config", "plain,db", "plain,dev"]),
+        ("vespera nonsense ", ["plain,audit", "plain,breaker", "plain,config", "plain,db"]),
+        ("vespera breaker ", ["plain,list", "plain,reset"]),
     ],
 )
 def test_the_last_word_is_completed(line, offered):
@@ -83,8 +84,10 @@ def test_every_command_answers_in_json_and_shows_tracebacks_if_asked_to(command)
     assert command.help
 
 
-@pytest.mark.parametrize("name", ["vacuum", "backup"])
-def test_what_destroys_something_takes_y(name):
-    options = {o for parameter in app.commands["db"].commands[name].params for o in parameter.opts}
+@pytest.mark.parametrize(
+    ("group", "name"), [("db", "vacuum"), ("db", "backup"), ("breaker", "reset")]
+)
+def test_what_destroys_something_takes_y(group, name):
+    options = {o for parameter in app.commands[group].commands[name].params for o in parameter.opts}
 
     assert {"-y", "--yes"} <= options

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from vespera.application.orchestrators.direct_adapter import RegisteredAgent
 from vespera.application.runtime.context import TaskContext
-from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.failures import message_of, tell_retry
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
 from vespera.application.runtime.supervision import is_async
 from vespera.domain.errors import CancelledInside, StepFailed, TaskTimedOut
@@ -96,7 +96,10 @@ class CallsInMemory:
                     name = agent.member.name
                     logger.warning("Agent %r failed.", name, exc_info=error)
                     raise StepFailed(name, message_of(error), type_names(error)) from error
-            await LOOP_TIME.sleep(agent.retry.wait(failures, random.random()))  # noqa: S311  -- jitter
+                seconds = agent.retry.wait(failures, random.random())  # noqa: S311  -- jitter
+                what = f"Agent {agent.member.name!r}"
+                tell_retry(what, error, agent.retry, failures=failures, seconds=seconds)
+            await LOOP_TIME.sleep(seconds)
 
 
 async def _limited(agent: RegisteredAgent, given: object) -> object:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from inspect import isawaitable
+from inspect import isasyncgenfunction, isawaitable
 from typing import Any, TypeVar
 
 from vespera.application.ports.breakers import Breakers
@@ -19,6 +19,7 @@ from vespera.domain.errors import (
     StepFailed,
 )
 from vespera.domain.ladder import checked_models, choice_of, order_from, would_another_do
+from vespera.domain.request import text_of
 from vespera.domain.retry import RetryPolicy, type_names
 
 logger = logging.getLogger("vespera")
@@ -82,6 +83,7 @@ class ModelSwitcherOrchestrator:
         if is_available is not None:
             _check_callable(is_available, "is_available")
         self._is_available = is_available
+        prefix = text_of(name, "name")
         given = self._checked_guards({} if guards is None else guards)
         for model in self.models:
             if model not in given:
@@ -89,7 +91,7 @@ class ModelSwitcherOrchestrator:
                     failure_threshold=failure_threshold,
                     reset_after=reset_after,
                     probe_seconds=probe_seconds,
-                    name=f"{name}:{model}",
+                    name=f"{prefix}:{model}",
                     store=store,
                 )
                 given[model] = ServiceGuard(
@@ -248,3 +250,6 @@ class ModelSwitcherOrchestrator:
 def _check_callable(value: object, field: str) -> None:
     if not callable(value):
         raise InvalidRequest(f"must be a function, not {value!r:.60}", field=field)
+    if isasyncgenfunction(value):
+        told = "is an async generator; let it collect what it yields, and return it"
+        raise InvalidRequest(told, field=field)

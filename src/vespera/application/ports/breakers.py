@@ -1,5 +1,6 @@
 """What is kept of circuit breakers that workers share."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from vespera.domain.circuit import Circuit
@@ -12,6 +13,10 @@ class Breakers(Protocol):
 
     async def get(self, name: str) -> Circuit:
         """The circuit of this name; a closed one of version 0 if none was stored."""
+        ...
+
+    async def all(self) -> Mapping[str, Circuit]:
+        """Every circuit that was stored, in the order of their names."""
         ...
 
     async def save(self, name: str, circuit: Circuit) -> bool:

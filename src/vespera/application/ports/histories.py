@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from vespera.domain.cost import CostEntry
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import TaskId
 from vespera.domain.progress import Progress
@@ -40,6 +41,7 @@ class TaskHistory:
     progress: Progress | None = None
     operations: tuple[FileOperation, ...] = ()
     report: Report | None = None
+    costs: tuple[CostEntry, ...] = ()
 
 
 class TaskHistories(Protocol):
@@ -58,8 +60,8 @@ class TaskHistories(Protocol):
         gate, and how many of ``depends_on`` it waits for, is asked of this database.
 
         Raises:
-            DuplicateRow: a task, an operation or a report of the same id is there, or a task with
-                the same idempotency key, or one under way with the same dedup key.
+            DuplicateRow: a task, an operation, a report or a cost of the same id is there, or a
+                task with the same idempotency key, or one under way with the same dedup key.
             TaskNotFound: its parent, or one of ``depends_on``, is not there.
         """
         ...

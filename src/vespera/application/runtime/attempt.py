@@ -11,7 +11,7 @@ from vespera.application.ports.persistence import StepRepository
 from vespera.application.runtime.compensation import Ending
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.equipment import AttemptWork, Equipment
-from vespera.application.runtime.failures import called_off, failure_of
+from vespera.application.runtime.failures import called_off, failure_of, tell_retry
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
@@ -197,8 +197,10 @@ class AttemptRunner:
         now, failures, failure = self._now(), task.failures + 1, failure_of(error)
         if not self._tries_again(task, error):
             return await self._save(task.fail(failure, now))
-        wait = timedelta(seconds=task.retry.wait(failures, self.work.supervision.chance()))
-        return await self._save(task.try_again(failure, now + wait, now))
+        seconds = task.retry.wait(failures, self.work.supervision.chance())
+        again = await self._save(task.try_again(failure, now + timedelta(seconds=seconds), now))
+        tell_retry(f"Task {task.id}", error, task.retry, failures=failures, seconds=seconds)
+        return again
 
     async def _save(self, task: Task) -> Task:
         await self.work.tasks.save(task)

@@ -338,7 +338,7 @@ class TaskContext:
         """A new generator of random numbers, which gives the same ones in each attempt; not for
         secrets. ``name``: as for ``uuid``.
         """
-        return self._equipment.derived.random(name)
+        return Random(self._equipment.derived.seed(name))  # noqa: S311 -- the same each time
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Say how far the work has come, for `status.progress`, `vespera task show` and events.

@@ -11,7 +11,6 @@ from vespera.application.runtime.children import Children, ChildWork
 from vespera.application.runtime.compensation import Compensation
 from vespera.application.runtime.costs.of_task import TaskCosts
 from vespera.application.runtime.costs.tracker import CostTracker
-from vespera.application.runtime.derived import Derived
 from vespera.application.runtime.file_notes import FileWork
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.patches import Patches
@@ -23,6 +22,7 @@ from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.application.runtime.waits import Waits, WaitWork
+from vespera.domain.derived import Derived
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.task import Task
 

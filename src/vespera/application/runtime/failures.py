@@ -1,11 +1,14 @@
 """What is kept of an error."""
 
+import logging
 import traceback
 
-from vespera.domain.retry import type_names
+from vespera.domain.retry import RetryPolicy, type_names
 from vespera.domain.task import TaskFailure
 
+logger = logging.getLogger("vespera")
 LONGEST_MESSAGE = 10_000
+LONGEST_LOGGED = 500
 LONGEST_TRACEBACK = 20_000
 
 
@@ -16,12 +19,32 @@ def failure_of(error: BaseException) -> TaskFailure:
 
 
 def message_of(error: BaseException) -> str:
-    """Its text, in printable characters, cut to a sensible length."""
+    """Its text, in printable characters, cut to a sensible length; of a group of errors, those of
+    its members, too.
+    """
     try:
         text = str(error)
+        if isinstance(error, BaseExceptionGroup):
+            members = [f"{type(each).__name__}: {message_of(each)}" for each in error.exceptions]
+            text = f"{text}: {'; '.join(members)}"
     except Exception as second:  # noqa: BLE001  (the boundary to the error's own code)
         text = f"(its text cannot be told: {type(second).__name__})"
     return _printable(text)[:LONGEST_MESSAGE]
+
+
+def tell_retry(
+    what: str, error: BaseException, retry: RetryPolicy, *, failures: int, seconds: float
+) -> None:
+    """Log that something is tried again, as whoever waits for it hears nothing else until then."""
+    logger.info(
+        "%s failed (%d of %d times), and is tried again in %.1f s: %s: %s",
+        what,
+        failures,
+        retry.max_attempts,
+        seconds,
+        type(error).__name__,
+        message_of(error)[:LONGEST_LOGGED],
+    )
 
 
 def called_off(reason: str) -> TaskFailure:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from vespera.application.ports.blocking_calls import BlockingCalls
 from vespera.application.ports.clock import Clock, TimeLimit
+from vespera.application.runtime.failures import tell_retry
 from vespera.domain.errors import CancelledInside, TaskTimedOut
 from vespera.domain.retry import RetryPolicy
 
@@ -52,7 +53,9 @@ class Supervision:
                 failures += 1
                 if not retry.allows(error, failures):
                     raise
-            await self.clock.sleep(retry.wait(failures, self.chance()))
+                seconds = retry.wait(failures, self.chance())
+                tell_retry(what, error, retry, failures=failures, seconds=seconds)
+            await self.clock.sleep(seconds)
 
     async def limited(
         self,

@@ -13,6 +13,7 @@ from typing import Any, Final
 from vespera.application.ports.codec import Codec, ValueForms
 from vespera.application.ports.histories import Relative, TaskHistory
 from vespera.application.usecases.plain_fields import from_plain, to_plain
+from vespera.domain.cost import CostEntry
 from vespera.domain.errors import InvalidRequest, PayloadError, UnreadableValue
 from vespera.domain.event import TaskEvent
 from vespera.domain.file_operation import FileOperation
@@ -31,10 +32,11 @@ _LISTS: Mapping[str, type] = {
     "signals": Signal,
     "heartbeats": Heartbeat,
     "file_operations": FileOperation,
+    "costs": CostEntry,
 }
 _NAMES = {"file_operations": "operations"}
 _HEAD = ("vespera", "exported_at", "redacted", "task", "progress", "report", "events")
-_OF_TASK = frozenset({"steps", "signals", "heartbeats"})
+_OF_TASK = frozenset({"steps", "signals", "heartbeats", "costs"})
 """Lists whose items all have the task's id, which is not repeated in the document."""
 
 
@@ -101,6 +103,7 @@ class HistoryForm:
             signals=history.signals,
             operations=history.operations,
             report=report,
+            costs=history.costs,
         )
         return history
 

@@ -8,6 +8,7 @@ from vespera.application.ports.events import EventLog
 from vespera.application.ports.histories import TaskHistories, TaskHistory
 from vespera.application.ports.persistence import FileOperationRepository, TaskRepository
 from vespera.application.usecases.history_document import HistoryForm
+from vespera.domain.copying import costs_of_copy
 from vespera.domain.errors import (
     DuplicateRow,
     InvalidRequest,
@@ -213,6 +214,7 @@ class MoveTasksUseCase:
                 replace(each, id=renamed[each.id], task_id=task_id) for each in history.operations
             ),
             report=report,
+            costs=costs_of_copy(history.costs, old, task, self._new_id),
         )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
@@ -46,12 +47,10 @@ def to_plain(value: object, write_value: WriteValue) -> object:
     if type(value) in _STATE_NAMES:
         fields: Any = _fields_of(value, write_value)
         return {"kind": _STATE_NAMES[type(value)], **fields}
-    if isinstance(value, StrEnum):
-        return value.value
     if isinstance(value, bytes):
         return write_value(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
+    if isinstance(value, StrEnum | datetime | Decimal):
+        return _written(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _fields_of(value, write_value)
     if isinstance(value, Mapping):
@@ -69,6 +68,12 @@ def from_plain(kind: type[T], given: object, place: str, read_value: ReadValue) 
     """
     found: T = _Reader(read_value).dataclass(kind, given, place)
     return found
+
+
+def _written(value: StrEnum | datetime | Decimal) -> str:
+    if isinstance(value, StrEnum):
+        return value.value
+    return value.isoformat() if isinstance(value, datetime) else f"{value:f}"
 
 
 def _fields_of(value: Any, write_value: WriteValue) -> dict[str, object]:
@@ -164,6 +169,13 @@ def _number(given: object, place: str) -> float:
     return number
 
 
+def _amount(given: object, place: str) -> Decimal:
+    try:
+        return Decimal(_text(given, place))
+    except InvalidOperation:
+        raise _wrong(place, "a number as text", given) from None
+
+
 def _flag(given: object, place: str) -> bool:
     if type(given) is not bool:
         raise _wrong(place, "true or false", given)
@@ -208,6 +220,7 @@ _SCALARS: Mapping[type, Callable[[object, str], object]] = {
     str: _text,
     int: _whole,
     float: _number,
+    Decimal: _amount,
     bool: _flag,
     datetime: _moment,
 }

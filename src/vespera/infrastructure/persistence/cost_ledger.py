@@ -6,12 +6,12 @@ from decimal import Decimal
 from functools import partial
 
 from vespera.domain.budget import Charge, CostScope, ScopedBudget, refusal_of
-from vespera.domain.cost import SMALLEST, CostEntry, CostGroup, rounded
+from vespera.domain.cost import SMALLEST, CostEntry, CostGroup, CostState, rounded
 from vespera.domain.errors import BudgetExceeded
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.statements import Row, Statement, Write
-from vespera.infrastructure.persistence.values import storable_texts, to_micros
+from vespera.infrastructure.persistence.values import from_micros, storable_texts, to_micros
 
 _NO_LIMIT = 2**62
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ class SqlCostLedger:
         """See ``CostLedger.begin``."""
         checks = [_check(scoped, entry) for scoped in budgets]
         try:
-            await self._database.commit([*checks, Write(sql.INSERT_COST, _row_of(entry))])
+            await self._database.commit([*checks, Write(sql.INSERT_COST, row_of_cost(entry))])
         except BudgetExceeded as refusal:
             raise await self._told(budgets, entry) or refusal from None
 
@@ -43,7 +43,7 @@ class SqlCostLedger:
 
     async def add(self, entry: CostEntry) -> bool:
         """See ``CostLedger.add``."""
-        (returned,) = await self._database.commit([Write(sql.ADD_COST, _row_of(entry))])
+        (returned,) = await self._database.commit([Write(sql.ADD_COST, row_of_cost(entry))])
         return bool(returned)
 
     async def groups(self, scope: CostScope) -> Sequence[CostGroup]:
@@ -104,12 +104,35 @@ def _check(scoped: ScopedBudget, entry: CostEntry) -> Write:
     return Write(allows, values, partial(BudgetExceeded, scope=str(scoped.scope)))
 
 
-def _row_of(entry: CostEntry) -> Row:
+def row_of_cost(entry: CostEntry) -> Row:
+    """The values of ``costs``, in the order of its columns."""
     return (
         *(entry.id, entry.operation, entry.state.value, to_micros(entry.began_at or _LONG_AGO)),
         *(entry.task_id, entry.attempt, entry.step, entry.occurrence, entry.model),
         *(entry.input_tokens, entry.output_tokens, _nanos(entry.money), entry.currency),
         _micros(entry.seconds),
+    )
+
+
+def cost_from_row(row: Row) -> CostEntry:
+    """The entry again."""
+    entry_id, operation, state, began_at, task_id, attempt, step, occurrence, model, *spent = row
+    input_tokens, output_tokens, nanos, currency, micros = spent
+    return CostEntry(
+        id=entry_id,
+        operation=operation,
+        state=CostState(state),
+        began_at=from_micros(began_at),
+        task_id=task_id,
+        attempt=attempt,
+        step=step,
+        occurrence=occurrence,
+        model=model,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        money=rounded(SMALLEST * nanos),
+        currency=currency,
+        seconds=micros / _MICROS,
     )
 
 

@@ -1029,6 +1029,10 @@ BREAKER_BY_NAME = Statement(
     "SELECT breakers.name, breakers.version, breakers.era, breakers.failures, breakers.since, breakers.rests_from, breakers.rests_until, breakers.probe, breakers.reason FROM breakers WHERE breakers.name = ?"
 )
 
+ALL_BREAKERS = Statement(
+    "SELECT breakers.name, breakers.version, breakers.era, breakers.failures, breakers.since, breakers.rests_from, breakers.rests_until, breakers.probe, breakers.reason FROM breakers ORDER BY breakers.name"
+)
+
 INSERT_BREAKER = Statement(
     "INSERT INTO breakers (name, version, era, failures, since, rests_from, rests_until, probe, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING version",
     returns=True,
@@ -1082,6 +1086,10 @@ SETTLE_COST = Statement(
 ADD_COST = Statement(
     "INSERT INTO costs (id, operation, state, began_at, task_id, attempt, step, occurrence, model, input_tokens, output_tokens, nanos, currency, micros) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING id",
     returns=True,
+)
+
+ENTRIES_OF_TASK = Statement(
+    "SELECT costs.id, costs.operation, costs.state, costs.began_at, costs.task_id, costs.attempt, costs.step, costs.occurrence, costs.model, costs.input_tokens, costs.output_tokens, costs.nanos, costs.currency, costs.micros FROM costs WHERE costs.task_id = ? ORDER BY costs.began_at, costs.id"
 )
 
 PURGE_COSTS = Statement("DELETE FROM costs WHERE costs.task_id IN (__many__)")

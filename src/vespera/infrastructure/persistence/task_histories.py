@@ -10,6 +10,7 @@ from vespera.domain.signal import Signal
 from vespera.domain.task import Task, TaskStatus
 from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.audit_notes import of_import
+from vespera.infrastructure.persistence.cost_ledger import cost_from_row, row_of_cost
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.event_log import progress_from_row, row_of_progress
 from vespera.infrastructure.persistence.file_operation_repository import (
@@ -45,6 +46,7 @@ _QUERIES = (
     (sql.PROGRESS_OF_TASK, None),
     (sql.OPERATIONS_OF_TASK, None),
     (sql.REPORT_OF_TASK, None),
+    (sql.ENTRIES_OF_TASK, None),
 )
 
 
@@ -60,7 +62,7 @@ class SqlTaskHistories:
             raise TaskNotFound(task_id)
         queries = [(query.sql, (task_id,), holder) for query, holder in _QUERIES]
         found = await self._database.read_together(queries)
-        task, awaited, spawned, steps, signals, beats, progress, operations, reports = found
+        task, awaited, spawned, steps, signals, beats, progress, operations, reports, costs = found
         if not task:
             raise TaskNotFound(task_id)
         return TaskHistory(
@@ -73,6 +75,7 @@ class SqlTaskHistories:
             progress=progress_from_row(progress[0]) if progress else None,
             operations=tuple(map(operation_from_row, operations)),
             report=report_from_row(reports[0]) if reports else None,
+            costs=tuple(map(cost_from_row, costs)),
         )
 
     async def add(self, history: TaskHistory) -> None:
@@ -94,6 +97,7 @@ class SqlTaskHistories:
         ]
         if history.report is not None:
             writes.append(Write(sql.INSERT_REPORT, row_of_report(history.report)))
+        writes += [Write(sql.INSERT_COST, row_of_cost(each)) for each in history.costs]
         noted = of_import(self._database.ledger, history.task, history.operations)
         await store(self._database, [*writes, Write(sql.NOTHING, (), audited=noted)])
 

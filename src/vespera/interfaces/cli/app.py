@@ -7,6 +7,7 @@ import click
 
 import vespera
 from vespera.interfaces.cli.audit import audit
+from vespera.interfaces.cli.breakers import breaker
 from vespera.interfaces.cli.database import db
 from vespera.interfaces.cli.failures import OneLineGroup, one_line_errors
 from vespera.interfaces.cli.files import diff, files, recover_context
@@ -131,6 +132,7 @@ task.add_command(reject)
 app.add_command(db)
 app.add_command(store)
 app.add_command(resource)
+app.add_command(breaker)
 app.add_command(rollback)
 app.add_command(doctor)
 app.add_command(config)

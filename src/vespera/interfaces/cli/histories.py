@@ -26,7 +26,7 @@ def export_task(
     redact: bool,
     asked: Asked,
 ) -> None:
-    """Write a task's whole history as JSON: steps, waits, signals, files, events.
+    """Write a task's whole history as JSON: steps, waits, signals, files, costs, events.
 
     What is stored encrypted is in plain text there, if the container of --app has the key.
     """

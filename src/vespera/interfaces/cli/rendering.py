@@ -22,6 +22,7 @@ from vespera.domain.step import StepRecord
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Finding
 from vespera.interfaces.cli.failures import printable
+from vespera.interfaces.cli.shortening import LONGEST_VALUE, cut, shortened
 from vespera.interfaces.cli.spending import form_of_costs, rows_of_costs
 
 TASK_FIELDS = (
@@ -70,7 +71,7 @@ def show_result(result: object, *, as_json: bool) -> None:
         for item in result:
             show_result(item, as_json=False)
     elif isinstance(result, Mapping):
-        print_lines(*aligned([(f"{key}:", _short(value)) for key, value in result.items()]))
+        print_lines(*aligned([(f"{key}:", _in_words(value)) for key, value in result.items()]))
     elif result is not None:
         print_lines(str(result))
 
@@ -328,6 +329,11 @@ def print_lines(*lines: str) -> None:
 
 
 def _short(value: object) -> str:
+    """The value in words; what is too long to be read is cut, but not with `--json`."""
+    return cut(_in_words(shortened(_json_form(value))), LONGEST_VALUE)
+
+
+def _in_words(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(_json_form(value), ensure_ascii=False)
 
 

@@ -62,6 +62,17 @@ class BreakersConformance(PersistenceSuite):
 
         assert (await stores.breakers.get("tts")).reason == a_circuit(1).reason
 
+    async def test_all_are_told_by_name(self, stores: Stores) -> None:
+        assert await stores.breakers.all() == {}
+        for name in ("tts", "model: ä", "chat"):
+            await stores.breakers.save(name, a_circuit(1, reason=name))
+        await stores.breakers.save("tts", Circuit(version=2, era=2))
+        found = await stores.breakers.all()
+
+        assert list(found) == ["chat", "model: ä", "tts"]
+        assert found["chat"] == a_circuit(1, reason="chat")
+        assert found["tts"] == Circuit(version=2, era=2)
+
     async def test_it_is_stored_though_the_unit_of_work_around_it_is_dropped(
         self, stores: Stores
     ) -> None:

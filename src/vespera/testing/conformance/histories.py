@@ -10,11 +10,13 @@ import pytest_asyncio
 
 from vespera.application.ports.codec import Codec, ValueForms
 from vespera.application.ports.histories import Relative, TaskHistories, TaskHistory
+from vespera.domain.cost import CostState
 from vespera.domain.errors import DuplicateRow, PayloadTooLarge, TaskNotFound, UnreadableValue
 from vespera.domain.ids import ReportId, TaskId
 from vespera.domain.progress import Progress
 from vespera.domain.step import Heartbeat
 from vespera.domain.task import OnFailedDependency, Task, TaskStatus
+from vespera.testing.conformance.costs import a_cost
 from vespera.testing.conformance.samples import (
     FAILURE,
     FENCE,
@@ -195,6 +197,7 @@ def _whole() -> TaskHistory:
         progress=SOME_PROGRESS,
         operations=(an_operation("o1"), an_operation("o2", "b.txt")),
         report=a_report("r1", task_id=FENCE.task_id),
+        costs=(a_cost("c2", state=CostState.OPEN), a_cost("c1", began_at=LATER, seconds=0.000001)),
     )
 
 

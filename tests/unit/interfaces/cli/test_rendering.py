@@ -189,6 +189,32 @@ def test_an_error_is_one_line_however_long_its_message(capsys):
     assert "error    OSError: no luck\n" in capsys.readouterr().out
 
 
+def test_what_is_too_long_to_be_read_is_cut_and_its_length_told(capsys):
+    picture, words = "data:image/png;base64," + "A" * 100_000, ["word"] * 1_000
+    step = StepDetails(name="draw", occurrence=1, failed=False, value={"url": picture, "n": 1})
+    told = the_details(payload={"a": [picture], "b": "x" * 500}, steps=[step], outcome=words)
+    show_task(told, as_json=False)
+    payload, outcome, *_, drawn = capsys.readouterr().out.splitlines()[6:]
+
+    beginning = '"data:image/png;base64,' + "A" * 78 + '... (100,022 characters)"'
+    assert payload.endswith('{"a": [' + beginning + '], "b": "' + "x" * 500 + '"}')
+    assert drawn.endswith('{"url": ' + beginning + ', "n": 1}')
+    assert outcome.endswith("... (8,000 characters)")
+    assert len(outcome) < 1_100
+
+
+def test_json_is_never_cut(capsys):
+    show_task(the_details(payload={"url": "A" * 10_000}), as_json=True)
+
+    assert json.loads(capsys.readouterr().out)["payload"] == {"url": "A" * 10_000}
+
+
+def test_what_a_program_returns_is_printed_whole(capsys):
+    show_result({"story": "A" * 10_000}, as_json=False)
+
+    assert capsys.readouterr().out == f"story:  {'A' * 10_000}\n"
+
+
 def test_a_step_that_ran_several_times_is_numbered(capsys):
     steps = [
         StepDetails(name="call", occurrence=number, failed=False, value=number) for number in (1, 2)

@@ -8,9 +8,9 @@ from vespera.application.runtime.costs.operation import TrackedOperation
 from vespera.application.runtime.costs.places import CostPlace, current_place
 from vespera.application.runtime.costs.report import BudgetCheck, CostReport
 from vespera.application.runtime.costs.tracker import UNNAMED, CostTracker
-from vespera.application.runtime.derived import Derived
 from vespera.domain.budget import Budget
 from vespera.domain.cost import Costs, Estimate
+from vespera.domain.derived import Derived, turn_of_costs
 from vespera.domain.task import Task
 
 
@@ -56,7 +56,7 @@ class TaskCosts:
         place = self._place()
         log = partial(self._tracker().log_costs, name, place=place)
         if not place.step:
-            log = partial(log, key=self._derived.uuid(f"costs:{name}"))
+            log = partial(log, key=self._derived.uuid(turn_of_costs(name)))
         return await log(
             model=model,
             input_tokens=input_tokens,

@@ -59,7 +59,8 @@ class TrackedOperation:
             input_tokens: 0 to 10^12.
             output_tokens: the same.
             usage: as the provider says it: a mapping or an object with ``prompt_tokens`` and
-                ``completion_tokens``, or with ``input_tokens`` and ``output_tokens``.
+                ``completion_tokens``, or with ``input_tokens`` and ``output_tokens``; what is not
+                told apart by them is taken from ``total_tokens``.
             money: 0 to a million; a Decimal, or what one is made of.
             currency: of the money; "USD" if it is not given.
 

@@ -21,6 +21,7 @@ from vespera.domain.errors import InvalidRequest, UnknownPrice
 
 logger = logging.getLogger("vespera")
 _IN, _OUT = ("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")
+_BOTH = ("total_tokens",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,8 @@ class Spending:
     the model, if that is known.
 
     ``usage``: what a provider says of tokens, as a mapping or an object with ``input_tokens`` and
-    ``output_tokens``, or ``prompt_tokens`` and ``completion_tokens``.
+    ``output_tokens``, or ``prompt_tokens`` and ``completion_tokens``. Where one of them is missing,
+    it is what is left of ``total_tokens``; if both are, all of that goes in.
     """
 
     model: str | None = None
@@ -131,6 +133,11 @@ class Pricing:
 def _tokens_of(spending: Spending) -> tuple[int, int]:
     _check_usage(spending.usage)
     used_in, used_out = (_used(spending.usage, names) for names in (_IN, _OUT))
+    if used_in is None or used_out is None:
+        both = _used(spending.usage, _BOTH) or 0
+        if used_in is None:
+            used_in = max(both - (used_out or 0), 0)
+        used_out = max(both - used_in, 0) if used_out is None else used_out
     more_in = tokens_of(spending.input_tokens, "input_tokens")
     more_out = tokens_of(spending.output_tokens, "output_tokens")
     return more_in + used_in, more_out + used_out
@@ -144,14 +151,14 @@ def _check_usage(usage: object) -> None:
     """
     if usage is None or isinstance(usage, Mapping):
         return
-    if not any(hasattr(usage, name) for name in _IN + _OUT):
+    if not any(hasattr(usage, name) for name in _IN + _OUT + _BOTH):
         told = f"must be a mapping or an object with {' or '.join(_IN)}, not {type(usage).__name__}"
         raise InvalidRequest(told, field="usage")
 
 
-def _used(usage: Any, names: tuple[str, ...]) -> int:
+def _used(usage: Any, names: tuple[str, ...]) -> int | None:
     for name in names:
         found = usage.get(name) if isinstance(usage, Mapping) else getattr(usage, name, None)
         if found is not None:
             return tokens_of(found, f"usage.{name}")
-    return 0
+    return None

@@ -6,9 +6,11 @@ from typing import Any, Generic, TypeVar
 
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.guarding.parts import clock_of
 from vespera.application.runtime.guarding.service_guard import ServiceGuard
 from vespera.application.runtime.guarding.timeout import Timeout
 from vespera.domain.errors import AsyncServiceError, InvalidRequest, ServiceCallFailed
+from vespera.domain.request import text_of
 
 T = TypeVar("T")
 
@@ -56,13 +58,13 @@ class AsyncService:
             clock: by whose time; by default that of the event loop.
 
         Raises:
-            InvalidRequest: the guard is none.
+            InvalidRequest: the guard, the name or the clock is none.
         """
-        self.name = name or type(self).__name__
+        self.name = text_of(name, "name") or type(self).__name__
         if not isinstance(guard, ServiceGuard | None):
             raise InvalidRequest(f"must be a ServiceGuard, not {guard!r:.60}", field="guard")
         self.guard = guard or ServiceGuard(name=self.name, clock=clock)
-        self._clock = clock
+        self._clock = clock_of(clock)
         self._error: Exception | None = None
 
     @property

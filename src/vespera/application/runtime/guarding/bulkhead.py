@@ -7,7 +7,9 @@ from inspect import isawaitable
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
+from vespera.application.runtime.guarding.parts import check_function
 from vespera.domain.errors import BulkheadFull
+from vespera.domain.request import text_of
 from vespera.domain.retry import LARGEST_WHOLE, whole_number_of
 
 P = ParamSpec("P")
@@ -40,7 +42,8 @@ class Bulkhead:
         whole_number_of(max_concurrent, "max_concurrent", least=1, most=LARGEST_WHOLE)
         if max_waiting is not None:
             whole_number_of(max_waiting, "max_waiting", least=0, most=LARGEST_WHOLE)
-        self.max_concurrent, self.max_waiting, self.name = max_concurrent, max_waiting, name
+        self.max_concurrent, self.max_waiting = max_concurrent, max_waiting
+        self.name = text_of(name, "name")
         self.under_way = 0
         self._line: OrderedDict[asyncio.Future[None], None] = OrderedDict()
 
@@ -61,6 +64,7 @@ class Bulkhead:
         Raises:
             BulkheadFull: as many wait as may; the function was not called.
         """
+        check_function(function)
         if not self.enters():
             await self.enter()
         try:

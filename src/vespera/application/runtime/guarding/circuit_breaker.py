@@ -3,9 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from inspect import isawaitable
 from types import (
@@ -20,42 +17,22 @@ from typing import Any, Final, ParamSpec, TypeVar, overload
 from vespera.application.ports.breakers import Breakers
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.guarding.breaker_status import (
+    BreakerStatus,
+    span_of,
+    status_of,
+)
 from vespera.application.runtime.guarding.judging import Errors, judge_of, speaks_against_service
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
+from vespera.application.runtime.guarding.parts import check_function, clock_of, store_of
 from vespera.domain.circuit import CLOSED, Admission, Circuit, CircuitRule, name_of_circuit
 from vespera.domain.errors import CircuitBreakerOpenError, InvalidRequest, StorageError
+from vespera.domain.request import text_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
 logger = logging.getLogger("vespera")
 _FUNCTIONS: Final = (FunctionType, MethodType, BuiltinFunctionType, BuiltinMethodType, partial)
-
-
-class BreakerState(StrEnum):
-    """How a breaker stands; ``HALF_OPEN``: one call may try, or is trying."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerStatus:
-    """A breaker at a moment.
-
-    Attributes:
-        state: closed, open or half-open.
-        failures: how many there were in a row.
-        since: when it opened; None: it is closed.
-        until: when it lets a call through to try; None: it is closed, or it does at once.
-        reason: what the last failure was.
-    """
-
-    state: BreakerState
-    failures: int
-    since: datetime | None
-    until: datetime | None
-    reason: str
 
 
 class CircuitBreaker:
@@ -94,7 +71,8 @@ class CircuitBreaker:
             probe_seconds: how long that call has, before another one may try.
             counted: which errors speak against the service: a class, several, or a function of the
                 error. By default all but Vespera's own for a caller's fault (``AIServiceRefused``,
-                ``RequestError``, ``PayloadError``) and for calls that were not made.
+                ``RequestError``, ``PayloadError``), for calls that were not made (``CostError``
+                among them), and for its database (``StorageError``).
             ignored: which of these do not; such an error changes nothing.
             name: of the service; for messages, and for the store.
             store: where its state is shared, under the name.
@@ -109,16 +87,16 @@ class CircuitBreaker:
             reset_after=reset_after,
             probe_seconds=probe_seconds,
         )
-        if name or store is not None:
+        if text_of(name, "name") or store is not None:
             name_of_circuit(name)
         self.client, self.name = client, name
-        self._store, self._clock = store, clock
+        self._store, self._clock = store_of(store), clock_of(clock)
         self._counted, self._ignored = judge_of(counted, "counted"), judge_of(ignored, "ignored")
         self._circuit = CLOSED
 
     def keep_time_by(self, clock: Clock) -> None:
         """Go by this clock, if none was given."""
-        self._clock = self._clock or clock
+        self._clock = self._clock or clock_of(clock)
 
     async def execute(self, *args: object, **kwargs: object) -> Any:
         """Call ``client.request(*args, **kwargs)``, or the client itself, and await the result.
@@ -143,6 +121,7 @@ class CircuitBreaker:
         Raises:
             CircuitBreakerOpenError, StorageError, Exception: as ``execute``.
         """
+        check_function(function)
         began = self._circuit if self.passes() else await self._admitted()
         try:
             result = function(*args, **kwargs)
@@ -179,25 +158,8 @@ class CircuitBreaker:
         Raises:
             StorageError: the shared state cannot be read.
         """
-        circuit = await self._current()
-        if circuit.since is None:
-            return BreakerStatus(
-                state=BreakerState.CLOSED,
-                failures=circuit.failures,
-                since=None,
-                until=None,
-                reason=circuit.reason,
-            )
-        now = self._now()
-        rests = circuit.rests(now)
-        since, until = self._span(circuit, now)
-        return BreakerStatus(
-            state=BreakerState.OPEN if rests and not circuit.probe else BreakerState.HALF_OPEN,
-            failures=circuit.failures,
-            since=since,
-            until=until if rests else None,
-            reason=circuit.reason,
-        )
+        moment = (self._clock or LOOP_TIME).now()
+        return status_of(await self._current(), now=self._now(), moment=moment)
 
     async def open(self, reason: str = "it was opened by hand") -> None:
         """Refuse calls from now on, for ``reset_after`` seconds.
@@ -295,15 +257,9 @@ class CircuitBreaker:
         clock = self._clock or LOOP_TIME
         return clock.monotonic() if self._store is None else clock.now().timestamp()
 
-    def _span(self, circuit: Circuit, now: float) -> tuple[datetime, datetime]:
-        """Since when it is open, and until when it rests, as moments."""
-        moment = (self._clock or LOOP_TIME).now()
-        since = now if circuit.since is None else circuit.since
-        until = moment + timedelta(seconds=circuit.rests_until - now)
-        return moment - timedelta(seconds=now - since), until
-
     def _refusal(self, circuit: Circuit, now: float) -> CircuitBreakerOpenError:
-        since, until = self._span(circuit, now)
+        moment = (self._clock or LOOP_TIME).now()
+        since, until = span_of(circuit, now=now, moment=moment)
         return CircuitBreakerOpenError(
             service=self.name or _told(self.client),
             since=since,

@@ -9,9 +9,10 @@ from typing import Any, Final, ParamSpec, Self, TypeVar, overload
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.guarding.bulkhead import Bulkhead
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
+from vespera.application.runtime.guarding.parts import check_function, clock_of
 from vespera.domain.errors import RateLimitExceeded
 from vespera.domain.flow import Rate
-from vespera.domain.request import seconds_of
+from vespera.domain.request import seconds_of, text_of
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,14 +52,14 @@ class RateLimit:
             InvalidRequest: a value makes no sense; the error names it.
         """
         self.rate = Rate(count, per)
-        self.max_wait, self.name = seconds_of(max_wait, "max_wait"), name
-        self._clock = clock
+        self.max_wait, self.name = seconds_of(max_wait, "max_wait"), text_of(name, "name")
+        self._clock = clock_of(clock)
         self._begun: deque[float] = deque(maxlen=count)
         self._head = Bulkhead(1)  # of those who wait, one looks at the time
 
     def keep_time_by(self, clock: Clock) -> None:
         """Go by this clock, if none was given."""
-        self._clock = self._clock or clock
+        self._clock = self._clock or clock_of(clock)
 
     @overload
     async def call(
@@ -72,6 +73,7 @@ class RateLimit:
         Raises:
             RateLimitExceeded: it would have to wait too long; the function was not called.
         """
+        check_function(function)
         if not self.passes():
             await self.acquire()
         result = function(*args, **kwargs)

@@ -7,8 +7,10 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
+from vespera.application.runtime.guarding.parts import check_function, clock_of
 from vespera.application.runtime.guarding.resumed import Resumed
 from vespera.domain.errors import CallTimedOut
+from vespera.domain.request import text_of
 from vespera.domain.retry import TEN_YEARS, number_of
 
 P = ParamSpec("P")
@@ -30,15 +32,15 @@ class Timeout:
             clock: by whose time; by default that of the event loop.
 
         Raises:
-            InvalidRequest: it is no number of seconds.
+            InvalidRequest: a value makes no sense; the error names it.
         """
         what = "a number of seconds"
         self.seconds = number_of(seconds, "seconds", least=0, most=TEN_YEARS, what=what)
-        self.name, self._clock = name, clock
+        self.name, self._clock = text_of(name, "name"), clock_of(clock)
 
     def keep_time_by(self, clock: Clock) -> None:
         """Go by this clock, if none was given."""
-        self._clock = self._clock or clock
+        self._clock = self._clock or clock_of(clock)
 
     @overload
     async def call(
@@ -55,6 +57,7 @@ class Timeout:
             CallTimedOut: it took longer; it was cancelled, and could clean up. A ``TimeoutError``
                 of its own passes as it is.
         """
+        check_function(function)
         result = function(*args, **kwargs)
         if type(result) is CoroutineType:
             try:

@@ -12,6 +12,7 @@ _CHANGES = [name for name in BREAKER_COLUMNS if name != "name"]
 BREAKER_BY_NAME = compiled(
     sa.select(breakers).where(breakers.c.name == sa.bindparam("breaker")), "breaker"
 )
+ALL_BREAKERS = compiled(sa.select(breakers).order_by(breakers.c.name))
 INSERT_BREAKER = compiled(
     insert(breakers).on_conflict_do_nothing().returning(breakers.c.version),
     *BREAKER_COLUMNS,

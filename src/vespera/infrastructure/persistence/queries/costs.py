@@ -27,6 +27,12 @@ SETTLE_COST = compiled(
 )
 _ONCE = sqlite.insert(costs).on_conflict_do_nothing(index_elements=["id"])
 ADD_COST = compiled(_ONCE.returning(costs.c.id), *costs.c.keys(), returns=True)
+ENTRIES_OF_TASK = compiled(
+    sa.select(costs)
+    .where(costs.c.task_id == sa.bindparam("task"))
+    .order_by(costs.c.began_at, costs.c.id),
+    "task",
+)
 PURGE_COSTS = compiled(sa.delete(costs).where(one_of_many(costs.c.task_id)))
 
 _ROOT: sa.BindParameter[str] = sa.bindparam("task")

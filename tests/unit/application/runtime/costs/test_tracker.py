@@ -167,6 +167,7 @@ async def test_without_prices_any_model_will_do():
         ({"money": 1, "currency": "?"}, "currency"),
         ({"usage": {"prompt_tokens": -1}}, "usage.prompt_tokens"),
         ({"usage": {"completion_tokens": "4"}}, "usage.completion_tokens"),
+        ({"usage": {"total_tokens": -1}}, "usage.total_tokens"),
         ({"model": ""}, "model"),
         ({"money": 1, "currency": "EUR"}, "currency: the operation's costs are in USD"),
         ({"input_tokens": 10**12}, "input_tokens"),
@@ -397,6 +398,26 @@ async def test_a_tracker_is_left_in_another_asyncio_task_than_it_was_entered_in(
     assert (await tracker.total()).money == {"USD": Decimal(1)}
     with pytest.raises(InvalidRequest, match="tracker: this asyncio task has not entered it"):
         await tracker.__aexit__(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"total_tokens": 30}, (30, 0)),
+        (SimpleNamespace(total_tokens=30), (30, 0)),
+        ({"prompt_tokens": 10, "total_tokens": 30}, (10, 20)),
+        ({"completion_tokens": 10, "total_tokens": 30}, (20, 10)),
+        ({"prompt_tokens": 10, "completion_tokens": None, "total_tokens": 7}, (10, 0)),
+        ({"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 99}, (1, 2)),
+        ({"input_tokens": 4}, (4, 0)),
+        ({}, (0, 0)),
+    ],
+    ids=str,
+)
+async def test_what_is_told_only_of_both_together_is_counted(usage, tokens):
+    costs = await CostTracker().log_costs(usage=usage)
+
+    assert (costs.input_tokens, costs.output_tokens) == tokens
 
 
 @pytest.mark.parametrize("usage", [5, "prompt_tokens", [1], object()])

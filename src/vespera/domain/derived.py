@@ -1,14 +1,18 @@
 """What looks like chance, and comes out the same in each attempt at a task."""
 
 import hashlib
-import random
 
 from vespera.domain.task import Task
 
 
+def turn_of_costs(operation: str) -> str:
+    """The name under which an id is asked for costs that a handler logs outside of steps."""
+    return f"costs:{operation}"
+
+
 class Derived:
-    """Ids and random numbers, made of the task's id, its creation, and how often they were asked
-    for under a name; nothing needs to be recorded.
+    """Ids, and seeds of random numbers, made of the task's id, its creation, and how often they
+    were asked for under a name; nothing needs to be recorded.
     """
 
     def __init__(self, task: Task) -> None:
@@ -22,9 +26,9 @@ class Derived:
         parts = (digits[:8], digits[8:12], f"4{digits[13:16]}", f"{variant}{digits[17:20]}")
         return "-".join((*parts, digits[20:32]))
 
-    def random(self, name: str) -> random.Random:
-        """The next generator under this name."""
-        return random.Random(self._next("random", name))  # noqa: S311  (to be the same each time)
+    def seed(self, name: str) -> bytes:
+        """The next seed of random numbers under this name."""
+        return self._next("random", name)
 
     def _next(self, kind: str, name: str) -> bytes:
         turn = self._asked[kind, name] = self._asked.get((kind, name), 0) + 1
