@@ -10,10 +10,9 @@ from vespera.domain.ids import TaskId
 from vespera.domain.request import filled_text_of
 from vespera.domain.retry import whole_number_of
 from vespera.domain.revival import revived
-from vespera.domain.step import StepKey, StepRecord
+from vespera.domain.step import RESULT_PREFIX, SPAWN_PREFIX, StepKey, StepRecord
 from vespera.domain.task import Task
 
-SPAWN_PREFIX, RESULT_PREFIX = "spawn:", "result:"
 LARGEST_OCCURRENCE = 2**63 - 1
 MOST_NAMED = 20
 INSTANT = timedelta(microseconds=1)

@@ -14,6 +14,7 @@ from vespera.application.runtime.waits import Found, Waits
 from vespera.domain.errors import ChildFailed, InvalidRequest, UnexpectedResult
 from vespera.domain.ids import TaskId
 from vespera.domain.request import Given, parse_request
+from vespera.domain.step import RESULT_PREFIX, SPAWN_PREFIX
 from vespera.domain.task import (
     ENDED_BADLY,
     Completion,
@@ -94,7 +95,7 @@ class Children:
             InvalidRequest: the request is bad; the error names the field.
         """
         request = self._request(given, fields)
-        key, record = self._log.ask(f"spawn:{name}")
+        key, record = self._log.ask(f"{SPAWN_PREFIX}{name}")
         if record is not None:
             return Child(self, TaskId(str(self._log.replay(record))), name, returns)
         child = self._work.intake.task(request)
@@ -114,7 +115,7 @@ class Children:
 
         awaits = f"the task {child_id!r} ({name})"
         async with self._work.crew.engaged():
-            stored = await self._waits.other(f"result:{name}", awaits, look)
+            stored = await self._waits.other(f"{RESULT_PREFIX}{name}", awaits, look)
         return self._work.outcomes.decode(stored)
 
     def _request(self, given: Given, fields: Mapping[str, object]) -> TaskRequest:

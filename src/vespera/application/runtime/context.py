@@ -12,7 +12,7 @@ from vespera.application.runtime.costs.of_task import TaskCosts
 from vespera.application.runtime.equipment import Equipment
 from vespera.application.runtime.heartbeats import current_call
 from vespera.application.runtime.resources.of_task import TaskResources
-from vespera.application.runtime.step_calls import StepCalls, check_step_name
+from vespera.application.runtime.step_calls import StepCalls, check_own_name, check_step_name
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.domain.errors import UnexpectedSignal
 from vespera.domain.ids import TaskId
@@ -164,12 +164,12 @@ class TaskContext:
             InvalidRequest: it is no number of seconds, or the wait is inside a step.
             LeaseLost: another worker has the task.
         """
-        check_step_name(name)
+        check_own_name(name)
         await self._equipment.waits.moment(name, self._clock.now() + span_of(seconds, "seconds"))
 
     async def sleep_until(self, moment: datetime, *, name: str = "sleep") -> None:
         """Go on at this moment, which has a time zone. Otherwise as ``sleep``."""
-        check_step_name(name)
+        check_own_name(name)
         await self._equipment.waits.moment(name, moment_of(moment, "moment"))
 
     @overload

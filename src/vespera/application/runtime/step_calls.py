@@ -10,6 +10,7 @@ from vespera.application.runtime.steps import Key
 from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError
 from vespera.domain.request import seconds_of
 from vespera.domain.retry import RetryPolicy
+from vespera.domain.step import KEPT_PREFIXES
 
 
 class StepCalls:
@@ -34,7 +35,7 @@ class StepCalls:
         undo: Callable[[Any], object] | None,
     ) -> object:
         """What the step gave when it was done; see ``TaskContext.step``."""
-        check_step_name(name)
+        check_own_name(name)
         seconds_of(timeout, "timeout")
         seconds_of(heartbeat_timeout, "heartbeat_timeout")
         key, record = self._log.ask(name)
@@ -79,6 +80,19 @@ class StepCalls:
 
 def _called(name: str) -> str:
     return f"Step {name!r}"
+
+
+def check_own_name(name: object) -> None:
+    """``check_step_name``, of what is recorded under this very name.
+
+    Raises:
+        InvalidRequest: it is none, or begins like what the engine records by itself.
+    """
+    check_step_name(name)
+    if isinstance(name, str) and name.startswith(KEPT_PREFIXES):
+        kept = ", ".join(map(repr, KEPT_PREFIXES))
+        told = f"{name!r} begins like what the engine records by itself ({kept}); choose another"
+        raise InvalidRequest(told, field="name")
 
 
 def check_step_name(name: object, field: str = "name") -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from vespera import Container, RetryPolicy, TaskContext, TaskExecutionWorkflow
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.errors import StepFailed
+from vespera.domain.errors import InvalidRequest, StepFailed
 from vespera.testing import VirtualClock
 
 
@@ -86,6 +86,34 @@ async def test_the_same_name_may_be_asked_for_again(interrupted) -> None:
 
     assert (await interrupted(script)).result == [0, 1, 2]
     assert script.calls == ["a0", "a1", "a2"]
+
+
+async def test_a_step_may_be_called_undo(interrupted) -> None:
+    async def handler(script: Script, task: TaskContext) -> object:
+        value = await task.step("undo", script.does("undo", "undone"))
+        await script.pause(task)
+        return value
+
+    script = Script(handler)
+
+    assert (await interrupted(script)).result == "undone"
+    assert script.calls == ["undo"]
+
+
+@pytest.mark.parametrize("name", ["undo:a", "patch:a", "signal:a", "spawn:a", "result:a"])
+async def test_no_step_or_sleep_passes_for_what_the_engine_records_by_itself(
+    workflow: TaskExecutionWorkflow, specialists: Specialists, name: str
+) -> None:
+    async def handler(task: TaskContext) -> None:
+        with pytest.raises(InvalidRequest, match=f"name: '{name}' begins like"):
+            await task.sleep(0, name=name)
+        await task.step(name, pytest.fail, "it is not called")
+
+    specialists.register("script", handler)
+
+    result = await workflow.run(title="A", specialist_type="script")
+
+    assert str(result.error).startswith(f"InvalidRequest: name: {name!r} begins like")
 
 
 async def test_the_first_run_gives_the_decoded_value_too(
