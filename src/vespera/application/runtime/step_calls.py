@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 from vespera.application.runtime.equipment import Equipment
-from vespera.application.runtime.heartbeats import Heart, current_step
+from vespera.application.runtime.heartbeats import Heart
+from vespera.application.runtime.step_names import check_own_name
 from vespera.application.runtime.steps import Key
-from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError
+from vespera.domain.errors import LeaseLost, StorageError
 from vespera.domain.request import seconds_of
 from vespera.domain.retry import RetryPolicy
-from vespera.domain.step import KEPT_PREFIXES
 
 
 class StepCalls:
@@ -80,34 +80,3 @@ class StepCalls:
 
 def _called(name: str) -> str:
     return f"Step {name!r}"
-
-
-def check_own_name(name: object) -> None:
-    """``check_step_name``, of what is recorded under this very name.
-
-    Raises:
-        InvalidRequest: it is none, or begins like what the engine records by itself.
-    """
-    check_step_name(name)
-    if isinstance(name, str) and name.startswith(KEPT_PREFIXES):
-        kept = ", ".join(map(repr, KEPT_PREFIXES))
-        told = f"{name!r} begins like what the engine records by itself ({kept}); choose another"
-        raise InvalidRequest(told, field="name")
-
-
-def check_step_name(name: object, field: str = "name") -> None:
-    """Refuse what is no name, and what is asked for inside a step.
-
-    Raises:
-        InvalidRequest: it is; the error says why.
-    """
-    if not isinstance(name, str) or not name:
-        what = "a step's name" if field == "name" else f"a {field}"
-        raise InvalidRequest(f"{what} must be text, not {name!r}", field=field)
-    outer = current_step()
-    if outer is not None:
-        raise InvalidRequest(
-            f"step {name!r} is asked for inside step {outer!r}, which a replay does not call"
-            " again; ask for it in the handler",
-            field="name",
-        )
