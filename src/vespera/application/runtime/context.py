@@ -13,7 +13,7 @@ from vespera.application.runtime.equipment import Equipment
 from vespera.application.runtime.heartbeats import current_call
 from vespera.application.runtime.resources.of_task import TaskResources
 from vespera.application.runtime.step_calls import StepCalls
-from vespera.application.runtime.step_names import check_own_name, check_step_name
+from vespera.application.runtime.step_names import check_callable, check_own_name, check_step_name
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.domain.errors import InvalidRequest, UnexpectedSignal
 from vespera.domain.ids import TaskId
@@ -133,15 +133,16 @@ class TaskContext:
             What was stored, decoded: the same on the first run as on a replay.
 
         Raises:
-            InvalidRequest: the name is no text, a time is no number of seconds, or the step is
-                asked for inside another step.
+            InvalidRequest: an argument makes no sense (the error names it; nothing was called), or
+                the step is asked for inside another step.
             StepFailed: the last call raised or took too long, or its value cannot be stored.
             LeaseLost: another worker has the task; what the function gave is not recorded.
         """
+        check_callable(function, "function")
         return await self._steps.value(
             name,
             partial(function, *args, **kwargs),
-            retry=retry or NEVER,
+            retry=NEVER if retry is None else retry,
             timeout=timeout,
             heartbeat_timeout=heartbeat_timeout,
             in_thread=in_thread,

@@ -6,11 +6,11 @@ from typing import Any
 
 from vespera.application.runtime.equipment import Equipment
 from vespera.application.runtime.heartbeats import Heart
-from vespera.application.runtime.step_names import check_own_name
+from vespera.application.runtime.step_names import check_callable, check_own_name
 from vespera.application.runtime.steps import Key
 from vespera.domain.errors import LeaseLost, StorageError
-from vespera.domain.request import seconds_of
-from vespera.domain.retry import RetryPolicy
+from vespera.domain.request import time_limit_of
+from vespera.domain.retry import RetryPolicy, check_policy
 
 
 class StepCalls:
@@ -36,8 +36,11 @@ class StepCalls:
     ) -> object:
         """What the step gave when it was done; see ``TaskContext.step``."""
         check_own_name(name)
-        seconds_of(timeout, "timeout")
-        seconds_of(heartbeat_timeout, "heartbeat_timeout")
+        time_limit_of(timeout, "timeout")
+        time_limit_of(heartbeat_timeout, "heartbeat_timeout")
+        check_policy(retry, "retry")
+        if undo is not None:
+            check_callable(undo, "undo")
         key, record = self._log.ask(name)
         if record is not None:
             value = self._log.replay(record)

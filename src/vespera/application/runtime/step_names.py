@@ -1,8 +1,26 @@
-"""What steps and waits may be called, and where they may be asked for."""
+"""What steps and waits may be called and given, and where they may be asked for."""
+
+import inspect
 
 from vespera.application.runtime.heartbeats import current_step
 from vespera.domain.errors import InvalidRequest
+from vespera.domain.request import text_of
 from vespera.domain.step import KEPT_PREFIXES
+
+
+def check_callable(value: object, field: str) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        InvalidRequest: it is; the error names ``field``.
+    """
+    if callable(value):
+        return
+    told = f"must be a function or something else that can be called, got {type(value).__name__}"
+    if inspect.iscoroutine(value):
+        value.close()
+        told += "; give the function itself, and its arguments behind it"
+    raise InvalidRequest(told, field=field)
 
 
 def check_own_name(name: object) -> None:
@@ -27,6 +45,7 @@ def check_step_name(name: object, field: str = "name") -> None:
     if not isinstance(name, str) or not name:
         what = "a step's name" if field == "name" else f"a {field}"
         raise InvalidRequest(f"{what} must be text, not {name!r}", field=field)
+    text_of(name, field)
     outer = current_step()
     if outer is not None:
         raise InvalidRequest(
