@@ -201,7 +201,7 @@ def test_waiting_ends_when_the_task_has_ended(vespera, created):
     assert waited.exit_code == 1
     assert waited.stdout == "failed: A job: StepFailed: Step 'second' failed: ValueError: broken\n"
     shown = vespera("task", "show", "b").stdout.splitlines()
-    assert "  undoing      failed  Step 'second' failed: ValueError: broken" in shown
+    assert "  undoing     failed  Step 'second' failed: ValueError: broken" in shown
 
 
 @pytest.mark.parametrize("command", [("task", "wait", "a", "--timeout"), ("dev", "--drain")])
