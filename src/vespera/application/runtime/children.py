@@ -125,8 +125,9 @@ class Children:
 
         async def look() -> Found | None:
             child = (await self._work.tasks.find([child_id])).get(child_id)
-            if child is None:  # its parent has failed, and was retried later
-                return Found(error=ChildFailed(f"Child {name!r} ({child_id}) was purged."))
+            if child is None:  # its parent was retried after its end, or came from elsewhere
+                told = f"Child {name!r} ({child_id}) is not here: it was purged, or not imported."
+                return Found(error=ChildFailed(told))
             if child.status is TaskStatus.COMPLETED:
                 return Found(child.outcome or b"null")
             return Found(error=_failure_of(child, name)) if child.status in ENDED_BADLY else None

@@ -104,7 +104,7 @@ async def test_the_result_of_a_child_that_was_purged_is_a_failure_of_the_child(
         if task.attempt == 1:
             await clock.sleep(60)
             raise ValueError("not yet")
-        with pytest.raises(ChildFailed, match=rf"Child 'A' \({child.id}\) was purged"):
+        with pytest.raises(ChildFailed, match=rf"Child 'A' \({child.id}\) is not here"):
             await child.result()
         return "without it"
 
