@@ -10,10 +10,9 @@ from vespera.domain.ids import TaskId
 from vespera.domain.request import filled_text_of
 from vespera.domain.retry import whole_number_of
 from vespera.domain.revival import revived
-from vespera.domain.step import StepKey, StepRecord
+from vespera.domain.step import RESULT_PREFIX, SPAWN_PREFIX, StepKey, StepRecord
 from vespera.domain.task import Task
 
-SPAWN_PREFIX, RESULT_PREFIX = "spawn:", "result:"
 LARGEST_OCCURRENCE = 2**63 - 1
 MOST_NAMED = 20
 INSTANT = timedelta(microseconds=1)
@@ -81,7 +80,7 @@ def copied(
     steps = [record for record in records if _key(record) not in plan.forgotten]
     end = _seq_of(point, steps)
     before = [record for record in steps if record.seq < end and not record.open]
-    own = _children_to_come(before)
+    own = children_to_come(before)
     taken_back = {_key(record): record for record in plan.undone}
     newest = max(record.epoch for record in records)
     return [
@@ -116,12 +115,13 @@ def _told(record: StepRecord) -> str:
     return repr(record.name) if record.occurrence == 1 else repr(_key(record))
 
 
-def _children_to_come(before: Sequence[StepRecord]) -> Collection[str]:
-    """What is recorded of children that the fork spawns for itself: news of those of the other
-    task would never reach it.
+def children_to_come(records: Sequence[StepRecord]) -> Collection[str]:
+    """What is recorded of children whose end the task has not heard of: a fork, or a copy, spawns
+    them for itself, as news of those of the other task would never reach it.
     """
-    spawned = _counted(before, SPAWN_PREFIX)
-    heard = _counted(before, RESULT_PREFIX)
+    heard_of = [record for record in records if not record.open]
+    spawned = _counted(heard_of, SPAWN_PREFIX)
+    heard = _counted(heard_of, RESULT_PREFIX)
     missing = [name for name, number in spawned.items() if heard[name] < number]
     return {f"{prefix}{name}" for name in missing for prefix in (SPAWN_PREFIX, RESULT_PREFIX)}
 

@@ -121,6 +121,15 @@ def seconds_of(value: object, field: str) -> float | None:
     return number_of(value, field, least=0, most=TEN_YEARS, what="a number of seconds")
 
 
+def time_limit_of(value: object, field: str) -> float | None:
+    """A time in seconds, up to ten years, that is not 0; None stays None.
+
+    Raises:
+        InvalidRequest: it is something else; the error names ``field``.
+    """
+    return _time_limit(value, field)
+
+
 def text_of(value: object, field: str) -> str:
     """Text that can be stored, of at most 10,000 characters.
 

@@ -89,6 +89,16 @@ class RetryPolicy:
         return full * (1 - self.jitter * chance)
 
 
+def check_policy(value: object, field: str) -> None:
+    """Refuse what is no policy.
+
+    Raises:
+        InvalidRequest: it is none; the error names ``field``.
+    """
+    if not isinstance(value, RetryPolicy):
+        raise InvalidRequest(f"must be a RetryPolicy, got {type(value).__name__}", field=field)
+
+
 def number_of(
     value: object, field: str, *, least: float, most: float, what: str = "a number"
 ) -> float:

@@ -9,11 +9,8 @@ from datetime import datetime
 
 from vespera.domain.file_operation import FileOperation
 from vespera.domain.ids import OperationId, TaskId
-from vespera.domain.step import UNDO_PREFIX, UNDOING, StepKey, StepRecord
+from vespera.domain.step import SIGNAL_PREFIX, UNDO_PREFIX, UNDOING, StepKey, StepRecord
 from vespera.domain.task import ENDED_BADLY, OnFailedDependency, ParentEnd, Task, TaskStatus
-
-SIGNAL_PREFIX = "signal:"
-"""How the waits for signals are called in a task's history."""
 
 DEPENDENCY_FAILED = "DependencyFailed"
 
@@ -90,7 +87,7 @@ def revived(
     """
     known = {(record.name, record.occurrence): record for record in records}
     begun = known.get(UNDOING)
-    undos = [key for key in known if key[0].startswith(UNDO_PREFIX)] if begun else []
+    undos = [key for key in known if _is_undo(key)] if begun else []
     back = {_step_of(key) for key in undos if not known[key].failed}
     timed = [key for key, record in known.items() if _is_a_clock_running(record)]
     spoiled = _paths_of_undos(operations, begun)
@@ -101,6 +98,10 @@ def revived(
         all_undone=begun is not None and len(back) == len(undos),
         withdrawn=[op.id for op in operations if op.id in refused or op.path in spoiled],
     )
+
+
+def _is_undo(key: StepKey) -> bool:
+    return key[0].startswith(UNDO_PREFIX) and key != UNDOING
 
 
 def _step_of(undo: StepKey) -> StepKey:

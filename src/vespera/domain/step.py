@@ -9,14 +9,23 @@ from vespera.domain.quick import quick
 StepKey = tuple[str, int]
 """A step's name and its occurrence."""
 
-UNDOING: StepKey = ("undo", 1)
-"""The record that says that no step is done any more, and to which end the task comes."""
-
 UNDO_PREFIX = "undo:"
 """What undoing a step is recorded as begins so, and goes on with the step's name."""
 
+UNDOING: StepKey = (UNDO_PREFIX, 1)
+"""The record that says that no step is done any more, and to which end the task comes."""
+
 PATCH_PREFIX = "patch:"
 """What says that a task goes the way of a changed handler is recorded as this and a name."""
+
+SIGNAL_PREFIX = "signal:"
+"""How the waits for signals are called in a task's history."""
+
+SPAWN_PREFIX, RESULT_PREFIX = "spawn:", "result:"
+"""How children are, and the waits for their ends."""
+
+KEPT_PREFIXES = (UNDO_PREFIX, PATCH_PREFIX, SIGNAL_PREFIX, SPAWN_PREFIX, RESULT_PREFIX)
+"""No step of a handler's own has a name that begins like these."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.domain.errors import NonDeterministicTask, PathRefused
 from vespera.domain.file_operation import FileOperation, Phase, UnknownState
 from vespera.domain.ids import TaskId
-from vespera.domain.step import PATCH_PREFIX, UNDO_PREFIX, UNDOING, StepRecord
+from vespera.domain.step import PATCH_PREFIX, UNDO_PREFIX, StepRecord
 from vespera.domain.task import Task
 from vespera.infrastructure.files.looking import digest_of
 from vespera.testing.errors import TestingError
@@ -208,11 +208,7 @@ class NothingKept(ReplacedContents):
 
 def without_undoing(records: Sequence[StepRecord]) -> list[StepRecord]:
     """What the handler itself has asked for."""
-    return [
-        record
-        for record in records
-        if (record.name, record.occurrence) != UNDOING and not record.name.startswith(UNDO_PREFIX)
-    ]
+    return [record for record in records if not record.name.startswith(UNDO_PREFIX)]
 
 
 def _plain(path: str) -> str:

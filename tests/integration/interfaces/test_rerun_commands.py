@@ -197,7 +197,19 @@ def test_waiting_ends_when_the_task_has_ended(vespera, created):
     created({"task_id": "a"}, {"task_id": "b", "payload": {"breaks": 1}}, work=True)
 
     assert vespera("task", "wait", "a").exit_code == 0
-    assert vespera("task", "wait", "b").exit_code == 1
+    waited = vespera("task", "wait", "b")
+    assert waited.exit_code == 1
+    assert waited.stdout == "failed: A job: StepFailed: Step 'second' failed: ValueError: broken\n"
+    shown = vespera("task", "show", "b").stdout.splitlines()
+    assert "  undoing     failed  Step 'second' failed: ValueError: broken" in shown
+
+
+@pytest.mark.parametrize("command", [("task", "wait", "a", "--timeout"), ("dev", "--drain")])
+def test_what_is_no_number_of_seconds_is_refused(vespera, command):
+    refused = vespera(*command, "nan")
+
+    assert refused.exit_code == 2
+    assert "'nan' is no number of seconds." in refused.stderr
 
 
 def test_waiting_runs_nothing_and_has_an_end(vespera, created, jobs):

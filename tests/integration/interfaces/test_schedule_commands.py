@@ -92,6 +92,7 @@ def test_a_worker_tells_which_schedule_it_fires(vespera, program):
         (["resume", "nobody"], "There is no schedule 'nobody'."),
         (["trigger", "nobody"], "There is no schedule 'nobody'."),
         (["remove", "nobody", "-y"], "There is no schedule 'nobody'."),
+        (["add", "n", "--every", "9", "--payload", "[]"], "payload: must be a mapping, got list"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_1(vespera, words, told):

@@ -61,7 +61,7 @@ def test_an_open_wait_is_not_copied() -> None:
 
 
 def test_what_was_undone_runs_anew() -> None:
-    records = steps("a", "b", "undo", "undo:a")
+    records = steps("a", "b", "undo:", "undo:a")
     (undone,) = copies(records, ("b", 1))
 
     assert (undone.value, undone.error, undone.epoch) == (None, b"undone", -1)
@@ -107,7 +107,7 @@ def test_where_nothing_is_recorded_that_is_told() -> None:
 
 def test_a_task_cannot_be_forked_from_its_undoing() -> None:
     with pytest.raises(InvalidRequest, match=r"recorded are 'a'$"):
-        copies(steps("a", "undo", "undo:a"), ("undo:a", 1))
+        copies(steps("a", "undo:", "undo:a"), ("undo:a", 1))
 
 
 @pytest.mark.parametrize(

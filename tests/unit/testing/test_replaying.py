@@ -197,7 +197,7 @@ async def test_what_was_undone_is_no_step_of_the_handler():
         raise ValueError("after all")
 
     history = await recorded(undone)
-    assert [step["name"] for step in history["steps"]] == ["price", "undo", "undo:price"]
+    assert [step["name"] for step in history["steps"]] == ["price", "undo:", "undo:price"]
 
     replayed = await replay(history, undone)
     assert isinstance(replayed.error, ValueError)

@@ -11,7 +11,7 @@ from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.failures import message_of
 from vespera.application.runtime.guarding.circuit_breaker import CircuitBreaker
 from vespera.application.runtime.guarding.service_guard import ServiceGuard
-from vespera.application.runtime.step_calls import check_step_name
+from vespera.application.runtime.step_names import check_step_name
 from vespera.domain.errors import (
     CircuitBreakerOpenError,
     InvalidRequest,

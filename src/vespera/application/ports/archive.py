@@ -11,8 +11,8 @@ class TaskArchive(Protocol):
     """Removes finished tasks with all that belongs to them.
 
     A task goes if it is in one of the statuses, was last changed before a moment, and nothing that
-    stays needs it: no unfinished task depends on it, no task has it as its parent, no file
-    operation of another on one of its paths is older than its own, which is judged by them.
+    stays needs it: no unfinished task depends on it or is its parent, no task has it as its parent,
+    no file operation of another on one of its paths is older than its own, which is judged by them.
     """
 
     async def count(self, statuses: Collection[TaskStatus], before: datetime) -> int:

@@ -15,7 +15,7 @@ from vespera.application.runtime.failures import called_off, failure_of, tell_re
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
-from vespera.application.runtime.steps import StepLog
+from vespera.application.runtime.steps import Rewind, StepLog
 from vespera.application.runtime.supervision import COUNTS_ARE_RIGHT, interrupted
 from vespera.application.usecases.task_baselines import TaskBaselines
 from vespera.domain.errors import (
@@ -82,15 +82,14 @@ class AttemptRunner:
         try:
             if not equipment.log.rewinding:
                 await self.baselines.ensure(equipment.task)
+            elif running := asyncio.current_task():
+                equipment.log.rewind(running.cancel)
             returned = await self._called(context, equipment)
             outcome = self.work.outcomes.encode(returned)
         except asyncio.CancelledError:
-            if equipment.presence.calling_off is None:
+            if not _is_called_off(equipment):
                 raise
-            running = asyncio.current_task()
-            while running is not None and running.cancelling():
-                running.uncancel()  # it is this cancellation that is carried out now
-            return await self._rewound(equipment)
+            return await self._called_off(equipment)
         except PASS_ON:
             raise
         except BaseException as error:  # noqa: BLE001  # the boundary to the specialist; recorded
@@ -121,7 +120,6 @@ class AttemptRunner:
             beats=beats,
             pause=presence.pause,
         )
-        presence.calling_off = task.cancelling or presence.calling_off
         log.rewinding = task.cancelling is not None or log.find(UNDOING) is not None
         return Equipment(
             task=task, log=log, presence=presence, work=self.work, operations=operations
@@ -140,9 +138,12 @@ class AttemptRunner:
             )
         finally:
             presence.over()
+            equipment.log.leave()
             await equipment.report.close()
         if equipment.log.lost:
             raise LeaseLost
+        if equipment.log.rewound:
+            raise Rewind
         equipment.log.check()
         return returned
 
@@ -169,16 +170,24 @@ class AttemptRunner:
         task = _as_it_stands(equipment)
         if interrupted() and (equipment.presence.is_stopped or COUNTS_ARE_RIGHT):
             logger.warning("Task %s raised while it was being stopped.", task.id, exc_info=error)
+            if _is_called_off(equipment):
+                return await self._called_off(equipment)
             raise asyncio.CancelledError from error
         if equipment.log.rewinding:
-            return await self._rewound(equipment)
+            return await self._called_off(equipment)
         if self._tries_again(task, error) or not equipment.compensation:
             return Signed(await self._failed(task, error))
         return await self._undone(equipment, Ending(TaskStatus.FAILED, failure_of(error)))
 
-    async def _rewound(self, equipment: Equipment) -> Signed:
-        """It was called off, in this attempt or before; or it was being undone already."""
-        failure = called_off(equipment.presence.calling_off or "")
+    async def _called_off(self, equipment: Equipment) -> Signed:
+        """It was called off, in this attempt or before, or it was being undone already; and its
+        handler has cleaned up.
+        """
+        running = asyncio.current_task()
+        while running is not None and running.cancelling():
+            running.uncancel()  # it is this cancellation that is carried out now
+        reason = equipment.task.cancelling or equipment.presence.calling_off
+        failure = called_off(reason or "")
         return await self._undone(equipment, Ending(TaskStatus.CANCELLED, failure))
 
     async def _undone(self, equipment: Equipment, ending: Ending) -> Signed:
@@ -208,6 +217,14 @@ class AttemptRunner:
 
     def _now(self) -> datetime:
         return self.work.supervision.clock.now()
+
+
+def _is_called_off(equipment: Equipment) -> bool:
+    """Whether the handler was cancelled for good, and not only let go of."""
+    presence = equipment.presence
+    if presence.calling_off is not None:
+        return True
+    return equipment.log.rewound and not presence.is_stopped
 
 
 def _as_it_stands(equipment: Equipment) -> Task:

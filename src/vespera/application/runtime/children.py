@@ -9,11 +9,19 @@ from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.intake import Intake
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.outcomes import Outcomes
+from vespera.application.runtime.step_names import check_step_name
 from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.waits import Found, Waits
-from vespera.domain.errors import ChildFailed, InvalidRequest, UnexpectedResult
+from vespera.domain.errors import (
+    ChildFailed,
+    DuplicateRow,
+    InvalidRequest,
+    TaskNotFound,
+    UnexpectedResult,
+)
 from vespera.domain.ids import TaskId
 from vespera.domain.request import Given, parse_request
+from vespera.domain.step import RESULT_PREFIX, SPAWN_PREFIX
 from vespera.domain.task import (
     ENDED_BADLY,
     Completion,
@@ -88,18 +96,27 @@ class Children:
     async def spawn(
         self, name: str, given: Given, fields: Mapping[str, object], returns: type[T]
     ) -> Child[T]:
-        """The child of this name; created, durably, if no earlier attempt has done it.
+        """The child of this name, by default its title; created, durably, if no earlier attempt has
+        done it.
 
         Raises:
             InvalidRequest: the request is bad; the error names the field.
         """
         request = self._request(given, fields)
-        key, record = self._log.ask(f"spawn:{name}")
+        name = name or request.title
+        check_step_name(name)
+        key, record = self._log.ask(f"{SPAWN_PREFIX}{name}")
         if record is not None:
             return Child(self, TaskId(str(self._log.replay(record))), name, returns)
         child = self._work.intake.task(request)
         depends_on = [TaskId(each) for each in request.depends_on]
-        await self._log.spawned_one(key, child, depends_on)
+        try:
+            await self._log.spawned_one(key, child, depends_on)
+        except DuplicateRow as error:
+            told = f"{child.id!r} is taken by another task"
+            raise InvalidRequest(told, field="task_id") from error
+        except TaskNotFound as error:
+            raise InvalidRequest(str(error), field="depends_on") from error
         self._work.notices.work()
         return Child(self, child.id, name, returns)
 
@@ -107,14 +124,17 @@ class Children:
         """What came of a child, once it has ended."""
 
         async def look() -> Found | None:
-            child = await self._work.tasks.get(child_id)
+            child = (await self._work.tasks.find([child_id])).get(child_id)
+            if child is None:  # its parent was retried after its end, or came from elsewhere
+                told = f"Child {name!r} ({child_id}) is not here: it was purged, or not imported."
+                return Found(error=ChildFailed(told))
             if child.status is TaskStatus.COMPLETED:
                 return Found(child.outcome or b"null")
             return Found(error=_failure_of(child, name)) if child.status in ENDED_BADLY else None
 
         awaits = f"the task {child_id!r} ({name})"
         async with self._work.crew.engaged():
-            stored = await self._waits.other(f"result:{name}", awaits, look)
+            stored = await self._waits.other(f"{RESULT_PREFIX}{name}", awaits, look)
         return self._work.outcomes.decode(stored)
 
     def _request(self, given: Given, fields: Mapping[str, object]) -> TaskRequest:
@@ -129,6 +149,9 @@ class Children:
             raise InvalidRequest("is the task that spawns the child", field="parent_id")
         named = {**(given if isinstance(given, Mapping) else {}), **fields}
         end = request.on_parent_end if "on_parent_end" in named else ParentEnd.CANCEL
+        if self._task.id in request.depends_on and end is ParentEnd.CANCEL:
+            told = "it waits for its parent, whose end calls it off; on_parent_end='leave' does not"
+            raise InvalidRequest(told, field="depends_on")
         return replace(
             request, parent_id=self._task.id, completion=Completion.AUTO, on_parent_end=end
         )

@@ -1,13 +1,14 @@
 """Taking back what steps have done, the last first."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
 from vespera.application.ports.codec import Codec
 from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import Key, StepLog
 from vespera.application.runtime.supervision import Supervision
 from vespera.domain.errors import LeaseLost, StorageError
@@ -40,10 +41,11 @@ class Compensation:
     log: StepLog
     codec: Codec
     supervision: Supervision
+    presence: Presence
     _undos: list[_Undo] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self._undos)  # whether there is something to undo
+        return bool(self._undos) or self.log.undoable  # whether there may be something to undo
 
     def add(
         self, key: Key, undo: Callable[[object], object], value: object, retry: RetryPolicy
@@ -74,19 +76,18 @@ class Compensation:
         Raises:
             LeaseLost, StorageError: the task goes on elsewhere, or later.
         """
-        known = self.begun
+        known, forgotten = self.begun, self.log.forgotten()
         if known is None and not self._undos:
-            return ending
+            return _told(ending, "not asked for again, and not undone", forgotten)
         if known is None:
             failure = ending.failure
             stored = [ending.status, list(failure.error_types), failure.message, failure.traceback]
             await self.log.succeeded(UNDOING, stored)
+        self.presence.undoes = True
         ending = known or ending
         failed = [told for undo in reversed(self._undos) if (told := await self._undone(undo))]
-        if not failed:
-            return ending
-        message = f"{ending.failure.message} (not undone: {'; '.join(failed)})"
-        return Ending(ending.status, replace(ending.failure, message=message))
+        ending = _told(ending, "not undone", failed)
+        return _told(ending, "not asked for again, and not undone", forgotten)
 
     async def _undone(self, undo: _Undo) -> str:
         """What went wrong with it; "" if nothing did."""
@@ -106,3 +107,10 @@ class Compensation:
             await self.log.failed(undo.key, error)
             return f"step {name!r}: {message_of(error)}"
         return ""
+
+
+def _told(ending: Ending, what: str, steps: Sequence[str]) -> Ending:
+    if not steps:
+        return ending
+    message = f"{ending.failure.message} ({what}: {'; '.join(steps)})"
+    return Ending(ending.status, replace(ending.failure, message=message))

@@ -12,14 +12,15 @@ from vespera.application.runtime.costs.of_task import TaskCosts
 from vespera.application.runtime.equipment import Equipment
 from vespera.application.runtime.heartbeats import current_call
 from vespera.application.runtime.resources.of_task import TaskResources
-from vespera.application.runtime.step_calls import StepCalls, check_step_name
+from vespera.application.runtime.step_calls import StepCalls
+from vespera.application.runtime.step_names import check_callable, check_own_name, check_step_name
 from vespera.application.runtime.tracked_files import TaskFiles
-from vespera.domain.errors import UnexpectedSignal
+from vespera.domain.errors import InvalidRequest, UnexpectedSignal
 from vespera.domain.ids import TaskId
 from vespera.domain.request import Given, moment_of, seconds_of, span_of
 from vespera.domain.retry import NEVER, RetryPolicy
 from vespera.domain.signal import APPROVAL, Approval
-from vespera.domain.task import ENDED_BADLY, TaskFailure, TaskOutcome, TaskRequest
+from vespera.domain.task import ENDED_BADLY, TaskFailure, TaskOutcome
 
 T = TypeVar("T")
 
@@ -132,15 +133,16 @@ class TaskContext:
             What was stored, decoded: the same on the first run as on a replay.
 
         Raises:
-            InvalidRequest: the name is no text, a time is no number of seconds, or the step is
-                asked for inside another step.
+            InvalidRequest: an argument makes no sense (the error names it; nothing was called), or
+                the step is asked for inside another step.
             StepFailed: the last call raised or took too long, or its value cannot be stored.
             LeaseLost: another worker has the task; what the function gave is not recorded.
         """
+        check_callable(function, "function")
         return await self._steps.value(
             name,
             partial(function, *args, **kwargs),
-            retry=retry or NEVER,
+            retry=NEVER if retry is None else retry,
             timeout=timeout,
             heartbeat_timeout=heartbeat_timeout,
             in_thread=in_thread,
@@ -164,12 +166,12 @@ class TaskContext:
             InvalidRequest: it is no number of seconds, or the wait is inside a step.
             LeaseLost: another worker has the task.
         """
-        check_step_name(name)
+        check_own_name(name)
         await self._equipment.waits.moment(name, self._clock.now() + span_of(seconds, "seconds"))
 
     async def sleep_until(self, moment: datetime, *, name: str = "sleep") -> None:
         """Go on at this moment, which has a time zone. Otherwise as ``sleep``."""
-        check_step_name(name)
+        check_own_name(name)
         await self._equipment.waits.moment(name, moment_of(moment, "moment"))
 
     @overload
@@ -250,16 +252,20 @@ class TaskContext:
             InvalidRequest: the request is bad, or the child is asked for inside a step.
             LeaseLost: another worker has the task; no child was created.
         """
-        named = name or str(fields.get("title", "") or _title_of(request))
-        check_step_name(named)
-        return await self._equipment.children.spawn(named, request, fields, returns)
+        return await self._equipment.children.spawn(name, request, fields, returns)
 
     async def gather(self, *children: Child[T]) -> list[T]:
         """The results of all of these children, in that order, once they all have ended.
 
         Raises:
             ChildFailed: one of them failed, or was cancelled; the first in that order.
+            InvalidRequest: one is no child.
         """
+        for place, child in enumerate(children):
+            if not callable(getattr(child, "result", None)):
+                told = f"expected a child, as spawn gives it, got {type(child).__name__};"
+                given = f"children[{place}]"
+                raise InvalidRequest(f"{told} pass several as gather(*children)", field=given)
         return [await child.result() for child in children]
 
     @property
@@ -373,12 +379,6 @@ class TaskContext:
         """
         found = await self._equipment.work.tasks.dependencies_of(self.id)
         return {t.id: t.error for t in found if t.error is not None and t.status in ENDED_BADLY}
-
-
-def _title_of(request: Given) -> str:
-    if isinstance(request, TaskRequest):
-        return request.title
-    return str(request.get("title", "")) if isinstance(request, Mapping) else ""
 
 
 def _of_type(value: object, kind: type[T], what: str) -> T:

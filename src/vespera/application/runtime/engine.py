@@ -236,7 +236,7 @@ class Engine:
     async def cancel(self, task_id: TaskId, reason: str) -> Signed | None:
         """Call an attempt off that is under way here, and wait until its handler has cleaned up;
         None if there is none, if it broke off, or was just being let go of. A handler that finishes
-        all the same has its way.
+        all the same has its way, and so has one whose steps are being undone as it has failed.
         """
         run = self._runs.get(task_id)
         if run is None:
@@ -245,7 +245,7 @@ class Engine:
         await asyncio.wait({run.handle})
         ended = None if run.handle.cancelled() else run.handle.result()
         let_go = ended and ended.task.status in {TaskStatus.WAITING, TaskStatus.PENDING}
-        return None if let_go else ended
+        return None if let_go and not run.presence.undoes else ended
 
     async def release(self) -> None:
         """Interrupt all attempts, let their handlers clean up; the tasks are pending again."""
@@ -354,12 +354,13 @@ class Engine:
         if not cancelled or run.stop in {Stop.LOST, Stop.PARKED}:
             return Signed(await self._tasks.get(claimed.id))
         now = self._clock.now()
-        if run.stop is Stop.CANCEL and claimed.undoable:
-            await self._tasks.call_off(claimed.id, run.reason)
-        if run.stop is Stop.CANCEL and not claimed.undoable:
-            changed = claimed.cancel(called_off(run.reason), now)
-        else:
+        if run.stop is not Stop.CANCEL:
             changed = claimed.release(now)
+        elif (await self._tasks.get(claimed.id)).undoable:  # perhaps since this attempt
+            await self._tasks.call_off(claimed.id, run.reason)
+            changed = claimed.release(now)
+        else:
+            changed = claimed.cancel(called_off(run.reason), now)
         try:
             await self._tasks.save(changed)
         except StaleTask:
@@ -378,13 +379,8 @@ class Engine:
             self._interrupt(self._runs[task_id], stop)
 
     def _interrupt(self, run: OpenAttempt, stop: Stop, reason: str = "") -> None:
-        if run.stop is None and not run.handle.done():
-            run.stop, run.reason, run.presence.is_stopped = stop, reason, True
+        if run.interrupt(stop, reason):
             self._resting.discard(run.task.id)  # it has something to do now: to come to its end
-            if stop is Stop.CANCEL:
-                run.presence.calling_off = reason
-            if run.begun:  # an asyncio task that is cancelled before never runs, to no end at all
-                run.handle.cancel()
 
     async def _beat(self) -> None:
         while True:

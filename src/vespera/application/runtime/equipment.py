@@ -78,8 +78,12 @@ class Equipment:
     @cached_property
     def compensation(self) -> Compensation:
         """What is to be undone."""
-        work = self.work
-        return Compensation(log=self.log, codec=work.codec, supervision=work.supervision)
+        return Compensation(
+            log=self.log,
+            codec=self.work.codec,
+            supervision=self.work.supervision,
+            presence=self.presence,
+        )
 
     @cached_property
     def waits(self) -> Waits:

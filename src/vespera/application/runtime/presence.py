@@ -16,8 +16,9 @@ class Presence:
     for it: it is then ``waiting`` without a holder, and begins anew when what it waits for has
     come; None: it is to be kept in memory. It ``lingers`` before that, unless it is to go on by a
     claim only, as its type's running tasks are counted. ``pause`` breaks the attempt off.
-    ``calling_off`` says why, when the task is being cancelled; ``is_stopped``, that the engine has
-    interrupted it, for whatever reason.
+    ``calling_off`` says why, when this attempt is being cancelled; ``is_stopped``, that the engine
+    has interrupted it, for whatever reason; ``undoes``, that its steps are undone, for an end that
+    is recorded.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Presence:
         self.pause, self.lingers = pause, lingers
         self.calling_off: str | None = None
         self.is_stopped = False
+        self.undoes = False
         self._working = 0
         self._waits: dict[object, datetime | None] = {}
         self._waiting: dict[object, asyncio.Task[object] | None] = {}

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed
@@ -19,6 +20,9 @@ class Stop(StrEnum):
     PAUSE = "pause"
 
 
+LET_GO: Final = frozenset({Stop.RELEASE, Stop.LOST})
+
+
 @dataclass(slots=True)
 class OpenAttempt:
     """An attempt under way. ``callers`` wait for it; without ``kept`` it ends with the last one."""
@@ -31,3 +35,21 @@ class OpenAttempt:
     callers: int = 0
     stop: Stop | None = None
     reason: str = field(default="")
+
+    def interrupt(self, stop: Stop, reason: str = "") -> bool:
+        """Break the attempt off; False if that is under way already, or cannot be any more.
+
+        What is undone is not called off: the end that it comes to is recorded. But it may be let
+        go of, whoever has called it off; it is undone further by the next attempt.
+        """
+        undoes = self.presence.undoes
+        if self.handle.done() or (undoes and stop is Stop.CANCEL):
+            return False
+        if self.stop is not None and not (undoes and self.stop is Stop.CANCEL and stop in LET_GO):
+            return False
+        self.stop, self.reason, self.presence.is_stopped = stop, reason, True
+        if stop is Stop.CANCEL:
+            self.presence.calling_off = reason
+        if self.begun:  # an asyncio task that is cancelled before never runs, to no end at all
+            self.handle.cancel()
+        return True

@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any
 
 from vespera.application.runtime.equipment import Equipment
-from vespera.application.runtime.heartbeats import Heart, current_step
+from vespera.application.runtime.heartbeats import Heart
+from vespera.application.runtime.step_names import check_callable, check_own_name
 from vespera.application.runtime.steps import Key
-from vespera.domain.errors import InvalidRequest, LeaseLost, StorageError
-from vespera.domain.request import seconds_of
-from vespera.domain.retry import RetryPolicy
+from vespera.domain.errors import LeaseLost, StorageError
+from vespera.domain.request import time_limit_of
+from vespera.domain.retry import RetryPolicy, check_policy
 
 
 class StepCalls:
@@ -34,9 +35,12 @@ class StepCalls:
         undo: Callable[[Any], object] | None,
     ) -> object:
         """What the step gave when it was done; see ``TaskContext.step``."""
-        check_step_name(name)
-        seconds_of(timeout, "timeout")
-        seconds_of(heartbeat_timeout, "heartbeat_timeout")
+        check_own_name(name)
+        time_limit_of(timeout, "timeout")
+        time_limit_of(heartbeat_timeout, "heartbeat_timeout")
+        check_policy(retry, "retry")
+        if undo is not None:
+            check_callable(undo, "undo")
         key, record = self._log.ask(name)
         if record is not None:
             value = self._log.replay(record)
@@ -79,21 +83,3 @@ class StepCalls:
 
 def _called(name: str) -> str:
     return f"Step {name!r}"
-
-
-def check_step_name(name: object, field: str = "name") -> None:
-    """Refuse what is no name, and what is asked for inside a step.
-
-    Raises:
-        InvalidRequest: it is; the error says why.
-    """
-    if not isinstance(name, str) or not name:
-        what = "a step's name" if field == "name" else f"a {field}"
-        raise InvalidRequest(f"{what} must be text, not {name!r}", field=field)
-    outer = current_step()
-    if outer is not None:
-        raise InvalidRequest(
-            f"step {name!r} is asked for inside step {outer!r}, which a replay does not call"
-            " again; ask for it in the handler",
-            field="name",
-        )

@@ -12,7 +12,14 @@ from vespera.application.runtime.failures import message_of
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
 from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.retry import type_names
-from vespera.domain.step import PATCH_PREFIX, Fence, Heartbeat, StepRecord
+from vespera.domain.step import (
+    KEPT_PREFIXES,
+    PATCH_PREFIX,
+    UNDO_PREFIX,
+    Fence,
+    Heartbeat,
+    StepRecord,
+)
 from vespera.domain.task import Task
 
 Key = tuple[str, int]
@@ -64,6 +71,8 @@ class StepLog:
         self.spawned = task.spawned
         self.undoable = task.undoable
         self.rewinding = False
+        self._unasked: set[Key] = set()  # while rewinding: what the handler is still to ask for
+        self._over: Callable[[], object] = lambda: None
         self._recorded = {(r.name, r.occurrence): r for r in records}
         self._next_seq = records[-1].seq + 1 if records else 1
         self._asked: dict[str, int] = {}
@@ -84,6 +93,7 @@ class StepLog:
         """
         self._asked[name] = occurrence = self._asked.get(name, 0) + 1
         key = (name, occurrence)
+        self._rewind_at(key)
         record = self._recorded.get(key)
         if record is None:
             self._fresh.append(name)
@@ -93,6 +103,23 @@ class StepLog:
         if self.rewinding and (record is None or record.open):
             raise Rewind
         return key, record
+
+    def rewind(self, over: Callable[[], object]) -> None:
+        """Call ``over`` when the handler, of which nothing new is wanted, has asked for all that
+        was recorded, and was given it.
+        """
+        due = {(r.name, r.occurrence) for r in self._recorded.values() if self._is_due(r)}
+        self._unasked = {key for key in due if not key[0].startswith(UNDO_PREFIX)}
+        self._over = over
+
+    @property
+    def rewound(self) -> bool:
+        """Whether it was given all that it was called for."""
+        return self.rewinding and not self._unasked
+
+    def leave(self) -> None:
+        """The handler has ended."""
+        self._over = lambda: None
 
     def remembers(self, name: str) -> bool:
         """Whether the next request for ``name`` is answered by what is recorded."""
@@ -238,6 +265,26 @@ class StepLog:
     def has_more(self) -> bool:
         """Whether an earlier attempt got further than this one has come up to now."""
         return any(map(self._is_due, self._recorded.values()))
+
+    def forgotten(self) -> Sequence[str]:
+        """Steps that earlier attempts have done, and this one has not asked for, in a task that has
+        something to undo: perhaps these. How, the handler would have said.
+        """
+        if not self.undoable:
+            return ()
+        own = [r for r in self._recorded.values() if not r.name.startswith(KEPT_PREFIXES)]
+        done = [r for r in own if r.value is not None and r.wake_at is None]
+        left = [r for r in done if r.occurrence > self._asked.get(r.name, 0)]
+        return [f"step {r.name!r}" for r in left if not self.inherits(r)]
+
+    def _rewind_at(self, key: Key) -> None:
+        if key in self._unasked:
+            self._unasked.remove(key)
+            if not self._unasked:  # but first it gets what is recorded
+                asyncio.get_running_loop().call_soon(self._tell_over)
+
+    def _tell_over(self) -> None:
+        self._over()  # which is nothing any more if the handler has ended meanwhile
 
     def _is_due(self, record: StepRecord) -> bool:
         """Whether the handler is still to ask for the record."""

@@ -15,7 +15,7 @@ from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import Key, StepLog
 from vespera.domain.errors import ChildFailed, TaskError, WaitTimedOut
 from vespera.domain.ids import SignalId, TaskId
-from vespera.domain.step import StepRecord
+from vespera.domain.step import SIGNAL_PREFIX, StepRecord
 
 NOTHING = b"null"
 _ERRORS: Mapping[str, type[TaskError]] = {
@@ -93,9 +93,8 @@ class Waits:
             return None if signal is None else Found(signal.payload, received=signal.id)
 
         late = Found(error=WaitTimedOut(f"No signal {name!r} came for task {self._task_id!r}."))
-        stored = await self._wait(
-            f"signal:{name}", awaits or f"the signal {name!r}", wake_at, look, late
-        )
+        recorded, what = f"{SIGNAL_PREFIX}{name}", awaits or f"the signal {name!r}"
+        stored = await self._wait(recorded, what, wake_at, look, late)
         return self._work.codec.decode(stored)
 
     async def other(self, name: str, awaits: str, look: Look) -> bytes:

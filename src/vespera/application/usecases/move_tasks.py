@@ -16,6 +16,7 @@ from vespera.domain.errors import (
     TaskNotFound,
 )
 from vespera.domain.event import TaskEvent
+from vespera.domain.forking import children_to_come
 from vespera.domain.history import at_rest
 from vespera.domain.ids import OperationId, ReportId, TaskId
 from vespera.domain.request import task_id_of
@@ -203,10 +204,13 @@ class MoveTasksUseCase:
             report_id=report.id if report else None,
         )
         progress = history.progress
+        others = () if old.finished else children_to_come(history.steps)
         return replace(
             history,
             task=task,
-            steps=tuple(replace(each, task_id=task_id) for each in history.steps),
+            steps=tuple(
+                replace(each, task_id=task_id) for each in history.steps if each.name not in others
+            ),
             signals=tuple(replace(each, task_id=task_id) for each in history.signals),
             heartbeats=tuple(replace(each, task_id=task_id) for each in history.heartbeats),
             progress=replace(progress, task_id=task_id) if progress else None,

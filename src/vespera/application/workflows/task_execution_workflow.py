@@ -157,6 +157,7 @@ class TaskExecutionWorkflow:
     async def cancel_task(self, task_id: str, reason: str = "") -> TaskResult:
         """Call the task off. A running handler is cancelled at its next await and cleans up first;
         one that finishes all the same has its way. Then the steps that have an ``undo`` are undone.
+        A task that has failed, and whose steps are being undone, fails.
         """
         for _ in range(MOST_TRIES):
             try:
@@ -169,6 +170,8 @@ class TaskExecutionWorkflow:
                 return await self._refusal(task_id, error)
             if stopped.status is TaskStatus.CANCELLED:
                 return self._result(stopped)
+            if not stopped.finished and stopped.status is not TaskStatus.EXECUTED:
+                return self._result(stopped, error=await self._why_not(stopped))
             return self._result(stopped, error=f"Task {task_id!r} was {stopped.status} before.")
         return await self._refusal(task_id, StaleTask())
 

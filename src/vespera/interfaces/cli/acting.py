@@ -149,7 +149,8 @@ def wait(task_id: str, timeout: float | None) -> Question[TaskResult]:
             task = await _found(container, task_id)
             told = f"Task {task_id!r} ({task.title}) is {task.status} after {timeout:g} s."
             raise click.ClickException(told) from error
-        return await container.get(TaskOrchestrator).get_task_status(task_id)
+        stands = await container.get(TaskOrchestrator).get_task_status(task_id)
+        return replace(stands, success=stands.completed)
 
     return question
 

@@ -1,8 +1,26 @@
 """Values that are given as JSON, as the text of an option or in a file."""
 
 import json
+from math import isnan
+from typing import Any
 
 import click
+
+
+class Seconds(click.FloatRange):
+    """A time in seconds, from 0 to ten years, as for every time limit."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 10 * 365 * 86_400)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; what is none, as NaN, is refused."""
+        seconds: float = super().convert(value, param, ctx)
+        if isnan(seconds):  # which a range lets pass
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
 
 
 def json_of(given: str | None, option: str) -> object:

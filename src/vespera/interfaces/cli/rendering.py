@@ -18,7 +18,7 @@ from vespera.application.usecases.inspect_tasks import (
 from vespera.application.workflows.send_signal import SignalResult
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.state_form import form_of
-from vespera.domain.step import StepRecord
+from vespera.domain.step import UNDOING, StepRecord
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Finding
 from vespera.interfaces.cli.failures import printable
@@ -209,6 +209,9 @@ def _outcome_facts(outcome: object) -> dict[str, str]:
 
 def _step_row(step: StepDetails) -> tuple[str, str, str]:
     name = step.name if step.occurrence == 1 else f"{step.name} #{step.occurrence}"
+    if (step.name, step.occurrence) == UNDOING and isinstance(step.value, list):
+        status, _, message, *_ = step.value
+        return "undoing", str(status).lower(), _short(message)
     if step.awaits is not None:
         return name, "waits", _wait_in_words(step.awaits, step.wake_at)
     return name, "failed" if step.failed else "done", _short(step.value)

@@ -5,10 +5,8 @@ import sys
 import click
 
 from vespera.interfaces.cli.asking import agreed
-from vespera.interfaces.cli.given import json_of
+from vespera.interfaces.cli.given import Seconds, json_of
 from vespera.interfaces.cli.options import Asked, agreement, on_container, text
-
-LONGEST_WAIT = 10 * 365 * 86_400  # seconds, as for every time limit
 
 
 @click.command(name="retry")
@@ -119,7 +117,7 @@ def run_task(
 @click.argument("task_id", type=text, metavar="ID")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, LONGEST_WAIT),
+    type=Seconds(),
     metavar="SECONDS",
     help="Give up after so long (default: never).",
 )

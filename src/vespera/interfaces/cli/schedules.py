@@ -69,7 +69,7 @@ def add(
     request = {
         "title": title or name,
         "specialist_type": specialist_type,
-        "payload": json_of(payload, "--payload") or {},
+        "payload": {} if payload is None else json_of(payload, "--payload"),
         "priority": priority,
     }
     added = asked.answer(agenda.add(name, request, terms), without_database=True)

@@ -7,10 +7,10 @@ from typing import TypeVar
 import click
 
 from vespera.interfaces.cli.failures import one_line_errors
+from vespera.interfaces.cli.given import Seconds
 from vespera.interfaces.cli.options import file_names, output, settings_of, storage
 
 Command = TypeVar("Command", bound=Callable[..., None])
-LONGEST_DRAIN = 10 * 365 * 86_400  # seconds, as for every time limit
 
 
 def labour(command: Command) -> Command:
@@ -21,7 +21,7 @@ def labour(command: Command) -> Command:
         ),
         click.option(
             "--drain",
-            type=click.FloatRange(0, LONGEST_DRAIN),
+            type=Seconds(),
             default=30.0,
             show_default=True,
             metavar="SECONDS",

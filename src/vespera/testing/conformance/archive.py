@@ -102,6 +102,16 @@ class TaskArchiveConformance(PersistenceSuite):
         assert await stores.archive.purge(FINISHED, LATER, limit=10) == 0
         assert await _left(stores) == ["open", "other"]
 
+    async def test_a_child_stays_as_long_as_its_parent_may_ask_for_its_result(
+        self, stores: Stores
+    ) -> None:
+        await stores.tasks.add(a_task("parent"))
+        await stores.tasks.add(_done("child", parent_id=TaskId("parent")))
+
+        assert await stores.archive.count(FINISHED, LATER) == 0
+        assert await stores.archive.purge(FINISHED, LATER, limit=10) == 0
+        assert await _left(stores) == ["child", "parent"]
+
     async def test_operations_by_which_older_ones_are_judged_stay(self, stores: Stores) -> None:
         await stores.tasks.add(a_task("first"))
         await stores.tasks.add(_done("second"))

@@ -504,6 +504,7 @@ class TestHoarding(PlantedStores, TaskArchiveConformance):
 
 
 @caught_by(
+    "test_a_child_stays_as_long_as_its_parent_may_ask_for_its_result",
     "test_operations_by_which_older_ones_are_judged_stay",
     "test_the_ground_of_another_tasks_completion_stays",
     "test_nothing_that_a_task_needs_is_swept_away",

@@ -96,6 +96,27 @@ async def test_a_child_that_hands_back_another_type_is_told(
     assert (await orchestrator.run(title="P", specialist_type="parent")).success
 
 
+async def test_the_result_of_a_child_that_was_purged_is_a_failure_of_the_child(
+    orchestrator: TaskOrchestrator, specialists: Specialists, clock: VirtualClock
+) -> None:
+    async def parent(task: TaskContext) -> object:
+        child = await task.spawn(title="A", specialist_type="double", payload={"number": 4})
+        if task.attempt == 1:
+            await clock.sleep(60)
+            raise ValueError("not yet")
+        with pytest.raises(ChildFailed, match=rf"Child 'A' \({child.id}\) is not here"):
+            await child.result()
+        return "without it"
+
+    specialists.register("parent", parent)
+    await orchestrator.start()
+    await orchestrator.run(title="P", specialist_type="parent", task_id="p")
+    assert (await orchestrator.purge(0, "completed")).tasks == 1
+    await orchestrator.retry_task("p")
+
+    assert (await orchestrator.execute_task("p")).result == "without it"
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -103,6 +124,11 @@ async def test_a_child_that_hands_back_another_type_is_told(
         ({"parent_id": "somebody else"}, "parent_id"),
         ({"on_parent_end": "mourn"}, "on_parent_end"),
         ({"titel": "A"}, "titel"),
+        ({"task_id": "p"}, "task_id"),
+        ({"depends_on": ["nobody"]}, "depends_on"),
+        ({"depends_on": ["p"]}, "depends_on"),
+        ({"title": ""}, "title"),
+        ({"title": 7}, "title"),
     ],
 )
 async def test_a_child_that_makes_no_sense_is_refused(
@@ -118,17 +144,52 @@ async def test_a_child_that_makes_no_sense_is_refused(
 
     specialists.register("parent", parent)
 
-    result = await orchestrator.run(title="P", specialist_type="parent")
+    result = await orchestrator.run(title="P", specialist_type="parent", task_id="p")
 
     assert result.success, result.error
+
+
+async def test_a_child_that_goes_on_without_its_parent_may_wait_for_it(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def parent(task: TaskContext) -> None:
+        await task.spawn(
+            title="A",
+            specialist_type="double",
+            payload={"number": 4},
+            task_id="c",
+            depends_on=[task.id],
+            on_parent_end="leave",
+        )
+
+    specialists.register("parent", parent)
+    await orchestrator.run(title="P", specialist_type="parent")
+
+    assert (await orchestrator.wait_for_completion("c")).result == 8
+
+
+async def test_what_is_gathered_are_children_one_by_one(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def parent(task: TaskContext) -> object:
+        children = [await task.spawn(title="A", specialist_type="double", payload={"number": 4})]
+        with pytest.raises(InvalidRequest, match=r"children\[0\]: .* got list; .*\*children"):
+            await task.gather(children)  # type: ignore[arg-type]
+        return await task.gather(*children)
+
+    specialists.register("parent", parent)
+
+    assert (await orchestrator.run(title="P", specialist_type="parent")).result == [8]
 
 
 async def test_what_is_no_request_is_refused_whatever_it_is(
     orchestrator: TaskOrchestrator, specialists: Specialists
 ) -> None:
     async def parent(task: TaskContext) -> None:
-        with pytest.raises(InvalidRequest):
+        with pytest.raises(InvalidRequest, match="expected a mapping or keywords, got int"):
             await task.spawn(7)  # type: ignore[arg-type]
+        with pytest.raises(InvalidRequest, match="title: is missing"):
+            await task.spawn(specialist_type="double")
 
     specialists.register("parent", parent)
 

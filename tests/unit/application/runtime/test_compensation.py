@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -19,8 +20,9 @@ from vespera.testing import VirtualClock
 class Journal:
     """Steps that are done and undone, as they happened."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock) -> None:
         self.entries: list[str] = []
+        self.clock = clock
 
     async def book(self, task: TaskContext, *names: str) -> None:
         for name in names:
@@ -31,8 +33,8 @@ class Journal:
 
 
 @pytest.fixture
-def journal() -> Journal:
-    return Journal()
+def journal(clock: VirtualClock) -> Journal:
+    return Journal(clock)
 
 
 @pytest.fixture
@@ -168,6 +170,136 @@ async def test_a_task_that_is_called_off_while_it_waits_for_its_next_try_undoes_
     assert result.status == "cancelled"
     assert "rain" in str((await orchestrator.get_task_status("t")).error)
     assert journal.entries == ["+train", "-train"]
+
+
+async def test_what_a_handler_raises_as_it_is_called_off_does_not_keep_its_steps_from_being_undone(
+    orchestrator: TaskOrchestrator, specialists: Specialists, journal: Journal
+) -> None:
+    there = asyncio.Event()
+
+    async def trip(task: TaskContext) -> None:
+        await journal.book(task, "train")
+        try:
+            there.set()
+            await asyncio.Event().wait()
+        finally:
+            raise RuntimeError("the umbrella is broken")
+
+    specialists.register("trip", trip)
+    running = asyncio.create_task(orchestrator.run(title="T", specialist_type="trip", task_id="t"))
+    await there.wait()
+
+    result = await orchestrator.cancel_task("t", "rain")
+
+    assert result.status == "cancelled"
+    assert (await running).status == "cancelled"
+    assert journal.entries == ["+train", "-train"]
+
+
+async def test_a_last_attempt_that_ends_before_it_asks_for_a_step_again_tells_what_is_not_undone(
+    orchestrator: TaskOrchestrator, specialists: Specialists, journal: Journal
+) -> None:
+    async def trip(task: TaskContext) -> None:
+        if task.attempt == 2:
+            raise ConnectionError("no line")
+        await task.step("weather", lambda: "fine")
+        await journal.book(task, "train")
+        raise ValueError("not yet")
+
+    specialists.register("trip", trip)
+
+    result = await orchestrator.run(
+        title="T", specialist_type="trip", retry={"max_attempts": 2, "delay": 0}
+    )
+
+    assert result.error == (
+        "ConnectionError: no line"
+        " (not asked for again, and not undone: step 'weather'; step 'train')"
+    )
+    assert journal.entries == ["+train"]
+
+
+async def test_an_attempt_that_only_undoes_does_nothing_behind_the_last_recorded_step(
+    orchestrator: TaskOrchestrator, specialists: Specialists, journal: Journal, clock: VirtualClock
+) -> None:
+    async def trip(task: TaskContext) -> None:
+        await journal.book(task, "train")
+        await clock.sleep(1)
+        journal.entries.append("arrived")
+        raise ValueError("not yet")
+
+    specialists.register("trip", trip)
+    await orchestrator.create_task(
+        title="T", specialist_type="trip", task_id="t", retry={"max_attempts": 2, "delay": 40.0}
+    )
+    await orchestrator.start()
+    await clock.sleep(5)
+
+    result = await orchestrator.cancel_task("t", "rain")
+
+    assert result.status == "cancelled"
+    assert journal.entries == ["+train", "arrived", "-train"]
+
+
+class SlowTrip:
+    """Its steps take a minute to be undone; ``undoing`` from the first moment of that."""
+
+    def __init__(self, journal: Journal, *, fails: bool) -> None:
+        self.journal, self.fails = journal, fails
+        self.there, self.undoing = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, task: TaskContext) -> None:
+        for name in ("train", "hotel"):
+            await task.step(name, self.journal.noting(f"+{name}"), undo=partial(self.undo, name))
+        self.there.set()
+        if self.fails:
+            raise ValueError("no flight")
+        await asyncio.Event().wait()
+
+    async def undo(self, name: str, _: object) -> None:
+        self.undoing.set()
+        await self.journal.clock.sleep(60)
+        self.journal.entries.append(f"-{name}")
+
+
+async def test_a_task_that_has_failed_is_not_called_off_while_its_steps_are_undone(
+    orchestrator: TaskOrchestrator, specialists: Specialists, journal: Journal
+) -> None:
+    trip = SlowTrip(journal, fails=True)
+    specialists.register("trip", trip)
+    running = asyncio.create_task(orchestrator.run(title="T", specialist_type="trip", task_id="t"))
+    await trip.undoing.wait()
+
+    result = await orchestrator.cancel_task("t", "rain")
+
+    assert (result.success, result.error) == (False, "Task 't' was failed before.")
+    assert str((await running).error).endswith("no flight")
+    assert journal.entries == ["+train", "+hotel", "-hotel", "-train"]
+
+
+async def test_a_worker_that_stops_leaves_the_rest_of_the_undoing_to_the_next_one(
+    orchestrator: TaskOrchestrator, specialists: Specialists, journal: Journal
+) -> None:
+    trip = SlowTrip(journal, fails=False)
+    specialists.register("trip", trip)
+    await orchestrator.start()
+    await orchestrator.create_task(title="T", specialist_type="trip", task_id="t")
+    await trip.there.wait()
+    calling_off = asyncio.create_task(orchestrator.cancel_task("t", "rain"))
+    await trip.undoing.wait()
+    began = journal.clock.now()
+
+    await orchestrator.stop(drain=1)
+
+    assert (journal.clock.now() - began).total_seconds() == pytest.approx(1)
+    told = await calling_off
+    assert not told.success
+    assert told.error == "Task 't' was interrupted; it is pending and goes on later."
+
+    await orchestrator.run_until_idle()
+
+    assert (await orchestrator.get_task_status("t")).error == "Cancelled: rain"
+    assert journal.entries == ["+train", "+hotel", "-hotel", "-train"]
 
 
 class Full:

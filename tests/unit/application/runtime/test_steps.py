@@ -1,6 +1,7 @@
 """A step runs once, is remembered, and is replayed."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
@@ -9,7 +10,7 @@ import pytest
 
 from vespera import Container, RetryPolicy, TaskContext, TaskExecutionWorkflow
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.errors import StepFailed
+from vespera.domain.errors import InvalidRequest, StepFailed
 from vespera.testing import VirtualClock
 
 
@@ -86,6 +87,79 @@ async def test_the_same_name_may_be_asked_for_again(interrupted) -> None:
 
     assert (await interrupted(script)).result == [0, 1, 2]
     assert script.calls == ["a0", "a1", "a2"]
+
+
+async def test_a_step_may_be_called_undo(interrupted) -> None:
+    async def handler(script: Script, task: TaskContext) -> object:
+        value = await task.step("undo", script.does("undo", "undone"))
+        await script.pause(task)
+        return value
+
+    script = Script(handler)
+
+    assert (await interrupted(script)).result == "undone"
+    assert script.calls == ["undo"]
+
+
+@pytest.mark.parametrize("name", ["undo:a", "patch:a", "signal:a", "spawn:a", "result:a"])
+async def test_no_step_or_sleep_passes_for_what_the_engine_records_by_itself(
+    workflow: TaskExecutionWorkflow, specialists: Specialists, name: str
+) -> None:
+    async def handler(task: TaskContext) -> None:
+        with pytest.raises(InvalidRequest, match=f"name: '{name}' begins like"):
+            await task.sleep(0, name=name)
+        await task.step(name, pytest.fail, "it is not called")
+
+    specialists.register("script", handler)
+
+    result = await workflow.run(title="A", specialist_type="script")
+
+    assert str(result.error).startswith(f"InvalidRequest: name: {name!r} begins like")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"function": "f"}, "function: must be a function or something else that can be called"),
+        ({"undo": 5}, "undo: must be a function"),
+        ({"retry": {"max_attempts": 2}}, "retry: must be a RetryPolicy, got dict"),
+        ({"retry": 0}, "retry: must be a RetryPolicy, got int"),
+        ({"timeout": 0}, "timeout: must be above 0 seconds; None sets no limit"),
+        ({"heartbeat_timeout": 0}, "heartbeat_timeout: must be above 0 seconds"),
+        ({"name": "\ud800"}, "name: has a NUL or a lone surrogate, which cannot be stored"),
+        ({"name": "n" * 10_001}, "name: is longer than 10,000 characters"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_before_anything_is_called(
+    workflow: TaskExecutionWorkflow,
+    specialists: Specialists,
+    asked: dict[str, object],
+    told: str,
+) -> None:
+    async def handler(task: TaskContext) -> None:
+        given = {"name": "step", "function": pytest.fail, **asked}
+        with pytest.raises(InvalidRequest, match=re.escape(told)):
+            await task.step(given.pop("name"), given.pop("function"), **given)  # type: ignore[arg-type]
+
+    specialists.register("script", handler)
+
+    assert (await workflow.run(title="A", specialist_type="script")).success
+
+
+async def test_a_coroutine_in_the_place_of_a_function_is_told_how_it_is_given(
+    workflow: TaskExecutionWorkflow, specialists: Specialists
+) -> None:
+    async def load(_page: int) -> None:
+        pass
+
+    async def handler(task: TaskContext) -> None:
+        await task.step("load", load(7))  # type: ignore[call-overload]
+
+    specialists.register("script", handler)
+
+    assert str((await workflow.run(title="A", specialist_type="script")).error).endswith(
+        "got coroutine; give the function itself, and its arguments behind it"
+    )
 
 
 async def test_the_first_run_gives_the_decoded_value_too(

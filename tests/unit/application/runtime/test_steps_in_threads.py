@@ -7,8 +7,8 @@ import pytest
 
 from vespera import Container, TaskContext, TaskExecutionWorkflow
 from vespera.application.ports.blocking_calls import BlockingCalls
+from vespera.application.runtime.heartbeats import current_step
 from vespera.application.runtime.specialists import Specialists
-from vespera.application.runtime.step_calls import current_step
 
 PATIENCE = 10.0
 

@@ -46,6 +46,14 @@ async def visit(task: TaskContext) -> dict[str, object]:
     return {"price": price, "word": await task.wait_for_signal("word")}
 
 
+async def tour(task: TaskContext) -> object:
+    """Hears of one child, and waits for the other one."""
+    children = [
+        await task.spawn(title=word, specialist_type="visit", returns=dict) for word in ("a", "b")
+    ]
+    return [result["word"] for result in await task.gather(*children)]
+
+
 @pytest.fixture
 def orchestrator(container: Container, specialists: Specialists) -> TaskOrchestrator:
     specialists.register("visit", visit)
@@ -156,6 +164,30 @@ async def test_a_task_that_waits_goes_on_elsewhere_when_it_is_resumed(
 
     assert done.result == {"price": Decimal("2.50"), "word": "here"}
     assert done.attempt == 2
+
+
+async def test_a_copy_spawns_children_of_its_own_where_the_original_had_not_heard_of_them(
+    orchestrator: TaskOrchestrator, specialists: Specialists, clock: VirtualClock
+) -> None:
+    specialists.register("tour", tour)
+    await orchestrator.start()
+    await orchestrator.create_task(title="F", specialist_type="tour", task_id="f")
+    await clock.sleep(1)
+    first, second = (await orchestrator.tasks(parent_id="f", order="oldest")).tasks
+    await orchestrator.signal(first.id, "word", "one")
+    await clock.sleep(1)
+
+    imported = await orchestrator.import_task(await orchestrator.export_task("f"), task_id="copy")
+    await orchestrator.resume_task("copy")
+    await clock.sleep(1)
+    (own,) = (await orchestrator.tasks(parent_id="copy")).tasks
+    await orchestrator.signal(own.id, "word", "mine")
+    await orchestrator.signal(second.id, "word", "theirs")
+    await clock.sleep(1)
+
+    assert imported.success, imported.error
+    assert (await orchestrator.get_task_status("copy")).result == ["one", "mine"]
+    assert (await orchestrator.get_task_status("f")).result == ["one", "theirs"]
 
 
 async def test_a_copy_may_stand_beside_the_original(orchestrator: TaskOrchestrator) -> None:

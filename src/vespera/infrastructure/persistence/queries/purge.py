@@ -23,6 +23,7 @@ from vespera.infrastructure.persistence.tables import (
 )
 
 _DEPENDENT, _CHILD = tasks.alias("dependent"), tasks.alias("child")
+_PARENT, _FINISHED = tasks.alias("parent"), [COMPLETED, FAILED, CANCELLED]
 _OWN, _OLDER = file_operations.alias("own"), file_operations.alias("older")
 
 
@@ -35,8 +36,11 @@ _NEEDED = sa.or_(
     .where(
         task_dependencies.c.depends_on == tasks.c.id,
         _DEPENDENT.c.id == task_dependencies.c.task_id,
-        _DEPENDENT.c.status.not_in([COMPLETED, FAILED, CANCELLED]),
+        _DEPENDENT.c.status.not_in(_FINISHED),
     )
+    .correlate(tasks),
+    sa.exists()
+    .where(_PARENT.c.id == tasks.c.parent_id, _PARENT.c.status.not_in(_FINISHED))
     .correlate(tasks),
     sa.exists().where(_CHILD.c.parent_id == tasks.c.id).correlate(tasks),
     sa.exists()
@@ -85,9 +89,7 @@ COUNT_PURGEABLE_COMPLETED = _count_purgeable(COMPLETED)
 COUNT_PURGEABLE_FAILED = _count_purgeable(FAILED)
 COUNT_PURGEABLE_CANCELLED = _count_purgeable(CANCELLED)
 STILL_PURGEABLE = compiled(
-    sa.select(tasks.c.id).where(
-        one_of_many(tasks.c.id), tasks.c.status.in_([COMPLETED, FAILED, CANCELLED]), ~_NEEDED
-    ),
+    sa.select(tasks.c.id).where(one_of_many(tasks.c.id), tasks.c.status.in_(_FINISHED), ~_NEEDED),
     returns=True,
 )
 _UNCOUNTED = sqlite.insert(task_counts).from_select(
