@@ -320,7 +320,6 @@ class TestWithoutASpec:
             assert connection == "connection"
         pool.acquire.assert_called_once_with(timeout=3)
 
-
     async def test_an_async_generator_function_computes_streams(self):
         async def speak(text: str) -> AsyncIterator[str]:
             for letter in text:
