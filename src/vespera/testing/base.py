@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from unittest import TestCase
 
 import pytest
 import pytest_asyncio
@@ -68,6 +69,8 @@ class AsyncTestBase:
     async def setup_async_environment(self) -> None:
         """What each test of a subclass begins with: overrides, specialists, rows. Does nothing
         here. The container is there, and nothing is started.
+
+        It may be a fixture, too (autouse, or it is not run); after a death it is not run again.
         """
 
     def override(self, key: Any, value: V) -> V:
@@ -97,17 +100,23 @@ class AsyncTestBase:
             AssertionError: the task was refused; the message says why.
         """
         request = {"title": "Test Task", "specialist_type": "generic", "completion": "auto"}
-        created = await (await self._orchestrator()).create_task({**request, **fields})
+        orchestrator = await self._orchestrator()
+        async with self.clock.running():  # a fault may delay the commit
+            created = await orchestrator.create_task({**request, **fields})
         if not created.success:
             raise AssertionError(f"The test task was refused: {created.error}")
         return created
 
     async def wait_for_completion(
         self,
-        task_id: str | None,
+        task_id: str | TaskResult | None,
         timeout: float | None = 30.0,
     ) -> TaskResult:
         """Wait until the task is completed; ``timeout`` is in virtual seconds.
+
+        Args:
+            task_id: its id, or what ``create_test_task`` gave.
+            timeout: how long at most; None: for ever.
 
         Raises:
             AssertionError: it will not complete: it failed, was cancelled, was refused by the
@@ -119,7 +128,7 @@ class AsyncTestBase:
         orchestrator = await self._orchestrator()
         try:
             async with self.clock.running():
-                result = await orchestrator.wait_for_completion(str(task_id), timeout)
+                result = await orchestrator.wait_for_completion(_id_of(task_id), timeout)
         except TimeoutError:
             result = await self.status(task_id)
             if result.status not in {TaskStatus.ASSIGNED, TaskStatus.EXECUTED}:
@@ -128,9 +137,9 @@ class AsyncTestBase:
             raise await self._disappointment(result)
         return result
 
-    async def status(self, task_id: str | None) -> TaskResult:
-        """How the task stands now."""
-        return await (await self._orchestrator()).get_task_status(str(task_id))
+    async def status(self, task_id: str | TaskResult | None) -> TaskResult:
+        """How the task, given by its id or as ``create_test_task`` gave it, stands now."""
+        return await (await self._orchestrator()).get_task_status(_id_of(task_id))
 
     async def run_until_idle(self) -> None:
         """Run everything that can run, now or after whatever virtual delay."""
@@ -177,12 +186,23 @@ class AsyncTestBase:
         spared = {*self._bystanders, asyncio.current_task()}
         self.container = await self._environment.die(asyncio.all_tasks() - spared)
         self._is_working = False
-        await self.setup_async_environment()
+        await self._set_up()
         return self.container
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Mark async tests for pytest-asyncio's strict mode."""
+        """Mark async tests for pytest-asyncio's strict mode.
+
+        Raises:
+            TypeError: the class is a ``unittest.TestCase``, whose async tests run on another event
+                loop than their container, or not at all.
+        """
         super().__init_subclass__(**kwargs)
+        if issubclass(cls, TestCase):
+            raise TypeError(
+                f"{cls.__name__}: AsyncTestBase cannot be a unittest.TestCase as well, which runs"
+                " async tests on an event loop of its own, or not at all. Leave TestCase out"
+                " (assert needs none of it), or make a Container() in asyncSetUp."
+            )
         for name, test in inspect.getmembers(cls, inspect.iscoroutinefunction):
             marks = {mark.name for mark in getattr(test, "pytestmark", ())}
             if name.startswith("test") and "asyncio" not in marks:
@@ -198,10 +218,17 @@ class AsyncTestBase:
             self.container_class, tmp_path, self.clock, self.container_settings()
         )
         self.container = self._environment.container
-        await self.setup_async_environment()
+        await self._set_up()
         yield
         self._is_working = True  # too late to start now
         await self._environment.clean_up()
+
+    async def _set_up(self) -> None:
+        begin: Any = self.setup_async_environment
+        if inspect.ismethod(begin):  # a fixture is none: pytest runs it
+            result = begin()
+            if inspect.isawaitable(result):
+                await result
 
     async def _orchestrator(self) -> TaskOrchestrator:
         await self._start_working()
@@ -228,6 +255,10 @@ class AsyncTestBase:
             error.add_note(task.error.traceback)
         error.add_note(await history_of(self.container, task.id))
         return error
+
+
+def _id_of(task: str | TaskResult | None) -> str:
+    return str(task.task_id if isinstance(task, TaskResult) else task)
 
 
 async def _hand_back_the_payload(task: TaskContext) -> object:

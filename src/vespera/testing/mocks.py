@@ -38,7 +38,8 @@ def mock_client(spec: object = None, /, **methods: object) -> Any:
               in it;
             - an exception or its class, which every call raises;
             - ``sequence(...)``, or a list with an exception in it: a result for each call;
-            - a function, async or not, called with the arguments;
+            - a function, async or not, called with the arguments; an async generator function
+              gives streams, and under ``asynccontextmanager`` context managers;
             - ``stream_mock(...)``, to be used as ``async for x in client.listen()``;
             - ``async_context_manager_mock(...)``, as ``async with client.begin() as transaction``;
             - any other mock that can be called: it becomes the method.
@@ -121,9 +122,19 @@ def _unspecific(methods: dict[str, object]) -> Any:
 
 
 def _is_called_plainly(given: object) -> bool:
-    """Whether what the method gives is used without ``await``."""
+    """Whether what the method gives is used without ``await``: a stream, a context manager, or a
+    function that makes one.
+    """
     results = (*given.results, given.then) if isinstance(given, ResultSequence) else (given,)
-    return any(isinstance(result, StreamMock | _ContextManagerMock) for result in results)
+    gives_them = any(isinstance(result, StreamMock | _ContextManagerMock) for result in results)
+    return gives_them or _is_generator_function(given)
+
+
+def _is_generator_function(given: Any) -> bool:
+    """Also one that ``asynccontextmanager`` has made a context manager of."""
+    return inspect.isasyncgenfunction(given) or inspect.isasyncgenfunction(
+        getattr(given, "__wrapped__", None)
+    )
 
 
 def _tell(client: Any, name: str, given: object, spec: object) -> None:

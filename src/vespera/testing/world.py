@@ -157,6 +157,8 @@ class World:
     """
 
     Service: TypeAlias = WorldService
+    explored: ClassVar["World | None"] = None
+    """In which one an exploration takes place at this moment."""
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
         """Keep the workspace below ``directory``; by default below a temporary one."""
@@ -173,6 +175,7 @@ class World:
         self._calls = 0
         self._database: WorldDatabase | None = None
         self.stage: Stage | None = None
+        self.strays: list[str] = []
         self.promised = Promises()
         self.time = 0.0
 
@@ -222,13 +225,29 @@ class World:
         if self.stage is not None:
             self.stage.did(effect)
 
-    def was_called(self) -> None:
+    def was_called(self, call: str) -> None:
         """A call of a service has ended; whatever it is made of may be different now."""
         self._calls += 1
+        if World.explored not in {None, self}:
+            World.explored.strays.append(call)
+
+    def refuse_strays(self) -> None:
+        """See that no service of another world was called while this one is explored.
+
+        Raises:
+            InvalidRequest: one was.
+        """
+        if self.strays:
+            raise InvalidRequest(
+                f"{self.strays[0]} was called, which is of another World than the explored one;"
+                " explore the world whose services the program calls",
+                field="world",
+            )
 
     def begin_anew(self) -> None:
         """Be as at the beginning; services that somebody holds are the same objects still."""
         self._effects.clear()
+        self.strays.clear()
         self._calls = 0
         self.promised = Promises()
         self.time = 0.0
@@ -308,7 +327,7 @@ def _observed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
                 result = await cast("Awaitable[Any]", method(self, *args, **kwargs))
             finally:
                 WorldService._calling.reset(token)  # noqa: SLF001
-                self._world.was_called()
+                self._world.was_called(text)
             if stage is not None:
                 await stage.answered(text)
             return result
@@ -322,7 +341,7 @@ def _observed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
             return method(self, *args, **kwargs)
         finally:
             WorldService._calling.reset(token)  # noqa: SLF001
-            self._world.was_called()
+            self._world.was_called(_call_text(self, name, args, kwargs))
 
     return called_plainly
 

@@ -320,6 +320,28 @@ class TestWithoutASpec:
             assert connection == "connection"
         pool.acquire.assert_called_once_with(timeout=3)
 
+    async def test_an_async_generator_function_computes_streams(self):
+        async def speak(text: str) -> AsyncIterator[str]:
+            for letter in text:
+                yield letter
+
+        client = mock_client(speak=speak, repeat=partial(speak, "ab"))
+
+        assert [letter async for letter in client.speak("hi")] == ["h", "i"]
+        assert [letter async for letter in client.speak("hi")] == ["h", "i"]
+        assert [letter async for letter in client.repeat()] == ["a", "b"]
+        client.speak.assert_called_with("hi")
+
+    async def test_a_context_manager_function_is_entered_without_await(self):
+        @contextlib.asynccontextmanager
+        async def acquire(timeout: int) -> AsyncIterator[int]:
+            yield timeout
+
+        pool = mock_client(acquire=acquire)
+
+        async with pool.acquire(3) as connection:
+            assert connection == 3
+
 
 class TestUnderASpec:
     async def test_an_async_generator_gives_streams(self):

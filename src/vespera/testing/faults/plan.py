@@ -68,7 +68,8 @@ class ArmedFault:
         trace: TracebackType | None,
     ) -> None:
         self.disarm()
-        self.plan.unchecked.remove(self)
+        with suppress(ValueError):  # all faults may have come to their end before this block
+            self.plan.unchecked.remove(self)
         if kind is None:
             self.check()
 

@@ -1,7 +1,6 @@
 """Dying at every point of a scenario, and recovering."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 from vespera.domain.errors import InvalidRequest
 from vespera.domain.retry import whole_number_of
@@ -13,6 +12,7 @@ from vespera.testing.sim.life import Act, Build
 from vespera.testing.sim.points import EVENT, Point, checked_kinds
 from vespera.testing.sim.report import ANOTHER_IS_REPLAYED, CrashReport, Violation, titled
 from vespera.testing.sim.runs import Play, Run, Runner, Simulation
+from vespera.testing.sim.surroundings import in_world
 from vespera.testing.sim.trial import tried
 from vespera.testing.world import World
 
@@ -52,7 +52,8 @@ def explore_crashes(
         invariants: ``invariants(app, world)``, sync or async: raises, or gives False, if something
             is wrong. Several in a list; "engine" and "database" are those of
             ``engine_integrity`` and ``database_integrity``, which are the default.
-        world: what outlives the deaths; by default an empty one.
+        world: what outlives the deaths; by default the one that ``build`` and the others hold, or
+            else an empty one.
         at: the kinds of points: before and after each "commit" that changes the database, before
             and after each "effect" (a call of a ``World.Service``), before, after and in the
             middle of each change of a "file".
@@ -98,7 +99,7 @@ def explore_crashes(
             "a process that is killed loses no commit; cut the power with isolation='inline'",
             field="power_loss",
         )
-    with in_world(world) as surroundings:
+    with in_world(world, (build, scenario, invariants, recover)) as surroundings:
         return search.explore(_runner(isolation, plan, surroundings))
 
 
@@ -236,16 +237,3 @@ def one_of(value: str, field: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise InvalidRequest(f"{value!r}: there is {' and '.join(allowed)}", field=field)
     return value
-
-
-@contextmanager
-def in_world(world: World | None) -> Iterator[World]:
-    """The world that was given, or one of our own."""
-    if world is not None:
-        try:
-            yield world
-        finally:
-            world.close_database()
-        return
-    with World() as made:
-        yield made

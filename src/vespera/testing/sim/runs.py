@@ -193,9 +193,10 @@ class Simulation:
         casts = list(zip(self._plan.scenarios, life.apps, strict=True))
         if len(casts) == 1:
             await self._play(*casts[0])
-            return
-        await asyncio.gather(*(self._play(*cast) for cast in casts))
-        await asyncio.gather(*(app.run_until_idle() for app in life.apps))
+        else:
+            await asyncio.gather(*(self._play(*cast) for cast in casts))
+            await asyncio.gather(*(app.run_until_idle() for app in life.apps))
+        self._world.refuse_strays()
 
     async def _play(self, scenario: Act, app: App) -> None:
         await _awaited(called(scenario, app, self._world))

@@ -8,13 +8,14 @@ from vespera.domain.errors import InvalidRequest
 from vespera.domain.retry import whole_number_of
 from vespera.testing.sim import pytest_options
 from vespera.testing.sim.codes import TURN, is_schedule_code
-from vespera.testing.sim.crash import in_world, one_of
+from vespera.testing.sim.crash import one_of
 from vespera.testing.sim.errors import UnknownReplay, VacuousExploration
 from vespera.testing.sim.invariants import Invariant, checked_invariants
 from vespera.testing.sim.life import Act, Build
 from vespera.testing.sim.operations import Operation
 from vespera.testing.sim.report import ANOTHER_IS_REPLAYED, ScheduleReport, Violation
 from vespera.testing.sim.runs import Play, Run, Simulation
+from vespera.testing.sim.surroundings import in_world
 from vespera.testing.sim.trial import tried_once
 from vespera.testing.sim.witness import Witness
 from vespera.testing.world import World
@@ -51,7 +52,8 @@ def explore_schedules(
         scenario: ``scenario(app)``, for each worker at the same time; or one for each worker.
             When all have ended, the workers run until they are idle.
         invariants: as for ``explore_crashes``; they get the app of the first worker.
-        world: what is around the workers; by default an empty one.
+        world: what is around the workers; by default the one that ``builds`` and the others hold,
+            or else an empty one.
         order: "exhaustive", or "fifo" to try no other orders.
         bound: how many deviations an order has at most.
         slow: by how many virtual seconds operations are late, each value on its own.
@@ -88,7 +90,7 @@ def explore_schedules(
         seeds=whole_number_of(seeds, "seeds", least=0, most=_MOST_SEEDS),
         max_runs=max_runs,
     )
-    with in_world(world) as surroundings:
+    with in_world(world, (*workers, *scenarios, invariants)) as surroundings:
         return search.explore(plan, surroundings)
 
 
