@@ -1,5 +1,6 @@
 """A specialist's file work: recorded, done once under replay, and proven before completion."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -309,3 +310,16 @@ async def test_the_database_in_the_workspace_is_nobody_s_business(
     assert not refused.success
     assert "Vespera's own database" in str(refused.error)
     assert fine.success
+
+
+async def test_what_is_asked_for_side_by_side_at_one_path_keeps_its_order(lives) -> None:
+    async def handler(task: TaskContext) -> None:
+        copies = (task.files.copy("a.txt", f"{n}.txt") for n in range(5))
+        await task.files.write_text("a.txt", "x")
+        await asyncio.gather(*copies)
+        await task.files.delete("a.txt")
+
+    result = await lives.run(handler, FileStore, "delete", nth=1, behind=True)
+
+    assert result.completed, result.error
+    assert lives.files() == {f"{n}.txt": "x" for n in range(5)}
