@@ -204,6 +204,7 @@ IMPOSSIBLE: list[tuple[Act, str]] = [
     (lambda files: files.rmdir("old.txt"), "'old.txt' cannot be removed as a directory"),
     (lambda files: files.symlink("old.txt", "x"), "'old.txt' cannot be made a symbolic link"),
     (lambda files: files.symlink("link", ""), "target: must not be empty"),
+    (lambda files: files.symlink("link", "\ud800"), "target: '\\ud800' has characters that no"),
     (lambda files: files.chmod("nothing", 0o600), "'nothing' cannot be given another mode"),
     (lambda files: files.chmod("old.txt", 0o77777), "mode: must be permission bits"),
     (lambda files: files.move("old.txt", "../out.txt"), "outside the workspace"),

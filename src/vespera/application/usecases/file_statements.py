@@ -146,6 +146,11 @@ def link_to(target: object) -> SymlinkState:
     text = given.decode("utf-8", "surrogateescape") if isinstance(given, bytes) else given
     if not text or "\0" in text:
         raise InvalidRequest("must not be empty, and have no NUL in it", field="target")
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        told = f"{text!r} has characters that no file name can have"
+        raise InvalidRequest(told, field="target") from None
     return SymlinkState(text)
 
 
