@@ -119,11 +119,9 @@ def carries(operation: FileOperation) -> bool:
 
 def left_by(operation: FileOperation, path: str) -> PathState | None:
     """What it left at one of its paths, if somebody saw that."""
-    for side in sides(operation):
-        if side.path == path:
-            known = side.after if side.expected is None else side.expected
-            return None if isinstance(known, UnknownState) else known
-    return None
+    side = sides(operation)[-1 if path == operation.paths[-1] else 0]
+    known = side.after if side.expected is None else side.expected
+    return None if isinstance(known, UnknownState) else known
 
 
 _REMOVING = {OperationKind.DELETE, OperationKind.RMDIR}

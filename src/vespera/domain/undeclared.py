@@ -80,7 +80,7 @@ def account_for(
         theirs=_Declared(filter(is_act, others)),
         allowed=_Allowances([*((None, glob) for glob in allowed), *_scopes(own)], found),
         foreign=_Allowances(_scopes(others), found),
-        along=_TakenAlong(found, before, Journeys([*own, *others])),
+        along=_TakenAlong(found, before, [*own, *others], allowed),
         own={one.task_id for one in own},
     )
     return [said.account(change) for change in found]
@@ -202,10 +202,17 @@ class _TakenAlong:
     """
 
     def __init__(
-        self, changes: Iterable[Change], before: Callable[[str], PathState], journeys: Journeys
+        self,
+        changes: Iterable[Change],
+        before: Callable[[str], PathState],
+        operations: Sequence[FileOperation],
+        allowed: Sequence[str],
     ) -> None:
         self._now = {change.path: change.after for change in changes}
-        self._before, self._journeys = before, journeys
+        self._before, self._journeys = before, Journeys(operations)
+        self._filled = _Declared(filter(is_act, operations))
+        globs = [*allowed, *(glob for _, glob in _scopes(operations))]
+        self._free = [path_pattern(glob) for glob in dict.fromkeys(globs)]
 
     def by(self, change: Change) -> Sequence[TaskId | None]:
         """Who took it along; nobody, if that is empty."""
@@ -221,6 +228,8 @@ class _TakenAlong:
 
     def _is_the_same(self, origin: Origin, came: PathState) -> bool:
         left = self._before(origin.path)
+        if origin.last is None and self._may_be_anything(origin.path, came):
+            return True
         if origin.last is not None:
             said = left_by(origin.last, origin.path)
             if said is None:
@@ -228,6 +237,13 @@ class _TakenAlong:
             left = said
         kind = OperationKind.COPY if origin.copied else OperationKind.MOVE
         return is_what_left(kind, left, came)
+
+    def _may_be_anything(self, path: str, came: PathState) -> bool:
+        """Whether it was allowed to be there, or is a directory that something was put into."""
+        if any(free.fullmatch(path) for free in self._free):
+            return True
+        is_directory = isinstance(came, DirectoryState)
+        return is_directory and bool(self._filled.by(Change(path, Absent(), came)))
 
 
 _TAKING_AWAY = {OperationKind.DELETE, OperationKind.RMDIR}

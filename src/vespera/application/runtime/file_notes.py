@@ -80,7 +80,7 @@ class FileNotes(TaskTracking):
     ) -> TrackFileOperationResult:
         ticket = self._memory.ticket(kind, paths)
         self.touched = True
-        known = await self._noted(ticket, kind, paths)
+        known = await self._noted(ticket, kind, paths, after=said.get("after") is True)
         if known is not None and not await self._is_outdated(known):
             return TrackFileOperationResult(success=True, operation_id=known.id, file_path=paths[0])
         said_now = await recording_of(self._work.tracking, kind)(
@@ -95,13 +95,15 @@ class FileNotes(TaskTracking):
         return said_now
 
     async def _noted(
-        self, ticket: Ticket, kind: OperationKind, paths: Sequence[AnyPath]
+        self, ticket: Ticket, kind: OperationKind, paths: Sequence[AnyPath], *, after: bool
     ) -> FileOperation | None:
         if not self._memory.knows(ticket):
             return None
         allows = kind is OperationKind.SCOPE
         places = [str(p) for p in paths] if allows else await self._places(kind, *paths)
-        return self._memory.recall(ticket, places, (kind,))
+        return self._memory.recall(
+            ticket, places, (kind,), lambda known: (known.phase is Phase.CLAIM) is after
+        )
 
     async def _is_outdated(self, known: FileOperation) -> bool:
         """Whether it is a claim made before the task failed, and something else is there now; then

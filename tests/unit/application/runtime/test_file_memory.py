@@ -1,6 +1,7 @@
 """What is remembered of files between the attempts of a task."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,16 @@ def test_each_path_has_an_order_of_its_own() -> None:
     memory = FileMemory(TaskId("t1"), recorded(a=2, b=1), "0.0")
 
     assert [ask(memory, path) for path in ("b", "a", "./a", "a")] == ["b-1", "a-1", "a-2", ""]
+
+
+def test_paths_of_any_form_are_counted_alike_and_what_is_no_path_by_itself() -> None:
+    memory = FileMemory(TaskId("t1"), (), "0.0")
+    asked = [b"a", "a/", Path("a"), "./a", None, ""]
+
+    tickets = [memory.ticket(CREATE, [path]) for path in asked]
+
+    numbers = [(ticket.given, ticket.number) for ticket in tickets]
+    assert numbers == [("a", 1), ("a", 2), ("a", 3), ("a", 4), ("None", 1), ("", 1)]
 
 
 def test_within_an_epoch_something_else_at_the_same_path_is_no_replay() -> None:
