@@ -26,7 +26,7 @@ GONE = Absent()
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Judged:
     """An operation as it is judged, and whether it was ``recorded``. ``bearer`` of a leg: the place
     of the recorded operation whose work is carried along.
     """
@@ -57,7 +57,7 @@ def directories_of(paths: Collection[str]) -> Collection[str]:
     return sorted(above)
 
 
-def with_legs(acts: Sequence[FileOperation], found: Mapping[str, PathState]) -> Sequence[Told]:
+def with_legs(acts: Sequence[FileOperation], found: Mapping[str, PathState]) -> Sequence[Judged]:
     """The operations; before each move of a directory the legs of what was in it, and before what
     is put into one that was gone, that it was made.
 
@@ -65,7 +65,7 @@ def with_legs(acts: Sequence[FileOperation], found: Mapping[str, PathState]) -> 
         acts: everybody's, oldest first.
         found: what is there now, where somebody has looked.
     """
-    told: list[Told] = []
+    told: list[Judged] = []
     last: dict[str, tuple[PathState, int]] = {}
     for number, one in enumerate(acts):
         ahead = _Ahead(acts, number + 1, found)
@@ -75,7 +75,7 @@ def with_legs(acts: Sequence[FileOperation], found: Mapping[str, PathState]) -> 
         for path in _filled(one):
             if path in last and last[path][0] == GONE:
                 _make_anew(path, one, ahead, last, told)
-        told.append(Told(one))
+        told.append(Judged(one))
         for side in sides(one):
             state = side.before if side.kind is OperationKind.READ else side.after
             if side.kind is not OperationKind.READ or side.path not in last:
@@ -106,7 +106,7 @@ def _take_along(
     move: FileOperation,
     ahead: _Ahead,
     last: dict[str, tuple[PathState, int]],
-    told: list[Told],
+    told: list[Judged],
 ) -> None:
     state, bearer = last[path]
     goal = _goal(move, path)
@@ -116,10 +116,10 @@ def _take_along(
         state = ahead.at(goal)
         if isinstance(state, UnknownState):
             return
-        told.append(Told(_seen(path, state, move), recorded=False))
+        told.append(Judged(_seen(path, state, move), recorded=False))
     last[path] = GONE, bearer
     if state != GONE:
-        told.append(Told(_leg(path, goal, state, move), recorded=False, bearer=bearer))
+        told.append(Judged(_leg(path, goal, state, move), recorded=False, bearer=bearer))
         last[goal] = state, bearer
 
 
@@ -128,11 +128,11 @@ def _make_anew(
     one: FileOperation,
     ahead: _Ahead,
     last: dict[str, tuple[PathState, int]],
-    told: list[Told],
+    told: list[Judged],
 ) -> None:
     state = ahead.at(path)
     if isinstance(state, DirectoryState):
-        told.append(Told(_made(path, state, one), recorded=False))
+        told.append(Judged(_made(path, state, one), recorded=False))
         last[path] = state, len(told) - 1
 
 

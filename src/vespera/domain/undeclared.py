@@ -75,7 +75,7 @@ def account_for(
         allowed: more patterns of paths that the task need not declare; see ``path_pattern``.
     """
     found = list(changes)
-    said = _Said(
+    said = _Statements(
         mine=_Declared(filter(is_act, own)),
         theirs=_Declared(filter(is_act, others)),
         allowed=_Allowances([*((None, glob) for glob in allowed), *_scopes(own)], found),
@@ -95,7 +95,7 @@ def is_still_open(operation: FileOperation, before: Callable[[str], PathState]) 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
+class _Statements:
     """All that was said of changes, and by whom: ``own`` are the tasks that are asked for."""
 
     mine: "_Declared"

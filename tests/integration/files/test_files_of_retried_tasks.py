@@ -79,11 +79,9 @@ class Writer:
         await task.files.track_file_create("a.txt")
         (self.workspace / "a.txt").write_text(f"draft {task.attempt}")
         await task.files.track_file_create("a.txt", after=True)
-        if task.attempt == 1:
-            (self.workspace / "b.txt").write_text("an index")
-            await task.files.track_file_modify("b.txt")
-        (self.workspace / "b.txt").write_text("another index")
-        await task.files.track_file_modify("b.txt", after=True)
+        await task.files.track_file_create("b.txt")
+        (self.workspace / "b.txt").write_text("the same")
+        await task.files.track_file_create("b.txt", after=True)
         await task.files.track_file_read("a.txt", after=True)
         if task.attempt == 1:
             raise ValueError("no ink")
