@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.runtime.file_memory import FileMemory, Ticket
+from vespera.application.runtime.path_locks import PathLocks
 from vespera.application.usecases.file_results import TrackFileOperationResult
 from vespera.application.usecases.file_statements import ATTEMPT
 from vespera.application.usecases.replaced_contents import ReplacedContents
@@ -34,6 +35,7 @@ class FileWork:
     clock: Clock
     new_id: Callable[[], str]
     replaced: ReplacedContents
+    locks: PathLocks = field(default_factory=PathLocks)
 
 
 class FileNotes(TaskTracking):

@@ -13,7 +13,13 @@ from vespera.application.runtime import file_acts
 from vespera.application.runtime.file_acts import Act, conflict
 from vespera.application.runtime.file_memory import MARK, Ticket
 from vespera.application.runtime.file_notes import FileNotes
-from vespera.application.usecases.file_statements import check_mode, link_to
+from vespera.application.usecases.file_statements import (
+    check_mode,
+    checked_bytes,
+    checked_flag,
+    encoded,
+    link_to,
+)
 from vespera.domain.errors import FileUnreadable, InvalidRequest
 from vespera.domain.file_operation import (
     DIGEST,
@@ -42,7 +48,7 @@ class TaskFiles(FileNotes):
 
     async def write_text(self, path: AnyPath, text: str, *, encoding: str = "utf-8") -> None:
         """Write a whole text file; see ``write_bytes``. No newline is translated."""
-        await self.write_bytes(path, text.encode(encoding))
+        await self.write_bytes(path, encoded(text, encoding))
 
     async def write_bytes(self, path: AnyPath, data: bytes) -> None:
         """Create or replace a file, with missing parent directories; on disk when it returns.
@@ -53,8 +59,10 @@ class TaskFiles(FileNotes):
             FileUnreadable: there is something else than a file, or it cannot be written.
             FileConflict: a crash interrupted this, and somebody changed the file since.
             LeaseLost: another worker has the task; nothing was written.
+            InvalidRequest: ``data`` is no bytes.
         """
-        await self._do(OperationKind.CREATE, [path], lambda at: file_acts.write(at, data))
+        content = checked_bytes(data)
+        await self._do(OperationKind.CREATE, [path], lambda at: file_acts.write(at, content))
 
     async def append(self, path: AnyPath, content: str | bytes, *, encoding: str = "utf-8") -> None:
         """Add to a file's end, once; a file that is not there is created. The file is written anew
@@ -63,7 +71,7 @@ class TaskFiles(FileNotes):
         Raises:
             PathRefused, FileUnreadable, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        data = content.encode(encoding) if isinstance(content, str) else content
+        data = encoded(content, encoding) if isinstance(content, str) else checked_bytes(content)
         await self._do(OperationKind.CREATE, [path], lambda at: file_acts.append(at, data))
 
     @overload
@@ -133,7 +141,7 @@ class TaskFiles(FileNotes):
             FileUnreadable: nothing is there, something is in the way, or the system refuses.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        act = partial(file_acts.move, overwrites=overwrite)
+        act = partial(file_acts.move, overwrites=checked_flag(overwrite, "overwrite"))
         await self._do(OperationKind.MOVE, [source, destination], act)
 
     async def copy(self, source: AnyPath, destination: AnyPath, *, overwrite: bool = False) -> None:
@@ -143,7 +151,7 @@ class TaskFiles(FileNotes):
             FileUnreadable: there is no file, something is in the way, or the system refuses.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        act = partial(file_acts.copy, overwrites=overwrite)
+        act = partial(file_acts.copy, overwrites=checked_flag(overwrite, "overwrite"))
         await self._do(OperationKind.COPY, [source, destination], act)
 
     async def mkdir(self, path: AnyPath, *, exist_ok: bool = False) -> None:
@@ -157,7 +165,7 @@ class TaskFiles(FileNotes):
             FileUnreadable: something is there already, or the system refuses.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        unless = DirectoryState if exist_ok else None
+        unless = DirectoryState if checked_flag(exist_ok, "exist_ok") else None
         await self._do(OperationKind.MKDIR, [path], file_acts.make_directory, unless=unless)
 
     async def rmdir(self, path: AnyPath) -> None:
@@ -251,7 +259,7 @@ class TaskFiles(FileNotes):
         """Do it, unless it was done before, or (``unless``) need not be."""
         ticket = self._memory.ticket(kind, given)
         act = make(await self._places(kind, *given))
-        async with self._confined(kind):
+        async with self._confined(kind), self._work.locks.held(act.paths):
             await self._do_once(act, ticket, unless)
 
     async def _do_once(self, act: Act, ticket: Ticket, unless: type[DirectoryState] | None) -> None:
