@@ -209,10 +209,16 @@ def state_at(folders: Mapping[bytes, Folder], path: bytes) -> PathState:
     own = folders.get(path)
     if own is not None:
         return own.state
-    above, name = parted(path)
-    folder = folders.get(above)
+    (above, name), below = parted(path), False
+    while above and above not in folders:
+        (above, name), below = parted(above), True
+    state = _state_in(folders.get(above), name)
+    return _behind(state) if below else state
+
+
+def _state_in(folder: Folder | None, name: bytes) -> PathState:
     if folder is None:
-        return _behind(state_at(folders, above)) if above else Absent()
+        return Absent()
     if name in folder.entries:
         return entry_from(folder.entries[name]).state
     if name in folder.ignored or folder.is_ignored:

@@ -7,6 +7,7 @@ What is left over was declared by nobody.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,6 +25,7 @@ from vespera.domain.file_operation import (
 )
 from vespera.domain.globs import path_pattern
 from vespera.domain.ids import TaskId
+from vespera.domain.journeys import Journeys, Origin, left_by
 
 
 class Account(StrEnum):
@@ -73,11 +75,15 @@ def account_for(
         allowed: more patterns of paths that the task need not declare; see ``path_pattern``.
     """
     found = list(changes)
-    mine = _Declared(filter(is_act, own), before)
-    theirs = _Declared(filter(is_act, others), before)
-    allowances = _Allowances([*((None, glob) for glob in allowed), *_scopes(own)], found)
-    foreign = _Allowances(_scopes(others), found)
-    return [_account(change, mine, theirs, allowances, foreign) for change in found]
+    said = _Statements(
+        mine=_Declared(filter(is_act, own)),
+        theirs=_Declared(filter(is_act, others)),
+        allowed=_Allowances([*((None, glob) for glob in allowed), *_scopes(own)], found),
+        foreign=_Allowances(_scopes(others), found),
+        along=_TakenAlong(found, before, [*own, *others], allowed),
+        own={one.task_id for one in own},
+    )
+    return [said.account(change) for change in found]
 
 
 def is_still_open(operation: FileOperation, before: Callable[[str], PathState]) -> bool:
@@ -88,21 +94,27 @@ def is_still_open(operation: FileOperation, before: Callable[[str], PathState]) 
     return any(found == now or UnknownState in {type(found), type(now)} for found, now in seen)
 
 
-def _account(
-    change: Change,
-    mine: "_Declared",
-    theirs: "_Declared",
-    allowed: "_Allowances",
-    foreign: "_Allowances",
-) -> Accounted:
-    if mine.by(change):
-        return Accounted(change, Account.OWN)
-    if allowed.of(change):
-        return Accounted(change, Account.ALLOWED)
-    if tasks := theirs.by(change) or foreign.of(change):
-        return Accounted(change, Account.FOREIGN, tasks)
-    unknown = isinstance(change.before, UnknownState)
-    return Accounted(change, Account.UNKNOWN if unknown else Account.UNDECLARED)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statements:
+    """All that was said of changes, and by whom: ``own`` are the tasks that are asked for."""
+
+    mine: "_Declared"
+    theirs: "_Declared"
+    allowed: "_Allowances"
+    foreign: "_Allowances"
+    along: "_TakenAlong"
+    own: AbstractSet[TaskId | None]
+
+    def account(self, change: Change) -> Accounted:
+        along = self.along.by(change)
+        if self.mine.by(change) or not self.own.isdisjoint(along):
+            return Accounted(change, Account.OWN)
+        if self.allowed.of(change):
+            return Accounted(change, Account.ALLOWED)
+        if tasks := self.theirs.by(change) or along or self.foreign.of(change):
+            return Accounted(change, Account.FOREIGN, tasks)
+        unknown = isinstance(change.before, UnknownState)
+        return Accounted(change, Account.UNKNOWN if unknown else Account.UNDECLARED)
 
 
 _Scope = tuple[TaskId | None, str]
@@ -152,14 +164,10 @@ _Tasks = list[TaskId | None]
 class _Declared:
     """The paths on which somebody declared a change."""
 
-    def __init__(
-        self, operations: Iterable[FileOperation], before: Callable[[str], PathState]
-    ) -> None:
-        self._before = before
+    def __init__(self, operations: Iterable[FileOperation]) -> None:
         self._changed = defaultdict[str, _Tasks](list)
         self._holds = defaultdict[str, _Tasks](list)  # a directory: something was put into it
         self._gone = defaultdict[str, _Tasks](list)
-        self._came: dict[str, FileOperation] = {}
         for operation in operations:
             self._note(operation)
 
@@ -169,40 +177,73 @@ class _Declared:
             return self._changed[change.path]
         if isinstance(change.after, Absent):
             return self._gone_along(change.path)
-        if not isinstance(change.before, Absent):
-            return ()
-        if isinstance(change.after, DirectoryState) and change.path in self._holds:
-            return self._holds[change.path]
-        return self._come_along(change)
+        came = isinstance(change.before, Absent) and isinstance(change.after, DirectoryState)
+        return self._holds.get(change.path, ()) if came else ()
 
     def _note(self, operation: FileOperation) -> None:
         for side in sides(operation):
-            if side.kind is not OperationKind.READ:
-                self._changed[side.path].append(side.task_id)
-                self._note_around(side)
-        if operation.destination is not None:
-            self._came[operation.destination.path] = operation
-
-    def _note_around(self, side: FileOperation) -> None:
-        if side.kind in _TAKING_AWAY:
-            self._gone[side.path].append(side.task_id)
-        else:
-            for above in _above(side.path):
-                self._holds[above].append(side.task_id)
+            if side.kind is OperationKind.READ:
+                continue
+            self._changed[side.path].append(side.task_id)
+            if side.kind not in _TAKING_AWAY:
+                for above in _above(side.path):
+                    self._holds[above].append(side.task_id)
+            elif operation.destination is None:
+                self._gone[side.path].append(side.task_id)
 
     def _gone_along(self, path: str) -> Sequence[TaskId | None]:
         """With a directory that it was in."""
         return next((self._gone[above] for above in _above(path) if above in self._gone), ())
 
-    def _come_along(self, change: Change) -> Sequence[TaskId | None]:
-        """With a directory that it is in, if it was the same where that came from."""
-        for above in _above(change.path):
-            if above in self._came:
-                operation = self._came[above]
-                was = self._before(operation.path + change.path.removeprefix(above))
-                same = is_what_left(operation.kind, was, change.after)
-                return (operation.task_id,) if same else ()
-        return ()
+
+class _TakenAlong:
+    """What came or went with directories that were moved, or came with copies of them: it must be
+    the same as it was, or as whoever declared a change of it left it.
+    """
+
+    def __init__(
+        self,
+        changes: Iterable[Change],
+        before: Callable[[str], PathState],
+        operations: Sequence[FileOperation],
+        allowed: Sequence[str],
+    ) -> None:
+        self._now = {change.path: change.after for change in changes}
+        self._before, self._journeys = before, Journeys(operations)
+        self._filled = _Declared(filter(is_act, operations))
+        globs = [*allowed, *(glob for _, glob in _scopes(operations))]
+        self._free = [path_pattern(glob) for glob in dict.fromkeys(globs)]
+
+    def by(self, change: Change) -> Sequence[TaskId | None]:
+        """Who took it along; nobody, if that is empty."""
+        if isinstance(change.after, Absent):
+            return self._gone_by(change.path)
+        origin = self._journeys.origin_of(change.path)
+        return origin.by if origin is not None and self._is_the_same(origin, change.after) else ()
+
+    def _gone_by(self, path: str) -> Sequence[TaskId | None]:
+        goal, by = self._journeys.goal_of(path)
+        arrived = goal is None or self._now.get(goal, self._before(goal)) != Absent()
+        return by if arrived else ()
+
+    def _is_the_same(self, origin: Origin, came: PathState) -> bool:
+        left = self._before(origin.path)
+        if origin.last is None and self._may_be_anything(origin.path, came):
+            return True
+        if origin.last is not None:
+            said = left_by(origin.last, origin.path)
+            if said is None:
+                return True  # announced to be changed, and whether that is so is judged there
+            left = said
+        kind = OperationKind.COPY if origin.copied else OperationKind.MOVE
+        return is_what_left(kind, left, came)
+
+    def _may_be_anything(self, path: str, came: PathState) -> bool:
+        """Whether it was allowed to be there, or is a directory that something was put into."""
+        if any(free.fullmatch(path) for free in self._free):
+            return True
+        is_directory = isinstance(came, DirectoryState)
+        return is_directory and bool(self._filled.by(Change(path, Absent(), came)))
 
 
 _TAKING_AWAY = {OperationKind.DELETE, OperationKind.RMDIR}

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from vespera.domain.carried import with_legs
 from vespera.domain.chain import Evidence, Fate, gather
 from vespera.domain.effects import is_what_left, name_of, refutation
 from vespera.domain.file_operation import (
     NOT_OBSERVED,
+    Absent,
     FileOperation,
     FileState,
     OperationKind,
@@ -136,6 +138,9 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
     it was interfered with. What nobody could observe proves nothing. A move or a copy is proven if
     both of its sides are, and if it is the same that left and that arrived.
 
+    What is in a directory that was moved was moved with it, and is looked at where it is then, if
+    that is among ``found``; see ``goals_of``.
+
     What claims nothing, an allowance or a refused attempt, is left out.
 
     Args:
@@ -146,20 +151,34 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
         One finding for each operation all of whose paths are among these, in the order given.
     """
     chains: dict[str, list[tuple[int, FileOperation]]] = {}
-    claims = [one for one in operations if is_act(one)]
-    for number, operation in enumerate(claims):
-        for side in sides(operation):
+    told = with_legs([one for one in operations if is_act(one)], found)
+    for number, one in enumerate(told):
+        for side in sides(one.operation):
             chains.setdefault(side.path, []).append((number, side))
     seen: dict[tuple[int, str], Evidence] = {}
     for path, state in found.items():
         chain = chains.get(path, ())
         for (number, _), evidence in zip(chain, gather([s for _, s in chain], state), strict=True):
             seen[number, path] = evidence
-    return [
-        _finding(operation, [seen[number, path] for path in operation.paths])
-        for number, operation in enumerate(claims)
-        if all(path in found for path in operation.paths)
-    ]
+    findings = {
+        number: _finding(one.operation, [seen[number, path] for path in one.operation.paths])
+        for number, one in enumerate(told)
+        if one.recorded and all(path in found for path in one.operation.paths)
+    }
+    for number, one in enumerate(told):
+        goal = one.operation.paths[-1]
+        if one.bearer in findings and (number, goal) in seen:
+            findings[one.bearer] = _taken_along(findings[one.bearer], goal, seen[number, goal])
+    return list(findings.values())
+
+
+def _taken_along(finding: Finding, goal: str, arrival: Evidence) -> Finding:
+    """What was true holds only if it is still so where its directory was moved to."""
+    verdict, reason = _verdict(replace(arrival, before=Absent()))
+    if not finding.passes or verdict is not Verdict.CHANGED_SINCE:
+        return finding
+    told = f"it was taken along to {goal!r}: {reason}"
+    return replace(finding, verdict=verdict, reason=told)
 
 
 def refusal_of(operation: FileOperation) -> Finding:

@@ -47,6 +47,52 @@ class Writer:
         if task.attempt == 1:
             raise ValueError("too early")
 
+    async def second_thoughts(self, task: TaskContext) -> None:
+        await task.files.write_text("a.txt", f"draft {task.attempt}")
+        await task.files.append("log.txt", f"attempt {task.attempt}\n")
+        await task.files.append("kept.txt", "once")
+        await task.files.chmod("kept.txt", 0o600 if task.attempt == 1 else 0o640)
+        if task.attempt == 1:
+            await task.files.write_text("error.txt", "no ink")
+            raise ValueError("no ink")
+        await task.files.write_text("b.txt", "an index")
+
+    async def mends_what_it_read(self, task: TaskContext) -> str:
+        paper = self.workspace / "paper.txt"
+        if task.attempt == 1:
+            paper.write_text("wet")
+        content = await task.files.read_text("paper.txt")
+        if task.attempt == 1:
+            await task.files.read_text("paper.txt")
+            paper.write_text("dry")
+            raise ValueError("no ink")
+        return content
+
+    async def announces_something_else(self, task: TaskContext) -> None:
+        name = "a.txt" if task.attempt == 1 else "b.txt"
+        await task.files.track_file_create(name)
+        if task.attempt == 1:
+            raise ValueError("no ink")
+        (self.workspace / name).write_text("an index")
+
+    async def claims_again(self, task: TaskContext) -> None:
+        await task.files.track_file_create("a.txt")
+        (self.workspace / "a.txt").write_text(f"draft {task.attempt}")
+        await task.files.track_file_create("a.txt", after=True)
+        await task.files.track_file_create("b.txt")
+        (self.workspace / "b.txt").write_text("the same")
+        await task.files.track_file_create("b.txt", after=True)
+        await task.files.track_file_read("a.txt", after=True)
+        if task.attempt == 1:
+            raise ValueError("no ink")
+
+
+TRIED_TWICE: Any = {
+    "title": "t",
+    "specialist_type": "writer",
+    "retry": {"max_attempts": 2, "delay": 0},
+}
+
 
 @pytest.fixture
 async def container(tmp_path: Path) -> AsyncIterator[Container]:
@@ -127,3 +173,32 @@ async def test_a_file_that_was_taken_back_is_written_again(
 
     assert (failed.status, done.status) == ("failed", "completed")
     assert (tmp_path / "a.txt").read_text() == "a whole report"
+
+
+async def test_what_is_written_otherwise_after_a_failure_is_written(
+    orchestrator: TaskOrchestrator, writer: Writer, tmp_path: Path
+) -> None:
+    writer.habit = "second_thoughts"
+    done = await orchestrator.run(TRIED_TWICE)
+
+    assert done.status == "completed", done.error
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "a.txt": "draft 2",
+        "b.txt": "an index",
+        "error.txt": "no ink",
+        "kept.txt": "once",
+        "log.txt": "attempt 1\nattempt 2\n",
+    }
+    assert (tmp_path / "kept.txt").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    "habit", ["mends_what_it_read", "announces_something_else", "claims_again"]
+)
+async def test_what_was_said_before_a_failure_and_is_outdated_is_not_held_against_the_task(
+    orchestrator: TaskOrchestrator, writer: Writer, habit: str
+) -> None:
+    writer.habit = habit
+    done = await orchestrator.run(TRIED_TWICE)
+
+    assert done.status == "completed", (done.error, done.findings)

@@ -17,6 +17,7 @@ from vespera import (
 )
 from vespera.application.ports.persistence import FileOperationRepository
 from vespera.application.runtime.specialists import Specialists
+from vespera.domain.errors import FileUnreadable
 
 Act = Callable[[Any], Awaitable[None]]
 ACTS: dict[str, tuple[Act, str]] = {
@@ -203,6 +204,7 @@ IMPOSSIBLE: list[tuple[Act, str]] = [
     (lambda files: files.rmdir("old.txt"), "'old.txt' cannot be removed as a directory"),
     (lambda files: files.symlink("old.txt", "x"), "'old.txt' cannot be made a symbolic link"),
     (lambda files: files.symlink("link", ""), "target: must not be empty"),
+    (lambda files: files.symlink("link", "\ud800"), "target: '\\ud800' has characters that no"),
     (lambda files: files.chmod("nothing", 0o600), "'nothing' cannot be given another mode"),
     (lambda files: files.chmod("old.txt", 0o77777), "mode: must be permission bits"),
     (lambda files: files.move("old.txt", "../out.txt"), "outside the workspace"),
@@ -225,6 +227,36 @@ async def test_what_cannot_be_done_is_told_and_changes_nothing(
     assert result.status == "failed"
     assert told in str(result.error)
     assert layout(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda files: files.write_text("old.txt/below", "x"),
+        lambda files: files.append("old.txt/below", "x"),
+        lambda files: files.move("full", "full/below"),
+        lambda files: files.move("old.txt", "log.txt/below"),
+        lambda files: files.copy("old.txt", "log.txt/below"),
+        lambda files: files.mkdir("old.txt/below"),
+        lambda files: files.rmdir("full"),
+        lambda files: files.symlink("link", "x" * 5000),
+    ],
+)
+async def test_what_cannot_be_done_is_not_held_against_who_goes_on_without_it(
+    run, container, tmp_path: Path, act: Act
+) -> None:
+    lay_out(tmp_path)
+
+    async def handler(task: TaskContext) -> None:
+        with pytest.raises(FileUnreadable):
+            await act(task.files)
+        await task.files.write_text("instead.txt", "x")
+
+    result = await run(handler)
+
+    assert result.completed, result.error
+    said = await container.get(FileOperationRepository).of_task(result.task_id)
+    assert [operation.path for operation in said] == ["instead.txt"]
 
 
 async def test_a_directory_that_is_there_may_be_asked_for(run, container, tmp_path: Path) -> None:

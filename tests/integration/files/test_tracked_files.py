@@ -1,6 +1,9 @@
 """A specialist's file work: recorded, done once under replay, and proven before completion."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,8 @@ from vespera import (
     TrackFileOperationsUseCase,
 )
 from vespera.application.ports.persistence import FileOperationRepository
+from vespera.application.runtime.specialists import Specialists
+from vespera.domain.file_operation import FileState
 
 
 async def test_a_written_file_is_there_and_proven(run, tmp_path: Path, container) -> None:
@@ -99,6 +104,19 @@ async def test_honest_intents_of_all_kinds_complete(run, tmp_path: Path) -> None
         (tmp_path / "a.txt").unlink()
 
     assert (await run(handler)).completed
+
+
+async def test_what_is_to_be_left_can_be_said_beforehand(run, tmp_path: Path) -> None:
+    promised = FileState("b3:" + "0" * 64, 4, 0o644)
+
+    async def handler(task: TaskContext) -> None:
+        await task.files.track_file_create("a.txt", expected=promised)
+        (tmp_path / "a.txt").write_text("else")
+
+    result = await run(handler)
+
+    assert result.status == "executed"
+    assert result.findings[0].reason.startswith("it was to leave a file of 4 bytes (b3:0000")
 
 
 async def test_a_claim_recorded_from_outside_is_examined_too(run, container) -> None:
@@ -309,3 +327,65 @@ async def test_the_database_in_the_workspace_is_nobody_s_business(
     assert not refused.success
     assert "Vespera's own database" in str(refused.error)
     assert fine.success
+
+
+async def test_what_is_asked_for_side_by_side_at_one_path_keeps_its_order(lives) -> None:
+    async def handler(task: TaskContext) -> None:
+        copies = (task.files.copy("a.txt", f"{n}.txt") for n in range(5))
+        await task.files.write_text("a.txt", "x")
+        await asyncio.gather(*copies)
+        await task.files.delete("a.txt")
+
+    result = await lives.run(handler, FileStore, "delete", nth=1, behind=True)
+
+    assert result.completed, result.error
+    assert lives.files() == {f"{n}.txt": "x" for n in range(5)}
+
+
+async def test_what_is_appended_side_by_side_is_all_there(run, tmp_path: Path) -> None:
+    async def handler(task: TaskContext) -> None:
+        await asyncio.gather(*(task.files.append("log.txt", str(n)) for n in range(5)))
+
+    result = await run(handler)
+
+    assert result.completed, result.error
+    assert (tmp_path / "log.txt").read_text() == "01234"
+
+
+async def test_tasks_that_append_to_one_file_at_once_lose_nothing(
+    container: Container, tmp_path: Path
+) -> None:
+    async def handler(task: TaskContext) -> None:
+        await task.files.append("log.txt", f"{task.payload['name']}\n")
+
+    container.get(Specialists).register("worker", handler)
+    workflow = container.get(TaskExecutionWorkflow)
+    names = [str(number) for number in range(5)]
+    results = await asyncio.gather(
+        *(workflow.run(title="A", specialist_type="worker", payload={"name": n}) for n in names)
+    )
+
+    assert sorted((tmp_path / "log.txt").read_text().split()) == names
+    assert all(result.completed for result in results), [result.error for result in results]
+
+
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        (lambda files: files.write_bytes("a.txt", "text"), "content: must be bytes, not str"),
+        (lambda files: files.write_text("a.txt", None), "content: must be text, not NoneType"),
+        (lambda files: files.write_text("a.txt", "\ud800"), "content: cannot be written: 'utf-8'"),
+        (lambda files: files.write_text("a.txt", "x", encoding="no"), "unknown encoding: no"),
+        (lambda files: files.append("a.txt", 5), "content: must be bytes, not int"),
+        (lambda files: files.move("a.txt", "b", overwrite="no"), "overwrite: must be True or"),
+        (lambda files: files.copy("a.txt", "b", overwrite=1), "overwrite: must be True or False"),
+        (lambda files: files.mkdir("a", exist_ok="no"), "exist_ok: must be True or False"),
+    ],
+)
+async def test_what_is_of_the_wrong_type_is_refused_by_name(
+    run, act: Callable[[Any], Awaitable[None]], told: str
+) -> None:
+    result = await run(lambda task: act(task.files))
+
+    assert result.status == "failed"
+    assert told in str(result.error)

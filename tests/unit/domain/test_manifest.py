@@ -208,3 +208,14 @@ def test_a_workspace_that_cannot_be_seen_is_told_by_a_dot() -> None:
     seen = manifest(_=Folder(state=UnknownState("unreadable"), doubtful=True))
 
     assert list(seen.unexamined()) == [(".", "unreadable")]
+
+
+def test_of_a_path_however_deep_it_is_known_what_its_directories_tell() -> None:
+    deep = "/".join(["d"] * 2000)
+    known = manifest(_=folder(a=A_FILE), x=Folder(state=UnknownState("unreadable")))
+
+    assert known.state_of(deep) == Absent()
+    assert known.state_of(f"a/{deep}") == Absent()
+    unknown = UnknownState("its directory: unreadable")
+    assert known.state_of("x/y") == unknown
+    assert isinstance(known.state_of(f"x/{deep}"), UnknownState)

@@ -299,3 +299,88 @@ def test_a_move_is_open_as_long_as_one_of_its_sides_is_as_it_was() -> None:
 
 def test_what_was_refused_declares_nothing() -> None:
     assert kinds({"a": (GONE, V1)}, act(CREATE, "a", phase=Phase.REFUSED)) == [UNDECLARED]
+
+
+def done(kind: OperationKind, path: str, after: PathState, to: str | None = None) -> FileOperation:
+    made = act(kind, path, to, phase=Phase.DONE)
+    there = made.destination and replace(made.destination, after=after)
+    return replace(made, after=GONE if there else after, destination=there)
+
+
+def by_path(*given: object, **more: object) -> dict[str, Account]:
+    found = accounts(*given, **more)  # type: ignore[arg-type]
+    return {one.change.path: one.account for one in found}
+
+
+def test_what_was_lost_on_the_way_with_a_directory_was_not_declared() -> None:
+    changes = {
+        "a": (DIRECTORY, GONE),
+        "a/kept": (V1, GONE),
+        "a/lost": (V2, GONE),
+        "b": (GONE, DIRECTORY),
+        "b/kept": (GONE, V1),
+    }
+
+    assert by_path(changes, act(MOVE, "a", "b")) == {
+        **dict.fromkeys(changes, OWN),
+        "a/lost": UNDECLARED,
+    }
+
+
+def test_what_was_moved_out_of_a_moved_directory_or_deleted_there_is_not_lost() -> None:
+    changes = {
+        "a/taken": (V1, GONE),
+        "a/deleted": (V2, GONE),
+        "a/x/deep": (V2, GONE),
+        "out": (GONE, V1),
+    }
+    said = [
+        act(MOVE, "a", "b"),
+        act(MOVE, "b/taken", "out"),
+        act(DELETE, "b/deleted"),
+        act(RMDIR, "b/x"),
+    ]
+
+    assert set(by_path(changes, *said).values()) == {OWN}
+
+
+def test_what_is_moved_twice_with_its_directory_comes_from_where_it_was_first() -> None:
+    changes = {"a/x": (V1, GONE), "c/x": (GONE, V1)}
+    twice = [act(MOVE, "a", "b"), act(MOVE, "b", "c")]
+
+    assert set(by_path(changes, *twice).values()) == {OWN}
+    changed = changes | {"c/x": (GONE, V2)}
+    assert by_path(changed, *twice) == {"a/x": OWN, "c/x": UNDECLARED}
+
+
+def test_two_directories_may_change_places() -> None:
+    changes = {"a/x": (V1, V2), "b/x": (V2, V1), "a/y": (V1, GONE), "b/y": (GONE, V1)}
+    swap = [act(MOVE, "a", "t"), act(MOVE, "b", "a"), act(MOVE, "t", "b")]
+
+    assert set(by_path(changes, *swap).values()) == {OWN}
+    assert by_path(changes | {"b/x": (V2, V2)}, *swap)["b/x"] is UNDECLARED
+
+
+def test_what_was_written_before_its_directory_was_moved_comes_as_it_was_written() -> None:
+    said = [done(CREATE, "a/x", V1), done(MOVE, "a", DIRECTORY, to="b")]
+
+    assert by_path({"b/x": (GONE, V1)}, *said) == {"b/x": OWN}
+    assert by_path({"b/x": (GONE, V2)}, *said) == {"b/x": UNDECLARED}
+
+
+def test_what_was_deleted_before_its_directory_was_moved_does_not_come_along() -> None:
+    said = [act(DELETE, "a/x"), act(MOVE, "a", "b")]
+    gone = replace(said[0], after=GONE, phase=Phase.DONE)
+
+    assert by_path({"b/x": (GONE, V1)}, gone, said[1]) == {"b/x": UNDECLARED}
+
+
+def test_a_directory_that_two_tasks_moved_is_put_down_to_the_one_that_is_asked_for() -> None:
+    changes = {"a/x": (V1, GONE), "c/x": (GONE, V1)}
+    mine, theirs = act(MOVE, "a", "b"), act(MOVE, "b", "c", by="other")
+
+    assert by_path(changes, mine, others=(theirs,)) == {"a/x": OWN, "c/x": OWN}
+    assert by_path(changes, others=(replace(mine, task_id=TaskId("another")), theirs)) == {
+        "a/x": FOREIGN,
+        "c/x": FOREIGN,
+    }

@@ -331,6 +331,16 @@ class FileOperationRepository(Protocol):
         """
         ...
 
+    async def withdraw(self, operation: FileOperation, fence: Fence, *, now: datetime) -> None:
+        """Take back what did not come to be, or does not hold any more since its task failed; in a
+        transaction of its own, also inside a unit.
+
+        Raises:
+            LeaseLost: as for ``add``.
+            OperationNotFound: it is not recorded.
+        """
+        ...
+
     async def get(self, operation_id: OperationId) -> FileOperation:
         """The operation.
 

@@ -12,6 +12,7 @@ from vespera.application.runtime.compensation import Ending
 from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.equipment import AttemptWork, Equipment
 from vespera.application.runtime.failures import called_off, failure_of, tell_retry
+from vespera.application.runtime.outdated_files import without_outdated
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
@@ -121,6 +122,10 @@ class AttemptRunner:
             pause=presence.pause,
         )
         log.rewinding = task.cancelling is not None or log.find(UNDOING) is not None
+        if operations and not log.rewinding:
+            operations = await without_outdated(
+                task, operations, fence=log.fence, work=self.work.files
+            )
         return Equipment(
             task=task, log=log, presence=presence, work=self.work, operations=operations
         )
@@ -144,7 +149,7 @@ class AttemptRunner:
             raise LeaseLost
         if equipment.log.rewound:
             raise Rewind
-        equipment.log.check()
+        await equipment.settle()
         return returned
 
     async def _history(

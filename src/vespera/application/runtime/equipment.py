@@ -11,6 +11,7 @@ from vespera.application.runtime.children import Children, ChildWork
 from vespera.application.runtime.compensation import Compensation
 from vespera.application.runtime.costs.of_task import TaskCosts
 from vespera.application.runtime.costs.tracker import CostTracker
+from vespera.application.runtime.file_memory import epoch_of
 from vespera.application.runtime.file_notes import FileWork
 from vespera.application.runtime.outcomes import Outcomes
 from vespera.application.runtime.patches import Patches
@@ -68,7 +69,25 @@ class Equipment:
     @cached_property
     def files(self) -> TaskFiles:
         """The workspace."""
-        return TaskFiles(fence=self.log.fence, recorded=self._operations, work=self.work.files)
+        return TaskFiles(
+            fence=self.log.fence,
+            recorded=self._operations,
+            epoch=epoch_of(self.task),
+            work=self.work.files,
+        )
+
+    async def settle(self) -> None:
+        """Judge, at the handler's end, whether it asked for what had been recorded; and take back
+        what it could not do to files.
+
+        Raises:
+            NonDeterministicTask: it did not.
+            LeaseLost: another worker has the task.
+        """
+        self.log.check()
+        if "files" in vars(self):
+            self.files.check()
+            await self.files.settle()
 
     @property
     def untouched(self) -> bool:

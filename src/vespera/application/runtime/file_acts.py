@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from vespera.application.ports.files import FileStore
+from vespera.application.runtime.file_memory import MARK
 from vespera.application.usecases.file_statements import with_mode
 from vespera.domain.effects import name_of
 from vespera.domain.errors import FileConflict, FileUnreadable
@@ -31,6 +32,10 @@ async def _no_digest(_: FileStore) -> str:
     return ""
 
 
+def _no_mark(_: FileStore) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
     """A change of the workspace.
@@ -43,6 +48,7 @@ class Act:
         is_done: whether what is found is what it was to leave.
         carry_out: does it, where things are as the intent found them; gives what is there then.
         digest: of the content that it is to leave, if the intent must remember that.
+        mark: what tells it from others of its kind at the same paths, if that is not the digest.
         overwrites: a file or a symbolic link at the destination may go.
     """
 
@@ -53,7 +59,12 @@ class Act:
     is_done: Callable[[FileOperation, Seen], bool]
     carry_out: Callable[[FileStore, FileOperation], Awaitable[Seen]]
     digest: Callable[[FileStore], Awaitable[str]] = _no_digest
+    mark: Callable[[FileStore], str] = _no_mark
     overwrites: bool = False
+
+    def is_asked_by(self, known: FileOperation, store: FileStore) -> bool:
+        """Whether it is the very act that was recorded, also where its content is another one."""
+        return known.context.get(MARK, known.context.get(DIGEST, "")) == self.mark(store)
 
     def kind(self, seen: Seen) -> OperationKind:
         """As what it is recorded where this is there.
@@ -77,10 +88,17 @@ def write(paths: Paths, data: bytes) -> Act:
     async def carry_out(store: FileStore, intent: FileOperation) -> Seen:
         return [await store.write(paths[0], data, token=intent.id)]
 
-    async def digest(store: FileStore) -> str:
-        return store.digest(data)
+    known: list[str] = []  # it may be long; once is enough
 
-    return _writing(paths, carry_out, digest)
+    def mark(store: FileStore) -> str:
+        if not known:
+            known.append(store.digest(data))
+        return known[0]
+
+    async def digest(store: FileStore) -> str:
+        return mark(store)
+
+    return _writing(paths, carry_out, digest, mark)
 
 
 def append(paths: Paths, data: bytes) -> Act:
@@ -99,7 +117,10 @@ def append(paths: Paths, data: bytes) -> Act:
         [seen] = await store.observe(paths)
         return store.digest(await whole(store, seen))
 
-    return _writing(paths, carry_out, digest)
+    def mark(store: FileStore) -> str:
+        return f"+{store.digest(data)}"
+
+    return _writing(paths, carry_out, digest, mark)
 
 
 def delete(paths: Paths) -> Act:
@@ -215,6 +236,7 @@ def make_link(paths: Paths, link: SymlinkState) -> Act:
         possible=(Absent,),
         is_done=is_done,
         carry_out=carry_out,
+        mark=lambda _: link.target,
     )
 
 
@@ -235,6 +257,7 @@ def change_mode(paths: Paths, mode: int) -> Act:
         possible=(FileState, DirectoryState),
         is_done=is_done,
         carry_out=carry_out,
+        mark=lambda _: f"{mode:04o}",
     )
 
 
@@ -254,6 +277,7 @@ def _writing(
     paths: Paths,
     carry_out: Callable[[FileStore, FileOperation], Awaitable[Seen]],
     digest: Callable[[FileStore], Awaitable[str]],
+    mark: Callable[[FileStore], str],
 ) -> Act:
     def is_done(intent: FileOperation, found: Seen) -> bool:
         return isinstance(found[0], FileState) and found[0].digest == intent.context[DIGEST]
@@ -266,6 +290,7 @@ def _writing(
         is_done=is_done,
         carry_out=carry_out,
         digest=digest,
+        mark=mark,
     )
 
 

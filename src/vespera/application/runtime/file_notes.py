@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.files import AnyPath, FileStore
 from vespera.application.ports.persistence import FileOperationRepository
+from vespera.application.runtime.file_memory import FileMemory, Ticket
+from vespera.application.runtime.path_locks import PathLocks
 from vespera.application.usecases.file_results import TrackFileOperationResult
 from vespera.application.usecases.file_statements import ATTEMPT
 from vespera.application.usecases.replaced_contents import ReplacedContents
@@ -16,13 +18,11 @@ from vespera.application.usecases.track_file_operations import (
     TrackFileOperationsUseCase,
     recording_of,
 )
-from vespera.domain.errors import InvalidRequest, NonDeterministicTask, PathRefused
+from vespera.domain.errors import InvalidRequest, PathRefused
 from vespera.domain.file_operation import FileOperation, OperationKind, Phase
 from vespera.domain.ids import OperationId
 from vespera.domain.refused_attempt import refused_attempt
 from vespera.domain.step import Fence
-
-ORDER = "vespera:order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +35,29 @@ class FileWork:
     clock: Clock
     new_id: Callable[[], str]
     replaced: ReplacedContents
+    locks: PathLocks = field(default_factory=PathLocks)
 
 
 class FileNotes(TaskTracking):
-    """The file operations of one attempt, in the order in which the handler asks for them. A replay
-    asks again, and finds what was recorded.
+    """The file operations of one attempt. A replay asks for them again, and finds what was
+    recorded. ``epoch``: how often the task had failed, and been retried, before the attempt.
     """
 
-    def __init__(self, *, fence: Fence, recorded: Sequence[FileOperation], work: FileWork) -> None:
+    def __init__(
+        self, *, fence: Fence, recorded: Sequence[FileOperation], epoch: str, work: FileWork
+    ) -> None:
         self._fence, self._work = fence, work
-        done = [op for op in recorded if op.phase is not Phase.REFUSED]
-        self._memo = {op.context[ORDER]: op for op in done if ORDER in op.context}
+        self._memory = FileMemory(fence.task_id, recorded, epoch)
         self._refused = {(op.kind, op.path) for op in recorded if op.phase is Phase.REFUSED}
-        self._order = 0
         self.touched = bool(recorded)
+
+    def check(self) -> None:
+        """Judge, at the handler's end, whether it asked for what was recorded.
+
+        Raises:
+            NonDeterministicTask: after a crash, it did something else instead.
+        """
+        self._memory.check()
 
     async def allow(self, pattern: str) -> None:
         """Let files come, change and go where the pattern matches, as ``build/**``, without their
@@ -71,22 +80,49 @@ class FileNotes(TaskTracking):
         metadata: Mapping[str, object] | None,
         **said: Any,
     ) -> TrackFileOperationResult:
-        self._order += 1
+        ticket = self._memory.ticket(kind, paths)
         self.touched = True
-        order = self._order
-        if order in self._memo:
-            allows = kind is OperationKind.SCOPE
-            places = [str(p) for p in paths] if allows else await self._places(kind, *paths)
-            known = self._remembered(places, (kind,), order)
-            known_id = known.id if known else None
-            return TrackFileOperationResult(success=True, operation_id=known_id, file_path=paths[0])
-        return await recording_of(self._work.tracking, kind)(
+        known = await self._noted(ticket, kind, paths, after=said.get("after") is True)
+        if known is not None and not await self._is_outdated(known):
+            return TrackFileOperationResult(success=True, operation_id=known.id, file_path=paths[0])
+        said_now = await recording_of(self._work.tracking, kind)(
             *paths,
-            operation_context={ORDER: order, ATTEMPT: self._fence.attempt},
+            operation_context={**self._memory.context(ticket), ATTEMPT: self._fence.attempt},
             metadata=metadata,
             task_id=self._fence.task_id,
             **said,
         )
+        if said_now.success:
+            self._memory.note(kind, [str(path) for path in paths])
+        return said_now
+
+    async def _noted(
+        self, ticket: Ticket, kind: OperationKind, paths: Sequence[AnyPath], *, after: bool
+    ) -> FileOperation | None:
+        if not self._memory.knows(ticket):
+            return None
+        allows = kind is OperationKind.SCOPE
+        places = [str(p) for p in paths] if allows else await self._places(kind, *paths)
+        return self._memory.recall(
+            ticket, places, (kind,), lambda known: (known.phase is Phase.CLAIM) is after
+        )
+
+    async def _is_outdated(self, known: FileOperation) -> bool:
+        """Whether it is a claim made before the task failed, and something else is there now; then
+        it is taken back, as the attempts after that may have made something else.
+        """
+        if known.phase is not Phase.CLAIM or self._memory.is_of_now(known):
+            return False
+        there = known.destination
+        claimed = [known.after] if there is None else [known.after, there.after]
+        if list(await self._work.store.observe(known.paths)) == claimed:
+            return False
+        await self._withdraw(known)
+        return True
+
+    async def _withdraw(self, known: FileOperation) -> None:
+        now = self._work.clock.now()
+        await self._work.operations.withdraw(known, self._fence, now=now)
 
     async def _places(self, kind: OperationKind, *paths: AnyPath) -> Sequence[str]:
         async with self._confined(kind):
@@ -113,25 +149,3 @@ class FileNotes(TaskTracking):
                 await self._work.operations.add(attempt, self._fence)
                 self._refused.add((kind, attempt.path))
             raise
-
-    def _begin(
-        self, paths: Sequence[str], kinds: Sequence[OperationKind]
-    ) -> tuple[int, FileOperation | None]:
-        self._order += 1
-        return self._order, self._remembered(paths, kinds, self._order)
-
-    def _remembered(
-        self, paths: Sequence[str], kinds: Sequence[OperationKind], order: int
-    ) -> FileOperation | None:
-        known = self._memo.get(order)
-        if known is not None and (known.paths != tuple(paths) or known.kind not in kinds):
-            raise NonDeterministicTask(
-                f"Task {self._fence.task_id!r} recorded {known.kind} {_way(known.paths)} as its"
-                f" file operation {order}; its handler now asks for {kinds[-1]} {_way(paths)}"
-                " instead."
-            )
-        return known
-
-
-def _way(paths: Sequence[str]) -> str:
-    return " -> ".join(map(repr, paths))

@@ -1,16 +1,25 @@
 """Files as a specialist touches them: each change recorded, done once, and proven."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from io import BytesIO, StringIO
+from types import MappingProxyType
 from typing import Any, Literal, overload
 
 from vespera.application.ports.files import AnyPath
 from vespera.application.runtime import file_acts
 from vespera.application.runtime.file_acts import Act, conflict
-from vespera.application.runtime.file_notes import ORDER, FileNotes
-from vespera.application.usecases.file_statements import check_mode, link_to
+from vespera.application.runtime.file_memory import MARK, Ticket
+from vespera.application.runtime.file_notes import FileNotes
+from vespera.application.usecases.file_statements import (
+    check_mode,
+    checked_bytes,
+    checked_flag,
+    encoded,
+    link_to,
+)
 from vespera.domain.errors import FileUnreadable, InvalidRequest
 from vespera.domain.file_operation import (
     DIGEST,
@@ -39,7 +48,7 @@ class TaskFiles(FileNotes):
 
     async def write_text(self, path: AnyPath, text: str, *, encoding: str = "utf-8") -> None:
         """Write a whole text file; see ``write_bytes``. No newline is translated."""
-        await self.write_bytes(path, text.encode(encoding))
+        await self.write_bytes(path, encoded(text, encoding))
 
     async def write_bytes(self, path: AnyPath, data: bytes) -> None:
         """Create or replace a file, with missing parent directories; on disk when it returns.
@@ -50,8 +59,10 @@ class TaskFiles(FileNotes):
             FileUnreadable: there is something else than a file, or it cannot be written.
             FileConflict: a crash interrupted this, and somebody changed the file since.
             LeaseLost: another worker has the task; nothing was written.
+            InvalidRequest: ``data`` is no bytes.
         """
-        await self._do(file_acts.write(await self._places(OperationKind.CREATE, path), data))
+        content = checked_bytes(data)
+        await self._do(OperationKind.CREATE, [path], lambda at: file_acts.write(at, content))
 
     async def append(self, path: AnyPath, content: str | bytes, *, encoding: str = "utf-8") -> None:
         """Add to a file's end, once; a file that is not there is created. The file is written anew
@@ -60,8 +71,8 @@ class TaskFiles(FileNotes):
         Raises:
             PathRefused, FileUnreadable, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        data = content.encode(encoding) if isinstance(content, str) else content
-        await self._do(file_acts.append(await self._places(OperationKind.CREATE, path), data))
+        data = encoded(content, encoding) if isinstance(content, str) else checked_bytes(content)
+        await self._do(OperationKind.CREATE, [path], lambda at: file_acts.append(at, data))
 
     @overload
     def open(
@@ -115,7 +126,7 @@ class TaskFiles(FileNotes):
             FileUnreadable: nothing is there, or it cannot be removed.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        await self._do(file_acts.delete(await self._places(OperationKind.DELETE, path)))
+        await self._do(OperationKind.DELETE, [path], file_acts.delete)
 
     async def move(self, source: AnyPath, destination: AnyPath, *, overwrite: bool = False) -> None:
         """Give a file, a symbolic link or a directory another place, with missing parent
@@ -130,8 +141,8 @@ class TaskFiles(FileNotes):
             FileUnreadable: nothing is there, something is in the way, or the system refuses.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        paths = await self._places(OperationKind.MOVE, source, destination)
-        await self._do(file_acts.move(paths, overwrites=overwrite))
+        act = partial(file_acts.move, overwrites=checked_flag(overwrite, "overwrite"))
+        await self._do(OperationKind.MOVE, [source, destination], act)
 
     async def copy(self, source: AnyPath, destination: AnyPath, *, overwrite: bool = False) -> None:
         """Make a second file with the same content and mode; as ``move``.
@@ -140,8 +151,8 @@ class TaskFiles(FileNotes):
             FileUnreadable: there is no file, something is in the way, or the system refuses.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        paths = await self._places(OperationKind.COPY, source, destination)
-        await self._do(file_acts.copy(paths, overwrites=overwrite))
+        act = partial(file_acts.copy, overwrites=checked_flag(overwrite, "overwrite"))
+        await self._do(OperationKind.COPY, [source, destination], act)
 
     async def mkdir(self, path: AnyPath, *, exist_ok: bool = False) -> None:
         """Make a directory, and missing ones above it; on disk when it returns.
@@ -154,8 +165,8 @@ class TaskFiles(FileNotes):
             FileUnreadable: something is there already, or the system refuses.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        act = file_acts.make_directory(await self._places(OperationKind.MKDIR, path))
-        await self._do(act, unless=DirectoryState if exist_ok else None)
+        unless = DirectoryState if checked_flag(exist_ok, "exist_ok") else None
+        await self._do(OperationKind.MKDIR, [path], file_acts.make_directory, unless=unless)
 
     async def rmdir(self, path: AnyPath) -> None:
         """Remove an empty directory; gone for good when it returns.
@@ -164,7 +175,7 @@ class TaskFiles(FileNotes):
             FileUnreadable: it is not empty, is no directory, or nothing is there.
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
-        await self._do(file_acts.remove_directory(await self._places(OperationKind.RMDIR, path)))
+        await self._do(OperationKind.RMDIR, [path], file_acts.remove_directory)
 
     async def symlink(self, path: AnyPath, target: AnyPath) -> None:
         """Make a symbolic link that leads to ``target``, as it is to be stored in the link; on disk
@@ -176,7 +187,7 @@ class TaskFiles(FileNotes):
             PathRefused, FileConflict, LeaseLost: as for ``write_bytes``.
         """
         link = link_to(target)
-        await self._do(file_acts.make_link(await self._places(OperationKind.SYMLINK, path), link))
+        await self._do(OperationKind.SYMLINK, [path], partial(file_acts.make_link, link=link))
 
     async def chmod(self, path: AnyPath, mode: int) -> None:
         """Give a file or a directory these permission bits; on disk when it returns.
@@ -188,7 +199,7 @@ class TaskFiles(FileNotes):
             FileConflict, LeaseLost: as for ``write_bytes``.
         """
         check_mode(mode)
-        await self._do(file_acts.change_mode(await self._places(OperationKind.CHMOD, path), mode))
+        await self._do(OperationKind.CHMOD, [path], partial(file_acts.change_mode, mode=mode))
 
     async def read_text(self, path: AnyPath, *, encoding: str = "utf-8") -> str:
         """The text of a file; see ``read_bytes``."""
@@ -206,46 +217,63 @@ class TaskFiles(FileNotes):
             FileUnreadable: it is not there, is no file, or cannot be read.
             PathRefused, LeaseLost: as for ``write_bytes``.
         """
+        ticket = self._memory.ticket(OperationKind.READ, [path])
         [where] = places = await self._places(OperationKind.READ, path)
-        order, known = self._begin(places, (OperationKind.READ,))
+        known = self._memory.recall(ticket, places, (OperationKind.READ,))
         async with self._confined(OperationKind.READ):
-            if known is not None:
-                return await self._read_again(where, known)
+            data = None if known is None else await self._read_again(where, known)
+            if data is not None:
+                return data
             data = await self._work.store.read(where)
         state = await self._state_of(where, data)
-        await self._record(OperationKind.READ, order, [where], [state])
+        if known is None:
+            await self._record(OperationKind.READ, ticket, [where], [state])
+        elif not self._memory.is_of_now(known):
+            await self._withdraw(known)
+            await self._record(OperationKind.READ, ticket, [where], [state])
         return data
 
-    async def _read_again(self, where: str, known: FileOperation) -> bytes:
-        """What was read then; or else what is there now."""
+    async def _read_again(self, where: str, known: FileOperation) -> bytes | None:
+        """What was read then, if that can be had still."""
         digest = known.before.digest if isinstance(known.before, FileState) else ""
         moved = [
             one.destination.path
-            for one in self._memo.values()
-            if one.kind is OperationKind.MOVE and one.path == where and one.destination
+            for one in self._memory.moves
+            if one.path == where and one.destination
         ]
         for place in (where, *moved):
             with suppress(FileUnreadable):
                 data = await self._work.store.read(place)
                 if self._work.store.digest(data) == digest:
                     return data
-        kept = await self._work.replaced.get(digest)
-        return await self._work.store.read(where) if kept is None else kept
+        return await self._work.replaced.get(digest)
 
-    async def _do(self, act: Act, *, unless: type[DirectoryState] | None = None) -> None:
+    async def _do(
+        self,
+        kind: OperationKind,
+        given: Sequence[AnyPath],
+        make: Callable[[Sequence[str]], Act],
+        *,
+        unless: type[DirectoryState] | None = None,
+    ) -> None:
         """Do it, unless it was done before, or (``unless``) need not be."""
-        async with self._confined(act.kinds[0]):
-            await self._do_once(act, unless)
+        ticket = self._memory.ticket(kind, given)
+        act = make(await self._places(kind, *given))
+        async with self._confined(kind), self._work.locks.held(act.paths):
+            await self._do_once(act, ticket, unless)
 
-    async def _do_once(self, act: Act, unless: type[DirectoryState] | None) -> None:
-        store, (order, intent) = self._work.store, self._begin(act.paths, act.kinds)
+    async def _do_once(self, act: Act, ticket: Ticket, unless: type[DirectoryState] | None) -> None:
+        store = self._work.store
+        intent = self._memory.recall(
+            ticket, act.paths, act.kinds, lambda known: act.is_asked_by(known, store)
+        )
         if intent is not None and intent.phase is Phase.DONE:
             return
         found = await store.observe(act.paths)
         if intent is None:
             if unless is not None and isinstance(found[0], unless):
                 return
-            intent = await self._intend(act, found, order)
+            intent = await self._intend(act, found, ticket)
         elif act.is_done(intent, found):
             await store.sync(act.paths)  # it may have been done, and not be on the disk yet
             await self._finish(intent, found)
@@ -254,17 +282,34 @@ class TaskFiles(FileNotes):
             raise conflict(intent, found)
         await self._finish(intent, await act.carry_out(store, intent))
 
-    async def _intend(self, act: Act, found: Sequence[PathState], order: int) -> FileOperation:
-        kind, digest = act.kind(found), await act.digest(self._work.store)
-        return await self._record(kind, order, act.paths, found, digest, overwrites=act.overwrites)
+    async def settle(self) -> None:
+        """At the handler's end, take back what it announced and could not do, where all is as it
+        was before: it has heard so, and gone on without it.
+
+        Raises:
+            LeaseLost: another worker has the task.
+        """
+        for intent in [*self._memory.open.values()]:
+            if list(await self._work.store.observe(intent.paths)) == _before(intent):
+                await self._withdraw(intent)
+
+    async def _intend(self, act: Act, found: Sequence[PathState], ticket: Ticket) -> FileOperation:
+        kind, store = act.kind(found), self._work.store
+        digest, mark = await act.digest(store), act.mark(store)
+        told = {DIGEST: digest} if digest else {}
+        if not digest or mark != digest:
+            told[MARK] = mark
+        intent = await self._record(kind, ticket, act.paths, found, told, overwrites=act.overwrites)
+        self._memory.open[intent.id] = intent
+        return intent
 
     async def _record(
         self,
         kind: OperationKind,
-        order: int,
+        ticket: Ticket,
         paths: Sequence[str],
         found: Sequence[PathState],
-        digest: str = "",
+        told: Mapping[str, object] = MappingProxyType({}),
         *,
         overwrites: bool = False,
     ) -> FileOperation:
@@ -273,6 +318,7 @@ class TaskFiles(FileNotes):
             Destination(path=path, before=before, after=NOT_OBSERVED, overwrites=overwrites)
             for path, before in zip(paths[1:], found[1:], strict=True)
         ]
+        asked_at = paths[-1] if kind is OperationKind.COPY else paths[0]
         operation = FileOperation(
             id=OperationId(self._work.new_id()),
             task_id=self._fence.task_id,
@@ -283,19 +329,21 @@ class TaskFiles(FileNotes):
             after=found[0] if reads else NOT_OBSERVED,
             recorded_at=self._work.clock.now(),
             destination=to[0] if to else None,
-            context={ORDER: order, DIGEST: digest} if digest else {ORDER: order},
+            context={**self._memory.context(ticket, asked_at), **told},
             attempt=self._fence.attempt,
         )
         self.touched = True
         if operation.phase is Phase.INTENT:
             await self._work.replaced.keep(operation)
         await self._work.operations.add(operation, self._fence)
+        self._memory.note(kind, paths)
         return operation
 
     async def _finish(self, intent: FileOperation, left: Sequence[PathState]) -> None:
         to = intent.destination and replace(intent.destination, after=left[1])
         done = replace(intent, phase=Phase.DONE, after=left[0], expected=left[-1], destination=to)
         await self._work.operations.save(done, self._fence)
+        self._memory.open.pop(intent.id, None)
 
     async def _state_of(self, where: str, data: bytes) -> PathState:
         """The state in which ``data`` was read; a file changed since keeps only its content."""

@@ -78,8 +78,7 @@ class FileStatement:
         if self.expected is not None and not isinstance(self.expected, PathState):
             raise InvalidRequest("must be a PathState, as a verification gives", field="expected")
         for field in ("after", "overwrite"):
-            if not isinstance(getattr(self, field), bool):
-                raise InvalidRequest("must be True or False", field=field)
+            checked_flag(getattr(self, field), field)
         if self.mode is not None:
             check_mode(self.mode)
 
@@ -122,6 +121,42 @@ def checked_pattern(given: object) -> str:
     return given
 
 
+def checked_flag(given: object, field: str) -> bool:
+    """Yes or no.
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    if not isinstance(given, bool):
+        raise InvalidRequest("must be True or False", field=field)
+    return given
+
+
+def checked_bytes(given: object) -> bytes:
+    """The content of a file.
+
+    Raises:
+        InvalidRequest: it is no bytes.
+    """
+    if not isinstance(given, bytes | bytearray | memoryview):
+        raise InvalidRequest(f"must be bytes, not {type(given).__name__}", field="content")
+    return bytes(given)
+
+
+def encoded(text: object, encoding: str) -> bytes:
+    """The content of a text file.
+
+    Raises:
+        InvalidRequest: it is no text, or cannot be written in this encoding.
+    """
+    if not isinstance(text, str):
+        raise InvalidRequest(f"must be text, not {type(text).__name__}", field="content")
+    try:
+        return text.encode(encoding)
+    except (UnicodeEncodeError, LookupError) as error:
+        raise InvalidRequest(f"cannot be written: {error}", field="content") from error
+
+
 def check_mode(mode: object) -> None:
     """Refuse what are no permission bits.
 
@@ -146,6 +181,11 @@ def link_to(target: object) -> SymlinkState:
     text = given.decode("utf-8", "surrogateescape") if isinstance(given, bytes) else given
     if not text or "\0" in text:
         raise InvalidRequest("must not be empty, and have no NUL in it", field="target")
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        told = f"{text!r} has characters that no file name can have"
+        raise InvalidRequest(told, field="target") from None
     return SymlinkState(text)
 
 

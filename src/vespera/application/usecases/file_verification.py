@@ -16,6 +16,7 @@ from vespera.application.usecases.families import Families
 from vespera.application.usecases.file_results import VerifyOperationResult, VerifyTaskResult
 from vespera.application.usecases.file_statements import checked_id
 from vespera.application.usecases.workspace_surveys import Surveyed, WorkspaceSurveys
+from vespera.domain.carried import directories_of, goals_of
 from vespera.domain.errors import InvalidRequest, RequestError
 from vespera.domain.file_operation import FileOperation, OperationKind, Phase, is_act
 from vespera.domain.ids import OperationId, ReportId, TaskId
@@ -186,7 +187,9 @@ class FileVerification:
         if not ordered:
             return {}
         found = dict(zip(ordered, await self._files.observe(ordered), strict=True))
-        operations = await self._operations.on_paths(ordered)
+        operations = await self._operations.on_paths([*ordered, *directories_of(ordered)])
+        if further := set(goals_of(operations)).difference(ordered):
+            return await self._judge_paths(further.union(ordered), witnesses)
         for manifest in witnesses:
             operations = witnessed(operations, manifest)
         judged = judge(operations, found)

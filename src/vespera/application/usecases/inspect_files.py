@@ -8,6 +8,7 @@ from vespera.application.ports.persistence import FileOperationRepository, TaskR
 from vespera.application.ports.snapshots import SnapshotRepository
 from vespera.application.usecases.file_diffs import FileDiffs
 from vespera.application.usecases.file_statements import checked_id
+from vespera.domain.carried import directories_of, goals_of
 from vespera.domain.changed_file import ChangedFile
 from vespera.domain.errors import (
     InvalidRequest,
@@ -136,9 +137,11 @@ class InspectFilesUseCase:
         own = await self._operations.of_task(task)
         if not own and not await self._tasks.find([task]):
             raise TaskNotFound(task)
-        paths = sorted({path for one in own if is_act(one) for path in one.paths})
+        acts = [one for one in own if is_act(one)]
+        paths = sorted({path for one in acts for path in one.paths}.union(goals_of(acts)))
         found = dict(zip(paths, await self._files.observe(paths), strict=True)) if paths else {}
-        chains = await self._operations.on_paths(paths) if paths else ()
+        above = directories_of(paths)
+        chains = await self._operations.on_paths([*paths, *above]) if paths else ()
         if any(one.phase is Phase.CLAIM for one in own):
             chains = await self._with_baseline(task, chains)
         findings = {finding.operation_id: finding for finding in judge(chains, found)}

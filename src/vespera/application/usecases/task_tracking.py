@@ -4,27 +4,40 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from vespera.application.ports.files import AnyPath
 from vespera.application.usecases.file_results import TrackFileOperationResult
-from vespera.domain.file_operation import OperationKind
+from vespera.domain.file_operation import OperationKind, PathState
 
 
 class TaskTracking:
     """Each method says that something is about to be done to a file, or (``after=True``) that it
-    was; see those of ``TrackFileOperationsUseCase``. Who inherits gives ``_say``, which records it.
+    was; see those of ``TrackFileOperationsUseCase``. ``expected`` is what it is to leave. Who
+    inherits gives ``_say``, which records it.
     """
 
     _say: Callable[..., Awaitable[TrackFileOperationResult]]
 
     async def track_file_create(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+        self,
+        path: AnyPath,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        after: bool = False,
+        expected: PathState | None = None,
     ) -> TrackFileOperationResult:
         """Say that a file is created."""
-        return await self._say(OperationKind.CREATE, (path,), metadata, after=after)
+        kind = OperationKind.CREATE
+        return await self._say(kind, (path,), metadata, after=after, expected=expected)
 
     async def track_file_modify(
-        self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False
+        self,
+        path: AnyPath,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        after: bool = False,
+        expected: PathState | None = None,
     ) -> TrackFileOperationResult:
         """Say that a file is changed."""
-        return await self._say(OperationKind.MODIFY, (path,), metadata, after=after)
+        kind = OperationKind.MODIFY
+        return await self._say(kind, (path,), metadata, after=after, expected=expected)
 
     async def track_file_delete(
         self, path: AnyPath, metadata: Mapping[str, object] | None = None, *, after: bool = False

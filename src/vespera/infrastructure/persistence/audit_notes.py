@@ -47,6 +47,6 @@ def of_import(ledger: Ledger, task: Task, operations: Sequence[FileOperation]) -
 
 
 def of_withdrawal(ledger: Ledger, operation_id: OperationId, task_id: TaskId, at: int) -> Notes:
-    """An operation that a retried task takes back, since it did not come to be."""
+    """An operation that a task takes back, since it did not come to be."""
     told = {"operation_id": operation_id, "task_id": task_id}
     return ledger.noted(WITHDRAWAL, at, lambda: told)

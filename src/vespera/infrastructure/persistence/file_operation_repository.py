@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from operator import attrgetter
 
@@ -10,7 +11,7 @@ from vespera.domain.file_operation import FileOperation, OperationKind, Phase
 from vespera.domain.ids import OperationId, TaskId
 from vespera.domain.step import Fence
 from vespera.infrastructure.persistence import sql
-from vespera.infrastructure.persistence.audit_notes import of_operation
+from vespera.infrastructure.persistence.audit_notes import of_operation, of_withdrawal
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.fence import must_hold
 from vespera.infrastructure.persistence.statements import (
@@ -64,6 +65,18 @@ class SqlFileOperationRepository:
         noted = of_operation(self._database.ledger, operation)
         values = (*row[1:], operation.id)
         await self._store(Write(sql.UPDATE_OPERATION, values, refusal, audited=noted), fence)
+
+    async def withdraw(self, operation: FileOperation, fence: Fence, *, now: datetime) -> None:
+        """Take back what did not come to be, or does not hold any more since its task failed.
+
+        Raises:
+            LeaseLost: the task is not held by the fence any more.
+            OperationNotFound: it is not recorded.
+        """
+        noted = of_withdrawal(self._database.ledger, operation.id, fence.task_id, to_micros(now))
+        refusal = partial(OperationNotFound, operation.id)
+        values = (operation.id, fence.task_id)
+        await self._store(Write(sql.WITHDRAW_OPERATION, values, refusal, audited=noted), fence)
 
     async def get(self, operation_id: OperationId) -> FileOperation:
         """The operation.

@@ -248,8 +248,20 @@ class FileOperationRepositoryConformance(PersistenceSuite):
             await stores.operations.add(an_operation("o2"), fence)
         with pytest.raises(LeaseLost):
             await stores.operations.save(an_operation(phase=Phase.DONE), fence)
+        with pytest.raises(LeaseLost):
+            await stores.operations.withdraw(an_operation(), fence, now=NOW)
 
         assert list(await stores.operations.of_task(T1)) == [an_operation()]
+
+    async def test_what_was_taken_back_is_not_there_any_more(self, stores: Stores) -> None:
+        await stores.tasks.add(a_running_task())
+        await stores.operations.add(an_operation(), FENCE)
+        await stores.operations.add(an_operation("o2"), FENCE)
+        await stores.operations.withdraw(an_operation(), FENCE, now=NOW)
+
+        assert list(await stores.operations.of_task(T1)) == [an_operation("o2")]
+        with pytest.raises(OperationNotFound):
+            await stores.operations.withdraw(an_operation(), FENCE, now=NOW)
 
     async def test_with_a_fence_it_is_a_transaction_of_its_own_also_inside_a_unit(
         self, stores: Stores

@@ -1,0 +1,53 @@
+"""Branches of a handler that touch files side by side, and a crash anywhere in between."""
+
+import asyncio
+
+from vespera import Container, TaskContext
+from vespera.application.runtime.specialists import Specialists
+from vespera.testing import World, explore_crashes
+
+
+class Press(World.Service):
+    async def order(self, key: str) -> str:
+        return self.once(key, "paper")
+
+
+async def scenario(app):
+    request = {"title": "t", "specialist_type": "printer", "task_id": "t", "completion": "auto"}
+    await app.orchestrator.create_task(request)
+    await app.run_until_idle()
+
+
+def all_is_printed(app, world):
+    assert app.tasks.get("t").status == "completed", app.tasks.get("t").error
+    assert [app.files.read(f"{name}.txt") for name in "ab"] == ["a, and more", "b, and more"]
+    assert app.files.verify_all().all_verified
+    assert app.db.value("SELECT count(*) FROM file_operations") == 6
+
+
+def test_branches_that_write_side_by_side_are_done_once_wherever_the_process_dies():
+    world = World()
+
+    class Printer:
+        def __init__(self, press: Press) -> None:
+            self.press = press
+
+        async def branch(self, task: TaskContext, name: str) -> None:
+            await task.files.write_text(f"{name}.txt", name)
+            await task.step("order", self.press.order, name)
+            await task.files.append(world.workspace / f"{name}.txt", ", and more")
+
+        async def execute(self, task: TaskContext) -> None:
+            names = "ab" if task.attempt % 2 else "ba"  # whichever comes first
+            await asyncio.gather(*(self.branch(task, name) for name in names))
+            await asyncio.gather(*(task.files.copy("a.txt", name) for name in "cd"))
+
+    def build():
+        container = Container()
+        container.get(Specialists).register("printer", Printer(world.service(Press)))
+        return container
+
+    report = explore_crashes(build, scenario, [all_is_printed, "engine", "database"], world=world)
+
+    report.raise_for_failures()
+    assert report.runs > 20
