@@ -140,6 +140,6 @@ class AsyncService:
         return RecoveryResult(success=True)
 
     async def recover(self) -> None:
-        """What it takes to bring the service back, a new session, say; by default nothing. One that is
-        not async will do.
+        """What it takes to bring the service back, a new session, say; by default nothing. One that
+        is not async will do.
         """
