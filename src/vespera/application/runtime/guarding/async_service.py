@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any, Generic, TypeVar
 
 from vespera.application.ports.clock import Clock
-from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.failures import in_words
 from vespera.application.runtime.guarding.parts import clock_of
 from vespera.application.runtime.guarding.service_guard import ServiceGuard
 from vespera.application.runtime.guarding.timeout import Timeout
@@ -110,7 +111,7 @@ class AsyncService:
             self._error = error
             if isinstance(error, AsyncServiceError | TimeoutError):
                 raise
-            told = f"{type(error).__name__}: {message_of(error)}"
+            told = in_words(error)
             raise ServiceCallFailed(told, service=self.name, operation=operation) from error
         self._error = None
         return OperationResult(operation=operation, value=value)
@@ -125,16 +126,18 @@ class AsyncService:
             StorageError: the state of a breaker that is shared cannot be written.
         """
         try:
-            await self.recover()
+            recovering: Any = self.recover()  # of a subclass, which may do it without waiting
+            if isawaitable(recovering):
+                await recovering
         except Exception as error:  # noqa: BLE001  (the boundary to the subclass; told in the result)
             self._error = error
-            return RecoveryResult(
-                success=False, error=f"{type(error).__name__}: {message_of(error)}"
-            )
+            return RecoveryResult(success=False, error=in_words(error))
         if self.guard.breaker is not None:
             await self.guard.breaker.close()
         self._error = None
         return RecoveryResult(success=True)
 
     async def recover(self) -> None:
-        """What it takes to bring the service back, a new session, say; by default nothing."""
+        """What it takes to bring the service back, a new session, say; by default nothing. One that
+        is not async will do.
+        """

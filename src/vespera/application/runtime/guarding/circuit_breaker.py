@@ -16,7 +16,7 @@ from typing import Any, Final, ParamSpec, TypeVar, overload
 
 from vespera.application.ports.breakers import Breakers
 from vespera.application.ports.clock import Clock
-from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.failures import in_words
 from vespera.application.runtime.guarding.breaker_status import (
     BreakerStatus,
     span_of,
@@ -24,7 +24,7 @@ from vespera.application.runtime.guarding.breaker_status import (
 )
 from vespera.application.runtime.guarding.judging import Errors, judge_of, speaks_against_service
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
-from vespera.application.runtime.guarding.parts import check_function, clock_of, store_of
+from vespera.application.runtime.guarding.parts import clock_of, no_function, store_of
 from vespera.domain.circuit import CLOSED, Admission, Circuit, CircuitRule, name_of_circuit
 from vespera.domain.errors import CircuitBreakerOpenError, InvalidRequest, StorageError
 from vespera.domain.request import text_of
@@ -121,7 +121,8 @@ class CircuitBreaker:
         Raises:
             CircuitBreakerOpenError, StorageError, Exception: as ``execute``.
         """
-        check_function(function)
+        if not callable(function):
+            raise no_function(function)
         began = self._circuit if self.passes() else await self._admitted()
         try:
             result = function(*args, **kwargs)
@@ -217,7 +218,7 @@ class CircuitBreaker:
         if not is_counted:
             await self._broke_off(began, error)
             return
-        reason = f"{type(error).__name__}: {message_of(error)}"
+        reason = in_words(error)
         now = self._now()
         await self._keep(lambda circuit: circuit.failed(began, self.rule, now, reason))
 
