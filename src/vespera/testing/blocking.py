@@ -11,9 +11,13 @@ _ALLOWED = {
     # A database in memory is worked with on the loop: that is quicker than a change of threads.
     f"{_ROOM}/persistence/lane.py": {"open", "submit", "_close_connection", "_end_thread"},
     f"{_ROOM}/persistence/sessions.py": {"join"},
-    # Looked at once in the life of a container or a worker.
+    # Looked at once in the life of a container, a connection or a worker.
     f"{_ROOM}/persistence/location.py": {"location_of"},
+    f"{_ROOM}/persistence/pinned_file.py": {"check"},
     f"{_ROOM}/files/local_file_store.py": {"__init__"},
+    f"{_ROOM}/files/local_restorer.py": {"__init__"},
+    f"{_ROOM}/files/local_workspace_scanner.py": {"__init__"},
+    f"{_ROOM}/files/packed_contents.py": {"__init__"},
     f"{_ROOM}/owners.py": {"__init__", "register", "leave"},
     f"{_ROOM}/threads.py": {"close", "_start_worker"},
 }

@@ -1,7 +1,7 @@
 """Mocks of HTTP sessions and responses, for code that awaits them and code that enters them."""
 
 import json as json_text
-from collections.abc import Coroutine, Generator, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from functools import partial
 from inspect import iscoroutine
 from typing import Any
@@ -104,7 +104,7 @@ class _SessionMock(NonCallableMagicMock):
     def _get_child_mock(self, /, **kwargs: Any) -> Any:
         name = kwargs.get("name", "")
         if name in _VERBS:
-            return _Verb(name, return_value=_Request(name, mock_response(json={})), **kwargs)
+            return _Verb(name, return_value=mock_response(json={}), **kwargs)
         return super()._get_child_mock(**kwargs)
 
 
@@ -114,20 +114,29 @@ def _verb(verb: str, given: object) -> "_Verb":
     if is_function(given):
         return _Verb(verb, side_effect=given)
     if not isinstance(given, ResultSequence):
-        return _Verb(verb, return_value=_Request(verb, given))
-    then = given.then if given.then is NOT_GIVEN else _Request(verb, given.then)
-    requests = tuple(_Request(verb, result) for result in given.results)
+        return _Verb(verb, return_value=_request(verb, given))
+    then = given.then if given.then is NOT_GIVEN else _request(verb, given.then)
+    requests = tuple(_request(verb, result) for result in given.results)
     return _Verb(verb, side_effect=Script(ResultSequence(requests, then), verb))
 
 
 class _Verb(MagicMock):
     """The mock of one verb: whatever it is told to give or to raise, its call can be awaited and
-    entered, and only that tells.
+    entered, and only that tells. Calls that were, are known as those of an ``AsyncMock``.
     """
+
+    assert_awaited = AsyncMock.assert_awaited
+    assert_awaited_once = AsyncMock.assert_awaited_once
+    assert_awaited_with = AsyncMock.assert_awaited_with
+    assert_awaited_once_with = AsyncMock.assert_awaited_once_with
+    assert_any_await = AsyncMock.assert_any_await
+    assert_has_awaits = AsyncMock.assert_has_awaits
+    assert_not_awaited = AsyncMock.assert_not_awaited
 
     def __init__(self, verb: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._verb = verb
+        self._forget_awaits()
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> "_Call":
         try:
@@ -136,15 +145,32 @@ class _Verb(MagicMock):
             raise AssertionError(str(error) or _TOO_OFTEN.format(self._verb)) from None
         except BaseException as error:  # noqa: BLE001 - raised where the real one would be
             given = error
-        is_entered = hasattr(given, "__aenter__") and not isinstance(given, MockResponse)
-        return _Call(given if is_entered else _Request(self._verb, given))
+        return _Call(_request(self._verb, given), partial(self._note, self.call_args))
+
+    def reset_mock(self, *args: Any, **kwargs: Any) -> None:
+        super().reset_mock(*args, **kwargs)
+        self._forget_awaits()
+
+    def _forget_awaits(self) -> None:
+        self.await_count, self.await_args, self.await_args_list = 0, None, list[Any]()
+
+    def _note(self, awaited: Any) -> None:
+        self.await_count, self.await_args = self.await_count + 1, awaited
+        self.await_args_list.append(awaited)
 
     def _get_child_mock(self, /, **kwargs: Any) -> MagicMock:
         return MagicMock(**kwargs)
 
 
+def _request(verb: str, given: object) -> Any:
+    """What is entered, and gives the response: the response itself, if it can be."""
+    if isinstance(given, Mapping | str | bytes):
+        given = _response(verb, given)
+    return given if hasattr(given, "__aenter__") else _Request(verb, given)
+
+
 class _Request(NonCallableMagicMock):
-    """What all calls of a verb share: entering it gives the response."""
+    """What cannot be entered itself: entering this gives it, or raises it."""
 
     def __init__(self, verb: str = "", given: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs, spec=["__aenter__", "__aexit__"])
@@ -160,11 +186,12 @@ class _Request(NonCallableMagicMock):
 class _Call(Coroutine[Any, Any, Any]):
     """One call of a verb: a coroutine, which a task may run, and a context manager."""
 
-    def __init__(self, request: Any) -> None:
-        self._request = request
+    def __init__(self, request: Any, note: Callable[[], None]) -> None:
+        self._request, self._note = request, note
         self._awaiting: Generator[Any, Any, Any] | None = None
 
     async def __aenter__(self) -> Any:
+        self._note()
         return await self._request.__aenter__()
 
     async def __aexit__(self, *error: object) -> Any:

@@ -3,16 +3,36 @@
 import json
 import sys
 from codecs import getincrementaldecoder
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Self
-from unittest.mock import MagicMock
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock
 
 from vespera.testing.awaitable import awaitable
 from vespera.testing.headers import Headers
 from vespera.testing.results import NOT_GIVEN
 
 _FIRST_ERROR = 400
+
+
+class _ToldMethod:
+    """A method that is a mock, of each object its own, made when it is first asked for."""
+
+    def __init__(self, make: Callable[[Any], AsyncMock]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, response: Any, owner: type | None = None) -> Any:
+        if response is None:
+            return self
+        if self._name not in vars(response):
+            vars(response)[self._name] = self._make(response)
+        return vars(response)[self._name]
+
+    def __set__(self, response: Any, told: object) -> None:
+        vars(response)[self._name] = told
 
 
 class MockResponse:
@@ -34,8 +54,8 @@ class MockResponse:
     ==================  ===================================  =====================================
 
     ``json`` and ``raise_for_status`` are mocks, to be told otherwise
-    (``response.json.return_value = ...``); ``text`` and ``content`` can be set, and
-    ``text.return_value`` and ``text.side_effect``.
+    (``response.json.return_value = ...``), as are ``__aenter__`` and ``__aexit__``; ``text`` and
+    ``content`` can be set, and ``text.return_value`` and ``text.side_effect``.
 
     The ``json()`` that is not awaited equals what it stands for, but is a subclass of its type,
     which the engine does not store; parts of it are plain. (null, true and false, of which there
@@ -150,10 +170,11 @@ class MockResponse:
     async def aclose(self) -> None:
         """Do nothing: there is no connection."""
 
-    async def __aenter__(self) -> Self:
-        return self
+    __aenter__ = _ToldMethod(lambda response: AsyncMock(return_value=response))
+    __aexit__ = _ToldMethod(lambda response: AsyncMock(side_effect=response.leave))
 
-    async def __aexit__(self, *_error: object) -> None:
+    def leave(self, *_error: object) -> None:
+        """What leaving ``async with`` does."""
         self.release()
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 """When leaks are looked for, and how a test is told of its own."""
 
+import re
 import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable
@@ -16,11 +17,13 @@ from vespera.testing.leaks import (
     left_since,
     told,
 )
-from vespera.testing.origins import last_run
+from vespera.testing.origins import is_library, last_run
 from vespera.testing.tracing import Tracer
 from vespera.testing.turns import some_turns
 
 _TESTS = ("async", "all", "none")
+_FRAMES_OF_COROUTINES = 5  # a mock makes its coroutine two or three calls below who calls the mock
+_FRAME = re.compile(r'File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)')
 _tracer = pytest.StashKey[Tracer]()
 _watched = pytest.StashKey["_Watch"]()
 _shared_runners = pytest.StashKey[list[Any]]()
@@ -28,11 +31,11 @@ _told_runs = pytest.StashKey[set[int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the setting, and begin to trace if that was asked for."""
+    """Check the setting."""
     setting = config.getini("vespera_leaks")
     if setting not in _TESTS:
         raise pytest.UsageError(f"vespera_leaks = {setting}: it is one of {', '.join(_TESTS)}.")
-    config.stash[_tracer] = Tracer(active=config.getoption("--vespera-trace"))
+    config.stash[_tracer] = Tracer()
     config.stash[_shared_runners], config.stash[_told_runs] = [], set()
 
 
@@ -45,7 +48,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Note what is there before the test."""
     config = item.config
-    config.stash[_watched] = _Watch(active=_is_checked(item))
+    config.stash[_watched] = watch = _Watch(active=_is_checked(item))
+    if watch.active:
+        config.stash[_tracer].begin()
     return (yield)
 
 
@@ -59,6 +64,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
         for runner in item.config.stash[_shared_runners]:
             item.config.stash[_told_runs] |= watch.look_at_shared(runner)
         leaks = watch.end(item.config.stash[_tracer].place_of)
+        item.config.stash[_tracer].stop()
     leaks = [leak for leak in leaks if not _is_allowed(item, leak)]
     if leaks:
         pytest.fail(told(leaks), pytrace=False)
@@ -97,7 +103,7 @@ class _Watch:
             self._of_others: set[int] = set()
             self._show, warnings.showwarning = warnings.showwarning, self._shown
             self._depth = sys.get_coroutine_origin_tracking_depth()
-            sys.set_coroutine_origin_tracking_depth(max(self._depth, 1))
+            sys.set_coroutine_origin_tracking_depth(max(self._depth, _FRAMES_OF_COROUTINES))
 
     def adopt(self, things: Belongings, runs: Iterable[int]) -> None:
         """What came with a fixture of many tests, in these runs of its loop, is no leak."""
@@ -124,8 +130,16 @@ class _Watch:
 
     def _shown(self, message: Warning | str, *more: Any, **named: Any) -> None:
         if "was never awaited" in str(message):
-            self.found.append(Leak("coroutines", str(message)))
+            self.found.append(Leak("coroutines", _coroutine_told(str(message))))
         self._show(message, *more, **named)
+
+
+def _coroutine_told(message: str) -> str:
+    """Python's warning in short: whose coroutine it is, and which line of the user's made it."""
+    frames = list(_FRAME.finditer(message))
+    own = [frame for frame in frames if not is_library(frame["file"])] or frames
+    where = [f"    made at {f['file']}:{f['line']}, in {f['function']}" for f in own[-1:]]
+    return "\n".join([message.partition("\n")[0], *where])
 
 
 def _look_at_loop(config: pytest.Config, runner: Any) -> None:

@@ -19,6 +19,7 @@ from vespera.testing.origins import (
     is_library,
     is_made_by_library,
     origin_of,
+    origin_of_timer,
     run_of,
 )
 from vespera.testing.tracing import memory_key
@@ -185,7 +186,7 @@ def _timer_leaks(scheduled: Iterable[Any]) -> list[Leak]:
 
 
 def _set_at(timer: Any) -> str:
-    made = getattr(timer, "made_at", None)
+    made = origin_of_timer(timer)
     return f"\n    made at {made}" if made else ""
 
 
@@ -293,10 +294,11 @@ def _databases() -> list[Any]:
     return list(module.opened) if module is not None else []
 
 
-def _subclasses(cls: Any) -> list[Any]:
-    found = []
+def _subclasses(cls: Any) -> dict[Any, None]:
+    """Each once, by however many ways it comes from ``cls``."""
+    found: dict[Any, None] = {}
     for child in type.__subclasses__(cls):
-        found += [child, *_subclasses(child)]
+        found |= {child: None, **_subclasses(child)}
     return found
 
 

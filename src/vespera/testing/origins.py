@@ -9,6 +9,7 @@ import sysconfig
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 _LIBRARIES = (
     str(Path(os.__file__).parent),
@@ -19,6 +20,7 @@ _LIBRARIES = (
 _ASYNCIO = str(Path(asyncio.__file__).parent)
 _run: contextvars.ContextVar[int] = contextvars.ContextVar("vespera_run", default=0)
 _last_run = 0
+_timers: WeakKeyDictionary[asyncio.TimerHandle, str] = WeakKeyDictionary()
 
 
 def caller() -> str:
@@ -44,6 +46,18 @@ def remember_origins(loop: asyncio.AbstractEventLoop) -> None:
     loop.set_task_factory(_task_that_knows)
 
 
+def remember_timers(loop: Any) -> None:
+    """Note who sets the loop's timers."""
+    set_timer = loop.call_at
+
+    def call_at(when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        timer = set_timer(when, callback, *args, context=context)
+        _timers[timer] = caller()
+        return timer
+
+    loop.call_at = call_at  # which call_later calls, too
+
+
 def last_run() -> int:
     """The number of the last run of a loop that began: of a test, say, or of a fixture. What is
     made in a run, by whatever task or callback that comes of it, is of that run.
@@ -67,6 +81,12 @@ def origin_of(task: "asyncio.Task[Any]") -> str:
     """Who made the task, or at least where its coroutine begins."""
     known: str | None = getattr(task, "made_at", None)
     return known or definition_of(task.get_coro())
+
+
+def origin_of_timer(timer: Any) -> str | None:
+    """Who set the timer, if that is known."""
+    known: str | None = getattr(timer, "made_at", None) or _timers.get(timer)
+    return known
 
 
 def definition_of(thing: Any) -> str:

@@ -30,11 +30,6 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         action="store_true",
         help="Fail async tests that block the event loop (needs blockbuster).",
     )
-    group.addoption(
-        "--vespera-trace",
-        action="store_true",
-        help="Say of every leak where it was made; slows the run.",
-    )
     parser.addini(
         "vespera_leaks",
         default="async",

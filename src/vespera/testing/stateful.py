@@ -93,6 +93,11 @@ class MachineEnvironment:
         """Let virtual time pass: ``seconds``, ``minutes``, ``hours``, ``days``."""
         await self.clock.advance(**span)
 
+    async def count(self, status: TaskStatus | str | None = None) -> int:
+        """How many tasks there are, or how many stand so."""
+        statuses = (await self.statuses()).values()
+        return sum(status in {None, each} for each in statuses)
+
     async def statuses(self) -> dict[str, TaskStatus]:
         """How every task stands, by its id."""
         found: dict[str, TaskStatus] = {}

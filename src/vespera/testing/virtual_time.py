@@ -9,7 +9,7 @@ import pytest
 
 from vespera.testing.errors import VirtualTimeOff
 from vespera.testing.loop import VirtualLoop
-from vespera.testing.origins import remember_origins
+from vespera.testing.origins import remember_origins, remember_timers
 
 _ADVICE = (
     "Take the marker away, or let the project's own loop be of a subclass of"
@@ -95,4 +95,5 @@ def _refuse_names_of_others(item: pytest.Item, chosen: Mapping[str, object]) -> 
 def _plain_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     remember_origins(loop)
+    remember_timers(loop)
     return loop

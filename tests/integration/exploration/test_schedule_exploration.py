@@ -105,6 +105,7 @@ def test_a_scenario_that_fails_is_refused(shop, world):
 
 
 REPLAYED = """
+import os
 import pytest
 from vespera import Container, TaskContext
 from vespera.application.runtime.specialists import Specialists
@@ -156,6 +157,17 @@ def test_both(shop, world):
     explore_schedules(
         shop, order, once, world=world, order="fifo", slow=(60.0,)
     ).raise_for_failures()
+
+HERE = os.getpid()
+
+def elsewhere(app, world):
+    assert os.getpid() != HERE
+
+def test_forked(shop, world):
+    explore_crashes(shop, order, elsewhere, at="effect").raise_for_failures()
+
+def test_without_power(shop, world):
+    explore_crashes(shop, order, once, at="effect", power_loss=1, max_runs=4)
 
 def test_schedules(shop, world):
     report = explore_schedules(shop, order, at_once, world=world, order="fifo", slow=(60.0,))
@@ -240,3 +252,11 @@ def test_the_nightly_run_goes_deeper(replay):
     deeper = replay("test_shop.py::test_crashes", "--vespera-depth=2", "-rA")
 
     deeper.stdout.fnmatch_lines(["*then crash*"])
+
+
+def test_the_nightly_run_makes_real_processes_but_where_power_is_cut(replay):
+    wanted = ("-k", "forked or without_power")
+    replay(*wanted).assert_outcomes(passed=1, failed=1)
+    replay(*wanted, "--vespera-isolation=fork").assert_outcomes(passed=2)
+    replay(*wanted, "--vespera-isolation=inline").assert_outcomes(passed=1, failed=1)
+    assert replay("--vespera-isolation=spoon").ret == pytest.ExitCode.USAGE_ERROR

@@ -320,7 +320,8 @@ def test_calls_that_block_the_loop_are_found_and_those_of_a_database_in_memory_a
             import asyncio
             import time
             import pytest
-            from vespera import TaskContext
+            from vespera import AsyncDatabaseManager, Container, TaskContext
+            from vespera import TaskExecutionWorkflow, providers
             from vespera.testing import AsyncTestBase
 
             class TestMine(AsyncTestBase):
@@ -345,6 +346,31 @@ def test_calls_that_block_the_loop_are_found_and_those_of_a_database_in_memory_a
                 def test_that_is_not_async_may_block(self):
                     time.sleep(0.001)
 
+            async def edit(task: TaskContext):
+                await task.files.write_text("a.txt", "one")
+                await task.files.write_text("a.txt", "two")
+
+            class Editing(Container):
+                specialists = providers.Aggregate(editor=providers.Object(edit))
+
+            @pytest.mark.asyncio
+            @pytest.mark.parametrize("place", ["", "tasks.db"])
+            async def test_a_container_of_one_s_own_does_not_block(place, tmp_path):
+                url = f"sqlite+aiosqlite:///{tmp_path / place}" if place else "sqlite+aiosqlite://"
+                async with Editing(database_url=url, workspace=str(tmp_path)) as container:
+                    for name in container.providers:
+                        container.get(name)
+                    run = container.get(TaskExecutionWorkflow).run
+                    assert (await run(title="Edit", specialist_type="editor")).success
+                    async with container.get(AsyncDatabaseManager).session() as session:
+                        await session.connection()
+
+            @pytest.mark.asyncio
+            async def test_a_container_that_knows_no_workspace_does_not_block():
+                container = Container()
+                for name in container.providers:
+                    container.get(name)
+
             @pytest.mark.asyncio
             async def test_reading_a_file_in_the_loop_is_found():
                 open(__file__).read()
@@ -352,9 +378,9 @@ def test_calls_that_block_the_loop_are_found_and_those_of_a_database_in_memory_a
     )
     project.ini("asyncio_default_fixture_loop_scope = function")
     outcome = project.run("--vespera-blocking", "-p", "no:randomly", "-o", "vespera_leaks=none")
-    outcome.assert_counts(passed=2, failed=2)
+    outcome.assert_counts(passed=5, failed=2)
     outcome.assert_says("Blocking call to time.sleep", "Blocking call to io.TextIOWrapper.read")
-    project.run("-o", "vespera_leaks=none").assert_counts(passed=4)
+    project.run("-o", "vespera_leaks=none").assert_counts(passed=7)
 
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])

@@ -211,6 +211,8 @@ class DyingMachine(AsyncRuleMachine):
         self.deaths = 0
         statuses = await self.env.statuses()
         assert list(statuses.values()) == ["completed"] * self.asked
+        assert await self.env.count() == await self.env.count("completed") == self.asked
+        assert await self.env.count("failed") == 0
         assert len(self.clean_ups) == len(self.charged) == self.asked
 
     @invariant()

@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from types import ModuleType
 from typing import Protocol
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, call
 
 import httpx
 import pytest
@@ -19,11 +19,11 @@ from vespera.testing.results import sequence
 WAYS = ("awaited", "entered")
 
 
-async def read(call, way):
+async def read(request, way):
     """The response of a request that was made, by either way."""
     if way == "awaited":
-        return await call
-    async with call as response:
+        return await request
+    async with request as response:
         return response
 
 
@@ -169,6 +169,86 @@ class TestBothWays:
 
         with pytest.raises(TimeoutError):
             await read(session.get("/"), way)
+
+
+class TestTheResponseOfAVerb:
+    """``session.get.return_value`` is what requests give, as that of a mock is."""
+
+    @pytest.mark.parametrize("way", WAYS)
+    async def test_can_be_told_otherwise(self, way):
+        session = mock_session()
+        session.post.return_value.status = 404
+        session.post.return_value.json.return_value = {"id": 7}
+
+        response = await read(session.post("http://test"), way)
+
+        assert (response.status, await response.json()) == (404, {"id": 7})
+
+    @pytest.mark.parametrize("way", WAYS)
+    async def test_is_the_one_that_was_given(self, way):
+        session, response = mock_session(), mock_response(json={"id": 1})
+        session.get.return_value = response
+        session.get.return_value.__aenter__.return_value.json.return_value = {"id": 2}
+
+        assert session.get.return_value is await read(session.get("http://test"), way) is response
+        assert await response.json() == {"id": 2}
+
+    async def test_knows_that_it_was_entered_and_left(self):
+        response = mock_response()
+
+        async with mock_session(response).get("http://test") as entered:
+            response.__aexit__.assert_not_awaited()
+
+        assert entered is response
+        response.__aenter__.assert_awaited_once_with()
+        response.__aexit__.assert_awaited_once_with(None, None, None)
+
+    async def test_can_be_given_ways_of_its_own_to_enter_and_leave(self):
+        response = mock_response()
+        response.__aenter__ = AsyncMock(return_value="entered")
+        response.__aexit__ = AsyncMock(return_value=True)
+
+        async with response as entered:
+            assert entered == "entered"
+            raise ValueError("kept inside")
+        response.__aexit__.assert_awaited_once()
+
+
+class TestWhatWasAwaited:
+    @pytest.mark.parametrize("way", WAYS)
+    async def test_is_known_as_of_an_async_mock(self, way):
+        session = mock_session(get=[{"id": 1}, OSError("down")])
+        await read(session.get("http://test", timeout=1), way)
+
+        session.get.assert_awaited_once_with("http://test", timeout=1)
+        session.get.assert_awaited_once()
+        with pytest.raises(OSError, match="down"):
+            await read(session.get("http://test/2"), way)
+
+        session.get.assert_awaited_with("http://test/2")
+        session.get.assert_any_await("http://test", timeout=1)
+        session.get.assert_has_awaits([call("http://test", timeout=1), call("http://test/2")])
+        assert (session.get.await_count, session.get.await_args) == (2, call("http://test/2"))
+        session.post.assert_not_awaited()
+        with pytest.raises(AssertionError, match="awaited once"):
+            session.get.assert_awaited_once()
+
+    async def test_is_not_what_was_only_called(self):
+        session = mock_session()
+        request = session.get("http://test")
+
+        session.get.assert_called_once_with("http://test")
+        session.get.assert_not_awaited()
+        await request
+        session.get.assert_awaited_once_with("http://test")
+
+    async def test_is_forgotten_by_a_reset(self):
+        session = mock_session()
+        await session.get("http://test")
+        session.get.reset_mock()
+
+        session.get.assert_not_awaited()
+        assert session.get.await_args_list == []
 
 
 class TestASession:

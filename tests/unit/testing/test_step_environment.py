@@ -109,6 +109,21 @@ async def test_one_step_function_runs_alone_with_retries_that_take_no_time():
     assert environment.values == {"fetch": {"a": 1}}
 
 
+async def test_several_functions_are_steps_of_one_environment_each_done_once():
+    environment, bank = StepEnvironment(), AsyncMock(return_value="receipt")
+
+    async def charge():
+        return await bank()
+
+    def refund():
+        return "refunded"
+
+    assert [await environment.step(charge) for _ in range(2)] == ["receipt", "receipt"]
+    assert await environment.step(refund) == "refunded"
+    assert environment.values == {"charge": "receipt", "refund": "refunded"}
+    bank.assert_awaited_once()
+
+
 async def test_a_step_that_takes_too_long_ends_by_its_timeout():
     async def hang():
         await asyncio.Event().wait()

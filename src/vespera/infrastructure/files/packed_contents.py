@@ -84,6 +84,7 @@ class PackedContents:
         self._quota, self._is_never_stored = quota, never_stored(never)
         self._directory = PackDirectory(self._path, clock.monotonic)
         self._collected_at: float | None = None
+        self._is_used = False
 
     async def put(self, sources: Sequence[ContentSource]) -> Sequence[PutResult]:
         """See ``ContentStore.put``."""
@@ -154,13 +155,18 @@ class PackedContents:
 
     async def stop(self) -> None:
         """Hold nothing any more; the next use begins anew."""
-        self._directory.close()
-        if self._is_passing and self._path.exists():
-            await self._threads.run(lambda: shutil.rmtree(self._path, ignore_errors=True))
+        if self._is_used:
+            self._is_used = False
+            await self._threads.run(self._let_go)
 
     def abandon(self) -> None:
         """Let go of everything at once, as if the process had died; for tests of that."""
         self._directory.close()
+
+    def _let_go(self) -> None:
+        self._directory.close()
+        if self._is_passing:
+            shutil.rmtree(self._path, ignore_errors=True)
 
     def _put(self, sources: Sequence[ContentSource], stop: Event) -> Sequence[PutResult]:
         directory = self._directory
@@ -251,6 +257,7 @@ class PackedContents:
                         yield ContentFlaw(pack.name, digest_of(record.key), str(error))
 
     async def _in_thread(self, work: Callable[[Event], T]) -> T:
+        self._is_used = True
         try:
             return await self._threads.run_stoppable(work)
         except OSError as error:

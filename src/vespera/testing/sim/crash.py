@@ -99,6 +99,8 @@ def explore_crashes(
             "a process that is killed loses no commit; cut the power with isolation='inline'",
             field="power_loss",
         )
+    if not power_loss:
+        isolation = pytest_options.isolation_asked() or isolation
     with in_world(world, (build, scenario, invariants, recover)) as surroundings:
         return search.explore(_runner(isolation, plan, surroundings))
 

@@ -2,8 +2,8 @@
 
 ``pytest --vespera-replay=c3a tests/test_shop.py::test_it`` runs, in the first exploration of the
 test, nothing but the crash after commit 3; ``2:c3a`` is for the second one. ``pytest
---vespera-depth=2`` lets processes die once more while they recover, in all explorations: for the
-nightly run.
+--vespera-depth=2`` lets processes die once more while they recover, in all explorations, and
+``--vespera-isolation=fork`` makes real processes of their lives: for the nightly run.
 """
 
 import shlex
@@ -19,16 +19,17 @@ from vespera.testing.sim.codes import is_code
 class _Asked:
     code: str = ""
     depth: int = 1
+    isolation: str = ""
     test: str = ""
     explorations: int = 0
 
 
 _asked = _Asked()
-_before: list[tuple[str, int]] = []
+_before: list[tuple[str, int, str]] = []
 
 
 def pytest_addoption(parser: Any) -> None:
-    """Add ``--vespera-replay``."""
+    """Add the options."""
     group = parser.getgroup("vespera")
     group.addoption(
         "--vespera-replay",
@@ -43,13 +44,20 @@ def pytest_addoption(parser: Any) -> None:
         default=1,
         help="let explore_crashes kill at least N times in a run",
     )
+    group.addoption(
+        "--vespera-isolation",
+        choices=("inline", "fork"),
+        default="",
+        help="the isolation of every explore_crashes that cuts no power: fork, or inline",
+    )
 
 
 def pytest_configure(config: Any) -> None:
     """Remember what was asked for, until this run of pytest is over."""
-    _before.append((_asked.code, _asked.depth))
+    _before.append((_asked.code, _asked.depth, _asked.isolation))
     _asked.code = _readable(config.getoption("--vespera-replay", default="") or "")
     _asked.depth = config.getoption("--vespera-depth", default=1) or 1
+    _asked.isolation = config.getoption("--vespera-isolation", default="") or ""
 
 
 def _readable(code: str) -> str:
@@ -63,7 +71,7 @@ def _readable(code: str) -> str:
 def pytest_unconfigure() -> None:
     """What a run of pytest around this one was asked for holds again."""
     if _before:
-        _asked.code, _asked.depth = _before.pop()
+        _asked.code, _asked.depth, _asked.isolation = _before.pop()
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
@@ -92,6 +100,11 @@ def replay_code(place: int) -> str | None:
 def least_depth() -> int:
     """How many times a process dies in a run at least."""
     return _asked.depth
+
+
+def isolation_asked() -> str:
+    """What isolation all explorations are to have; empty: each its own."""
+    return _asked.isolation
 
 
 def test_in_shell() -> str:
