@@ -1,6 +1,7 @@
 """Tasks that wait for moments, signals and people; hours pass in no time."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -64,6 +65,21 @@ class Desk:
 @pytest.fixture
 def desk(container: Container, clock: VirtualClock) -> Desk:
     return Desk(container, clock)
+
+
+async def test_it_is_told_what_a_task_waits_for(desk: Desk) -> None:
+    async def wait(task: TaskContext) -> object:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(task.wait_for_signal("go", timeout=60))
+            group.create_task(task.wait_for_approval("May it go?"))
+
+    await desk.begin(wait)
+    stands = await desk.orchestrator.get_task_status("t")
+
+    told = f"the signal 'go' (until {desk.clock.now() + timedelta(seconds=59)}); May it go?"
+    assert stands.waits_for == told
+    with pytest.raises(TimeoutError, match=re.escape(f"is waiting after 5 s: {told}.")):
+        await desk.orchestrator.wait_for_completion("t", 5)
 
 
 async def held_in_memory(task: TaskContext) -> object:
