@@ -62,8 +62,8 @@ class WaitWork:
 
 class Waits:
     """The waits of one attempt. Each is recorded when it begins, so that its end is the same moment
-    after a crash, and again with what came. What is new comes when all that came before is replayed:
-    perhaps the handler has called the wait off by then, as it did the first time.
+    after a crash, and again with what came. What is new comes behind all that is replayed: perhaps
+    the handler has called the wait off by then, as it did the first time.
     """
 
     def __init__(
