@@ -1,5 +1,6 @@
 """How much of a type may run: limits, rates, pauses; and in words, why a task waits for them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
@@ -78,6 +79,24 @@ class Limits:
 
 
 NO_LIMITS: Final = Limits()
+
+
+def limits_of(given: object) -> Mapping[str, Limits]:
+    """Limits by type, as a container says them.
+
+    Raises:
+        InvalidRequest: they are something else, or of all types together something is limited that
+            cannot be; the error names it.
+    """
+    if not isinstance(given, Mapping):
+        told = f"must be a mapping of Limits by type, got {type(given).__name__}"
+        raise InvalidRequest(told, field="limits")
+    for kind, limits in given.items():
+        if not isinstance(kind, str) or not isinstance(limits, Limits):
+            told = f"must be Limits, as Limits(max_concurrent=2), not {limits!r}"
+            raise InvalidRequest(told, field=f"limits[{kind!r}]")
+    check_limits_of_all(given.get(ALL_TYPES, NO_LIMITS))
+    return given
 
 
 def check_limits_of_all(limits: Limits) -> None:

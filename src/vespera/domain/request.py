@@ -1,10 +1,11 @@
 """Turn what a caller asks for, in whichever form, into a checked ``TaskRequest``."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from typing import TypeVar
 
 from vespera.domain.dedup import check_dedup
 from vespera.domain.errors import InvalidRequest
@@ -23,6 +24,7 @@ LONGEST_TEXT = 10_000
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # leaves room for the delays of ten years that may be added
 
 Given = TaskRequest | Mapping[str, object] | None
+OneRequest = TypeVar("OneRequest")
 
 
 def parse_request(given: Given, named: Mapping[str, object]) -> TaskRequest:
@@ -119,6 +121,17 @@ def seconds_of(value: object, field: str) -> float | None:
     if value is None:
         return None
     return number_of(value, field, least=0, most=TEN_YEARS, what="a number of seconds")
+
+
+def requests_of(value: Iterable[OneRequest]) -> list[OneRequest]:
+    """Several requests, as given by a caller; none of them is looked at.
+
+    Raises:
+        InvalidRequest: they are no list, nor anything else that could be gone through.
+    """
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise InvalidRequest(f"expected a list of requests, got {_kind(value)}", field="requests")
+    return list(value)
 
 
 def time_limit_of(value: object, field: str) -> float | None:

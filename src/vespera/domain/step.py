@@ -1,5 +1,6 @@
 """What is remembered of one step of a task."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,6 +69,18 @@ class StepRecord:
     def open(self) -> bool:
         """Whether it is a wait that has not ended."""
         return self.awaits is not None
+
+
+def waits_in_words(records: Iterable[StepRecord]) -> str:
+    """For what those of them wait that have not ended; "" if there are none."""
+    return "; ".join(wait_in_words(r.awaits, r.wake_at) for r in records if r.awaits is not None)
+
+
+def wait_in_words(awaits: str, wake_at: datetime | None) -> str:
+    """For what a wait is, and until when at the latest."""
+    if wake_at is None or awaits.startswith("until "):
+        return awaits
+    return f"{awaits} (until {wake_at.isoformat(' ', 'seconds')})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

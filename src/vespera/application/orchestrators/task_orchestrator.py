@@ -28,7 +28,7 @@ from vespera.domain.errors import (
 )
 from vespera.domain.event import LARGEST_ID, TaskEvent, event_types_of
 from vespera.domain.ids import TaskId
-from vespera.domain.request import Given, parse_request, seconds_of, task_id_of
+from vespera.domain.request import Given, parse_request, requests_of, seconds_of, task_id_of
 from vespera.domain.retry import whole_number_of
 from vespera.domain.schedule import TaskSchedule
 from vespera.domain.task import Completion, Task, TaskRequest, TaskStatus
@@ -87,10 +87,9 @@ class TaskOrchestrator(RevivingWorkflow, MovingWorkflow):
             A result per request, in order; if one request is bad, all say so.
         """
         try:
-            asked = list(requests)
-        except TypeError as error:
-            told = f"requests: expected a list of requests: {error}"
-            return [TaskResult(success=False, error=told)]
+            asked = requests_of(requests)
+        except InvalidRequest as error:
+            return [TaskResult(success=False, error=str(error))]
         return await self._create([(request, {}) for request in asked])
 
     async def wait_for_completion(
@@ -168,7 +167,10 @@ class TaskOrchestrator(RevivingWorkflow, MovingWorkflow):
         Raises:
             TimeoutError: it takes longer than ``timeout`` seconds; the tasks go on later.
         """
-        asked = list(requests)
+        try:
+            asked = requests_of(requests)
+        except InvalidRequest as error:
+            return [TaskResult(success=False, error=str(error))]
         try:
             seconds = seconds_of(timeout, "timeout")
             typed = [parse_request(r, {"completion": Completion.AUTO}) for r in asked]

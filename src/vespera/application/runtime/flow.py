@@ -147,7 +147,8 @@ class Flow:
         if why := await self.pauses(task):
             return why
         if task.blockers:
-            return f"it waits for {task.blockers} tasks that are not completed yet"
+            tasks = "1 task that is" if task.blockers == 1 else f"{task.blockers} tasks that are"
+            return f"it waits for {tasks} not completed yet"
         now = self._clock.now()
         if task.run_after is not None and task.run_after > now:
             return f"it runs after {task.run_after.isoformat(' ', 'seconds')}"

@@ -16,7 +16,7 @@ from vespera.application.runtime.handler_versions import (
     version_of,
 )
 from vespera.domain.errors import SpecialistError
-from vespera.domain.flow import ALL_TYPES, NO_LIMITS, Limits, Rate, check_limits_of_all
+from vespera.domain.flow import ALL_TYPES, NO_LIMITS, Limits, Rate, limits_of
 from vespera.domain.request import specialist_type_of
 
 Handler = Callable[[TaskContext], object]
@@ -33,7 +33,7 @@ class Specialists:
             together it is said under "*".
 
     Raises:
-        InvalidRequest: of all types something is limited that cannot be.
+        InvalidRequest: the limits are none, or of all types something is limited that cannot be.
     """
 
     def __init__(
@@ -44,8 +44,7 @@ class Specialists:
     ) -> None:
         self._catalogue = catalogue
         self._registered: dict[str, object] = {}
-        self._limits = dict(limits or {})
-        check_limits_of_all(self._limits.get(ALL_TYPES, NO_LIMITS))
+        self._limits = {} if limits is None else dict(limits_of(limits))
         self._own_limits: dict[str, Limits] = {}
         self._refused: set[tuple[str, str]] = set()
         self.revision = 0

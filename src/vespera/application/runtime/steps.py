@@ -1,6 +1,7 @@
 """Run once, remember, replay: one attempt's view of the steps recorded so far."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypedDict, TypeVar, Unpack
@@ -22,6 +23,7 @@ from vespera.domain.step import (
 )
 from vespera.domain.task import Task
 
+PATIENCE = 1.0  # seconds in which a handler comes to ask for what is recorded
 Key = tuple[str, int]
 T = TypeVar("T")
 
@@ -73,6 +75,8 @@ class StepLog:
         self.rewinding = False
         self._unasked: set[Key] = set()  # while rewinding: what the handler is still to ask for
         self._over: Callable[[], object] = lambda: None
+        self._caught_up = False
+        self._behind: asyncio.Event | None = None  # set when it has; who waits for that is held up
         self._recorded = {(r.name, r.occurrence): r for r in records}
         self._next_seq = records[-1].seq + 1 if records else 1
         self._asked: dict[str, int] = {}
@@ -102,6 +106,8 @@ class StepLog:
             record = None
         if self.rewinding and (record is None or record.open):
             raise Rewind
+        if self._behind is not None and not self._caught_up and not self.has_more():
+            self._behind.set()
         return key, record
 
     def rewind(self, over: Callable[[], object]) -> None:
@@ -276,6 +282,22 @@ class StepLog:
         done = [r for r in own if r.value is not None and r.wake_at is None]
         left = [r for r in done if r.occurrence > self._asked.get(r.name, 0)]
         return [f"step {r.name!r}" for r in left if not self.inherits(r)]
+
+    async def caught_up(self) -> None:
+        """Return when the handler has asked for all that earlier attempts have recorded, or seems
+        not to: what happens now must not come before what happened then.
+        """
+        if self._caught_up:
+            return
+        if not self.has_more():
+            self._caught_up = True
+            if self._behind is not None:
+                await self._clock.sleep(0)  # those that are held up go first
+            return
+        self._behind = self._behind or asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with self._clock.timeout(PATIENCE):
+                await self._behind.wait()
 
     def _rewind_at(self, key: Key) -> None:
         if key in self._unasked:

@@ -62,7 +62,8 @@ class WaitWork:
 
 class Waits:
     """The waits of one attempt. Each is recorded when it begins, so that its end is the same moment
-    after a crash, and again with what came.
+    after a crash, and again with what came. What is new comes behind all that is replayed: perhaps
+    the handler has called the wait off by then, as it did the first time.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Waits:
             return self._replay(record)
         if record is not None:
             wake_at = record.wake_at
+        await self._log.caught_up()
         return await self._until(_Wait(key, awaits, wake_at, look, late), new=record is None)
 
     async def _until(self, wait: _Wait, *, new: bool) -> bytes:

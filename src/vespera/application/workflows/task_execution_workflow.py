@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.events import ProgressRepository
-from vespera.application.ports.persistence import ReportRepository, TaskRepository, UnitOfWork
+from vespera.application.ports.persistence import (
+    ReportRepository,
+    StepRepository,
+    TaskRepository,
+    UnitOfWork,
+)
 from vespera.application.runtime.deduplication import Deduplication
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.failures import called_off
@@ -39,6 +44,7 @@ from vespera.domain.request import (
     parse_request,
     task_id_of,
 )
+from vespera.domain.step import waits_in_words
 from vespera.domain.task import GOING_ON, Completion, Task, TaskOutcome, TaskRequest, TaskStatus
 from vespera.domain.verification import Finding
 
@@ -48,6 +54,7 @@ class Machinery:
     """The runtime that workflows and orchestrators drive, the same for all of them."""
 
     tasks: TaskRepository
+    steps: StepRepository
     reports: ReportRepository
     unit_of_work: UnitOfWork
     engine: Engine
@@ -151,7 +158,7 @@ class TaskExecutionWorkflow:
         result = self._result(task, findings=await self._refused(task))
         why = str(task.error) if task.error else await self._m.settling.dead_ends(task)
         progress = await self._m.progress.of_task(task.id)
-        waits_for = await self._m.flow.keeps_waiting(task)
+        waits_for = await self._waits_for(task)
         return replace(result, error=why or result.error, progress=progress, waits_for=waits_for)
 
     async def cancel_task(self, task_id: str, reason: str = "") -> TaskResult:
@@ -331,6 +338,11 @@ class TaskExecutionWorkflow:
         if why := await self._m.flow.pauses(task):
             return f"Task {task.id!r} does not run: {why}."
         return f"Task {task.id!r} was interrupted; it is {task.status} and goes on later."
+
+    async def _waits_for(self, task: Task) -> str:
+        if task.status is not TaskStatus.WAITING:
+            return await self._m.flow.keeps_waiting(task)
+        return waits_in_words(await self._m.steps.of_task(task.id))
 
     async def _refused(self, task: Task) -> tuple[Finding, ...]:
         if task.report_id is None or not task.error:

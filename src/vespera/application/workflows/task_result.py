@@ -17,12 +17,12 @@ class TaskResult:
     ``success`` says whether the call did what it was asked to; ``error`` says why not, and names
     the field or the id. ``status`` compares with text: ``result.status == "completed"``.
     ``progress`` is what the handler said last, where the status was asked for. ``paused`` says that
-    somebody has paused the task; ``waits_for`` (of ``get_task_status``), why a pending task does
-    not run at this moment: what is paused, awaited, or at its limit. ``findings`` are those by
-    which the proof gate refused the completion. ``created``: this call has stored the task; False,
-    if it was there already, or the call creates none. It does not count for equality. ``retried``
-    (of ``retry_task``) are the others that are pending again with the task; ``still_cancelled``,
-    those that were cancelled because it had failed, and still are.
+    somebody has paused the task; ``waits_for`` (of ``get_task_status``), why a task that is pending
+    or waiting does not run at this moment: what is paused, awaited, or at its limit. ``findings``
+    are those by which the proof gate refused the completion. ``created``: this call has stored the
+    task; False, if it was there already, or the call creates none. It does not count for equality.
+    ``retried`` (of ``retry_task``) are the others that are pending again with the task;
+    ``still_cancelled``, those that were cancelled because it had failed, and still are.
     """
 
     success: bool

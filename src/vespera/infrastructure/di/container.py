@@ -322,6 +322,7 @@ class Container(GuardParts, ResourceParts, CostParts, FileUseCases, Orchestrator
     machinery = providers.Singleton(
         Machinery,
         tasks=Adapters.tasks,
+        steps=Adapters.steps,
         reports=Adapters.reports,
         unit_of_work=Adapters.unit_of_work,
         engine=engine,

@@ -18,7 +18,7 @@ from vespera.application.usecases.inspect_tasks import (
 from vespera.application.workflows.send_signal import SignalResult
 from vespera.application.workflows.task_result import TaskResult
 from vespera.domain.state_form import form_of
-from vespera.domain.step import UNDOING, StepRecord
+from vespera.domain.step import UNDOING, wait_in_words, waits_in_words
 from vespera.domain.task import Task, TaskStatus
 from vespera.domain.verification import Finding
 from vespera.interfaces.cli.failures import printable
@@ -85,7 +85,7 @@ def show_page(page: TaskPage, *, as_json: bool) -> None:
     rows: list[tuple[str, ...]] = [("ID", "STATUS", "TYPE", "TITLE")]
     rows += [(task.id, task.status, task.specialist_type, task.title) for task in page.tasks]
     if page.waits:
-        told = [_waits_in_words(page.waits.get(task.id, ())) for task in page.tasks]
+        told = [waits_in_words(page.waits.get(task.id, ())) for task in page.tasks]
         rows = [(*row, wait) for row, wait in zip(rows, ["WAITS FOR", *told], strict=True)]
     print_lines(*aligned(rows))
     if page.more:
@@ -213,23 +213,13 @@ def _step_row(step: StepDetails) -> tuple[str, str, str]:
         status, _, message, *_ = step.value
         return "undoing", str(status).lower(), _short(message)
     if step.awaits is not None:
-        return name, "waits", _wait_in_words(step.awaits, step.wake_at)
+        return name, "waits", wait_in_words(step.awaits, step.wake_at)
     return name, "failed" if step.failed else "done", _short(step.value)
 
 
 def _signal_row(signal: SignalDetails) -> tuple[str, str, str, str]:
     state = "received" if signal.received_at else "kept"
     return signal.name, state, _moment(signal.sent_at), _short(signal.payload)
-
-
-def _waits_in_words(waits: Iterable[StepRecord]) -> str:
-    return "; ".join(_wait_in_words(wait.awaits or "", wait.wake_at) for wait in waits)
-
-
-def _wait_in_words(awaits: str, wake_at: datetime | None) -> str:
-    if wake_at is None or awaits.startswith("until "):
-        return awaits
-    return f"{awaits} (until {_moment(wake_at)})"
 
 
 def _moment(moment: datetime | None) -> str:

@@ -360,10 +360,14 @@ async def test_what_is_no_time_limit_is_refused(
     assert "timeout" in str(ran.error)
 
 
-async def test_what_is_no_list_of_requests_is_refused(orchestrator: TaskOrchestrator) -> None:
-    [result] = await orchestrator.create_tasks(None)
+@pytest.mark.parametrize("given", [None, 7, {"title": "A"}, "A", TaskRequest(title="A")])
+@pytest.mark.parametrize("verb", ["create_tasks", "run_all"])
+async def test_what_is_no_list_of_requests_is_refused(
+    orchestrator: TaskOrchestrator, verb: str, given: object
+) -> None:
+    [result] = await getattr(orchestrator, verb)(given)
 
-    assert "expected a list of requests" in str(result.error)
+    assert result.error == f"requests: expected a list of requests, got {type(given).__name__}"
 
 
 async def test_the_order_of_keys_in_a_payload_does_not_make_another_request(

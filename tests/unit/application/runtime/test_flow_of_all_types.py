@@ -231,3 +231,20 @@ async def test_who_says_nothing_of_all_types_leaves_their_limits_as_they_are(
     await other.look()
     assert not other.has_gate("coder")
     assert other.gates is None
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"job": 5}, "limits['job']"),
+        ({"job": {"max_concurrent": 2}}, "limits['job']"),
+        ({"job": None}, "limits['job']"),
+        ({7: Limits()}, "limits[7]"),
+        ([("job", Limits())], "limits"),
+    ],
+)
+def test_what_is_no_limit_is_refused(given: object, field: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Specialists(catalogue=dict, limits=given)  # type: ignore[arg-type]
+
+    assert refused.value.field == field

@@ -1,6 +1,7 @@
 """Tasks that wait for moments, signals and people; hours pass in no time."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -64,6 +65,91 @@ class Desk:
 @pytest.fixture
 def desk(container: Container, clock: VirtualClock) -> Desk:
     return Desk(container, clock)
+
+
+async def test_it_is_told_what_a_task_waits_for(desk: Desk) -> None:
+    async def wait(task: TaskContext) -> object:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(task.wait_for_signal("go", timeout=60))
+            group.create_task(task.wait_for_approval("May it go?"))
+
+    await desk.begin(wait)
+    stands = await desk.orchestrator.get_task_status("t")
+
+    told = f"the signal 'go' (until {desk.clock.now() + timedelta(seconds=59)}); May it go?"
+    assert stands.waits_for == told
+    with pytest.raises(TimeoutError, match=re.escape(f"is waiting after 5 s: {told}.")):
+        await desk.orchestrator.wait_for_completion("t", 5)
+
+
+@pytest.mark.parametrize("held", [10, 100])  # in memory, or let go of
+async def test_a_signal_never_comes_to_a_wait_that_was_called_off_before(
+    desk: Desk, held: float
+) -> None:
+    async def remind(task: TaskContext) -> object:
+        answer = asyncio.create_task(task.wait_for_signal("answer"))
+        enough = asyncio.create_task(task.sleep(5))
+        await asyncio.wait({answer, enough}, return_when="FIRST_COMPLETED")
+        answer.cancel()
+        await task.step("remind", lambda: "please", in_thread=False)
+        return await task.wait_for_signal("answer")
+
+    await desk.begin(remind)
+    await desk.clock.sleep(held)
+    await desk.signal("answer", "yes")
+
+    assert (await desk.done(60)).result == "yes"
+
+
+@pytest.mark.parametrize("held", [10, 100])
+async def test_a_moment_never_comes_to_a_wait_that_was_called_off_before(
+    desk: Desk, held: float
+) -> None:
+    async def ask(task: TaskContext) -> object:
+        answer = asyncio.create_task(task.wait_for_signal("answer"))
+        enough = asyncio.create_task(task.sleep(20))
+        done, _ = await asyncio.wait({answer, enough}, return_when="FIRST_COMPLETED")
+        enough.cancel()
+        if enough in done:
+            return "no answer"
+        await task.sleep(200)
+        return answer.result()
+
+    await desk.begin(ask)
+    await desk.signal("answer", "yes")
+    await desk.clock.sleep(held)
+
+    assert (await desk.done(300)).result == "yes"
+
+
+async def test_waits_that_were_held_up_get_their_signals_in_their_order(desk: Desk) -> None:
+    async def ask(task: TaskContext) -> object:
+        async with asyncio.TaskGroup() as group:
+            waits = [group.create_task(task.wait_for_signal("go")) for _ in range(2)]
+            group.create_task(task.step("beside", lambda: 1, in_thread=False))
+        return [each.result() for each in waits]
+
+    await desk.begin(ask)
+    await desk.clock.sleep(100)
+    await desk.signal("go", 1)
+    await desk.signal("go", 2)
+
+    assert (await desk.done(60)).result == [1, 2]
+
+
+async def test_a_handler_that_leaves_out_what_is_recorded_is_held_up_for_a_moment_only(
+    desk: Desk,
+) -> None:
+    async def ask(task: TaskContext) -> object:
+        if task.attempt == 1:
+            await task.step("left out", lambda: 1, in_thread=False)
+        return await task.wait_for_signal("go")
+
+    await desk.begin(ask)
+    await desk.clock.sleep(100)
+    await desk.signal("go")
+
+    assert "'left out'" in str((await desk.done(60)).error)
 
 
 async def held_in_memory(task: TaskContext) -> object:
