@@ -9,8 +9,13 @@ import vespera
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/README.md"))
-PUBLIC = ("vespera.domain.errors", "vespera.testing", "vespera.domain.context_forms")
-"""Beside the names of ``vespera`` itself; the last one is what the guide of its use case names."""
+PUBLIC = (
+    *("vespera.domain.errors", "vespera.testing"),
+    *("vespera.domain.context_forms", "vespera.domain.file_operation"),
+)
+"""Beside the names of ``vespera`` itself; of the values in ``vespera.domain``, those that ports and
+use cases of public names give.
+"""
 
 
 def imports_of(source):

@@ -225,12 +225,12 @@ class TaskFiles(FileNotes):
             if data is not None:
                 return data
             data = await self._work.store.read(where)
+        if known is not None and self._memory.is_of_now(known):
+            return data
         state = await self._state_of(where, data)
-        if known is None:
-            await self._record(OperationKind.READ, ticket, [where], [state])
-        elif not self._memory.is_of_now(known):
+        if known is not None:
             await self._withdraw(known)
-            await self._record(OperationKind.READ, ticket, [where], [state])
+        await self._record(OperationKind.READ, ticket, [where], [state])
         return data
 
     async def _read_again(self, where: str, known: FileOperation) -> bytes | None:
