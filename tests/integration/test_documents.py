@@ -19,7 +19,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 import click
 import pytest
@@ -37,6 +37,10 @@ TEST = re.compile(r"`(test_\w+)`")
 TEST_FILES = [*ROOT.glob("tests/**/test_*.py"), *ROOT.glob("examples/**/test_*.py")]
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 ALIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+TO_RUN = """
+*To run the code:* it awaits at the top level, as IPython and `python -m asyncio` let you; in a
+file, put what awaits into an `async def main()`, and end with `asyncio.run(main())`.
+"""
 NOT_OURS = {"basedpyright", "cd", "git", "mypy", "pip"}
 
 
@@ -81,14 +85,25 @@ def program(request, tmp_path, monkeypatch):
     return module
 
 
+def compiled(block: Block, document: Path) -> CodeType:
+    """The block as code, which may await at the top level."""
+    source = "\n" * block.line + block.text  # so that a traceback tells the document's line
+    return compile(source, str(document), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+def awaits(block: Block, document: Path) -> bool:
+    """Whether it is code that a plain file could not have."""
+    is_code = block.language == "python" and not FILE_NAME.match(block.text)
+    return is_code and bool(compiled(block, document).co_flags & inspect.CO_COROUTINE)
+
+
 async def run_python(block: Block, document: Path, program: ModuleType) -> str:
     """What the block printed."""
     file = FILE_NAME.match(block.text)
     if file:
         Path(file["name"]).write_text(block.text, encoding="utf-8")
         return ""
-    source = "\n" * block.line + block.text  # so that a traceback tells the document's line
-    code = compile(source, str(document), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    code = compiled(block, document)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         result = eval(code, vars(program))  # the flag makes it a coroutine where it awaits
         if inspect.iscoroutine(result):
@@ -126,6 +141,13 @@ async def test_the_blocks_of_a_document_run(document, program):
                 check_printed(block.text, printed)
             case "console":
                 run_console(block)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_whose_code_awaits_at_the_top_level_says_once_how_to_run_it(document):
+    is_needed = any(awaits(block, document) for block in blocks_of(document))
+
+    assert text_of(document).count(TO_RUN) == is_needed
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
