@@ -44,7 +44,7 @@ def offline_services() -> tuple[ModelServer, Endpoint]:
 def told(premise: str) -> str:
     """A story of three chapters about the premise, in Markdown."""
     chance = _chance(premise)
-    about = premise.strip().rstrip(".!?")
+    about = premise.strip().rstrip(".!?") or premise
     about = about[0].lower() + about[1:]
     name, place = chance.choice(_NAMES), chance.choice(_PLACES)
     thing, weather = chance.choice(_THINGS), chance.choice(_WEATHERS)

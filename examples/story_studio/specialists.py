@@ -10,8 +10,29 @@ from story_studio.publishing import publish
 from story_studio.stories import CompleteStory, story_of, text_of
 from story_studio.story_generator import StoryGenerator, completed
 from vespera import DagOrchestrator, FileStore, Limits, RetryPolicy, TaskContext, TaskOutcome
+from vespera.domain.errors import (
+    AIServiceBadAnswer,
+    AIServiceRateLimited,
+    AIServiceTimedOut,
+    AIServiceUnavailable,
+    CallTimedOut,
+    CircuitBreakerOpenError,
+)
 
-PATIENT = RetryPolicy(max_attempts=3, delay=2.0, max_delay=60.0)
+PATIENT = RetryPolicy(
+    max_attempts=3,
+    delay=2.0,
+    max_delay=60.0,
+    retry_on=(
+        AIServiceUnavailable,
+        AIServiceRateLimited,
+        AIServiceTimedOut,
+        AIServiceBadAnswer,
+        CallTimedOut,
+        CircuitBreakerOpenError,
+    ),
+)
+"""For what waiting may mend; a wrong key, for one, stays wrong."""
 
 
 class Storyteller:

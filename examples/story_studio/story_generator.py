@@ -121,12 +121,14 @@ def checked(premise: object) -> str:
     """The premise.
 
     Raises:
-        InvalidRequest: it is no text, or empty, or too long.
+        InvalidRequest: it is no text, or empty, or too long, or no UTF-8 can say it.
     """
     if not isinstance(premise, str) or not premise.strip():
         raise InvalidRequest("must be a text that says what the story is about", field="premise")
     if len(premise) > LONGEST_PREMISE:
         raise InvalidRequest(f"must have at most {LONGEST_PREMISE:,} characters", field="premise")
+    if premise.encode(errors="ignore").decode() != premise:
+        raise InvalidRequest("has a lone surrogate, which cannot be stored", field="premise")
     return premise.strip()
 
 

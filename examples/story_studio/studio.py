@@ -104,7 +104,6 @@ def request_for(wish: Wish) -> Mapping[str, object]:
         "title": f"Tell of {wish.premise}"[:200],
         "specialist_type": "storyteller",
         "payload": {"premise": wish.premise, "take": wish.take},
-        "retry": {"max_attempts": 2, "delay": 5.0},
         "completion": "auto",
         "idempotency_key": f"story {known}",
         "task_id": f"story-{known[:24]}",

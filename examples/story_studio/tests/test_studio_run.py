@@ -1,17 +1,22 @@
 """The whole program: on mocks through the container, on loopback, and where services are down."""
 
+import json
+
 import pytest
 
 from story_studio.container import StudioContainer
 from story_studio.crash_scenario import build, tell, the_story_is_told
 from story_studio.endpoint import Endpoints, settings_in
 from story_studio.offline_studio import offline_services
+from story_studio.openrouter_client import OpenRouterClient
 from story_studio.ports import Illustrator, Narrator, StoryWriter, Voice
+from story_studio.story_generator import StoryGenerator
 from story_studio.studio import NoStory, Told, main
 from story_studio.tts_client import ElevenLabsClient, EspeakVoice
 from vespera import TaskOrchestrator, TrackFileOperationsUseCase
-from vespera.domain.errors import AIServiceUnavailable, InvalidRequest
+from vespera.domain.errors import AIServiceBadAnswer, AIServiceUnavailable, InvalidRequest
 from vespera.testing import AsyncTestBase, explore_crashes, mock_client
+from vespera.testing.servers import ModelServer, Reply
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
 
@@ -87,11 +92,11 @@ class TestOnMocks(AsyncTestBase):
         assert "javascript" not in (self.workspace / made.published.page).read_text()
 
     async def test_a_writer_that_fails_is_told_and_asked_again_by_the_next_run(self):
-        self.writer.generate.side_effect = ConnectionError("no ink")
+        self.writer.generate.side_effect = AIServiceUnavailable("no ink")
         made = await self.tell()
         assert isinstance(made, NoStory)
         assert "no ink" in str(made)
-        assert self.writer.generate.await_count == 6
+        assert self.writer.generate.await_count == 3
 
         self.writer.generate.side_effect = None
         assert isinstance(await self.tell(), Told)
@@ -136,6 +141,35 @@ class TestOnLoopback:
         assert [request.json["model"] for request in server.chat.requests] == ["m", "m"]
         assert server.images.requests[0].headers["Authorization"] == "Bearer i"
 
+    @pytest.mark.parametrize("premise", ["...", "?", "é", "$x ${y}"])
+    async def test_any_premise_makes_a_story(self, tmp_path, premise):
+        async with StudioContainer(workspace=str(tmp_path), espeak="no-such") as container:
+            await container.get(TaskOrchestrator).start()
+            made = await main(container, {"premise": premise})
+
+        assert isinstance(made, Told), made
+        assert premise in (tmp_path / made.page).read_text()
+
+    async def test_a_key_that_is_refused_is_not_tried_again(self, tmp_path):
+        async with ModelServer(api_key="right") as server:
+            settings = {"chat_url": server.base_url, "chat_key": "wrong", "espeak": "no-such"}
+            async with StudioContainer(workspace=str(tmp_path), **settings) as container:
+                await container.get(TaskOrchestrator).start()
+                made = await main(container, None)
+
+        assert "AIServiceDenied" in made.reason
+        assert len(server.chat.requests) == 1
+
+    @pytest.mark.parametrize(
+        "answer", [[1, 2], {"choices": [None]}, {"choices": [{"message": None}]}, {"choices": {}}]
+    )
+    async def test_nonsense_for_a_story_is_told(self, answer):
+        async with ModelServer() as server:
+            server.chat.replies(Reply(200, parts=(json.dumps(answer).encode(),)))
+            async with OpenRouterClient(base_url=server.base_url) as client:
+                with pytest.raises(AIServiceBadAnswer):
+                    await StoryGenerator(writer=client).generate_story("a door")
+
     async def test_espeak_speaks_where_it_is_installed_and_nothing_else_is_named(self, tmp_path):
         program = tmp_path / "espeak-ng"
         program.write_text("#!/bin/sh\nexit 0\n")
@@ -178,6 +212,7 @@ def test_the_environment_names_the_services():
         ({"premiss": "x"}, "premiss"),
         ({"premise": 1}, "premise"),
         ({"premise": " "}, "premise"),
+        ({"premise": "\ud800"}, "premise"),
         ({"take": 0}, "take"),
         ({"take": True}, "take"),
     ],

@@ -43,8 +43,8 @@ def ai_service_errors(service: str) -> Iterator[None]:
 
     Those of httpx, httpx2 and aiohttp are known, by their names, so that none of them need be
     there; connections that break, time-outs, and answers that make no sense (``ValueError``,
-    ``LookupError``, ``TypeError`` while they are read), too. What is an ``AsyncServiceError``
-    already, and whatever else is raised, passes as it is; so does a cancellation.
+    ``LookupError``, ``TypeError``, ``AttributeError`` while they are read), too. What is an
+    ``AsyncServiceError`` already, and whatever else is raised, passes as it is; so does a cancellation.
 
     Raises:
         AIServiceUnavailable: it cannot be reached, or answered 5xx.
@@ -115,6 +115,7 @@ def _is_named(*names: str) -> Callable[[Exception], bool]:
 
 
 _CLIENTS: Final = frozenset({"aiohttp", "httpcore", "httpx", "httpx2"})
+_MISREAD: Final = (ValueError, LookupError, TypeError, AttributeError)
 _KINDS: Final[tuple[tuple[Callable[[Exception], bool], type[AIServiceError]], ...]] = (
     (lambda error: isinstance(error, TimeoutError), AIServiceTimedOut),
     (_is_named("TimeoutException"), AIServiceTimedOut),
@@ -122,5 +123,5 @@ _KINDS: Final[tuple[tuple[Callable[[Exception], bool], type[AIServiceError]], ..
     (_is_named("InvalidURL", "UnsupportedProtocol"), AIServiceRefused),
     (_is_named("ClientError", "HTTPError", "TransportError"), AIServiceUnavailable),
     (lambda error: isinstance(error, OSError), AIServiceUnavailable),
-    (lambda error: isinstance(error, ValueError | LookupError | TypeError), AIServiceBadAnswer),
+    (lambda error: isinstance(error, _MISREAD), AIServiceBadAnswer),
 )

@@ -96,6 +96,7 @@ def test_when_to_come_back_is_what_the_header_says():
         (KeyError("choices"), AIServiceBadAnswer),
         (IndexError("0"), AIServiceBadAnswer),
         (TypeError("None has no items"), AIServiceBadAnswer),
+        (AttributeError("'list' object has no attribute 'get'"), AIServiceBadAnswer),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else type(value).__name__,
 )
