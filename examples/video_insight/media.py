@@ -9,6 +9,9 @@ from pathlib import Path
 
 VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"})
 PICTURES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+WORTH_ANOTHER_TRY = ("ModelUnavailable", "AnswerUnreadable")
+"""A refusal stays one, and a file that cannot be read is read no better two seconds later."""
+
 _SHORT = 12
 
 
@@ -53,7 +56,7 @@ class Medium:
                 "is_video": self.is_video,
                 "frames": frames,
             },
-            "retry": {"max_attempts": 3, "delay": 2.0},
+            "retry": {"max_attempts": 3, "delay": 2.0, "retry_on": WORTH_ANOTHER_TRY},
             "completion": "auto",
             "idempotency_key": f"look {key}",
             "task_id": f"look-{key[:24]}",

@@ -131,6 +131,17 @@ class TestOnMocks(AsyncTestBase):
         assert [each.name for each in made.shown.missing] == ["noise.mp4"]
         assert "it cannot be read" in made.shown.missing[0].reason
 
+    async def test_what_waiting_does_not_mend_is_tried_once(self):
+        model = self.see(ModelRefused("401: bad key", status=401))
+        (self.folder / "a.mp4").write_bytes(b"junk")
+        made = await self.run()
+
+        reasons = [missing.reason for missing in made.shown.missing]
+        assert len(reasons) == 2
+        assert model.process.await_count == 1
+        tasks = await self.container.get(TaskOrchestrator).tasks(specialist_type="viewer")
+        assert [task.attempt for task in tasks.tasks] == [1, 1]
+
     async def test_a_model_that_fails_for_a_while_is_asked_again_later(self):
         answers = iter([ModelUnavailable("502")] * 2)
         self.see(lambda _given: _raised(next(answers, SEEN)))

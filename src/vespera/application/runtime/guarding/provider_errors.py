@@ -44,7 +44,8 @@ def ai_service_errors(service: str) -> Iterator[None]:
     Those of httpx, httpx2 and aiohttp are known, by their names, so that none of them need be
     there; connections that break, time-outs, and answers that make no sense (``ValueError``,
     ``LookupError``, ``TypeError``, ``AttributeError`` while they are read), too. What is an
-    ``AsyncServiceError`` already, and whatever else is raised, passes as it is; so does a cancellation.
+    ``AsyncServiceError`` already, and whatever else is raised, passes as it is; so does a
+    cancellation.
 
     Raises:
         AIServiceUnavailable: it cannot be reached, or answered 5xx.
