@@ -10,6 +10,7 @@ import click
 from project_service.container import ServiceContainer
 from project_service.offline import offline_model
 from project_service.serving import serve
+from vespera.domain.errors import VesperaError
 
 
 @click.command(context_settings={"auto_envvar_prefix": "PROJECT_SERVICE"})
@@ -35,6 +36,8 @@ def main(
     """Serve projects by HTTP. Each option can be given in the environment, too, as
     PROJECT_SERVICE_PORT; without a model's address, a model on loopback quotes sentences.
     """
+    if not all(api_keys):
+        raise click.BadParameter("an empty key would let nobody in", param_hint="--api-key")
     keys = api_keys or (secrets.token_urlsafe(16),)
     if not api_keys:
         click.echo(f"No key was given; use this one:\n\n  export KEY={keys[0]}\n", err=True)
@@ -52,14 +55,19 @@ def main(
         "model_key": model_key,
         "drain_seconds": drain,
     }
-    asyncio.run(_serve(settings, model_url, host, port))
+    try:
+        asyncio.run(_serve(settings, model_url, host, port))
+    except VesperaError as error:
+        raise click.ClickException(str(error)) from error
 
 
 async def _serve(settings: dict[str, object], model_url: str | None, host: str, port: int) -> None:
     async with AsyncExitStack() as stack:
         if model_url is None:
             model_url = (await stack.enter_async_context(offline_model())).base_url
-        await serve(ServiceContainer(settings, model_url=model_url), host, port)
+        container = ServiceContainer(settings, model_url=model_url)
+        await stack.enter_async_context(container)  # what keeps it from starting is told here
+        await serve(container, host, port)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,6 @@ class HttpChatModel:
             response = await self._client.post(f"{self._url}/chat/completions", json=asked)
             response.raise_for_status()
             said = response.json()["choices"][0]["message"]["content"]
-            if not isinstance(said, str):
+            if not isinstance(said, str) or not said.strip():
                 raise TypeError(f"the answer is no text: {said!r}")
         return said.strip()

@@ -63,9 +63,10 @@ async def test_it_breaks_off_or_talks_nonsense(server, model):
     server.chat.says_wrong_json()
     with pytest.raises(AIServiceBadAnswer):
         await model.complete("Summarise", "A ship came in.")
-    server.chat.replies({"tool_calls": [], "content": None})
-    with pytest.raises(AIServiceBadAnswer, match="no text"):
-        await model.complete("Summarise", "A ship came in.")
+    for content in (None, "", " "):
+        server.chat.replies({"tool_calls": [], "content": content})
+        with pytest.raises(AIServiceBadAnswer, match="no text"):
+            await model.complete("Summarise", "A ship came in.")
 
 
 async def test_calls_go_through_its_guard(server):

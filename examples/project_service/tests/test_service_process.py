@@ -66,6 +66,23 @@ def test_a_home_that_cannot_be_made_is_told_in_a_line(tmp_path):
     assert "it cannot be made" in told.output
 
 
+@pytest.mark.parametrize(
+    ("options", "status", "told"),
+    [
+        (["--api-key", ""], 2, "an empty key would let nobody in"),
+        (["--api-key", "key"], 1, "service.db: the file is no database"),
+    ],
+)
+def test_what_keeps_it_from_starting_is_told_in_a_line(tmp_path, options, status, told):
+    (tmp_path / "service.db").write_text("no database, however long this is; " * 10)
+
+    said = CliRunner().invoke(main, ["--home", str(tmp_path), "--port", "0", *options])
+
+    assert said.exit_code == status
+    assert told in said.output
+    assert "Traceback" not in said.output
+
+
 async def acknowledged(caller, stop):
     """Ask for many things at once, and stop the service in the middle; gives what it took."""
     taken = []

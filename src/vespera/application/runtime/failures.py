@@ -19,9 +19,14 @@ def failure_of(error: BaseException) -> TaskFailure:
 
 
 def message_of(error: BaseException) -> str:
-    """Its text, in printable characters, cut to a sensible length."""
+    """Its text, in printable characters, cut to a sensible length; of a group of errors, those of
+    its members, too.
+    """
     try:
         text = str(error)
+        if isinstance(error, BaseExceptionGroup):
+            members = [f"{type(each).__name__}: {message_of(each)}" for each in error.exceptions]
+            text = f"{text}: {'; '.join(members)}"
     except Exception as second:  # noqa: BLE001  (the boundary to the error's own code)
         text = f"(its text cannot be told: {type(second).__name__})"
     return _printable(text)[:LONGEST_MESSAGE]
