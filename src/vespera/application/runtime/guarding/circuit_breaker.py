@@ -24,7 +24,7 @@ from vespera.application.runtime.guarding.breaker_status import (
 )
 from vespera.application.runtime.guarding.judging import Errors, judge_of, speaks_against_service
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
-from vespera.application.runtime.guarding.parts import clock_of, store_of
+from vespera.application.runtime.guarding.parts import check_function, clock_of, store_of
 from vespera.domain.circuit import CLOSED, Admission, Circuit, CircuitRule, name_of_circuit
 from vespera.domain.errors import CircuitBreakerOpenError, InvalidRequest, StorageError
 from vespera.domain.request import text_of
@@ -71,7 +71,8 @@ class CircuitBreaker:
             probe_seconds: how long that call has, before another one may try.
             counted: which errors speak against the service: a class, several, or a function of the
                 error. By default all but Vespera's own for a caller's fault (``AIServiceRefused``,
-                ``RequestError``, ``PayloadError``) and for calls that were not made.
+                ``RequestError``, ``PayloadError``), for calls that were not made (``CostError``
+                among them), and for its database (``StorageError``).
             ignored: which of these do not; such an error changes nothing.
             name: of the service; for messages, and for the store.
             store: where its state is shared, under the name.
@@ -120,6 +121,7 @@ class CircuitBreaker:
         Raises:
             CircuitBreakerOpenError, StorageError, Exception: as ``execute``.
         """
+        check_function(function)
         began = self._circuit if self.passes() else await self._admitted()
         try:
             result = function(*args, **kwargs)

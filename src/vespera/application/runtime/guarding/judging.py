@@ -11,10 +11,12 @@ from vespera.domain.errors import (
     AIServiceRefused,
     BulkheadFull,
     CircuitBreakerOpenError,
+    CostError,
     InvalidRequest,
     PayloadError,
     RateLimitExceeded,
     RequestError,
+    StorageError,
 )
 from vespera.domain.retry import RetryPolicy
 
@@ -23,8 +25,8 @@ Errors: TypeAlias = (
 )
 """Which errors: a class, several, or a function that says whether."""
 
-NOT_MADE: Final = (BulkheadFull, CircuitBreakerOpenError, RateLimitExceeded)
-"""A guard did not let the call through."""
+NOT_MADE: Final = (BulkheadFull, CircuitBreakerOpenError, CostError, RateLimitExceeded)
+"""A guard, or a budget, did not let the call through."""
 
 CALLERS_FAULT: Final = (AIServiceRefused, PayloadError, RequestError)
 """The request is at fault, and says nothing of the service."""
@@ -33,10 +35,10 @@ _HOPELESS: Final = (*NOT_MADE, *CALLERS_FAULT, AIServiceDenied)
 
 
 def speaks_against_service(error: Exception) -> bool:
-    """Whether a breaker counts the error, if nobody says otherwise: all but the caller's fault and
-    calls that were not made.
+    """Whether a breaker counts the error, if nobody says otherwise: all but the caller's fault,
+    calls that were not made, and trouble with Vespera's own database.
     """
-    return not isinstance(error, NOT_MADE + CALLERS_FAULT)
+    return not isinstance(error, (*NOT_MADE, *CALLERS_FAULT, StorageError))
 
 
 def judge_of(errors: Errors, field: str) -> Callable[[Exception], bool]:

@@ -7,6 +7,17 @@ from vespera.application.ports.clock import Clock
 from vespera.domain.errors import InvalidRequest
 
 
+def check_function(given: object) -> None:
+    """Refuse what cannot be called, before anybody takes that for a failure of the service.
+
+    Raises:
+        InvalidRequest: it is no function.
+    """
+    if not callable(given):
+        told = f"must be what is called, with its arguments behind it, not {given!r:.60}"
+        raise InvalidRequest(told, field="function")
+
+
 def clock_of(given: object) -> Clock | None:
     """A clock, or None.
 

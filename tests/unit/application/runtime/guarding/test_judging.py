@@ -18,9 +18,12 @@ from vespera.domain.errors import (
     AIServiceRateLimited,
     AIServiceRefused,
     AIServiceUnavailable,
+    BudgetExceeded,
     BulkheadFull,
     InvalidRequest,
     RateLimitExceeded,
+    StorageError,
+    UnknownPrice,
     UnstorableValue,
 )
 from vespera.domain.retry import RetryPolicy
@@ -44,7 +47,11 @@ def test_trouble_speaks_against_the_service(error):
 
 
 @pytest.mark.parametrize(
-    "error", [AIServiceRefused(), InvalidRequest("no"), UnstorableValue("a", "b"), FULL, WORN]
+    "error",
+    [
+        *(AIServiceRefused(), InvalidRequest("no"), UnstorableValue("a", "b"), FULL, WORN),
+        *(BudgetExceeded(), UnknownPrice(), StorageError()),
+    ],
 )
 def test_a_bad_request_and_a_call_that_was_not_made_do_not(error):
     assert not speaks_against_service(error)

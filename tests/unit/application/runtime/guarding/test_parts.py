@@ -6,16 +6,19 @@ import pytest
 
 from vespera import (
     AsyncService,
+    Budget,
     Bulkhead,
     CircuitBreaker,
     Clock,
+    CostTracker,
     ModelSwitcherOrchestrator,
     RateLimit,
+    RetryPolicy,
     ServiceGuard,
     Timeout,
 )
 from vespera.application.ports.breakers import Breakers
-from vespera.domain.errors import InvalidRequest
+from vespera.domain.errors import BudgetExceeded, InvalidRequest
 from vespera.testing import VirtualClock
 
 MADE = {
@@ -58,6 +61,45 @@ def test_what_shares_no_breakers_is_refused(store):
     for make in (CircuitBreaker, MADE["switcher"]):
         with pytest.raises(InvalidRequest, match=told):
             make(name="model", store=store)
+
+
+@pytest.mark.parametrize("given", [None, 3, "ask"])
+async def test_what_is_no_function_is_refused_and_says_nothing_of_the_service(given):
+    breaker = CircuitBreaker(failure_threshold=1)
+    guards = [Timeout(1), RateLimit(9), Bulkhead(1), breaker, ServiceGuard(breaker=breaker)]
+    for guard in guards:
+        with pytest.raises(InvalidRequest, match=r"^function: must be what is called"):
+            await guard.call(given)
+    with pytest.raises(InvalidRequest, match=r"^function: "):
+        ServiceGuard()(given)
+
+    assert (await breaker.status()).state == "closed"
+
+
+def test_an_async_generator_is_no_call_that_could_be_guarded():
+    async def pieces():
+        yield 1
+
+    with pytest.raises(InvalidRequest, match="not an async generator"):
+        ServiceGuard()(pieces)
+
+
+async def test_a_budget_that_refuses_a_call_is_neither_tried_again_nor_a_failure():
+    tracker, tries = CostTracker(budget=Budget(calls=1)), []
+
+    async def ask():
+        tries.append(1)
+        async with tracker.track_operation("ask"):
+            return "asked"
+
+    breaker = CircuitBreaker(failure_threshold=1)
+    guard = ServiceGuard(breaker=breaker, retry=RetryPolicy(max_attempts=3, delay=0))
+    assert await guard.call(ask) == "asked"
+    with pytest.raises(BudgetExceeded):
+        await guard.call(ask)
+
+    assert len(tries) == 2
+    assert (await breaker.status()).state == "closed"
 
 
 def test_a_class_in_the_place_of_its_object_is_named():
