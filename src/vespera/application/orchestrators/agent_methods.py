@@ -19,8 +19,17 @@ def method_of(name: str, agent: object, method: str | None) -> Callable[..., Any
     stands for is known all the same: ``agent.__class__`` is the class of its spec.
 
     Raises:
-        InvalidRequest: the class does not say which method it is, or has no such method.
+        InvalidRequest: the class does not say which method it is, or has no such method, or that is
+            an async generator.
     """
+    call = _called(name, agent, method)
+    if inspect.isasyncgenfunction(call):
+        told = f"agent {name!r} is an async generator; let it collect what it yields, and return it"
+        raise InvalidRequest(told, field="method")
+    return call
+
+
+def _called(name: str, agent: object, method: str | None) -> Callable[..., Any]:
     if method is not None:
         return _named(name, agent, method)
     is_function = isinstance(agent, _FUNCTIONS)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from inspect import isawaitable
+from inspect import isasyncgenfunction, isawaitable
 from typing import Any, TypeVar
 
 from vespera.application.ports.breakers import Breakers
@@ -250,3 +250,6 @@ class ModelSwitcherOrchestrator:
 def _check_callable(value: object, field: str) -> None:
     if not callable(value):
         raise InvalidRequest(f"must be a function, not {value!r:.60}", field=field)
+    if isasyncgenfunction(value):
+        told = "is an async generator; let it collect what it yields, and return it"
+        raise InvalidRequest(told, field=field)

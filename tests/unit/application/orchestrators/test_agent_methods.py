@@ -94,6 +94,19 @@ def test_a_mock_that_stands_for_nothing_is_a_function():
     assert method_of("a", mock, None) is mock
 
 
+class Streaming:
+    async def stream(self, task):
+        yield task
+
+
+@pytest.mark.parametrize("method", [None, "stream"])
+def test_what_yields_its_pieces_later_is_refused(method):
+    for agent in (Streaming(), Streaming().stream):
+        if method is None or agent.__class__ is Streaming:
+            with pytest.raises(InvalidRequest, match="agent 'a' is an async generator"):
+                method_of("a", agent, method)
+
+
 def test_the_method_may_be_said():
     two, mock = Two(), mock_client(generate="code")
 

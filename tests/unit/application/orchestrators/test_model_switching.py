@@ -228,6 +228,13 @@ class TestAlone:
         with pytest.raises(InvalidRequest, match="call"):
             await a_switcher().call("complete")
 
+    async def test_pieces_that_come_later_are_no_answer(self):
+        async def pieces(model):
+            yield model
+
+        with pytest.raises(InvalidRequest, match="call: is an async generator"):
+            await a_switcher().call(pieces)
+
 
 class TestInATask:
     @pytest.fixture

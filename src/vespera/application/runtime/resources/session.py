@@ -1,6 +1,7 @@
 """Resources that are released together, whatever happens."""
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -173,7 +174,7 @@ class ResourceSession:
         """
         try:
             function = self._operation(resource_id, operation)
-            call = partial(function, **checked_mapping(parameters, "parameters"))
+            call = _bound(operation, function, checked_mapping(parameters, "parameters"))
             seconds_of(timeout, "timeout")
         except (InvalidRequest, ResourceError) as refusal:
             return ResourceOperationResult(success=False, error=str(refusal))
@@ -322,6 +323,26 @@ class ResourceSession:
                 f" it has {', '.join(map(repr, near)) or 'none'}."
             )
         return operations[name]
+
+
+def _bound(
+    operation: str, function: Callable[..., object], parameters: Mapping[str, object]
+) -> Callable[[], object]:
+    """The call, whose parameters fit, as far as the function tells which ones it takes.
+
+    Raises:
+        InvalidRequest: they do not.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return partial(function, **parameters)
+    try:
+        signature.bind(**parameters)
+    except TypeError as error:
+        told = f"{error}; {operation!r} takes {signature}"
+        raise InvalidRequest(told, field="parameters") from error
+    return partial(function, **parameters)
 
 
 def _in_words(error: Exception) -> str:

@@ -313,6 +313,30 @@ async def test_an_operation_that_fails_is_told_whole(manager, container):
     assert (result.success, result.error, result.exception) == (False, "OSError: gone", error)
 
 
+async def test_parameters_that_an_operation_does_not_take_are_told_with_those_it_takes(
+    manager, container
+):
+    async def greet(name: str, *, loud: bool = False) -> str:
+        return name.upper() if loud else name
+
+    operations = {"greet": greet, "built_in": min}
+    container.get(ResourceCatalogue).register("odd", held_by(lambda: _holding(**operations)))
+    async with manager.create_resource(resource_type="odd") as resource:
+        call = resource.execute_operation
+        missing = await call(operation="greet")
+        unknown = await call(operation="greet", parameters={"name": "Ada", "lowd": True})
+        fits = await call(operation="greet", parameters={"name": "Ada", "loud": True})
+        unasked = await call(operation="built_in", parameters={"default": 1})
+
+    assert missing.error == (
+        "parameters: missing a required argument: 'name'; 'greet' takes"
+        " (name: str, *, loud: bool = False) -> str"
+    )
+    assert "unexpected keyword argument 'lowd'" in unknown.error
+    assert fits.value == "ADA"
+    assert unasked.error.startswith("TypeError: min")
+
+
 @asynccontextmanager
 async def _holding(**operations):
     yield Held(value=None, operations=operations)
