@@ -33,6 +33,7 @@ class ScriptoriumContainer(Container):
     guard: Provider[ServiceGuard] = providers.Singleton(
         ServiceGuard,
         name="model",
+        total_timeout=300.0,  # all tries together: somebody waits for the command
         bulkhead=8,
         retry=providers.Singleton(RetryPolicy, max_attempts=3, delay=0.5, max_delay=30.0),
         breaker=providers.Singleton(

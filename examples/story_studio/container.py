@@ -27,10 +27,18 @@ TRIES = RetryPolicy(max_attempts=3, delay=1.0, max_delay=30.0, jitter=0.5)
 
 
 def _guard(name: str, clock: Clock) -> ServiceGuard:
-    """Three tries, not before the moment that a busy service names; none while it is down."""
+    """Three tries in four minutes, not before the moment that a busy service names; none while it
+    is down.
+    """
     breaker = CircuitBreaker(failure_threshold=6, reset_after=30.0, name=name)
     return ServiceGuard(
-        name=name, bulkhead=4, retry=TRIES, breaker=breaker, timeout=120.0, clock=clock
+        name=name,
+        total_timeout=240.0,
+        bulkhead=4,
+        retry=TRIES,
+        breaker=breaker,
+        timeout=120.0,
+        clock=clock,
     )
 
 

@@ -15,7 +15,6 @@ from vespera.domain.errors import (
     AIServiceRateLimited,
     AIServiceTimedOut,
     AIServiceUnavailable,
-    CallTimedOut,
     CircuitBreakerOpenError,
 )
 
@@ -28,11 +27,12 @@ PATIENT = RetryPolicy(
         AIServiceRateLimited,
         AIServiceTimedOut,
         AIServiceBadAnswer,
-        CallTimedOut,
         CircuitBreakerOpenError,
     ),
 )
-"""For what waiting may mend; a wrong key, for one, stays wrong."""
+"""For what waiting may mend; a wrong key, for one, stays wrong, and a service that has said nothing
+for four minutes has been waited for.
+"""
 
 
 class Storyteller:

@@ -1,5 +1,6 @@
 """A premise is planned, shared out, and carried out; by the team, and from outside."""
 
+import asyncio
 from unittest.mock import AsyncMock
 
 import pytest
@@ -12,10 +13,11 @@ from scriptorium.sessions import SessionsUseCase, name_of
 from scriptorium.specialists import PLANNING
 from scriptorium.subtasks import SubtasksUseCase
 from scriptorium.trials import SubprocessTrials, TrialResult, Trials
-from vespera import TaskOrchestrator
+from vespera import ServiceGuard, TaskOrchestrator
 from vespera.domain.errors import (
     AIServiceRefused,
     AIServiceUnavailable,
+    CallTimedOut,
     InvalidRequest,
     WorkspaceError,
 )
@@ -223,6 +225,15 @@ class TestWithAModelThatHasBadDays(AsyncTestBase):
         assert session.status == "completed"
         assert self.model.write.await_count == 1
         assert [branch.attempt for branch in session.branches if branch.key == "tests"] == [2]
+
+
+async def test_a_model_that_says_nothing_at_all_is_given_up_after_five_minutes(container, clock):
+    begun = clock.now()
+    async with clock.running():
+        with pytest.raises(CallTimedOut):
+            await container.get(ServiceGuard).call(asyncio.Event().wait)
+
+    assert (clock.now() - begun).total_seconds() == pytest.approx(300)
 
 
 class TestTrials:
