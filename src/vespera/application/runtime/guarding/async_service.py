@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any, Generic, TypeVar
 
 from vespera.application.ports.clock import Clock
@@ -125,7 +126,9 @@ class AsyncService:
             StorageError: the state of a breaker that is shared cannot be written.
         """
         try:
-            await self.recover()
+            recovering: Any = self.recover()  # of a subclass, which may do it without waiting
+            if isawaitable(recovering):
+                await recovering
         except Exception as error:  # noqa: BLE001  (the boundary to the subclass; told in the result)
             self._error = error
             return RecoveryResult(
@@ -137,4 +140,6 @@ class AsyncService:
         return RecoveryResult(success=True)
 
     async def recover(self) -> None:
-        """What it takes to bring the service back, a new session, say; by default nothing."""
+        """What it takes to bring the service back, a new session, say; by default nothing. One that
+        is not async will do.
+        """

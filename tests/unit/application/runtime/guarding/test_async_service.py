@@ -123,6 +123,16 @@ async def test_recovering_closes_the_breaker():
     assert (await service.forecast("Rome")).success
 
 
+async def test_what_recovers_without_waiting_does_so():
+    class Plain(Weather):
+        def recover(self):
+            self.recovered += 1
+
+    service = Plain()
+    assert (await service.recover_from_error()).success
+    assert service.recovered == 1
+
+
 async def test_a_service_without_anything_to_recover_recovers():
     service = AsyncService()
     with pytest.raises(ServiceCallFailed):
