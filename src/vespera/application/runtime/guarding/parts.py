@@ -1,5 +1,6 @@
 """What guards are given, checked when they are made, and not when they are first needed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from vespera.application.ports.breakers import Breakers
@@ -24,24 +25,25 @@ def clock_of(given: object) -> Clock | None:
     Raises:
         InvalidRequest: it is something else.
     """
-    clock: Clock | None = _part_of(given, Clock, "clock", "as container.clock()")
+    wanted = ("now", "monotonic", "sleep", "timeout")
+    clock: Clock | None = _part_of(given, wanted, "clock", "a Clock, as container.clock()")
     return clock
 
 
 def store_of(given: object) -> Breakers | None:
-    """Where breakers are shared, or None.
+    """Where breakers are shared, or None. What only people ask of it need not be there.
 
     Raises:
         InvalidRequest: it is something else.
     """
-    store: Breakers | None = _part_of(given, Breakers, "store", "as container.breakers()")
+    wanted = ("get", "save")
+    store: Breakers | None = _part_of(given, wanted, "store", "a Breakers, as container.breakers()")
     return store
 
 
-def _part_of(given: object, port: type, field: str, example: str) -> Any:
-    promised = [name for name in vars(port) if not name.startswith("_")]
+def _part_of(given: object, wanted: Sequence[str], field: str, example: str) -> Any:
     is_object = not isinstance(given, type)
-    if given is None or (is_object and all(callable(getattr(given, n, None)) for n in promised)):
+    if given is None or (is_object and all(callable(getattr(given, n, None)) for n in wanted)):
         return given
     kind = f"{given.__name__} itself" if isinstance(given, type) else type(given).__name__
-    raise InvalidRequest(f"must be a {port.__name__}, {example}, not {kind}", field=field)
+    raise InvalidRequest(f"must be {example}, not {kind}", field=field)

@@ -116,3 +116,4 @@ def test_a_clock_that_is_handed_on_is_checked_too():
 def test_mocks_of_the_ports_are_taken_for_what_they_stand_for(make):
     make(clock=Mock(spec=Clock))
     CircuitBreaker(name="a", store=AsyncMock(spec=Breakers), clock=AsyncMock(spec=Clock))
+    CircuitBreaker(name="a", store=AsyncMock(spec=["get", "save"]))
