@@ -14,6 +14,7 @@ router = APIRouter()
 
 
 @router.get("/health")
+@router.head("/health", include_in_schema=False)  # some watchers want no body
 async def health(orchestrator: Orchestrator, clock: Time, leaving: Leaving) -> Response:
     """Whether requests are welcome; needs no key."""
     if leaving.is_set():

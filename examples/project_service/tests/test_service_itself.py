@@ -39,6 +39,12 @@ class TestWithAClientThatDoesNotAwait:
         assert "timestamp" in response.json()
 
 
+async def test_a_watcher_may_ask_for_no_body(async_client):
+    answer = await async_client.head("/health")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 async def test_health_needs_no_key_and_tells_the_time_of_the_test(async_client):
     answer = await async_client.get("/health")
 
