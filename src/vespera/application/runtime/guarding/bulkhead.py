@@ -7,7 +7,6 @@ from inspect import isawaitable
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
-from vespera.application.runtime.guarding.parts import check_function
 from vespera.domain.errors import BulkheadFull
 from vespera.domain.request import text_of
 from vespera.domain.retry import LARGEST_WHOLE, whole_number_of
@@ -64,7 +63,6 @@ class Bulkhead:
         Raises:
             BulkheadFull: as many wait as may; the function was not called.
         """
-        check_function(function)
         if not self.enters():
             await self.enter()
         try:

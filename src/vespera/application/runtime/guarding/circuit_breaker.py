@@ -24,7 +24,7 @@ from vespera.application.runtime.guarding.breaker_status import (
 )
 from vespera.application.runtime.guarding.judging import Errors, judge_of, speaks_against_service
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
-from vespera.application.runtime.guarding.parts import check_function, clock_of, store_of
+from vespera.application.runtime.guarding.parts import clock_of, no_function, store_of
 from vespera.domain.circuit import CLOSED, Admission, Circuit, CircuitRule, name_of_circuit
 from vespera.domain.errors import CircuitBreakerOpenError, InvalidRequest, StorageError
 from vespera.domain.request import text_of
@@ -121,7 +121,8 @@ class CircuitBreaker:
         Raises:
             CircuitBreakerOpenError, StorageError, Exception: as ``execute``.
         """
-        check_function(function)
+        if not callable(function):
+            raise no_function(function)
         began = self._circuit if self.passes() else await self._admitted()
         try:
             result = function(*args, **kwargs)

@@ -8,15 +8,10 @@ from vespera.application.ports.clock import Clock
 from vespera.domain.errors import InvalidRequest
 
 
-def check_function(given: object) -> None:
-    """Refuse what cannot be called, before anybody takes that for a failure of the service.
-
-    Raises:
-        InvalidRequest: it is no function.
-    """
-    if not callable(given):
-        told = f"must be what is called, with its arguments behind it, not {given!r:.60}"
-        raise InvalidRequest(told, field="function")
+def no_function(given: object) -> InvalidRequest:
+    """What cannot be called is refused, before anybody takes that for a failure of the service."""
+    told = f"must be what is called, with its arguments behind it, not {given!r:.60}"
+    return InvalidRequest(told, field="function")
 
 
 def clock_of(given: object) -> Clock | None:

@@ -9,7 +9,7 @@ from typing import Any, Final, ParamSpec, Self, TypeVar, overload
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.guarding.bulkhead import Bulkhead
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
-from vespera.application.runtime.guarding.parts import check_function, clock_of
+from vespera.application.runtime.guarding.parts import clock_of
 from vespera.domain.errors import RateLimitExceeded
 from vespera.domain.flow import Rate
 from vespera.domain.request import seconds_of, text_of
@@ -73,7 +73,6 @@ class RateLimit:
         Raises:
             RateLimitExceeded: it would have to wait too long; the function was not called.
         """
-        check_function(function)
         if not self.passes():
             await self.acquire()
         result = function(*args, **kwargs)

@@ -12,7 +12,7 @@ from vespera.application.runtime.guarding.bulkhead import Bulkhead
 from vespera.application.runtime.guarding.circuit_breaker import CircuitBreaker
 from vespera.application.runtime.guarding.judging import is_worth_retrying, wait_before_retry
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
-from vespera.application.runtime.guarding.parts import check_function, clock_of
+from vespera.application.runtime.guarding.parts import clock_of, no_function
 from vespera.application.runtime.guarding.rate_limit import RateLimit
 from vespera.application.runtime.guarding.timeout import Timeout
 from vespera.domain.errors import InvalidRequest
@@ -93,7 +93,8 @@ class ServiceGuard:
             InvalidRequest: it is no function, or an async generator, which gives its pieces long
                 after the call: guard a function that gives the next one, or all of them.
         """
-        check_function(function)
+        if not callable(function):
+            raise no_function(function)
         if isasyncgenfunction(function):
             told = "must be an async function, not an async generator: guard what gets one piece"
             raise InvalidRequest(told, field="function")
@@ -119,7 +120,8 @@ class ServiceGuard:
             StorageError: the state of a breaker that is shared cannot be read.
             Exception: whatever the last try raised.
         """
-        check_function(function)
+        if not callable(function):
+            raise no_function(function)
         return await self._whole(function, args, kwargs)
 
     async def _tried(self, function: Any, args: Any, kwargs: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.guarding.loop_time import LOOP_TIME
-from vespera.application.runtime.guarding.parts import check_function, clock_of
+from vespera.application.runtime.guarding.parts import clock_of
 from vespera.application.runtime.guarding.resumed import Resumed
 from vespera.domain.errors import CallTimedOut
 from vespera.domain.request import text_of
@@ -57,7 +57,6 @@ class Timeout:
             CallTimedOut: it took longer; it was cancelled, and could clean up. A ``TimeoutError``
                 of its own passes as it is.
         """
-        check_function(function)
         result = function(*args, **kwargs)
         if type(result) is CoroutineType:
             try:
