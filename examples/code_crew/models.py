@@ -61,7 +61,7 @@ class OpenAiChat:
         if self._http is None:
             raise RuntimeError("the session is not open; take the client from a container")
         body = {"model": model, "messages": list(messages), "max_tokens": max_tokens}
-        with ai_service_errors("chat"):
+        with ai_service_errors(f"chat at {self._endpoint.base_url}"):
             response = await self._http.post("chat/completions", json=body)
             response.raise_for_status()
             said = response.json()

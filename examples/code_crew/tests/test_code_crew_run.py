@@ -242,7 +242,8 @@ class TestOverHttp:
             async with made(model_url=server.base_url, models=["gpt"]) as container:
                 task = await written(container)
 
-        assert "AIServiceBadAnswer: chat: ValueError: there is no text" in task.error
+        assert "ValueError: there is no text" in task.error
+        assert f"AIServiceBadAnswer: chat at {server.base_url}: " in task.error
 
     async def test_what_is_not_written_is_told(self, made):
         async with ModelServer() as server:

@@ -192,7 +192,7 @@ class StepFailed(TaskError):
 
     def __init__(self, step: str, message: str, error_types: Sequence[str]) -> None:
         kind = error_types[0] if error_types else "Exception"
-        super().__init__(f"Step {step!r} failed: {kind}: {message}")
+        super().__init__(": ".join(filter(None, [f"Step {step!r} failed", kind, message])))
         self.step, self.message, self.error_types = step, message, tuple(error_types)
 
 

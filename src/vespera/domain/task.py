@@ -102,7 +102,7 @@ class TaskFailure:
     traceback: str = ""
 
     def __str__(self) -> str:
-        return f"{self.error_types[0]}: {self.message}" if self.error_types else self.message
+        return ": ".join(part for part in (*self.error_types[:1], self.message) if part)
 
 
 @quick

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from vespera.application.ports.breakers import Breakers
 from vespera.application.ports.clock import Clock
 from vespera.application.runtime.context import TaskContext
-from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.failures import in_words
 from vespera.application.runtime.guarding.circuit_breaker import CircuitBreaker
 from vespera.application.runtime.guarding.service_guard import ServiceGuard
 from vespera.application.runtime.step_calls import check_step_name
@@ -167,7 +167,7 @@ class ModelSwitcherOrchestrator:
             except StepFailed as error:
                 if not would_another_do(error.error_types):
                     raise
-                passed_over[model] = f"{error.error_types[0]}: {error.message}"
+                passed_over[model] = ": ".join(filter(None, [error.error_types[0], error.message]))
 
     async def call(
         self, call: Callable[..., Awaitable[T]], /, *args: object, **kwargs: object
@@ -193,7 +193,7 @@ class ModelSwitcherOrchestrator:
             except Exception as error:
                 if not would_another_do(type_names(error)):
                     raise
-                last, passed_over[model] = error, f"{type(error).__name__}: {message_of(error)}"
+                last, passed_over[model] = error, in_words(error)
 
     async def _ask(
         self, model: str, call: Callable[..., Awaitable[T]], args: Any, kwargs: Any

@@ -25,11 +25,16 @@ def message_of(error: BaseException) -> str:
     try:
         text = str(error)
         if isinstance(error, BaseExceptionGroup):
-            members = [f"{type(each).__name__}: {message_of(each)}" for each in error.exceptions]
-            text = f"{text}: {'; '.join(members)}"
+            text = f"{text}: {'; '.join(map(in_words, error.exceptions))}"
     except Exception as second:  # noqa: BLE001  (the boundary to the error's own code)
         text = f"(its text cannot be told: {type(second).__name__})"
     return _printable(text)[:LONGEST_MESSAGE]
+
+
+def in_words(error: BaseException) -> str:
+    """Its class, and its message if it has one."""
+    kind, message = type(error).__name__, message_of(error)
+    return f"{kind}: {message}" if message.strip() else kind
 
 
 def tell_retry(
@@ -37,13 +42,12 @@ def tell_retry(
 ) -> None:
     """Log that something is tried again, as whoever waits for it hears nothing else until then."""
     logger.info(
-        "%s failed (%d of %d times), and is tried again in %.1f s: %s: %s",
+        "%s failed (%d of %d times), and is tried again in %.1f s: %s",
         what,
         failures,
         retry.max_attempts,
         seconds,
-        type(error).__name__,
-        message_of(error)[:LONGEST_LOGGED],
+        in_words(error)[:LONGEST_LOGGED],
     )
 
 

@@ -1,6 +1,7 @@
 """What is kept of an error."""
 
-from vespera.application.runtime.failures import LONGEST_MESSAGE, failure_of, message_of
+from vespera.application.runtime.failures import LONGEST_MESSAGE, failure_of, in_words, message_of
+from vespera.domain.errors import StepFailed
 
 
 class Unspeakable(Exception):
@@ -27,3 +28,10 @@ def test_a_group_without_end_is_cut() -> None:
 
     assert len(message_of(group)) == LONGEST_MESSAGE
     assert message_of(deep).startswith("down (1 sub-exception): ")
+
+
+def test_an_error_without_a_message_is_told_by_its_class_alone() -> None:
+    assert in_words(TimeoutError()) == "TimeoutError"
+    assert in_words(ValueError("no date")) == "ValueError: no date"
+    assert str(failure_of(TimeoutError())) == "TimeoutError"
+    assert str(StepFailed("ask", "", ("TimeoutError",))) == "Step 'ask' failed: TimeoutError"

@@ -6,7 +6,7 @@ from inspect import isawaitable
 from typing import Any, Generic, TypeVar
 
 from vespera.application.ports.clock import Clock
-from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.failures import in_words
 from vespera.application.runtime.guarding.parts import clock_of
 from vespera.application.runtime.guarding.service_guard import ServiceGuard
 from vespera.application.runtime.guarding.timeout import Timeout
@@ -111,7 +111,7 @@ class AsyncService:
             self._error = error
             if isinstance(error, AsyncServiceError | TimeoutError):
                 raise
-            told = f"{type(error).__name__}: {message_of(error)}"
+            told = in_words(error)
             raise ServiceCallFailed(told, service=self.name, operation=operation) from error
         self._error = None
         return OperationResult(operation=operation, value=value)
@@ -131,9 +131,7 @@ class AsyncService:
                 await recovering
         except Exception as error:  # noqa: BLE001  (the boundary to the subclass; told in the result)
             self._error = error
-            return RecoveryResult(
-                success=False, error=f"{type(error).__name__}: {message_of(error)}"
-            )
+            return RecoveryResult(success=False, error=in_words(error))
         if self.guard.breaker is not None:
             await self.guard.breaker.close()
         self._error = None

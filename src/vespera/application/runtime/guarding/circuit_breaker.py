@@ -16,7 +16,7 @@ from typing import Any, Final, ParamSpec, TypeVar, overload
 
 from vespera.application.ports.breakers import Breakers
 from vespera.application.ports.clock import Clock
-from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.failures import in_words
 from vespera.application.runtime.guarding.breaker_status import (
     BreakerStatus,
     span_of,
@@ -218,7 +218,7 @@ class CircuitBreaker:
         if not is_counted:
             await self._broke_off(began, error)
             return
-        reason = f"{type(error).__name__}: {message_of(error)}"
+        reason = in_words(error)
         now = self._now()
         await self._keep(lambda circuit: circuit.failed(began, self.rule, now, reason))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.failures import in_words
 from vespera.application.runtime.guarding.answers import answer_of, header_of
 from vespera.domain.errors import (
     AIServiceBadAnswer,
@@ -70,8 +70,7 @@ def ai_service_error(error: Exception, *, service: str = "") -> AIServiceError |
     """
     if isinstance(error, AsyncServiceError):
         return None
-    first_line = message_of(error).partition("\n")[0]  # httpx adds where to read about HTTP
-    told = f"{type(error).__name__}: {first_line}"
+    told = in_words(error).partition("\n")[0]  # httpx adds where to read about HTTP
     status, headers = answer_of(error)
     if status is not None and status >= _FIRST_ERROR:
         return of_status(status, told, service=service, headers=headers)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.resources import ResourceRepository
-from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.failures import in_words
 from vespera.application.runtime.resources.catalogue import ResourceCatalogue
 from vespera.application.runtime.resources.reclaiming import Reclaiming
 from vespera.application.runtime.resources.session import (
@@ -139,7 +139,7 @@ class AsyncResourceManager:
             kind = self._catalogue.find(record.resource_type)
             found = tuple(await kind.remains(record.trace))
         except Exception as error:  # noqa: BLE001  (the boundary to the resource type; told)
-            return replace(status, error=f"{type(error).__name__}: {message_of(error)}")
+            return replace(status, error=in_words(error))
         clean = record.state is ResourceState.RELEASED and not found
         why = record.error or (None if clean else _why(record.state, found))
         return replace(status, cleaned_up=clean, found=found, error=why)

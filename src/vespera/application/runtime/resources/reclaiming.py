@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.resources import ResourceRepository
-from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.failures import in_words
 from vespera.application.runtime.resources.catalogue import ResourceCatalogue
 from vespera.domain.errors import StorageError
 from vespera.domain.ids import ResourceId, TaskId
@@ -90,5 +90,5 @@ class Reclaiming:
         except TimeoutError:
             return f"it was not released within {self.release_seconds:g} s"
         except Exception as error:  # noqa: BLE001  (the boundary to the type; recorded)
-            return f"{type(error).__name__}: {message_of(error)}"
+            return in_words(error)
         return "; ".join(remains)

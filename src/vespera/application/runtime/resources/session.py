@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from vespera.application.ports.resources import Held, ResourceRepository, ResourceType
-from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.failures import in_words
 from vespera.application.runtime.finishing import finished
 from vespera.application.runtime.resources.catalogue import ResourceCatalogue
 from vespera.application.runtime.resources.keeper import Keeper
@@ -184,7 +184,7 @@ class ResourceSession:
         try:
             value = await supervision.limited(what, once, timeout)
         except Exception as error:  # noqa: BLE001  (the boundary to the operation; handed over)
-            told = f"{type(error).__name__}: {message_of(error)}"
+            told = in_words(error)
             return ResourceOperationResult(success=False, error=told, exception=error)
         return ResourceOperationResult(success=True, value=value)
 
@@ -269,7 +269,7 @@ class ResourceSession:
             await finished(self._give_up(kept))
             raise ResourceNotAcquired(
                 f"A resource of the type {kept.record.resource_type!r} could not be acquired:"
-                f" {type(error).__name__}: {message_of(error)}"
+                f" {in_words(error)}"
             ) from error
         except asyncio.CancelledError:
             await finished(self._give_up(kept))
@@ -301,7 +301,7 @@ class ResourceSession:
         self._gone.add(record.id)
         error = await kept.keeper.release(self._work.release_seconds)
         now = self._work.supervision.clock.now()
-        settled = record.released(now) if error is None else record.left(_in_words(error))
+        settled = record.released(now) if error is None else record.left(in_words(error))
         try:
             await self._work.repository.save(settled)
         except StorageError as trouble:
@@ -345,17 +345,13 @@ def _bound(
     return partial(function, **parameters)
 
 
-def _in_words(error: Exception) -> str:
-    return f"{type(error).__name__}: {message_of(error)}"
-
-
 def _not_released(record: ResourceRecord, error: Exception) -> ResourceNotReleased:
     logger.error(
         "Resource %s (%s) was not released.", record.id, record.resource_type, exc_info=error
     )
     told = ResourceNotReleased(
         f"The resource {record.id} ({record.resource_type}) was not released:"
-        f" {_in_words(error)}; recovery tries again."
+        f" {in_words(error)}; recovery tries again."
     )
     told.__cause__ = error
     return told

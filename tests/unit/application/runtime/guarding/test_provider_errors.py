@@ -104,7 +104,7 @@ def test_trouble_on_the_way_has_its_error(error, kind):
     translated = ai_service_error(error, service="tts")
 
     assert type(translated) is kind
-    assert str(translated).startswith(f"tts: {type(error).__name__}: ")
+    assert str(translated).startswith(f"tts: {type(error).__name__}")
 
 
 @pytest.mark.parametrize(
