@@ -6,6 +6,7 @@ import pkgutil
 import pytest
 
 import vespera.testing
+from vespera.testing import faults
 
 
 def test_all_names_are_there_and_sorted():
@@ -28,3 +29,10 @@ def test_an_unknown_name_is_told():
 def test_what_needs_hypothesis_is_there_and_not_in_the_star():
     assert vespera.testing.AsyncRuleMachine.__name__ == "AsyncRuleMachine"
     assert "AsyncRuleMachine" not in vespera.testing.__all__
+
+
+def test_who_takes_the_package_of_faults_for_the_fixture_is_told():
+    with pytest.raises(AttributeError, match="`faults` is a fixture, to be taken as an argument"):
+        _ = faults.at
+    with pytest.raises(AttributeError, match=r"has no attribute 'fault'$"):
+        _ = faults.fault

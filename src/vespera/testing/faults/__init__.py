@@ -11,3 +11,12 @@ from vespera.testing.faults.injection import Faults
 from vespera.testing.faults.plan import ArmedFault
 
 __all__ = ["ArmedFault", "FaultNeverHit", "FaultRefused", "Faults", "InjectedFault"]
+
+
+def __getattr__(name: str) -> object:
+    hint = (
+        ": `faults` is a fixture, to be taken as an argument of the test; or make Faults(container)"
+        if name == "at"
+        else ""
+    )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)
