@@ -425,6 +425,17 @@ class TestDirectories:
 
         assert planned.emptied == ("d", "d/e")
 
+    def test_one_in_whose_place_a_file_comes_back_is_not_told(self):
+        operations = [
+            act(DELETE, V1, GONE, path="d"),
+            act(MKDIR, GONE, FOLDER, path="d"),
+            act(CREATE, GONE, V1, path="d/a"),
+        ]
+        planned = plan(operations, {"d": FOLDER, "d/a": V1}, inside={"d": ["a"]})
+
+        assert steps(planned) == [("d/a", V1, GONE), ("d", FOLDER, V1)]
+        assert planned.emptied == ()
+
     def test_one_into_which_something_comes_back_is_not_told(self):
         operations = [act(CREATE, GONE, V1, path="d/a"), act(DELETE, V1, GONE, path="d/b")]
         planned = plan(operations, {"d/a": V1, "d/b": GONE}, inside={"d": ["a"]})
