@@ -196,6 +196,8 @@ IMPOSSIBLE: list[tuple[Act, str]] = [
     (lambda files: files.move("old.txt", "log.txt"), "'log.txt' cannot be the destination"),
     (lambda files: files.move("old.txt", "full", overwrite=True), "there is a directory"),
     (lambda files: files.move("full", "full/below"), "'full' cannot be moved"),
+    (lambda files: files.move("full", "full/a/b"), "'full/a/b' would be within it"),
+    (lambda files: files.copy("old.txt", "old.txt/b"), "'old.txt/b' would be within it"),
     (lambda files: files.copy("full", "copy"), "'full' cannot be copied: there is a directory"),
     (lambda files: files.copy("old.txt", "log.txt"), "say overwrite=True"),
     (lambda files: files.mkdir("full"), "'full' cannot be made a directory"),

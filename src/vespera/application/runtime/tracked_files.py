@@ -20,7 +20,7 @@ from vespera.application.usecases.file_statements import (
     encoded,
     link_to,
 )
-from vespera.domain.errors import FileUnreadable, InvalidRequest
+from vespera.domain.errors import FileUnreadable, InvalidRequest, PathRefused
 from vespera.domain.file_operation import (
     DIGEST,
     NOT_OBSERVED,
@@ -280,7 +280,26 @@ class TaskFiles(FileNotes):
             return
         elif list(found) != _before(intent):
             raise conflict(intent, found)
-        await self._finish(intent, await act.carry_out(store, intent))
+        await self._finish(intent, await self._carried_out(act, intent))
+
+    async def _carried_out(self, act: Act, intent: FileOperation) -> Sequence[PathState]:
+        """Do it. What the system refuses, and is as it was before, was never announced; but where
+        something may have been made ready, another attempt is to find and use that.
+        """
+        try:
+            return await act.carry_out(self._work.store, intent)
+        except (FileUnreadable, PathRefused):
+            if list(await self._work.store.observe(act.paths)) == _before(intent):
+                self._failed.append(intent)
+                await self._forget_failed(() if act.stages else act.paths)
+            raise
+
+    async def _forget_failed(self, paths: Sequence[str]) -> None:
+        """Take back what could not be done at these paths."""
+        for intent in [one for one in self._failed if not {*one.paths}.isdisjoint(paths)]:
+            self._failed.remove(intent)
+            del self._memory.open[intent.id]
+            await self._withdraw(intent)
 
     async def settle(self) -> None:
         """At the handler's end, take back what it announced and could not do, where all is as it
@@ -289,12 +308,14 @@ class TaskFiles(FileNotes):
         Raises:
             LeaseLost: another worker has the task.
         """
+        await self._forget_failed([path for one in self._failed for path in one.paths])
         for intent in [*self._memory.open.values()]:
             if list(await self._work.store.observe(intent.paths)) == _before(intent):
                 await self._withdraw(intent)
 
     async def _intend(self, act: Act, found: Sequence[PathState], ticket: Ticket) -> FileOperation:
         kind, store = act.kind(found), self._work.store
+        await self._forget_failed(act.paths)
         digest, mark = await act.digest(store), act.mark(store)
         told = {DIGEST: digest} if digest else {}
         if not digest or mark != digest:
