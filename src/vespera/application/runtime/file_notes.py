@@ -49,7 +49,6 @@ class FileNotes(TaskTracking):
         self._fence, self._work = fence, work
         self._memory = FileMemory(fence.task_id, recorded, epoch)
         self._refused = {(op.kind, op.path) for op in recorded if op.phase is Phase.REFUSED}
-        self._failed: list[FileOperation] = []
         self.touched = bool(recorded)
 
     def check(self) -> None:
