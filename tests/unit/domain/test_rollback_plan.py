@@ -26,7 +26,7 @@ from vespera.domain.rollback_plan import changed_paths, plan_rollback, taken_bac
 from vespera.testing.conformance.samples import NOW
 
 CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD, SCOPE = OperationKind
-INTENT, CLAIM, DONE, _ = Phase
+INTENT, CLAIM, DONE, *_ = Phase
 GONE, FOLDER, SHUT = Absent(), DirectoryState(0o755), DirectoryState(0o500)
 V0, V1, V2, V3 = (FileState(f"b3:{n}", n, 0o644) for n in range(4))
 HIDDEN = UnknownState("unreadable")
