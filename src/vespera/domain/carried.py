@@ -14,9 +14,11 @@ from vespera.domain.file_operation import (
     Destination,
     DirectoryState,
     FileOperation,
+    FileState,
     OperationKind,
     PathState,
     Phase,
+    SymlinkState,
     UnknownState,
     sides,
 )
@@ -73,7 +75,7 @@ def with_legs(acts: Sequence[FileOperation], found: Mapping[str, PathState]) -> 
             for path in [path for path in last if _is_in(one, path)]:
                 _take_along(path, one, ahead, last, told)
         for path in _filled(one):
-            if path in last and last[path][0] == GONE:
+            if path in last:
                 _make_anew(path, one, ahead, last, told)
         told.append(Judged(one))
         for side in sides(one):
@@ -130,8 +132,12 @@ def _make_anew(
     last: dict[str, tuple[PathState, int]],
     told: list[Judged],
 ) -> None:
+    known, place = last[path]
+    was_file = isinstance(known, UnknownState) and _removes_a_file(told[place].operation, path)
     state = ahead.at(path)
-    if isinstance(state, DirectoryState):
+    if isinstance(state, DirectoryState) and (known == GONE or was_file):
+        if was_file:  # announced to go; what is in its place tells that it did
+            told.append(Judged(_seen(path, GONE, one), recorded=False))
         told.append(Judged(_made(path, state, one), recorded=False))
         last[path] = state, len(told) - 1
 
@@ -172,6 +178,15 @@ def _filled(operation: FileOperation) -> Iterator[str]:
 
 
 _PUTTING_NOTHING = {OperationKind.DELETE, OperationKind.RMDIR, OperationKind.READ}
+
+
+def _removes_a_file(operation: FileOperation, path: str) -> bool:
+    return any(
+        side.path == path
+        and side.kind is OperationKind.DELETE
+        and isinstance(side.before, FileState | SymlinkState)
+        for side in sides(operation)
+    )
 
 
 def _moves_along(operation: FileOperation) -> bool:

@@ -83,6 +83,8 @@ class Phase(StrEnum):
     ``INTENT``: recorded before the act; ``before`` was observed, ``after`` is not known yet.
     ``CLAIM``: recorded after the act; ``after`` was observed, ``before`` was not.
     ``DONE``: Vespera did it itself; both are known.
+    ``FAILED``: Vespera was to do it, and could not; nothing was changed. It claims nothing; a
+    replay fails at it once more. ``after`` is unknown for the reason.
     ``REFUSED``: it was to be done outside of the workspace, or by a way that may lead there; it was
     not done. The path is as it was given, and ``after`` is unknown for the reason.
     """
@@ -90,6 +92,7 @@ class Phase(StrEnum):
     INTENT = "intent"
     CLAIM = "claim"
     DONE = "done"
+    FAILED = "failed"
     REFUSED = "refused"
 
 
@@ -137,10 +140,11 @@ class FileOperation:
 
 
 def is_act(operation: FileOperation) -> bool:
-    """Whether it tells of something that is done to its path; allowances do not, and what was
-    refused was not done.
+    """Whether it tells of something that is done to its path; allowances do not, and what failed or
+    was refused was not done.
     """
-    return operation.kind is not OperationKind.SCOPE and operation.phase is not Phase.REFUSED
+    not_done = operation.phase in {Phase.FAILED, Phase.REFUSED}
+    return operation.kind is not OperationKind.SCOPE and not not_done
 
 
 def sides(operation: FileOperation) -> Sequence[FileOperation]:

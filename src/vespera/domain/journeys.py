@@ -74,7 +74,7 @@ class Journeys:
         while True:
             carried = min((n for n in self._carriers if n > at and self._from(n, path)), default=-1)
             removed = min((n for n in self._removing(path) if n > at), default=-1)
-            if by and removed >= 0 and (carried < 0 or removed <= carried):
+            if removed >= 0 and (carried < 0 or removed <= carried):
                 operation = self._operations[removed]
                 by.append(operation.task_id)
                 if operation.destination is None or operation.path != path:

@@ -277,6 +277,9 @@ class _Plan:
     def _goes(self, path: str) -> bool:
         return path in self._steps and self._steps[path].wanted == Absent()
 
+    def _stays_a_directory(self, path: str) -> bool:
+        return path not in self._steps or isinstance(self._steps[path].wanted, DirectoryState)
+
     def _has_place(self, path: str) -> bool:
         above = _above(path)
         if above in self._steps:
@@ -303,7 +306,7 @@ class _Plan:
         for path in sorted(self._inside, key=_depth, reverse=True):
             left = {f"{path}/{name}" for name in self._inside[path]}
             touched = any(self._goes(one) for one in left) or left & emptied
-            stays = not self._goes(path) and path not in self._conflicts
+            stays = path not in self._conflicts and self._stays_a_directory(path)
             if touched and stays and all(self._goes(one) or one in emptied for one in left):
                 emptied.add(path)
         comes = {_above(p) for p, step in self._steps.items() if step.wanted != Absent()}

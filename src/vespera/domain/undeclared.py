@@ -106,6 +106,8 @@ class _Statements:
     own: AbstractSet[TaskId | None]
 
     def account(self, change: Change) -> Accounted:
+        if self.along.has_lost(change):
+            return Accounted(change, Account.UNDECLARED)
         along = self.along.by(change)
         if self.mine.by(change) or not self.own.isdisjoint(along):
             return Accounted(change, Account.OWN)
@@ -218,13 +220,24 @@ class _TakenAlong:
         """Who took it along; nobody, if that is empty."""
         if isinstance(change.after, Absent):
             return self._gone_by(change.path)
+        if self._makes_place(change.path, change.after):
+            return self._gone_by(change.path)
         origin = self._journeys.origin_of(change.path)
         return origin.by if origin is not None and self._is_the_same(origin, change.after) else ()
 
+    def has_lost(self, change: Change) -> bool:
+        """Whether what was there before was taken along, and is not where it went."""
+        if isinstance(change.before, Absent | UnknownState):
+            return False
+        goal, by = self._journeys.goal_of(change.path)
+        return bool(by) and goal is not None and not self._is_there(goal)
+
+    def _is_there(self, path: str) -> bool:
+        return self._now.get(path, self._before(path)) != Absent()
+
     def _gone_by(self, path: str) -> Sequence[TaskId | None]:
         goal, by = self._journeys.goal_of(path)
-        arrived = goal is None or self._now.get(goal, self._before(goal)) != Absent()
-        return by if arrived else ()
+        return by if goal is None or self._is_there(goal) else ()
 
     def _is_the_same(self, origin: Origin, came: PathState) -> bool:
         left = self._before(origin.path)
@@ -242,6 +255,10 @@ class _TakenAlong:
         """Whether it was allowed to be there, or is a directory that something was put into."""
         if any(free.fullmatch(path) for free in self._free):
             return True
+        return self._makes_place(path, came)
+
+    def _makes_place(self, path: str, came: PathState) -> bool:
+        """Whether it is a directory that something was put into."""
         is_directory = isinstance(came, DirectoryState)
         return is_directory and bool(self._filled.by(Change(path, Absent(), came)))
 

@@ -1,9 +1,11 @@
 """Branches of a handler that touch files side by side, and a crash anywhere in between."""
 
 import asyncio
+from contextlib import suppress
 
 from vespera import Container, TaskContext
 from vespera.application.runtime.specialists import Specialists
+from vespera.domain.errors import FileUnreadable
 from vespera.testing import World, explore_crashes
 
 
@@ -51,3 +53,28 @@ def test_branches_that_write_side_by_side_are_done_once_wherever_the_process_die
 
     report.raise_for_failures()
     assert report.runs > 20
+
+
+def test_what_could_not_be_done_is_not_done_by_a_replay_either():
+    world = World()
+
+    class Cleaner:
+        async def execute(self, task: TaskContext) -> None:
+            with suppress(FileUnreadable):
+                await task.files.delete("report.txt")
+            with suppress(FileUnreadable):
+                await task.files.move("draft.txt", "old.txt")
+            await task.files.write_text("report.txt", "new")
+            await task.files.write_text("draft.txt", "new")
+
+    def build():
+        container = Container()
+        container.get(Specialists).register("printer", Cleaner())
+        return container
+
+    def all_is_there(app, world):
+        assert app.tasks.get("t").status == "completed", app.tasks.get("t").error
+        assert app.files.names() == ["draft.txt", "report.txt"]
+        assert app.files.verify_all().all_verified
+
+    explore_crashes(build, scenario, [all_is_there, "engine"], world=world).raise_for_failures()

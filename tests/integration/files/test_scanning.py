@@ -439,6 +439,24 @@ async def test_patterns_can_be_given_and_the_repository_s_own_exclusions_hold(
     assert paths(await make_scanner(ignore=["*.tmp"]).scan()) == ["a.txt"]
 
 
+@pytest.mark.parametrize("rules", ["*\n", "*\n!*.py\n", ".gitignore\n*.txt\n"])
+@pytest.mark.parametrize("name", [".gitignore", ".vesperaignore"])
+async def test_rules_that_leave_out_their_own_file_hold_in_each_scan(
+    workspace: Path, scanner: LocalWorkspaceScanner, rules: str, name: str
+) -> None:
+    """So do those that tools put into their caches."""
+    (workspace / "cache" / "deep").mkdir(parents=True)
+    (workspace / "cache" / name).write_text(rules.replace(".gitignore", name))
+    for path in ("a.py", "b.txt", "deep/c.txt"):
+        (workspace / "cache" / path).write_text("x")
+    first = await scanner.scan()
+
+    second = await scanner.scan(first)
+
+    assert list(changes(first, second)) == []
+    assert list(second.unexamined()) == list(first.unexamined())
+
+
 @pytest.mark.parametrize("kind", ["fifo", "link", "directory", "large"])
 async def test_what_is_no_ordinary_ignore_file_ignores_nothing(
     scanner: LocalWorkspaceScanner, workspace: Path, outside: Path, kind: str

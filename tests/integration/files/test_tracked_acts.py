@@ -11,6 +11,7 @@ import pytest
 from vespera import (
     Container,
     FileStore,
+    InspectFilesUseCase,
     TaskContext,
     TaskExecutionWorkflow,
     TrackFileOperationsUseCase,
@@ -196,6 +197,8 @@ IMPOSSIBLE: list[tuple[Act, str]] = [
     (lambda files: files.move("old.txt", "log.txt"), "'log.txt' cannot be the destination"),
     (lambda files: files.move("old.txt", "full", overwrite=True), "there is a directory"),
     (lambda files: files.move("full", "full/below"), "'full' cannot be moved"),
+    (lambda files: files.move("full", "full/a/b"), "'full/a/b' would be within it"),
+    (lambda files: files.copy("old.txt", "old.txt/b"), "'old.txt/b' would be within it"),
     (lambda files: files.copy("full", "copy"), "'full' cannot be copied: there is a directory"),
     (lambda files: files.copy("old.txt", "log.txt"), "say overwrite=True"),
     (lambda files: files.mkdir("full"), "'full' cannot be made a directory"),
@@ -256,7 +259,11 @@ async def test_what_cannot_be_done_is_not_held_against_who_goes_on_without_it(
 
     assert result.completed, result.error
     said = await container.get(FileOperationRepository).of_task(result.task_id)
-    assert [operation.path for operation in said] == ["instead.txt"]
+    assert [str(operation.phase) for operation in said] == ["failed", "done"]
+    listed = await container.get(InspectFilesUseCase).list_operations(result.task_id)
+    assert [operation.path for operation, _ in listed.operations] == ["instead.txt"]
+    judged = await container.get(TrackFileOperationsUseCase).verify_operation(said[0].id)
+    assert "is what failed" in str(judged.error)
 
 
 async def test_a_directory_that_is_there_may_be_asked_for(run, container, tmp_path: Path) -> None:

@@ -109,5 +109,14 @@ def test_what_is_put_into_a_directory_that_was_gone_makes_it_anew() -> None:
     assert legs([MADE], n=DIRECTORY) == []
 
 
+def test_what_is_put_into_a_directory_in_the_place_of_a_file_tells_that_the_file_went() -> None:
+    announced = act(OperationKind.DELETE, "n", V1, NOT_OBSERVED)
+    of_directory = act(RMDIR, "n", DIRECTORY, NOT_OBSERVED)
+
+    assert legs([announced, MADE], n=DIRECTORY) == [("read", "n"), ("mkdir", "n")]
+    assert legs([announced, MADE], n=V1) == []
+    assert legs([of_directory, MADE], n=DIRECTORY) == []
+
+
 def test_the_directories_of_paths_are_all_that_they_are_in() -> None:
     assert directories_of(["a/b/c", "a/b/d", "e", "f/g"]) == ["a", "a/b", "f"]

@@ -66,4 +66,4 @@ def test_kinds_and_phases_read_as_words() -> None:
     kinds = [*("create", "modify", "delete", "read", "move", "copy")]
     kinds += ["mkdir", "rmdir", "symlink", "chmod", "scope"]
     assert [kind.value for kind in OperationKind] == kinds
-    assert [phase.value for phase in Phase] == ["intent", "claim", "done", "refused"]
+    assert [phase.value for phase in Phase] == ["intent", "claim", "done", "failed", "refused"]

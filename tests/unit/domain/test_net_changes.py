@@ -24,7 +24,7 @@ from vespera.domain.net_changes import NetChange, net_changes
 
 CREATE, MODIFY, DELETE, READ, MOVE, COPY, *_ = OperationKind
 ADDED, REMOVED, MODIFIED, UNKNOWN = ChangeKind
-INTENT, CLAIM, DONE, _ = Phase
+INTENT, CLAIM, DONE, *_ = Phase
 TASK = TaskId("task")
 GONE = Absent()
 V1, V2, V3 = (FileState(f"b3:{n}", n, 0o644) for n in (1, 2, 3))

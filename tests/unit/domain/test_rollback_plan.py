@@ -26,7 +26,7 @@ from vespera.domain.rollback_plan import changed_paths, plan_rollback, taken_bac
 from vespera.testing.conformance.samples import NOW
 
 CREATE, MODIFY, DELETE, READ, MOVE, COPY, MKDIR, RMDIR, SYMLINK, CHMOD, SCOPE = OperationKind
-INTENT, CLAIM, DONE, _ = Phase
+INTENT, CLAIM, DONE, *_ = Phase
 GONE, FOLDER, SHUT = Absent(), DirectoryState(0o755), DirectoryState(0o500)
 V0, V1, V2, V3 = (FileState(f"b3:{n}", n, 0o644) for n in range(4))
 HIDDEN = UnknownState("unreadable")
@@ -424,6 +424,17 @@ class TestDirectories:
         planned = plan(operations, {"d/e/a": V1, "f/a": V1}, inside=inside)
 
         assert planned.emptied == ("d", "d/e")
+
+    def test_one_in_whose_place_a_file_comes_back_is_not_told(self):
+        operations = [
+            act(DELETE, V1, GONE, path="d"),
+            act(MKDIR, GONE, FOLDER, path="d"),
+            act(CREATE, GONE, V1, path="d/a"),
+        ]
+        planned = plan(operations, {"d": FOLDER, "d/a": V1}, inside={"d": ["a"]})
+
+        assert steps(planned) == [("d/a", V1, GONE), ("d", FOLDER, V1)]
+        assert planned.emptied == ()
 
     def test_one_into_which_something_comes_back_is_not_told(self):
         operations = [act(CREATE, GONE, V1, path="d/a"), act(DELETE, V1, GONE, path="d/b")]

@@ -384,3 +384,19 @@ def test_a_directory_that_two_tasks_moved_is_put_down_to_the_one_that_is_asked_f
         "a/x": FOREIGN,
         "c/x": FOREIGN,
     }
+
+
+def test_what_was_lost_on_the_way_is_not_made_good_by_something_new_in_its_old_place() -> None:
+    changes = {"a/x": (V1, V2), "b": (GONE, DIRECTORY)}
+    said = [act(MOVE, "a", "b"), act(CREATE, "a/x")]
+
+    assert by_path(changes, *said) == {"a/x": UNDECLARED, "b": OWN}
+    assert by_path(changes | {"b/x": (GONE, V1)}, *said) == dict.fromkeys([*changes, "b/x"], OWN)
+    deleted_before = [act(DELETE, "a/x"), *said]
+    assert by_path(changes, *deleted_before) == {"a/x": OWN, "b": OWN}
+
+
+def test_a_directory_may_come_where_a_file_was_taken_away_along() -> None:
+    changes = {"a/x": (V1, DIRECTORY), "a/x/y": (GONE, V2), "b/x": (GONE, V1)}
+
+    assert set(by_path(changes, act(MOVE, "a", "b"), act(CREATE, "a/x/y")).values()) == {OWN}

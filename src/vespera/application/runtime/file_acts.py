@@ -50,6 +50,7 @@ class Act:
         digest: of the content that it is to leave, if the intent must remember that.
         mark: what tells it from others of its kind at the same paths, if that is not the digest.
         overwrites: a file or a symbolic link at the destination may go.
+        stages: what it is to leave is made ready beside the path, under the intent's name.
     """
 
     kinds: Sequence[OperationKind]
@@ -61,6 +62,7 @@ class Act:
     digest: Callable[[FileStore], Awaitable[str]] = _no_digest
     mark: Callable[[FileStore], str] = _no_mark
     overwrites: bool = False
+    stages: bool = False
 
     def is_asked_by(self, known: FileOperation, store: FileStore) -> bool:
         """Whether it is the very act that was recorded, also where its content is another one."""
@@ -75,6 +77,9 @@ class Act:
         source, *arrival = seen
         if not isinstance(source, self.possible):
             raise FileUnreadable(f"{self.paths[0]!r} cannot be {self.told}: {_there(source)}.")
+        if arrival and self.paths[1].startswith(f"{self.paths[0]}/"):
+            told = f"{self.paths[0]!r} cannot be {self.told}: {self.paths[1]!r} would be within it."
+            raise FileUnreadable(told)
         for there in arrival:
             if there != Absent() and not (self.overwrites and _may_go(there)):
                 told = f"{self.paths[1]!r} cannot be the destination: {_there(there)}"
@@ -174,6 +179,7 @@ def copy(paths: Paths, *, overwrites: bool) -> Act:
     return Act(
         kinds=(OperationKind.COPY,),
         told="copied",
+        stages=True,
         paths=paths,
         possible=(FileState,),
         is_done=is_done,
@@ -285,6 +291,7 @@ def _writing(
     return Act(
         kinds=(OperationKind.CREATE, OperationKind.MODIFY),
         told="written",
+        stages=True,
         paths=paths,
         possible=(Absent, FileState),
         is_done=is_done,

@@ -45,6 +45,7 @@ class FileMemory:
         self._known: dict[str, dict[int, FileOperation]] = {}
         self._asked: dict[str, int] = {}
         self._new: list[str] = []
+        self._last = recorded[-1].id if recorded else None
         for operation in recorded:
             if operation.phase is not Phase.REFUSED and ORDER in operation.context:
                 self._learn(operation)
@@ -124,6 +125,10 @@ class FileMemory:
             instead = ", ".join(self._new[:3])
             told = f"its handler did not ask for it again; it asked for {instead} instead"
             raise self._astray(missing, told)
+
+    def is_last(self, operation: FileOperation) -> bool:
+        """Whether nothing was recorded behind it, by this attempt neither."""
+        return self._last == operation.id and not self._new
 
     def is_of_now(self, operation: FileOperation) -> bool:
         """Whether it was recorded since the task failed last."""

@@ -31,6 +31,7 @@ from vespera.domain.file_operation import (
     OperationKind,
     PathState,
     Phase,
+    UnknownState,
 )
 from vespera.domain.ids import OperationId
 
@@ -257,10 +258,11 @@ class TaskFiles(FileNotes):
         unless: type[DirectoryState] | None = None,
     ) -> None:
         """Do it, unless it was done before, or (``unless``) need not be."""
-        ticket = self._memory.ticket(kind, given)
-        act = make(await self._places(kind, *given))
-        async with self._confined(kind), self._work.locks.held(act.paths):
-            await self._do_once(act, ticket, unless)
+        ticket, locks = self._memory.ticket(kind, given), self._work.locks
+        async with locks.held([f"\0{ticket.given}"]):  # to locate it takes differently long
+            act = make(await self._places(kind, *given))
+            async with self._confined(kind), locks.held(act.paths):
+                await self._do_once(act, ticket, unless)
 
     async def _do_once(self, act: Act, ticket: Ticket, unless: type[DirectoryState] | None) -> None:
         store = self._work.store
@@ -269,18 +271,34 @@ class TaskFiles(FileNotes):
         )
         if intent is not None and intent.phase is Phase.DONE:
             return
+        failed = intent if intent is not None and intent.phase is Phase.FAILED else None
+        if failed is not None and self._memory.is_of_now(failed):
+            raise FileUnreadable(_why(failed))
         found = await store.observe(act.paths)
-        if intent is None:
+        if intent is None or failed is not None:
             if unless is not None and isinstance(found[0], unless):
                 return
-            intent = await self._intend(act, found, ticket)
+            intent = await self._intend(act, found, ticket, failed)
         elif act.is_done(intent, found):
             await store.sync(act.paths)  # it may have been done, and not be on the disk yet
             await self._finish(intent, found)
             return
         elif list(found) != _before(intent):
             raise conflict(intent, found)
-        await self._finish(intent, await act.carry_out(store, intent))
+        await self._finish(intent, await self._carried_out(act, intent))
+
+    async def _carried_out(self, act: Act, intent: FileOperation) -> Sequence[PathState]:
+        """Do it. That the system refuses is recorded, if all is as it was before: a replay is not
+        to do then what could not be done now.
+        """
+        try:
+            return await act.carry_out(self._work.store, intent)
+        except FileUnreadable as error:
+            if list(await self._work.store.observe(act.paths)) == _before(intent):
+                failed = replace(intent, phase=Phase.FAILED, after=UnknownState(str(error)))
+                await self._work.operations.save(failed, self._fence)
+                del self._memory.open[intent.id]
+            raise
 
     async def settle(self) -> None:
         """At the handler's end, take back what it announced and could not do, where all is as it
@@ -293,13 +311,24 @@ class TaskFiles(FileNotes):
             if list(await self._work.store.observe(intent.paths)) == _before(intent):
                 await self._withdraw(intent)
 
-    async def _intend(self, act: Act, found: Sequence[PathState], ticket: Ticket) -> FileOperation:
-        kind, store = act.kind(found), self._work.store
-        digest, mark = await act.digest(store), act.mark(store)
+    async def _intend(
+        self, act: Act, found: Sequence[PathState], ticket: Ticket, failed: FileOperation | None
+    ) -> FileOperation:
+        """Announce it. What had ``failed`` before the task did is announced anew under its old id,
+        so that what was made ready for it is found.
+        """
+        store, mark = self._work.store, act.mark(self._work.store)
+        again = failed.id if failed is not None and self._memory.is_last(failed) else None
+        say = partial(self._record, paths=act.paths, found=found, overwrites=act.overwrites)
+        try:
+            kind, digest = act.kind(found), await act.digest(store)
+        except FileUnreadable as error:
+            await say(act.kinds[-1], ticket, told={MARK: mark}, failed=str(error))
+            raise
         told = {DIGEST: digest} if digest else {}
         if not digest or mark != digest:
             told[MARK] = mark
-        intent = await self._record(kind, ticket, act.paths, found, told, overwrites=act.overwrites)
+        intent = await say(kind, ticket, told=told, again=again)
         self._memory.open[intent.id] = intent
         return intent
 
@@ -309,9 +338,11 @@ class TaskFiles(FileNotes):
         ticket: Ticket,
         paths: Sequence[str],
         found: Sequence[PathState],
-        told: Mapping[str, object] = MappingProxyType({}),
         *,
+        told: Mapping[str, object] = MappingProxyType({}),
         overwrites: bool = False,
+        failed: str = "",
+        again: OperationId | None = None,
     ) -> FileOperation:
         reads = kind is OperationKind.READ
         to = [
@@ -319,14 +350,15 @@ class TaskFiles(FileNotes):
             for path, before in zip(paths[1:], found[1:], strict=True)
         ]
         asked_at = paths[-1] if kind is OperationKind.COPY else paths[0]
+        phase = Phase.DONE if reads else Phase.FAILED if failed else Phase.INTENT
         operation = FileOperation(
-            id=OperationId(self._work.new_id()),
+            id=again or OperationId(self._work.new_id()),
             task_id=self._fence.task_id,
             kind=kind,
-            phase=Phase.DONE if reads else Phase.INTENT,
+            phase=phase,
             path=paths[0],
             before=found[0],
-            after=found[0] if reads else NOT_OBSERVED,
+            after=UnknownState(failed) if failed else found[0] if reads else NOT_OBSERVED,
             recorded_at=self._work.clock.now(),
             destination=to[0] if to else None,
             context={**self._memory.context(ticket, asked_at), **told},
@@ -335,7 +367,8 @@ class TaskFiles(FileNotes):
         self.touched = True
         if operation.phase is Phase.INTENT:
             await self._work.replaced.keep(operation)
-        await self._work.operations.add(operation, self._fence)
+        record = self._work.operations.save if again else self._work.operations.add
+        await record(operation, self._fence)
         self._memory.note(kind, paths)
         return operation
 
@@ -351,6 +384,10 @@ class TaskFiles(FileNotes):
         digest = self._work.store.digest(data)
         mode = seen.mode if isinstance(seen, FileState) else 0
         return FileState(digest, len(data), mode)
+
+
+def _why(failed: FileOperation) -> str:
+    return failed.after.reason if isinstance(failed.after, UnknownState) else ""
 
 
 def _before(intent: FileOperation) -> list[PathState]:

@@ -88,8 +88,9 @@ class FileVerification:
             InvalidRequest: it is an allowance, of which there is nothing to find.
         """
         operation = await self._operations.get(operation_id)
-        if operation.kind is OperationKind.SCOPE:
-            told = f"{operation_id!r} is an allowance ({operation.path!r}); it claims nothing"
+        if not is_act(operation) and operation.phase is not Phase.REFUSED:
+            what = "an allowance" if operation.kind is OperationKind.SCOPE else "what failed"
+            told = f"{operation_id!r} is {what} ({operation.path!r}); it claims nothing"
             raise InvalidRequest(told, field="operation_id")
         [finding] = await self._excusing.excused(await self._judged([operation]))
         return finding
@@ -171,7 +172,7 @@ class FileVerification:
         return [
             refusal_of(one) if one.phase is Phase.REFUSED else judged[one.id]
             for one in operations
-            if one.kind is not OperationKind.SCOPE
+            if is_act(one) or one.phase is Phase.REFUSED
         ]
 
     async def _judge_paths(

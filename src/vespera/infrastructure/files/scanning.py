@@ -148,7 +148,8 @@ class Walk:
         if place.area is Area.TRACKED:
             names: Sequence[bytes] = RULE_FILES
             if is_same and previous:
-                names = [name for name in RULE_FILES if name in previous.entries]
+                there = previous.entries, previous.ignored  # rules may leave themselves out
+                names = [name for name in RULE_FILES if any(name in one for one in there)]
             texts = [text for name in names if (text := read_rules(descriptor, name)) is not None]
             place.rules = place.rules.below(place.path, texts) if texts else place.rules
         if is_same and previous and place.fits(previous):

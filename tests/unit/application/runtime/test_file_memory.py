@@ -94,3 +94,10 @@ def test_what_a_later_epoch_did_otherwise_ends_what_an_earlier_one_did() -> None
 
     assert [ask(memory, "a"), ask(memory, "a"), ask(memory, "a")] == ["a-1", later.id, ""]
     assert later.context[EPOCH] == "0.1"
+
+
+def test_another_way_in_a_replay_leaves_what_its_own_epoch_did_to_be_asked_for() -> None:
+    later = asked(FileMemory(TaskId("t1"), (), "0.1"), "a", 2)
+    memory = FileMemory(TaskId("t1"), [*recorded(a=1), later], "0.1")
+
+    assert [ask(memory, "a", same=False), ask(memory, "a")] == ["", later.id]
