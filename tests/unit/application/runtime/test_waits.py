@@ -122,6 +122,22 @@ async def test_a_moment_never_comes_to_a_wait_that_was_called_off_before(
     assert (await desk.done(300)).result == "yes"
 
 
+async def test_what_came_first_comes_first_when_the_handler_begins_anew(desk: Desk) -> None:
+    async def race(task: TaskContext) -> object:
+        answer = asyncio.create_task(task.wait_for_signal("answer"))
+        enough = asyncio.create_task(task.sleep(20))
+        done, _ = await asyncio.wait({answer, enough}, return_when="FIRST_COMPLETED")
+        way = "in time" if enough not in done else "late"
+        await task.step(way, lambda: 1, in_thread=False)
+        await task.sleep(200, name="long")
+        return way
+
+    await desk.begin(race)
+    await desk.signal("answer", "yes")
+
+    assert (await desk.done(300)).result == "in time"
+
+
 async def test_waits_that_were_held_up_get_their_signals_in_their_order(desk: Desk) -> None:
     async def ask(task: TaskContext) -> object:
         async with asyncio.TaskGroup() as group:
