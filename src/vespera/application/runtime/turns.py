@@ -43,11 +43,14 @@ class Turns:
         self._numbers += 1
         heappush(self._held, (moment, self._numbers, turn))
         try:
-            async with self._clock.timeout(PATIENCE):
-                await turn
+            await self._patiently(turn)
         except TimeoutError:
             self._free = True
             self.go_on()
+
+    async def _patiently(self, turn: asyncio.Future[None]) -> None:
+        async with self._clock.timeout(PATIENCE):
+            await turn
 
     def go_on(self) -> None:
         """The handler has asked for something."""
