@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from vespera.application.ports.files import AnyPath
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import Key, StepLog
+from vespera.application.runtime.turns import Turns
 from vespera.application.usecases.replaced_contents import ReplacedContents
 from vespera.domain.errors import NonDeterministicTask, PathRefused
 from vespera.domain.file_operation import FileOperation, Phase, UnknownState
@@ -16,6 +17,9 @@ from vespera.domain.step import PATCH_PREFIX, UNDO_PREFIX, StepRecord
 from vespera.domain.task import Task
 from vespera.infrastructure.files.looking import digest_of
 from vespera.testing.errors import TestingError
+from vespera.testing.turns import one_turn
+
+PATIENT = 50  # turns of the loop, fewer than those after which a replay is judged
 
 
 class Frontier:
@@ -48,6 +52,28 @@ class Frontier:
         return stay
 
 
+class ReplayTurns(Turns):
+    """Where no time passes: a handler that does not ask for what is recorded is waited for as long
+    as others ask for something.
+    """
+
+    __slots__ = ("_frontier",)
+
+    def __init__(self, frontier: Frontier, **of_turns: Any) -> None:
+        super().__init__(**of_turns)
+        self._frontier = frontier
+
+    async def _patiently(self, turn: asyncio.Future[None]) -> None:
+        still, moves = 0, self._frontier.moves
+        while not turn.done():
+            if still == PATIENT:
+                self._frontier.moves += 1  # from here on it goes on
+                raise TimeoutError
+            await one_turn()
+            still = still + 1 if self._frontier.moves == moves else 0
+            moves = self._frontier.moves
+
+
 class ReplayLog(StepLog):
     """Knows what was asked for beyond the record.
 
@@ -59,6 +85,9 @@ class ReplayLog(StepLog):
     def __init__(self, *, frontier: Frontier, added: Mapping[str, bytes], **of_log: Any) -> None:
         super().__init__(**of_log)
         self._frontier, self._added = frontier, added
+        self.turns = ReplayTurns(
+            frontier, records=of_log["records"], is_due=self._is_due, clock=of_log["clock"]
+        )
         self.beyond: list[str] = []
 
     def ask(self, name: str) -> tuple[Key, StepRecord | None]:

@@ -1,7 +1,6 @@
 """Run once, remember, replay: one attempt's view of the steps recorded so far."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypedDict, TypeVar, Unpack
@@ -10,6 +9,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import StepRepository
 from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.turns import Turns
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
 from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.retry import type_names
@@ -23,7 +23,6 @@ from vespera.domain.step import (
 )
 from vespera.domain.task import Task
 
-PATIENCE = 1.0  # seconds in which a handler comes to ask for what is recorded
 Key = tuple[str, int]
 T = TypeVar("T")
 
@@ -75,10 +74,11 @@ class StepLog:
         self.rewinding = False
         self._unasked: set[Key] = set()  # while rewinding: what the handler is still to ask for
         self._over: Callable[[], object] = lambda: None
-        self._caught_up = False
-        self._behind: asyncio.Event | None = None  # set when it has; who waits for that is held up
+        own = [r for r in records if not r.name.startswith(UNDO_PREFIX)]
+        self.turns = Turns(records=own, is_due=self._is_due, clock=clock)
         self._recorded = {(r.name, r.occurrence): r for r in records}
         self._next_seq = records[-1].seq + 1 if records else 1
+        self._newest = max((r.epoch for r in records), default=0)
         self._asked: dict[str, int] = {}
         self._fresh: list[str] = []
         self._reopened: dict[Key, int] = {}
@@ -106,8 +106,7 @@ class StepLog:
             record = None
         if self.rewinding and (record is None or record.open):
             raise Rewind
-        if self._behind is not None and not self._caught_up and not self.has_more():
-            self._behind.set()
+        self.turns.go_on()
         return key, record
 
     def rewind(self, over: Callable[[], object]) -> None:
@@ -283,22 +282,6 @@ class StepLog:
         left = [r for r in done if r.occurrence > self._asked.get(r.name, 0)]
         return [f"step {r.name!r}" for r in left if not self.inherits(r)]
 
-    async def caught_up(self) -> None:
-        """Return when the handler has asked for all that earlier attempts have recorded, or seems
-        not to: what happens now must not come before what happened then.
-        """
-        if self._caught_up:
-            return
-        if not self.has_more():
-            self._caught_up = True
-            if self._behind is not None:
-                await self._clock.sleep(0)  # those that are held up go first
-            return
-        self._behind = self._behind or asyncio.Event()
-        with contextlib.suppress(TimeoutError):
-            async with self._clock.timeout(PATIENCE):
-                await self._behind.wait()
-
     def _rewind_at(self, key: Key) -> None:
         if key in self._unasked:
             self._unasked.remove(key)
@@ -320,6 +303,8 @@ class StepLog:
         """
         if record.seq < self._last_failure:
             return True
+        if record.epoch >= (self._task.failures if self._reopened else self._newest):
+            return False  # as it mostly is
         turns = [(other.seq, other.epoch) for other in self._recorded.values()]
         turns += [(seq, self._task.failures) for seq in self._reopened.values()]
         return any(seq < record.seq and epoch > record.epoch for seq, epoch in turns)

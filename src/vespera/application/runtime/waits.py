@@ -13,6 +13,7 @@ from vespera.application.ports.persistence import SignalRepository, TaskReposito
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import Key, StepLog
+from vespera.application.runtime.turns import AT_LAST
 from vespera.domain.errors import ChildFailed, TaskError, WaitTimedOut
 from vespera.domain.ids import SignalId, TaskId
 from vespera.domain.step import SIGNAL_PREFIX, StepRecord
@@ -111,10 +112,11 @@ class Waits:
     ) -> bytes:
         key, record = self._log.ask(name)
         if record is not None and not record.open:
+            await self._log.turns.of(record.recorded_at)
             return self._replay(record)
         if record is not None:
             wake_at = record.wake_at
-        await self._log.caught_up()
+        await self._log.turns.of(AT_LAST)
         return await self._until(_Wait(key, awaits, wake_at, look, late), new=record is None)
 
     async def _until(self, wait: _Wait, *, new: bool) -> bytes:

@@ -122,6 +122,43 @@ async def test_a_moment_never_comes_to_a_wait_that_was_called_off_before(
     assert (await desk.done(300)).result == "yes"
 
 
+async def test_what_came_first_comes_first_when_the_handler_begins_anew(desk: Desk) -> None:
+    async def race(task: TaskContext) -> object:
+        answer = asyncio.create_task(task.wait_for_signal("answer"))
+        enough = asyncio.create_task(task.sleep(20))
+        done, _ = await asyncio.wait({answer, enough}, return_when="FIRST_COMPLETED")
+        way = "in time" if enough not in done else "late"
+        await task.step(way, lambda: 1, in_thread=False)
+        await task.sleep(200, name="long")
+        return way
+
+    await desk.begin(race)
+    await desk.signal("answer", "yes")
+
+    assert (await desk.done(300)).result == "in time"
+
+
+async def test_a_step_that_came_second_comes_second_when_the_handler_begins_anew(
+    desk: Desk,
+) -> None:
+    async def work() -> None:
+        await desk.clock.sleep(20)
+
+    async def race(task: TaskContext) -> object:
+        working = asyncio.create_task(task.step("work", work))
+        stop = asyncio.create_task(task.wait_for_signal("stop"))
+        done, _ = await asyncio.wait({working, stop}, return_when="FIRST_COMPLETED")
+        way = "worked" if working in done else "stopped"
+        await task.step(way, lambda: 1, in_thread=False)
+        await task.sleep(200)
+        return way
+
+    await desk.begin(race)
+    await desk.signal("stop")
+
+    assert (await desk.done(300)).result == "stopped"
+
+
 async def test_waits_that_were_held_up_get_their_signals_in_their_order(desk: Desk) -> None:
     async def ask(task: TaskContext) -> object:
         async with asyncio.TaskGroup() as group:
