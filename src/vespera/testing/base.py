@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from unittest import TestCase
@@ -26,6 +26,7 @@ from vespera.testing.loop_clock import clock_of_this_loop
 from vespera.testing.waiting import eventually
 
 V = TypeVar("V")
+_LONG = 0.02  # seconds; real ones, where time is not virtual
 
 
 class AsyncTestBase:
@@ -101,7 +102,7 @@ class AsyncTestBase:
         """
         request = {"title": "Test Task", "specialist_type": "generic", "completion": "auto"}
         orchestrator = await self._orchestrator()
-        async with self.clock.running():  # a fault may delay the commit
+        async with self._time_if_need_be():  # a fault may delay the commit
             created = await orchestrator.create_task({**request, **fields})
         if not created.success:
             raise AssertionError(f"The test task was refused: {created.error}")
@@ -222,6 +223,27 @@ class AsyncTestBase:
         yield
         self._is_working = True  # too late to start now
         await self._environment.clean_up()
+
+    @asynccontextmanager
+    async def _time_if_need_be(self) -> AsyncIterator[None]:
+        """What takes long within the block may wait for the clock: then it runs. Otherwise nobody
+        gets a turn of the event loop that he would not have got.
+        """
+
+        async def run() -> None:
+            async with self.clock.running():
+                await asyncio.Event().wait()
+
+        running: list[asyncio.Task[None]] = []
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(_LONG, lambda: running.append(loop.create_task(run())))
+        try:
+            yield
+        finally:
+            late.cancel()
+            for each in running:
+                each.cancel()
+                await asyncio.wait([each])
 
     async def _set_up(self) -> None:
         begin: Any = self.setup_async_environment
