@@ -22,11 +22,11 @@ from vespera.testing.clock import VirtualClock
 from vespera.testing.concurrency import ConcurrencyProbe, assert_concurrent
 from vespera.testing.environment import Environment
 from vespera.testing.history import history_of
-from vespera.testing.loop_clock import clock_of_this_loop
+from vespera.testing.loop_clock import LoopClock, clock_of_this_loop
 from vespera.testing.waiting import eventually
 
 V = TypeVar("V")
-_LONG = 0.02  # seconds; real ones, where time is not virtual
+_LONG = 0.02  # seconds between two looks; real ones, where time is not virtual
 
 
 class AsyncTestBase:
@@ -226,21 +226,28 @@ class AsyncTestBase:
 
     @asynccontextmanager
     async def _time_if_need_be(self) -> AsyncIterator[None]:
-        """What takes long within the block may wait for the clock: then it runs. Otherwise nobody
-        gets a turn of the event loop that he would not have got.
+        """Where the block waits for the clock, the clock runs. Otherwise nobody gets a turn of the
+        event loop that he would not have got.
         """
-
-        async def run() -> None:
-            async with self.clock.running():
-                await asyncio.Event().wait()
-
+        if isinstance(self.clock, LoopClock):  # runs by itself
+            yield
+            return
+        loop, this = asyncio.get_running_loop(), asyncio.current_task()
+        waiting = {"late commit", this.get_name() if this else ""}
+        looks: list[asyncio.TimerHandle] = []
         running: list[asyncio.Task[None]] = []
-        loop = asyncio.get_running_loop()
-        late = loop.call_later(_LONG, lambda: running.append(loop.create_task(run())))
+
+        def look() -> None:
+            if any(sleeper.task in waiting for sleeper in self.clock.sleepers):
+                running.append(loop.create_task(_run_for_ever(self.clock)))
+            else:
+                looks[:] = [loop.call_later(_LONG, look)]
+
+        looks[:] = [loop.call_later(_LONG, look)]
         try:
             yield
         finally:
-            late.cancel()
+            looks[0].cancel()
             for each in running:
                 each.cancel()
                 await asyncio.wait([each])
@@ -277,6 +284,11 @@ class AsyncTestBase:
             error.add_note(task.error.traceback)
         error.add_note(await history_of(self.container, task.id))
         return error
+
+
+async def _run_for_ever(clock: VirtualClock) -> None:
+    async with clock.running():
+        await asyncio.Event().wait()
 
 
 def _id_of(task: str | TaskResult | None) -> str:
