@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from unittest import TestCase
@@ -22,10 +22,11 @@ from vespera.testing.clock import VirtualClock
 from vespera.testing.concurrency import ConcurrencyProbe, assert_concurrent
 from vespera.testing.environment import Environment
 from vespera.testing.history import history_of
-from vespera.testing.loop_clock import clock_of_this_loop
+from vespera.testing.loop_clock import LoopClock, clock_of_this_loop
 from vespera.testing.waiting import eventually
 
 V = TypeVar("V")
+_LONG = 0.02  # seconds between two looks; real ones, where time is not virtual
 
 
 class AsyncTestBase:
@@ -101,7 +102,7 @@ class AsyncTestBase:
         """
         request = {"title": "Test Task", "specialist_type": "generic", "completion": "auto"}
         orchestrator = await self._orchestrator()
-        async with self.clock.running():  # a fault may delay the commit
+        async with self._time_if_need_be():  # a fault may delay the commit
             created = await orchestrator.create_task({**request, **fields})
         if not created.success:
             raise AssertionError(f"The test task was refused: {created.error}")
@@ -223,6 +224,34 @@ class AsyncTestBase:
         self._is_working = True  # too late to start now
         await self._environment.clean_up()
 
+    @asynccontextmanager
+    async def _time_if_need_be(self) -> AsyncIterator[None]:
+        """Where the block waits for the clock, the clock runs. Otherwise nobody gets a turn of the
+        event loop that he would not have got.
+        """
+        if isinstance(self.clock, LoopClock):  # runs by itself
+            yield
+            return
+        loop, this = asyncio.get_running_loop(), asyncio.current_task()
+        waiting = {"late commit", this.get_name() if this else ""}
+        looks: list[asyncio.TimerHandle] = []
+        running: list[asyncio.Task[None]] = []
+
+        def look() -> None:
+            if any(sleeper.task in waiting for sleeper in self.clock.sleepers):
+                running.append(loop.create_task(_run_for_ever(self.clock)))
+            else:
+                looks[:] = [loop.call_later(_LONG, look)]
+
+        looks[:] = [loop.call_later(_LONG, look)]
+        try:
+            yield
+        finally:
+            looks[0].cancel()
+            for each in running:
+                each.cancel()
+                await asyncio.wait([each])
+
     async def _set_up(self) -> None:
         begin: Any = self.setup_async_environment
         if inspect.ismethod(begin):  # a fixture is none: pytest runs it
@@ -255,6 +284,11 @@ class AsyncTestBase:
             error.add_note(task.error.traceback)
         error.add_note(await history_of(self.container, task.id))
         return error
+
+
+async def _run_for_ever(clock: VirtualClock) -> None:
+    async with clock.running():
+        await asyncio.Event().wait()
 
 
 def _id_of(task: str | TaskResult | None) -> str:

@@ -1,7 +1,7 @@
 """One test's container: how it is made, and how it is taken down."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
@@ -28,6 +28,7 @@ class Environment:
     Attributes:
         container: keeps its tasks in memory, unless the settings say otherwise.
         clock: its ``Clock``.
+        followers: are told of each new container, before anything of it has begun.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Environment:
         self._class, self._settings = container_class, {"workspace": str(workspace), **settings}
         self.clock = clock
         self._grave = Grave()
+        self.followers: list[Callable[[Container], None]] = []
         self._dead: set[OwnerId] = set()
         self.container = self._new(self._settings)
         environment = ref(self)  # no cycle through the clock, so that all goes with the test
@@ -67,6 +69,8 @@ class Environment:
         database = old.get(AsyncDatabaseManager)
         await database.start()
         new = self._new({**self._settings, "database_url": _url_of(database)})
+        for follow in self.followers:
+            follow(new)
         await new.get(AsyncDatabaseManager).start()  # before the old one goes: memory lives on
         self.container = new
         old.abandon()

@@ -22,13 +22,14 @@ T = TypeVar("T")
 Args = TypeVarTuple("Args")
 Probe = Callable[[], int]
 
+_WRITER = "vespera.infrastructure.persistence.writer"
 _ANSWERED_BY_THREADS = frozenset(
     {
         "aiosqlite.core",
         "asyncio.futures",  # `wrap_future`: the result of a `concurrent.futures` executor
         "sqlalchemy.dialects.sqlite.aiosqlite",
         "vespera.infrastructure.persistence.lane",
-        "vespera.infrastructure.persistence.writer",
+        _WRITER,
     }
 )
 """Modules that make a future on the loop and let a thread answer it."""
@@ -65,6 +66,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now = 0.0
         self._numbers = itertools.count()
         self.lent: set[object] = set()
+        self.queued: set[object] = set()  # those of `lent` that wait for a commit
+        self.late_commits = 0  # so many wait for time to pass, and all that is queued with them
         self.probes: list[Probe] = []
         self._quiet: list[asyncio.Future[None]] = []
         self._hoping: list[asyncio.Future[None]] = []
@@ -113,8 +116,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     @property
     def in_flight(self) -> int:
         """How many things are under way outside the loop."""
-        others = calls_in_anyio_threads(self) + sum(probe() for probe in self.probes)
-        return len(self.lent) + others
+        return len(self.lent) - self._queued_behind_late_ones() + self._others_in_flight()
+
+    def _others_in_flight(self) -> int:
+        return calls_in_anyio_threads(self) + sum(probe() for probe in self.probes)
+
+    def _queued_behind_late_ones(self) -> int:
+        return len(self.queued) if self.late_commits else 0
 
     # ---- for loops that decide otherwise
 
@@ -212,7 +220,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _pause(self) -> float:
         """What lies in threads wakes the loop when it is done; probes must be asked."""
-        return _PROBING if len(self.lent) < self.in_flight else self.patience
+        return _PROBING if self._others_in_flight() else self.patience
 
     def _linger(self) -> bool:
         """Whether those outside had something to say, in a little real time."""
@@ -274,6 +282,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if module in _ANSWERED_BY_THREADS:
             self.lent.add(future)
             future.add_done_callback(self.lent.discard)
+        if module == _WRITER:
+            self.queued.add(future)
+            future.add_done_callback(self.queued.discard)
         return future
 
     def call_at(

@@ -1,5 +1,6 @@
 """``AsyncTestBase`` as people write their classes: with fixtures, by results, with unittest."""
 
+import asyncio
 import unittest
 
 import pytest
@@ -32,6 +33,20 @@ class TestADelayedCommit(AsyncTestBase):
         await self.create_test_task(run_after=before.replace(year=before.year + 1))
         await self.create_test_task()
         assert self.clock.now() == before
+
+
+@pytest.mark.virtual_time
+class TestADelayedCommitOfAllVirtualTime(TestADelayedCommit):
+    async def test_what_comes_behind_it_waits_as_long_and_no_heartbeat_is_in_the_way(self, faults):
+        before = self.clock.now()
+
+        with faults.at("commit", delay=50.0, times=1):
+            async with asyncio.TaskGroup() as group:
+                created = [group.create_task(self.create_test_task()) for _ in range(3)]
+        for each in created:
+            assert (await self.wait_for_completion(each.result())).completed
+
+        assert (self.clock.now() - before).total_seconds() >= 50
 
 
 class TestAFixtureSetsUp(AsyncTestBase):

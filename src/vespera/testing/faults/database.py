@@ -1,12 +1,14 @@
 """A database in trouble: SQLite's own errors, where SQLite would raise them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from vespera.testing.faults.calls import Sleep
 from vespera.testing.faults.plan import Plan, Strike
+from vespera.testing.loop import VirtualLoop
 
 Work = Callable[[Any], Any]
 Done = Callable[[Any, BaseException | None], None]
@@ -42,7 +44,13 @@ class FaultyLane:
         """As ``Lane.run``."""
         return await self._inner.run(_Trial(self._plan, work))
 
-    def submit(self, work: Work, done: Done, given_up: Callable[[], bool] = lambda: False) -> None:
+    def submit(
+        self,
+        work: Work,
+        done: Done,
+        given_up: Callable[[], bool] = lambda: False,
+        **how: bool,
+    ) -> None:
         """As ``Lane.submit``; a delayed commit is one whose answer comes late."""
         trial = _Trial(self._plan, work)
 
@@ -52,7 +60,7 @@ class FaultyLane:
             else:
                 done(result, error)
 
-        self._inner.submit(trial, answer, lambda: trial.is_lost or given_up())
+        self._inner.submit(trial, answer, lambda: trial.is_lost or given_up(), **how)
 
     def adopt(self, connection: Any) -> None:
         """As ``Lane.adopt``: a session's connection fails, too."""
@@ -62,12 +70,27 @@ class FaultyLane:
 
     def _answer_late(self, seconds: float, done: Callable[[], None]) -> None:
         async def wait() -> None:
-            await self._sleep(seconds)
+            with _letting_time_pass():
+                await self._sleep(seconds)
 
         task = asyncio.get_running_loop().create_task(wait(), name="late commit")
         self._plan.late.add(task)
         task.add_done_callback(self._plan.late.discard)
         task.add_done_callback(lambda _: done())  # also when it is cancelled before it has begun
+
+
+@contextmanager
+def _letting_time_pass() -> Iterator[None]:
+    """Nothing outside the loop is waited for by a late commit, and by what is queued behind it."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualLoop):
+        yield
+        return
+    loop.late_commits += 1
+    try:
+        yield
+    finally:
+        loop.late_commits -= 1
 
 
 class _Trial:

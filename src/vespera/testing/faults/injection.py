@@ -51,12 +51,27 @@ class Faults:
         Raises:
             OverrideRefused: a service of the container runs already.
         """
-        self._container = container
         self._plan = Plan()
         self._struck = Struck(self._plan, self._sleep)
         self._overrides: dict[str, Override[Any]] = {}
-        self._ports, self._made = _types_of(container)
         self.clock = Jumps()
+        self._put_in(container)
+
+    def follow(self, container: BaseContainer) -> None:
+        """Strike in this container from now on, and in the one before no more, which has died.
+
+        Raises:
+            OverrideRefused: a service of the container runs already.
+        """
+        wrapped = list(self._overrides)
+        self._overrides.clear()
+        self._put_in(container)
+        for name in wrapped:
+            self._wrap_calls(name)
+
+    def _put_in(self, container: BaseContainer) -> None:
+        self._container = container
+        self._ports, self._made = _types_of(container)
         self._wrap("clock", JumpingClock, shown=self.clock.of)
         self._wrap("lane", partial(_faulty_lanes, self._plan, self._sleep))
         self._wrap("supervision", FaultySupervision, struck=self._struck)

@@ -79,6 +79,8 @@ class ArmedFault:
         seen = self.plan.seen.get(self.where.kind, {})
         if not seen:
             return " Nothing of its kind happened while faults were armed."
+        if self.where.name in seen:
+            return " It happened, but not while this fault was armed."
         named = ", ".join(map(repr, list(seen)[:_MOST_NAMED]))
         return f" What happened: {named}.{did_you_mean(self.where.name, seen)}"
 
