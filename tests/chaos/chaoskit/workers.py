@@ -165,7 +165,12 @@ class _Hive:
         asyncio.run(self._create(count))
 
     def begin(self) -> int:
-        return children.begin(self._work, seconds=1200)
+        """Until the worker knows what to do then, it hears nothing of being asked to stop."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            return children.begin(self._work, seconds=1200)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def ended(self, workers: Sequence[int]) -> list[int]:
         """Ask the workers to stop, in good order; gives their exit codes."""
@@ -250,6 +255,7 @@ class _Hive:
     def _work(self) -> None:
         """What the command does, with what it says thrown away."""
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # asked to stop before it began
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         bee = _Bee(self.directory, self._pause)
 
