@@ -93,15 +93,15 @@ async def schedule(hands: Keepers, orchestrator: TaskOrchestrator) -> None:
     marker = hands.place.directory / "unscheduling"
     if not marker.exists():
         rounds = {"every": DAY, "catch_up": "all", "specialist_type": "helper", "title": "round"}
-        _told(hands, "there", await orchestrator.schedule("rounds", **rounds))
+        _told(hands, await orchestrator.schedule("rounds", **rounds))
         hands.clock.set_ahead(2.5 * DAY)  # type: ignore[attr-defined]
         await orchestrator.run_until_idle()
         if len((await orchestrator.tasks()).tasks) < 3:
             hands.told(await orchestrator.trigger("rounds"))
         hands.place.tell(what="changing", subject="rounds")
-        _told(hands, "paused", await orchestrator.pause_schedule("rounds"))
+        _told(hands, await orchestrator.pause_schedule("rounds"))
         hands.place.tell(what="changing", subject="rounds")
-        _told(hands, "there", await orchestrator.resume_schedule("rounds"))
+        _told(hands, await orchestrator.resume_schedule("rounds"))
         marker.touch()
     hands.clock.set_ahead(2.5 * DAY)  # type: ignore[attr-defined]
     hands.place.tell(what="changing", subject="rounds")
@@ -110,8 +110,11 @@ async def schedule(hands: Keepers, orchestrator: TaskOrchestrator) -> None:
     await orchestrator.run_until_idle()
 
 
-def _told(hands: Keepers, stands: str, done: ScheduleResult) -> None:
+def _told(hands: Keepers, done: ScheduleResult) -> None:
+    """A schedule that an earlier life had paused stays so, though it is put there again."""
     assert done.success, done.error
+    assert done.schedule is not None
+    stands = "paused" if done.schedule.paused else "there"
     hands.place.tell(what="schedule", subject="rounds", stands=stands)
 
 
