@@ -1,6 +1,7 @@
 """Health, figures, keys, and answers to what makes no sense."""
 
 import asyncio
+import sys
 from unittest.mock import AsyncMock
 
 import pytest
@@ -141,12 +142,15 @@ async def test_ten_requests_at_once_are_answered(async_client):
     assert [answer.status_code for answer in answers] == [200] * 10
 
 
+TOO_DEEP = 422 if sys.version_info >= (3, 13) else 400  # no JSON, or an error of recursion
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
         (b"{", "application/json", 422),
         (b"\xff\xfe", "application/json", 422),
-        (b"[" * 9_000, "application/json", 400),
+        (b"[" * 9_000, "application/json", TOO_DEEP),
         (b'{"name": "x", "title": "\\ud800"}', "application/json", 422),
         (b'{"name": "Not A Name", "title": "x"}', "application/json", 422),
         (b'{"name": "x", "title": "x", "unknown": 1}', "application/json", 422),
