@@ -156,15 +156,23 @@ class _Parts:
             resources=lambda: unheld,
             costs=CostTracker,  # whatever was spent was so before
         )
-        return TaskContext(
-            Equipment(
-                task=self._task,
-                log=self.log,
-                presence=HaltedPresence(self.frontier, self._clock),
-                work=work,
-                operations=self._history.operations,
-            )
+        self._equipment = Equipment(
+            task=self._task,
+            log=self.log,
+            presence=HaltedPresence(self.frontier, self._clock),
+            work=work,
+            operations=self._history.operations,
         )
+        return TaskContext(self._equipment)
+
+    def judge(self, *, ended: bool, complete: bool) -> None:
+        """Judge where the handler has stopped; see ``ReplayLog.judge``.
+
+        Raises:
+            NonDeterministicTask: it went another way than the history; names what differs.
+        """
+        self._equipment.files.check(beyond=self.frontier.files)
+        self.log.judge(ended=ended, complete=complete)
 
     def _wait_work(self) -> WaitWork:
         return WaitWork(
@@ -223,7 +231,7 @@ class _Run:
             raised = self._call.exception() if ended else None
             if raised is not None and not self._may_raise(raised):
                 raise raised
-            log.judge(ended=ended, complete=self._complete)
+            self._parts.judge(ended=ended, complete=self._complete)
         finally:
             await self._stop()
         stored = self._history.task.outcome

@@ -406,8 +406,7 @@ class TestReading(Trade):
         for trouble in ("busy", "full", "read-only", "corrupt"):
             with faults.at(f"database:{trouble}"), pytest.raises(TROUBLES[trouble]):
                 await self.create_test_task(specialist_type="trade")
-        # What broke off and could not be let go of goes on once its lease has run out.
-        await self.wait_for_completion(created.task_id, timeout=60)
+        await self.wait_for_completion(created.task_id)
 
         assert database is self.container.get(AsyncDatabaseManager)
         assert isinstance(self.container.get(TaskQueue), object)

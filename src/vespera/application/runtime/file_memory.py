@@ -108,9 +108,12 @@ class FileMemory:
         """Remember that a new one was recorded."""
         self._new.append(f"{kind} {_way(paths)}")
 
-    def check(self) -> None:
+    def check(self, beyond: Sequence[str] = ()) -> None:
         """Judge, at the handler's end, whether it asked for all that the epoch had recorded; but if
         it asked for nothing new, it may have come less far.
+
+        Args:
+            beyond: what it was about to do besides.
 
         Raises:
             NonDeterministicTask: it did something else instead.
@@ -121,8 +124,9 @@ class FileMemory:
             for number, one in numbered.items()
             if number > self._asked.get(given, 0) and self.is_of_now(one)
         ]
-        if missing and self._new:
-            instead = ", ".join(self._new[:3])
+        new = [*self._new, *map(repr, beyond)]
+        if missing and new:
+            instead = ", ".join(new[:3])
             told = f"its handler did not ask for it again; it asked for {instead} instead"
             raise self._astray(missing, told)
 

@@ -51,13 +51,14 @@ class FileNotes(TaskTracking):
         self._refused = {(op.kind, op.path) for op in recorded if op.phase is Phase.REFUSED}
         self.touched = bool(recorded)
 
-    def check(self) -> None:
-        """Judge, at the handler's end, whether it asked for what was recorded.
+    def check(self, beyond: Sequence[str] = ()) -> None:
+        """Judge, at the handler's end, whether it asked for what was recorded; ``beyond``: paths at
+        which it was about to do something besides.
 
         Raises:
             NonDeterministicTask: after a crash, it did something else instead.
         """
-        self._memory.check()
+        self._memory.check(beyond)
 
     async def allow(self, pattern: str) -> None:
         """Let files come, change and go where the pattern matches, as ``build/**``, without their
