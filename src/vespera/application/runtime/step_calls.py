@@ -43,7 +43,7 @@ class StepCalls:
             check_callable(undo, "undo")
         key, record = self._log.ask(name)
         if record is not None:
-            await self._log.turns.of(record.recorded_at)
+            await self._log.turn_of(record.recorded_at)
             value = self._log.replay(record)
         else:
             once = partial(self._supervision.value, _called(name), function, in_thread=in_thread)

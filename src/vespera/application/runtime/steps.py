@@ -74,19 +74,34 @@ class StepLog:
         self.rewinding = False
         self._unasked: set[Key] = set()  # while rewinding: what the handler is still to ask for
         self._over: Callable[[], object] = lambda: None
-        own = [r for r in records if not r.name.startswith(UNDO_PREFIX)]
-        self.turns = Turns(records=own, is_due=self._is_due, clock=clock)
-        self._recorded = {(r.name, r.occurrence): r for r in records}
-        self._next_seq = records[-1].seq + 1 if records else 1
-        self._newest = max((r.epoch for r in records), default=0)
         self._asked: dict[str, int] = {}
         self._fresh: list[str] = []
         self._reopened: dict[Key, int] = {}
-        self._begun = {key: r.seq for key, r in self._recorded.items() if r.open}
         self._last_failure = 0
-        self._details = {(b.name, b.occurrence): b.detail for b in beats}
+        self._details: dict[Key, bytes] = {}
         self._lease, self._pause = lease, pause
         self._extend_at = clock.now() + (timedelta() if task.crashes else lease / 3)
+        self.turns: Turns | None = None  # without records all comes as it comes
+        self._recorded: dict[Key, StepRecord] = {}
+        self._begun: dict[Key, int] = {}
+        self._next_seq, self._newest = 1, 0
+        if records:
+            self._remember(records)
+        if beats:
+            self._details = {(b.name, b.occurrence): b.detail for b in beats}
+
+    def _remember(self, records: Sequence[StepRecord]) -> None:
+        """What earlier attempts have recorded; the first attempt is not held up by it."""
+        own = [r for r in records if not r.name.startswith(UNDO_PREFIX)]
+        self.turns = Turns(records=own, is_due=self._is_due, clock=self._clock)
+        self._recorded = {(r.name, r.occurrence): r for r in records}
+        self._begun = {key: r.seq for key, r in self._recorded.items() if r.open}
+        self._next_seq, self._newest = records[-1].seq + 1, max(r.epoch for r in records)
+
+    async def turn_of(self, moment: datetime) -> None:
+        """Return when it is the turn of what came at this moment."""
+        if self.turns is not None:
+            await self.turns.of(moment)
 
     def ask(self, name: str) -> tuple[Key, StepRecord | None]:
         """The key of this request for ``name``, and its record if it is to be replayed, or if it is
@@ -106,7 +121,8 @@ class StepLog:
             record = None
         if self.rewinding and (record is None or record.open):
             raise Rewind
-        self.turns.go_on()
+        if self.turns is not None:
+            self.turns.go_on()
         return key, record
 
     def rewind(self, over: Callable[[], object]) -> None:

@@ -112,11 +112,11 @@ class Waits:
     ) -> bytes:
         key, record = self._log.ask(name)
         if record is not None and not record.open:
-            await self._log.turns.of(record.recorded_at)
+            await self._log.turn_of(record.recorded_at)
             return self._replay(record)
         if record is not None:
             wake_at = record.wake_at
-        await self._log.turns.of(AT_LAST)
+        await self._log.turn_of(AT_LAST)
         return await self._until(_Wait(key, awaits, wake_at, look, late), new=record is None)
 
     async def _until(self, wait: _Wait, *, new: bool) -> bytes:

@@ -32,7 +32,8 @@ UNION ALL SELECT id FROM tasks WHERE status = 'waiting' AND owner IS NULL)"""
 _OF_FEW = frozenset(
     {TaskStatus.ASSIGNED, TaskStatus.EXECUTED, TaskStatus.FAILED, TaskStatus.CANCELLED}
 )
-_SET_ASIDE = "status IN ('assigned', 'executed', 'failed', 'cancelled')"  # as its index says
+_SET_ASIDE = """(status = 'assigned' OR status = 'executed' OR status = 'failed'
+OR status = 'cancelled')"""  # as its index says
 _FAILED_WITH = """error IS NOT NULL
 AND EXISTS (SELECT 1 FROM json_each(tasks.error, '$[0]') WHERE value = ?)"""
 _TITLE = "title LIKE ? ESCAPE '!'"

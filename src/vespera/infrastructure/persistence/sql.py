@@ -77,7 +77,7 @@ SCHEMA = (
     "CREATE INDEX tasks_ready ON tasks (gate, priority DESC, id) WHERE status = 'pending' AND blockers = 0 AND paused_at IS NULL AND run_after IS NULL AND crashes < 2 AND handler_version IS NULL",
     "CREATE INDEX tasks_ready_by_version ON tasks (specialist_type, handler_version, priority DESC, id) WHERE handler_version IS NOT NULL AND status = 'pending' AND blockers = 0 AND paused_at IS NULL AND run_after IS NULL AND crashes < 2",
     "CREATE INDEX tasks_running_through_gates ON tasks (gate, concurrency_key) WHERE status = 'running' AND gate != ''",
-    "CREATE INDEX tasks_set_aside ON tasks (status, created_at, id, specialist_type) WHERE status IN ('assigned', 'executed', 'failed', 'cancelled')",
+    "CREATE INDEX tasks_set_aside ON tasks (status, created_at, id, specialist_type) WHERE status = 'assigned' OR status = 'executed' OR status = 'failed' OR status = 'cancelled'",
     "CREATE INDEX tasks_spilled ON tasks (payload, outcome) WHERE payload < x'' OR outcome < x''",
     "CREATE INDEX tasks_suspicious ON tasks (id) WHERE crashes >= 2 AND status = 'pending' AND blockers = 0 AND paused_at IS NULL",
     "CREATE UNIQUE INDEX tasks_to_begin_by_dedup_key ON tasks (dedup_key, specialist_type) WHERE dedup_key IS NOT NULL AND status = 'pending' AND attempt = 0",
@@ -154,6 +154,36 @@ INSERT_RUNNING_TASK = Statement(
     stores=(37, 38),
 )
 
+SELDOM_GIVEN = (
+    "run_after",
+    "parent_id",
+    "timeout",
+    "idempotency_key",
+    "report_id",
+    "cancelling",
+    "concurrency_key",
+    "paused_at",
+    "dedup_key",
+    "forked_from",
+    "handler_version",
+    "error",
+    "outcome",
+)
+
+COUNTED_FROM_ZERO = ("blockers", "failures", "crashes", "news", "spawned", "undoable", "retries")
+
+INSERT_BARE_TASK = Statement(
+    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, created_at, updated_at, completion, specialist_type, request_digest, retry, news, spawned, undoable, on_parent_end, on_failed_dependency, retries, title, description, payload, gate) SELECT ? AS id, ? AS status, ? AS priority, 0 AS blockers, ? AS version, ? AS attempt, 0 AS failures, 0 AS crashes, ? AS owner, ? AS lease_until, ? AS created_at, ? AS updated_at, ? AS completion, ? AS specialist_type, ? AS request_digest, ? AS retry, 0 AS news, 0 AS spawned, 0 AS undoable, ? AS on_parent_end, ? AS on_failed_dependency, 0 AS retries, ? AS title, ? AS description, ? AS payload, coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = ?), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), '') AS coalesce_1",
+    expects=1,
+    stores=(17,),
+)
+
+INSERT_BARE_RUNNING_TASK = Statement(
+    "INSERT INTO tasks (id, status, priority, blockers, version, attempt, failures, crashes, owner, lease_until, created_at, updated_at, completion, specialist_type, request_digest, retry, news, spawned, undoable, on_parent_end, on_failed_dependency, retries, title, description, payload, gate) SELECT ? AS id, ? AS status, ? AS priority, 0 AS blockers, ? AS version, ? AS attempt, 0 AS failures, 0 AS crashes, ? AS owner, ? AS lease_until, ? AS created_at, ? AS updated_at, ? AS completion, ? AS specialist_type, ? AS request_digest, ? AS retry, 0 AS news, 0 AS spawned, 0 AS undoable, ? AS on_parent_end, ? AS on_failed_dependency, 0 AS retries, ? AS title, ? AS description, ? AS payload, '' WHERE NOT (EXISTS (SELECT * FROM gates WHERE gates.specialist_type = ?)) AND NOT (EXISTS (SELECT * FROM gates WHERE gates.specialist_type = '*'))",
+    expects=1,
+    stores=(17,),
+)
+
 INSERT_DEPENDENCY = Statement(
     "INSERT INTO task_dependencies (task_id, depends_on, position, freed) VALUES (?, ?, ?, ?)",
     expects=1,
@@ -176,6 +206,12 @@ COMPLETE_TASK = Statement(
     "UPDATE tasks SET status=?, version=(tasks.version + 1), attempt=?, failures=?, owner=?, lease_until=?, run_after=?, updated_at=?, report_id=?, error=?, outcome=? WHERE tasks.id = ? AND tasks.version = ? AND ? = (SELECT count(*) AS count_1 FROM file_operations WHERE file_operations.task_id = ?)",
     expects=1,
     stores=(9,),
+)
+
+COMPLETE_BARE_TASK = Statement(
+    "UPDATE tasks SET status=?, version=(tasks.version + 1), attempt=?, failures=?, owner=NULL, lease_until=NULL, run_after=NULL, updated_at=?, report_id=NULL, error=NULL, outcome=? WHERE tasks.id = ? AND tasks.version = ? AND ? = (SELECT count(*) AS count_1 FROM file_operations WHERE file_operations.task_id = ?)",
+    expects=1,
+    stores=(4,),
 )
 
 RELEASE_DEPENDENTS = Statement(
@@ -209,7 +245,7 @@ PAGE_OF_TASKS = Statement(
 )
 
 COUNT_BY_TYPE = Statement(
-    "SELECT counts.specialist_type, counts.status, counts.total FROM (SELECT task_counts.specialist_type AS specialist_type, task_counts.status AS status, task_counts.total AS total FROM task_counts UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NULL AND tasks.crashes < 2 AND tasks.handler_version IS NULL GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.handler_version IS NOT NULL AND tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NULL AND tasks.crashes < 2 GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'pending' AND (tasks.blockers > 0 OR tasks.paused_at IS NOT NULL OR tasks.run_after IS NOT NULL OR tasks.crashes >= 2) GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status IN ('running', 'waiting') AND tasks.owner IS NOT NULL GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'waiting' AND tasks.owner IS NULL GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'executed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'assigned' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status) AS counts WHERE counts.total > 0 ORDER BY counts.specialist_type, counts.status"
+    "SELECT counts.specialist_type, counts.status, counts.total FROM (SELECT task_counts.specialist_type AS specialist_type, task_counts.status AS status, task_counts.total AS total FROM task_counts UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NULL AND tasks.crashes < 2 AND tasks.handler_version IS NULL GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.handler_version IS NOT NULL AND tasks.status = 'pending' AND tasks.blockers = 0 AND tasks.paused_at IS NULL AND tasks.run_after IS NULL AND tasks.crashes < 2 GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'pending' AND (tasks.blockers > 0 OR tasks.paused_at IS NOT NULL OR tasks.run_after IS NOT NULL OR tasks.crashes >= 2) GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status IN ('running', 'waiting') AND tasks.owner IS NOT NULL GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'waiting' AND tasks.owner IS NULL GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'executed' AND (tasks.status = 'assigned' OR tasks.status = 'executed' OR tasks.status = 'failed' OR tasks.status = 'cancelled') GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status UNION ALL SELECT coalesce(tasks.specialist_type, tasks.specialist_type) AS specialist_type, tasks.status AS status, count(*) AS total FROM tasks WHERE tasks.status = 'assigned' AND (tasks.status = 'assigned' OR tasks.status = 'executed' OR tasks.status = 'failed' OR tasks.status = 'cancelled') GROUP BY coalesce(tasks.specialist_type, tasks.specialist_type), tasks.status) AS counts WHERE counts.total > 0 ORDER BY counts.specialist_type, counts.status"
 )
 
 DEPENDENCIES_OF_TASK = Statement(
@@ -447,6 +483,12 @@ RECORD_STEP = Statement(
     "INSERT INTO steps (task_id, name, occurrence, seq, epoch, recorded_at, wake_at, awaits, value, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id, name, occurrence) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, recorded_at = excluded.recorded_at, wake_at = excluded.wake_at, awaits = excluded.awaits, value = excluded.value, error = excluded.error WHERE steps.awaits IS NOT NULL OR steps.error IS NOT NULL AND steps.epoch < excluded.epoch",
     expects=1,
     stores=(8, 9),
+)
+
+RECORD_RESULT = Statement(
+    "INSERT INTO steps (task_id, name, occurrence, seq, epoch, recorded_at, value) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id, name, occurrence) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, recorded_at = excluded.recorded_at, wake_at = excluded.wake_at, awaits = excluded.awaits, value = excluded.value, error = excluded.error WHERE steps.awaits IS NOT NULL OR steps.error IS NOT NULL AND steps.epoch < excluded.epoch",
+    expects=1,
+    stores=(6,),
 )
 
 STEPS_OF_TASK = Statement(
@@ -717,11 +759,11 @@ PURGEABLE_COMPLETED = Statement(
 )
 
 PURGEABLE_FAILED = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.status = 'failed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND (parent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'failed' AND (tasks.status = 'assigned' OR tasks.status = 'executed' OR tasks.status = 'failed' OR tasks.status = 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND (parent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
 )
 
 PURGEABLE_CANCELLED = Statement(
-    "SELECT tasks.id FROM tasks WHERE tasks.status = 'cancelled' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND (parent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
+    "SELECT tasks.id FROM tasks WHERE tasks.status = 'cancelled' AND (tasks.status = 'assigned' OR tasks.status = 'executed' OR tasks.status = 'failed' OR tasks.status = 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND (parent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id))) ORDER BY tasks.created_at, tasks.id LIMIT ? OFFSET 0"
 )
 
 COUNT_PURGEABLE_COMPLETED = Statement(
@@ -729,11 +771,11 @@ COUNT_PURGEABLE_COMPLETED = Statement(
 )
 
 COUNT_PURGEABLE_FAILED = Statement(
-    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'failed' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND (parent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'failed' AND (tasks.status = 'assigned' OR tasks.status = 'executed' OR tasks.status = 'failed' OR tasks.status = 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND (parent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
 )
 
 COUNT_PURGEABLE_CANCELLED = Statement(
-    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'cancelled' AND tasks.status IN ('assigned', 'executed', 'failed', 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND (parent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
+    "SELECT count(*) AS count_1 FROM tasks WHERE tasks.status = 'cancelled' AND (tasks.status = 'assigned' OR tasks.status = 'executed' OR tasks.status = 'failed' OR tasks.status = 'cancelled') AND tasks.created_at < ? AND tasks.updated_at < ? AND NOT ((EXISTS (SELECT * FROM task_dependencies, tasks AS dependent WHERE task_dependencies.depends_on = tasks.id AND dependent.id = task_dependencies.task_id AND (dependent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND (parent.status NOT IN ('completed', 'failed', 'cancelled')))) OR (EXISTS (SELECT * FROM tasks AS child WHERE child.parent_id = tasks.id)) OR (EXISTS (SELECT * FROM file_operations AS own, file_operations AS older WHERE own.task_id = tasks.id AND (older.path = own.path OR older.path = own.destination OR older.destination = own.path OR older.destination = own.destination) AND older.id < own.id AND older.task_id IS NOT tasks.id)))"
 )
 
 STILL_PURGEABLE = Statement(

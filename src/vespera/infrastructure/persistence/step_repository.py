@@ -12,7 +12,7 @@ from vespera.infrastructure.persistence import sql
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.fence import lost, must_hold
 from vespera.infrastructure.persistence.spilling import HEARTBEATS, STEPS
-from vespera.infrastructure.persistence.statements import Row, Write
+from vespera.infrastructure.persistence.statements import Row, Told, Write
 from vespera.infrastructure.persistence.task_events import recorded, suspended
 from vespera.infrastructure.persistence.task_repository import adding
 from vespera.infrastructure.persistence.values import (
@@ -58,7 +58,7 @@ class SqlStepRepository:
         told = recorded(self._database.ledger, step, fence.attempt)
         writes = [
             must_hold(fence, lease_until=lease_until),
-            Write(sql.RECORD_STEP, step_row(step), partial(_recorded_before, step), told),
+            _recording(step, told),
         ]
         if received is not None:
             values = (to_micros(step.recorded_at), step.task_id, received)
@@ -89,7 +89,7 @@ class SqlStepRepository:
         told = suspended(self._database.ledger, fence, to_micros(now))
         writes = [Write(sql.SUSPEND, values, partial(lost, fence), told)]
         if wait is not None:
-            writes.append(Write(sql.RECORD_STEP, step_row(wait), partial(_recorded_before, wait)))
+            writes.append(_recording(wait))
         await self._database.commit(writes)
 
     async def beat(self, beat: Heartbeat, fence: Fence, *, lease_until: datetime) -> None:
@@ -105,6 +105,15 @@ class SqlStepRepository:
         """The last heartbeat of each step of the task, by name and occurrence."""
         rows = await self._database.read(sql.HEARTBEATS_OF_TASK.sql, (task_id,), HEARTBEATS)
         return [beat_from_row(row) for row in rows]
+
+
+def _recording(step: StepRecord, told: Told = ()) -> Write:
+    refusal = partial(_recorded_before, step)
+    if step.error is not None or step.awaits is not None or step.wake_at is not None:
+        return Write(sql.RECORD_STEP, step_row(step), refusal, told)
+    at = to_micros(step.recorded_at)
+    result = (step.task_id, step.name, step.occurrence, step.seq, step.epoch, at, step.value)
+    return Write(sql.RECORD_RESULT, result, refusal, told)
 
 
 def step_row(step: StepRecord) -> Row:

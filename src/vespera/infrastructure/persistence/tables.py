@@ -148,8 +148,10 @@ sa.Index(
     tasks.c.specialist_type,
     sqlite_where=sa.and_(tasks.c.status == PENDING, HELD_BACK),
 )
-SET_ASIDE: sa.ColumnElement[bool] = tasks.c.status.in_([ASSIGNED, EXECUTED, FAILED, CANCELLED])
-"""Where few tasks stand."""
+SET_ASIDE: sa.ColumnElement[bool] = sa.or_(
+    *(tasks.c.status == status for status in (ASSIGNED, EXECUTED, FAILED, CANCELLED))
+)
+"""Where few tasks stand. By ``IN`` SQLite would make a table of them at every write of a task."""
 
 sa.Index(
     "tasks_set_aside",

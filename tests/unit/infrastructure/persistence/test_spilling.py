@@ -68,8 +68,9 @@ def test_in_memory_nothing_is_large():
 def test_every_parameter_for_a_stored_value_is_known():
     inserted = {"INSERT_TASK", "INSERT_RUNNING_TASK", "RECORD_STEP", "COPY_STEP", "INSERT_SIGNAL"}
     inserted |= {"INSERT_OLD_SIGNAL", "RECORD_HEARTBEAT", "INSERT_SCHEDULE"}
-    inserted |= {"INSERT_SNAPSHOT"}
+    inserted |= {"INSERT_SNAPSHOT", "RECORD_RESULT", "INSERT_BARE_TASK", "INSERT_BARE_RUNNING_TASK"}
     changed = {"UPDATE_TASK", "COMPLETE_TASK", "UPDATE_SCHEDULE", "DEBOUNCE", "UNDO_STEP"}
+    changed |= {"COMPLETE_BARE_TASK"}
     storing = {
         name
         for topic in TOPICS

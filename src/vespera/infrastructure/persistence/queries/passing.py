@@ -12,6 +12,15 @@ def gate_of(specialist_type: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     return sa.func.coalesce(_found(specialist_type), _found(EVERY_TYPE), NO_GATE)
 
 
+def passes_no_gate(
+    specialist_type: sa.ColumnElement[str],
+) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Whether tasks of this type pass none."""
+    names = specialist_type, EVERY_TYPE
+    own, of_all = (~sa.exists().where(gates.c.specialist_type == name) for name in names)
+    return own, of_all
+
+
 def _found(name: sa.ColumnElement[str]) -> sa.ScalarSelect[str]:
     found = sa.select(gates.c.specialist_type).where(gates.c.specialist_type == name)
     return found.correlate(tasks).scalar_subquery()

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import Insert
 
 from vespera.infrastructure.persistence.queries.compiling import compiled
 from vespera.infrastructure.persistence.tables import heartbeats, steps
@@ -9,14 +10,23 @@ from vespera.infrastructure.persistence.tables import heartbeats, steps
 STEP_COLUMNS = tuple(steps.c.keys())
 _KEY = ("task_id", "name", "occurrence")
 _NEW = sqlite.insert(steps)
-RECORD_STEP = compiled(
-    _NEW.on_conflict_do_update(
+
+
+def _recording(new: Insert) -> Insert:
+    """In place of a wait that has not ended, or of a failure of an earlier epoch."""
+    return new.on_conflict_do_update(
         index_elements=_KEY,
-        set_={name: _NEW.excluded[name] for name in STEP_COLUMNS if name not in _KEY},
+        set_={name: new.excluded[name] for name in STEP_COLUMNS if name not in _KEY},
         where=steps.c.awaits.is_not(None)
-        | (steps.c.error.is_not(None) & (steps.c.epoch < _NEW.excluded.epoch)),
-    ),
-    *STEP_COLUMNS,
+        | (steps.c.error.is_not(None) & (steps.c.epoch < new.excluded.epoch)),
+    )
+
+
+RECORD_STEP = compiled(_recording(_NEW), *STEP_COLUMNS, expects=1)
+_RESULT = [name for name in STEP_COLUMNS if name not in {"wake_at", "awaits", "error"}]
+RECORD_RESULT = compiled(
+    _recording(_NEW.values({n: sa.bindparam(f"row_{n}", type_=steps.c[n].type) for n in _RESULT})),
+    *(f"row_{name}" for name in _RESULT),
     expects=1,
 )
 STEPS_OF_TASK = compiled(

@@ -11,7 +11,7 @@ from vespera.infrastructure.persistence.queries.compiling import (
     compiled_insert,
     one_of_many,
 )
-from vespera.infrastructure.persistence.queries.passing import gate_of
+from vespera.infrastructure.persistence.queries.passing import gate_of, passes_no_gate
 from vespera.infrastructure.persistence.tables import (
     ASSIGNED,
     AUTO,
@@ -72,6 +72,37 @@ INSERT_RUNNING_TASK = compiled(
     *_ROW_NAMES,
     expects=1,
 )
+
+# Most new tasks say little. What they leave out is not bound, as each NULL costs Python's sqlite3
+# two searches for an adapter.
+SELDOM_GIVEN = (
+    *("run_after", "parent_id", "timeout", "idempotency_key", "report_id", "cancelling"),
+    *("concurrency_key", "paused_at", "dedup_key", "forked_from", "handler_version"),
+    *("error", "outcome"),
+)
+COUNTED_FROM_ZERO = ("blockers", "failures", "crashes", "news", "spawned", "undoable", "retries")
+_BARE = {
+    name: NONE if name in COUNTED_FROM_ZERO else value
+    for name, value in _ROW.items()
+    if name not in SELDOM_GIVEN and name != "gate"
+}
+_BARE_NAMES = tuple(f"row_{name}" for name in _BARE if name not in COUNTED_FROM_ZERO)
+_BARE_VALUES = sa.select(*(value.label(name) for name, value in _BARE.items()))
+INSERT_BARE_TASK = compiled(
+    sa.insert(tasks).from_select((*_BARE, "gate"), _BARE_VALUES.add_columns(_GATE)),
+    *(*_BARE_NAMES, "gated_type"),
+    expects=1,
+)
+INSERT_BARE_RUNNING_TASK = compiled(
+    sa.insert(tasks).from_select(
+        (*_BARE, "gate"),
+        _BARE_VALUES.add_columns(NO_GATE).where(
+            *passes_no_gate(sa.bindparam("gated_type", type_=sa.Text))
+        ),
+    ),
+    *(*_BARE_NAMES, "gated_type"),
+    expects=1,
+)
 INSERT_DEPENDENCY = compiled_insert(task_dependencies)
 TASK_EXISTS = compiled(
     sa.select(tasks.c.id).where(tasks.c.id == sa.bindparam("id")), "id", expects=1, returns=True
@@ -114,6 +145,14 @@ _OPERATIONS = (
 COMPLETE_TASK = compiled(
     _CHANGE.where(sa.bindparam("operations") == _OPERATIONS),
     *_CHANGE_NAMES,
+    "operations",
+    "task",
+    expects=1,
+)
+_LET_GO = ("owner", "lease_until", "run_after", "report_id", "error")
+COMPLETE_BARE_TASK = compiled(
+    _CHANGE.where(sa.bindparam("operations") == _OPERATIONS).values(dict.fromkeys(_LET_GO, sa.null())),
+    *(name for name in _CHANGE_NAMES if name.removeprefix("new_") not in _LET_GO),
     "operations",
     "task",
     expects=1,

@@ -166,7 +166,10 @@ def _create_search_indexes() -> None:
         "tasks_set_aside",
         "tasks",
         ["status", "created_at", "id", "specialist_type"],
-        sqlite_where=sa.text("status IN ('assigned', 'executed', 'failed', 'cancelled')"),
+        sqlite_where=sa.text(
+            "status = 'assigned' OR status = 'executed' OR status = 'failed'"
+            " OR status = 'cancelled'"
+        ),
     )
     op.create_index("tasks_of_type", "tasks", ["specialist_type", "created_at", "id"])
     op.create_index("tasks_by_age", "tasks", ["created_at", "id"])
