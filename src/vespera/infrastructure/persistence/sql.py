@@ -65,7 +65,7 @@ SCHEMA = (
     "CREATE TABLE tasks ( id TEXT NOT NULL, status TEXT NOT NULL, priority BIGINT NOT NULL, blockers BIGINT NOT NULL, version BIGINT NOT NULL, attempt BIGINT NOT NULL, failures BIGINT NOT NULL, crashes BIGINT NOT NULL, owner TEXT, lease_until BIGINT, run_after BIGINT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, completion TEXT NOT NULL, specialist_type TEXT NOT NULL, parent_id TEXT, timeout DOUBLE, idempotency_key TEXT, request_digest TEXT NOT NULL, report_id TEXT, retry TEXT NOT NULL, news BIGINT NOT NULL, spawned BIGINT NOT NULL, undoable BIGINT NOT NULL, on_parent_end TEXT NOT NULL, cancelling TEXT, concurrency_key TEXT, paused_at BIGINT, gate TEXT NOT NULL, on_failed_dependency TEXT NOT NULL, dedup_key TEXT, retries BIGINT NOT NULL, forked_from TEXT, handler_version TEXT, title TEXT NOT NULL, description TEXT NOT NULL, error TEXT, payload BLOB NOT NULL, outcome BLOB, PRIMARY KEY (id), FOREIGN KEY(parent_id) REFERENCES tasks (id) ) WITHOUT ROWID",
     "CREATE INDEX tasks_asleep ON tasks (run_after) WHERE status = 'waiting' AND owner IS NULL",
     "CREATE INDEX tasks_by_age ON tasks (created_at, id)",
-    "CREATE INDEX tasks_by_dedup_key ON tasks (dedup_key, specialist_type) WHERE dedup_key IS NOT NULL AND (status NOT IN ('completed', 'failed', 'cancelled'))",
+    "CREATE INDEX tasks_by_dedup_key ON tasks (dedup_key, specialist_type) WHERE dedup_key IS NOT NULL AND status != 'completed' AND status != 'failed' AND status != 'cancelled'",
     "CREATE UNIQUE INDEX tasks_by_key ON tasks (idempotency_key) WHERE idempotency_key IS NOT NULL",
     "CREATE INDEX tasks_by_report ON tasks (report_id) WHERE report_id IS NOT NULL",
     "CREATE INDEX tasks_called_off ON tasks (id) WHERE cancelling IS NOT NULL",
@@ -259,11 +259,11 @@ DEAD_ENDS_OF_TASK = Statement(
 # Tasks that are wanted once while one is under way.
 
 TASKS_BY_DEDUP_KEY = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gate, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.handler_version, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.dedup_key IN (__many__) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gate, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.handler_version, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.dedup_key IN (__many__) AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled'"
 )
 
 IS_ALONE = Statement(
-    "SELECT 1 WHERE NOT (EXISTS (SELECT * FROM tasks WHERE tasks.dedup_key = :key AND tasks.specialist_type = :kind AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) AND tasks.id != :task AND (tasks.id NOT IN (SELECT task_dependencies.depends_on FROM task_dependencies WHERE task_dependencies.task_id = :task))))",
+    "SELECT 1 WHERE NOT (EXISTS (SELECT * FROM tasks WHERE tasks.dedup_key = :key AND tasks.specialist_type = :kind AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled' AND tasks.id != :task AND (tasks.id NOT IN (SELECT task_dependencies.depends_on FROM task_dependencies WHERE task_dependencies.task_id = :task))))",
     expects=1,
     returns=True,
 )
@@ -415,11 +415,11 @@ DROP_OPEN_GATE = Statement(
 )
 
 MARK_GATED = Statement(
-    "UPDATE tasks SET gate=coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = tasks.specialist_type), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), '') WHERE (tasks.status NOT IN ('completed', 'failed', 'cancelled')) AND tasks.gate != coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = tasks.specialist_type), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), '') AND tasks.specialist_type = ?"
+    "UPDATE tasks SET gate=coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = tasks.specialist_type), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), '') WHERE tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled' AND tasks.gate != coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = tasks.specialist_type), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), '') AND tasks.specialist_type = ?"
 )
 
 MARK_ALL_GATED = Statement(
-    "UPDATE tasks SET gate=coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = tasks.specialist_type), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), '') WHERE (tasks.status NOT IN ('completed', 'failed', 'cancelled')) AND tasks.gate != coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = tasks.specialist_type), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), '')"
+    "UPDATE tasks SET gate=coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = tasks.specialist_type), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), '') WHERE tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled' AND tasks.gate != coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = tasks.specialist_type), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), '')"
 )
 
 PAUSE_TASK = Statement(
@@ -428,7 +428,7 @@ PAUSE_TASK = Statement(
 )
 
 RESUME_TASK = Statement(
-    "UPDATE tasks SET paused_at=NULL WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) AND tasks.paused_at IS NOT NULL RETURNING id",
+    "UPDATE tasks SET paused_at=NULL WHERE tasks.id = ? AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled' AND tasks.paused_at IS NOT NULL RETURNING id",
     returns=True,
 )
 
@@ -518,28 +518,28 @@ INSERT_SIGNAL = Statement(
 )
 
 NEWS_FOR_PARENT = Statement(
-    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id = ? AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled'"
 )
 
 NEWS_OF_DOOMED = Statement(
-    "WITH RECURSIVE doomed(id) AS (SELECT :failed AS id UNION SELECT behind.id AS id FROM tasks AS behind JOIN task_dependencies ON task_dependencies.task_id = behind.id JOIN doomed ON task_dependencies.depends_on = doomed.id WHERE behind.on_failed_dependency = 'cancel' AND behind.status = 'pending') UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id IN (SELECT tasks.parent_id FROM tasks WHERE tasks.id IN (SELECT doomed.id FROM doomed) AND tasks.id != :failed) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
+    "WITH RECURSIVE doomed(id) AS (SELECT :failed AS id UNION SELECT behind.id AS id FROM tasks AS behind JOIN task_dependencies ON task_dependencies.task_id = behind.id JOIN doomed ON task_dependencies.depends_on = doomed.id WHERE behind.on_failed_dependency = 'cancel' AND behind.status = 'pending') UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id IN (SELECT tasks.parent_id FROM tasks WHERE tasks.id IN (SELECT doomed.id FROM doomed) AND tasks.id != :failed) AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled'"
 )
 
 CALL_CHILDREN_OFF = Statement(
-    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1), cancelling=? WHERE tasks.parent_id = ? AND tasks.on_parent_end = 'cancel' AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))"
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1), cancelling=? WHERE tasks.parent_id = ? AND tasks.on_parent_end = 'cancel' AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled'"
 )
 
 CALL_OFF = Statement(
-    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1), cancelling=? WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))",
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1), cancelling=? WHERE tasks.id = ? AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled'",
     expects=1,
 )
 
 CALLED_OFF = Statement(
-    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gate, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.handler_version, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.cancelling IS NOT NULL AND (tasks.owner IS NULL OR tasks.owner = ?) AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')) ORDER BY tasks.id"
+    "SELECT tasks.id, tasks.status, tasks.priority, tasks.blockers, tasks.version, tasks.attempt, tasks.failures, tasks.crashes, tasks.owner, tasks.lease_until, tasks.run_after, tasks.created_at, tasks.updated_at, tasks.completion, tasks.specialist_type, tasks.parent_id, tasks.timeout, tasks.idempotency_key, tasks.request_digest, tasks.report_id, tasks.retry, tasks.news, tasks.spawned, tasks.undoable, tasks.on_parent_end, tasks.cancelling, tasks.concurrency_key, tasks.paused_at, tasks.gate, tasks.on_failed_dependency, tasks.dedup_key, tasks.retries, tasks.forked_from, tasks.handler_version, tasks.title, tasks.description, tasks.error, tasks.payload, tasks.outcome FROM tasks WHERE tasks.cancelling IS NOT NULL AND (tasks.owner IS NULL OR tasks.owner = ?) AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled' ORDER BY tasks.id"
 )
 
 TELL = Statement(
-    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id = ? AND (tasks.status NOT IN ('completed', 'failed', 'cancelled'))",
+    "UPDATE tasks SET status=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 'pending' ELSE tasks.status END, version=(tasks.version + CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN 1 ELSE 0 END), run_after=CASE WHEN (tasks.status = 'waiting' AND tasks.owner IS NULL) THEN NULL ELSE tasks.run_after END, news=(tasks.news + 1) WHERE tasks.id = ? AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled'",
     expects=1,
 )
 
@@ -929,12 +929,12 @@ SNAPSHOTS_WITH_CONTENTS = Statement(
 )
 
 FORGET_DELTAS = Statement(
-    "DELETE FROM snapshots WHERE snapshots.base_id IS NOT NULL AND (snapshots.ended_at < ? OR (snapshots.id NOT IN (SELECT newer.id FROM snapshots AS newer ORDER BY newer.id DESC LIMIT ? OFFSET 0))) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.id = snapshots.task_id AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')))) RETURNING id",
+    "DELETE FROM snapshots WHERE snapshots.base_id IS NOT NULL AND (snapshots.ended_at < ? OR (snapshots.id NOT IN (SELECT newer.id FROM snapshots AS newer ORDER BY newer.id DESC LIMIT ? OFFSET 0))) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.id = snapshots.task_id AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled')) RETURNING id",
     returns=True,
 )
 
 FORGET_BASES = Statement(
-    "DELETE FROM snapshots WHERE snapshots.base_id IS NULL AND (snapshots.ended_at < ? OR (snapshots.id NOT IN (SELECT newer.id FROM snapshots AS newer ORDER BY newer.id DESC LIMIT ? OFFSET 0))) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.id = snapshots.task_id AND (tasks.status NOT IN ('completed', 'failed', 'cancelled')))) AND NOT (EXISTS (SELECT * FROM snapshots AS delta WHERE delta.base_id = snapshots.id)) RETURNING id",
+    "DELETE FROM snapshots WHERE snapshots.base_id IS NULL AND (snapshots.ended_at < ? OR (snapshots.id NOT IN (SELECT newer.id FROM snapshots AS newer ORDER BY newer.id DESC LIMIT ? OFFSET 0))) AND NOT (EXISTS (SELECT * FROM tasks WHERE tasks.id = snapshots.task_id AND tasks.status != 'completed' AND tasks.status != 'failed' AND tasks.status != 'cancelled')) AND NOT (EXISTS (SELECT * FROM snapshots AS delta WHERE delta.base_id = snapshots.id)) RETURNING id",
     returns=True,
 )
 

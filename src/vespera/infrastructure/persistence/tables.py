@@ -173,7 +173,9 @@ sa.Index(
     unique=True,
     sqlite_where=tasks.c.idempotency_key.is_not(None),
 )
-UNFINISHED: sa.ColumnElement[bool] = tasks.c.status.not_in([COMPLETED, FAILED, CANCELLED])
+UNFINISHED: sa.ColumnElement[bool] = sa.and_(
+    *(tasks.c.status != status for status in (COMPLETED, FAILED, CANCELLED))
+)
 sa.Index(
     "tasks_by_dedup_key",
     tasks.c.dedup_key,

@@ -73,6 +73,16 @@ async def test_counting_and_purging_scan_no_tasks(database, statement):
     assert "SCAN tasks " not in f"{plan} ".replace("SCAN tasks USING", "")
 
 
+@pytest.mark.parametrize(
+    "statement", [sql.INSERT_BARE_TASK, sql.INSERT_BARE_RUNNING_TASK, sql.COMPLETE_BARE_TASK]
+)
+async def test_what_is_written_for_every_task_makes_no_table_of_its_own(database, statement):
+    values = (1,) * statement.sql.count("?")
+    steps = await database.read(f"EXPLAIN {statement.sql}", values)
+
+    assert [step for step in steps if step[1] == "OpenEphemeral"] == []
+
+
 async def test_queries_on_the_hot_path_use_their_indexes(database):
     plans = {
         "tasks_ready": (sql.CLAIM_READY, ("o", 1, 1, 1, 1, 1)),

@@ -1,8 +1,13 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
-from vespera.domain.errors import DuplicateRow, TaskNotFound, UnstorableValue
+from vespera.domain.errors import DuplicateRow, GatedType, TaskNotFound, UnstorableValue
 from vespera.domain.retry import RetryPolicy
 from vespera.domain.task import Completion, TaskFailure, TaskStatus
+from vespera.infrastructure.persistence import sql
+from vespera.infrastructure.persistence.gates import SqlGates
 
 FAILURE = TaskFailure(error_types=("ValueError", "Exception"), message="\ud800 no", traceback="...")
 
@@ -40,6 +45,78 @@ async def test_a_task_comes_back_as_it_was_stored(tasks, make_task, now, later):
     await tasks.add(task)
 
     assert await tasks.get("full") == task
+
+
+SELDOM = {
+    "run_after": datetime(2030, 1, 1, tzinfo=UTC),
+    "parent_id": "parent",
+    "timeout": 0.5,
+    "idempotency_key": "key",
+    "report_id": "report",
+    "cancelling": "not wanted any more",
+    "concurrency_key": "customer",
+    "paused_at": datetime(2030, 1, 2, tzinfo=UTC),
+    "dedup_key": "once",
+    "forked_from": "another",
+    "handler_version": "2",
+    "error": FAILURE,
+    "outcome": b"",
+    "blockers": 1,
+    "failures": 2,
+    "crashes": 3,
+    "news": 4,
+    "spawned": True,
+    "undoable": True,
+    "retries": 5,
+}
+
+
+def test_every_field_that_is_seldom_given_is_tried_here():
+    assert set(SELDOM) == {*sql.SELDOM_GIVEN, *sql.COUNTED_FROM_ZERO}
+
+
+@pytest.mark.parametrize("status", [TaskStatus.PENDING, TaskStatus.RUNNING])
+@pytest.mark.parametrize("field", [None, *SELDOM])
+async def test_a_new_task_is_stored_whatever_it_says_or_leaves_out(
+    tasks, make_task, now, field, status
+):
+    await tasks.add(make_task("parent"))
+    held = {} if status is TaskStatus.PENDING else {"owner": "worker", "lease_until": now}
+    said = {} if field is None else {field: SELDOM[field]}
+    task = make_task("new", status=status, priority=-3, attempt=7, version=9, **held, **said)
+    await tasks.add(task)
+
+    assert await tasks.get("new") == task
+
+
+@pytest.mark.parametrize("field", [None, "timeout"])
+@pytest.mark.parametrize("gate", ["generic", "*"])
+async def test_a_running_task_passes_no_gate_whatever_it_says(
+    tasks, database, make_task, field, gate
+):
+    await SqlGates(database).pause_type(gate, now=datetime(2030, 1, 1, tzinfo=UTC))
+    said = {} if field is None else {field: SELDOM[field]}
+    with pytest.raises(GatedType):
+        await tasks.add(make_task("running", status=TaskStatus.RUNNING, **said))
+    await tasks.add(make_task("pending", **said))
+
+    assert (await tasks.get("pending")).gated
+    assert set(await tasks.find(["running", "pending"])) == {"pending"}
+
+
+@pytest.mark.parametrize("field", [None, "run_after", "report_id", "owner", "lease_until", "error"])
+async def test_a_completion_is_stored_whatever_is_left_of_the_task(tasks, make_task, later, field):
+    given = {**SELDOM, "parent_id": None, "owner": "worker", "lease_until": later}
+    await tasks.add(make_task("done", status=TaskStatus.RUNNING, **given))
+    left = dict.fromkeys(("run_after", "report_id", "owner", "lease_until", "error"))
+    if field is not None:
+        left[field] = given[field]
+    done = replace(
+        await tasks.get("done"), status=TaskStatus.COMPLETED, version=2, outcome=b"1", **left
+    )
+    await tasks.complete(done, operations=0)
+
+    assert await tasks.get("done") == done
 
 
 @pytest.mark.parametrize("task_id", ["nobody", "", "\ud800", "a'; DROP TABLE tasks; --", None])

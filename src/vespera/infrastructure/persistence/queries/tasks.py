@@ -142,8 +142,9 @@ _OPERATIONS = (
     .where(file_operations.c.task_id == sa.bindparam("task"))
     .scalar_subquery()
 )
+_COMPLETION = _CHANGE.where(sa.bindparam("operations") == _OPERATIONS)
 COMPLETE_TASK = compiled(
-    _CHANGE.where(sa.bindparam("operations") == _OPERATIONS),
+    _COMPLETION,
     *_CHANGE_NAMES,
     "operations",
     "task",
@@ -151,7 +152,7 @@ COMPLETE_TASK = compiled(
 )
 _LET_GO = ("owner", "lease_until", "run_after", "report_id", "error")
 COMPLETE_BARE_TASK = compiled(
-    _CHANGE.where(sa.bindparam("operations") == _OPERATIONS).values(dict.fromkeys(_LET_GO, sa.null())),
+    _COMPLETION.values(dict.fromkeys(_LET_GO, sa.null())),
     *(name for name in _CHANGE_NAMES if name.removeprefix("new_") not in _LET_GO),
     "operations",
     "task",

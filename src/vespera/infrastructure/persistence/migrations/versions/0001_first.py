@@ -141,7 +141,9 @@ def _create_task_indexes() -> None:
         "tasks_by_dedup_key",
         "tasks",
         ["dedup_key", "specialist_type"],
-        sqlite_where=sa.text(f"{keyed} AND (status NOT IN ('completed', 'failed', 'cancelled'))"),
+        sqlite_where=sa.text(
+            f"{keyed} AND status != 'completed' AND status != 'failed' AND status != 'cancelled'"
+        ),
     )
     op.create_index(
         "tasks_to_begin_by_dedup_key",
