@@ -21,7 +21,7 @@ async def drain(engine: Engine, notices: Notices, clock: Clock, seconds: float |
 async def _at_rest(engine: Engine, notices: Notices) -> None:
     """Wait until no attempt does more than wait for something."""
     with notices.of_work() as news:
-        while not engine.at_rest:
+        while len(engine.handles) > len(engine.resting):
             news.clear()
             heard = asyncio.ensure_future(news.wait())
             try:

@@ -62,7 +62,7 @@ class Engine:
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._awaiting, self._resting = set[TaskId](), set[TaskId]()
         self._listen = partial(listen, queue=queue, notices=notices, clock=clock)
-        self._arrears = Arrears(
+        self.arrears = Arrears(
             tasks=tasks, notices=notices, clock=clock, runs=self._runs, interrupt=self._interrupt
         )
         self._heart: asyncio.Task[None] | None = None
@@ -96,10 +96,15 @@ class Engine:
         """Those of the running tasks that only wait for something."""
         return self._resting
 
-    @property
     def at_rest(self) -> bool:
-        """Whether no attempt does more than wait, nor any that is over but for telling of it."""
-        return len(self.handles) <= len(self._resting)
+        """Whether no attempt does more than wait, nor any that is over but for telling of it. If
+        only some are looking whether what they wait for has come, work is told of when they have.
+        """
+        presences = [self._runs[task_id].presence for task_id in self._resting]
+        looking = [presence for presence in presences if presence.looks]
+        for presence in looking:
+            presence.tell_when_it_has_looked()
+        return not looking and len(self.handles) <= len(self._resting)
 
     @property
     def wake_at(self) -> datetime | None:
@@ -177,14 +182,9 @@ class Engine:
             await self._extend()
         return self._leases.jumps
 
-    @property
-    def in_arrears(self) -> bool:
-        """Whether there may be something to ``make_up`` for."""
-        return self._arrears.due
-
     async def make_up(self) -> None:
-        """Do what could not be done when it should have been; errors as ``Arrears.make_up``."""
-        await self._arrears.make_up(self._owner)
+        """Do what it is in ``arrears`` with; see there, also for errors."""
+        await self.arrears.make_up(self._owner)
 
     async def tell(self, stored: Task) -> None:
         """Tell of a change that was stored, whoever made it. If that was the end of a task, its
@@ -198,7 +198,7 @@ class Engine:
         except StorageError:
             logger.exception("Children of ended tasks are called off later.")
         finally:  # also if it is cancelled
-            if self.in_arrears:
+            if self.arrears.due:
                 self._notices.work()
 
     async def disown(self, task_id: TaskId, error: asyncio.CancelledError) -> None:
@@ -208,7 +208,7 @@ class Engine:
         with contextlib.suppress(StorageError):  # its lease ends, and the cancellation passes
             for found in (await self._tasks.find([task_id])).values():
                 if found.owner == self.owner:
-                    await self._arrears.let_go(found)
+                    await self.arrears.let_go(found)
                     self._notices.work()
 
     def begin(self, claimed: Task, *, kept: bool) -> "asyncio.Task[Signed]":
@@ -276,7 +276,7 @@ class Engine:
         try:
             await self.release()
             if self._owner:
-                await self._arrears.release(self._owner)
+                await self.arrears.release(self._owner)
         finally:  # also if it is cancelled: whoever asks shall not take it for alive
             if self._owner is not None:
                 self._owners.leave(self._owner)
@@ -284,9 +284,11 @@ class Engine:
 
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
         told, park = partial(self._hear_of, claimed), partial(self._park, claimed) if kept else None
-        pause = partial(self._break_off, claimed.id, Stop.PAUSE)
+        pause, looked = partial(self._break_off, claimed.id, Stop.PAUSE), self._notices.work
         lingers = not self._flow.counts_running(claimed.specialist_type)
-        presence = Presence(self._clock, told=told, park=park, pause=pause, lingers=lingers)
+        presence = Presence(
+            self._clock, told=told, park=park, pause=pause, lingers=lingers, looked=looked
+        )
         return OpenAttempt(claimed, handle, kept, presence)
 
     def _hear_of(self, claimed: Task, presence: Presence) -> None:
@@ -317,10 +319,10 @@ class Engine:
                 raise asyncio.CancelledError
             signed = await self._attempts.run(claimed, claimed.owner or self.owner, run.presence)
         except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
-            self._arrears.due = True  # it was called off meanwhile, perhaps, or has ended
+            self.arrears.due = True  # it was called off meanwhile, perhaps, or has ended
             signed = await self._interrupted(run, error)
         except StorageError:
-            await self._arrears.let_go(claimed)
+            await self.arrears.let_go(claimed)
             self._notices.changed(claimed)  # perhaps the end was stored, and only the answer lost
             raise
         finally:
@@ -334,7 +336,7 @@ class Engine:
 
     def _forget(self, run: OpenAttempt) -> None:
         run.over = True
-        self._arrears.due |= run.stop is not None
+        self.arrears.due |= run.stop is not None
         if self._runs.get(run.task.id) is run:
             del self._runs[run.task.id]
             self._resting.discard(run.task.id)
@@ -361,7 +363,7 @@ class Engine:
         except StaleTask:
             return Signed(await self._tasks.get(claimed.id))
         except StorageError:
-            self._arrears.keep(claimed)
+            self.arrears.keep(claimed)
             raise
         if run.stop is None:
             raise error

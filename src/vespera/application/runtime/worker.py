@@ -261,7 +261,7 @@ class Worker:
         is_time = now >= self._take_back_at or self._more_to_take_back
         if is_time or (now >= self._look_out_at and await self._sees_dead(now)):
             await self._take_back(now)
-        elif self._engine.in_arrears:
+        elif self._engine.arrears.due:
             await self._engine.make_up()
 
     def _look_at_all_again(self, jumps: int) -> None:
@@ -307,7 +307,7 @@ class Worker:
         """Until something is due, or somebody else's lease may have run out."""
         due = await (self._flow.next_due() if self._flow.gates else self._queue.next_due())
         moments = [due] if due else []
-        if not self._busy and self._engine.at_rest:
+        if not self._busy and self._engine.at_rest():
             comes, others = due or self._engine.wake_at, await self._engine.others()
             if others or self._engine.resting:
                 moments.append(self._take_back_at)

@@ -328,12 +328,12 @@ async def test_what_is_left_behind_while_the_rest_is_made_up_for_is_due_still(
     engine = container.get(Engine)
 
     async def leave_behind() -> None:
-        engine._arrears.due = True
+        engine.arrears.due = True
 
     tasks.after["called_off"] = leave_behind
     await engine.make_up()
 
-    assert engine.in_arrears
+    assert engine.arrears.due
 
 
 async def test_who_is_cancelled_while_claiming_is_cancelled_even_if_the_database_fails(

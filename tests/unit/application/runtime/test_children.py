@@ -262,7 +262,7 @@ async def test_children_that_cannot_be_called_off_now_are_called_off_later(
 
     specialists.register("parent", parent)
     engine = container.get(Engine)
-    arrears = engine._arrears
+    arrears = engine.arrears
     real, arrears._tasks = arrears._tasks, FullNow(arrears._tasks)  # type: ignore[assignment]
     await orchestrator.start()
 
