@@ -204,7 +204,7 @@ class TaskQueue(Protocol):
 
     async def park(self, fence: Fence, *, news: int, now: datetime) -> bool:
         """Let go of a waiting task, which stays ``waiting``, unless there is other ``news`` for it
-        than this. Whether that was done.
+        than this, or it is to be cancelled: nobody would come to it. Whether that was done.
         """
         ...
 

@@ -13,6 +13,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.gates import Gates
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue, TaskRepository
+from vespera.application.runtime.arrears import Arrears
 from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.failures import called_off
 from vespera.application.runtime.flow import Flow
@@ -60,9 +61,10 @@ class Engine:
         self._runs: dict[TaskId, OpenAttempt] = {}
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._awaiting, self._resting = set[TaskId](), set[TaskId]()
-        self._unreleased: set[TaskId] = set()  # what broke off, and is ours still
         self._listen = partial(listen, queue=queue, notices=notices, clock=clock)
-        self.has_to_call_off = False  # what could not be called off when it should have been
+        self.arrears = Arrears(
+            tasks=tasks, notices=notices, clock=clock, runs=self._runs, interrupt=self._interrupt
+        )
         self._heart: asyncio.Task[None] | None = None
         self._ear: asyncio.Task[None] | None = None
 
@@ -93,6 +95,16 @@ class Engine:
     def resting(self) -> Collection[TaskId]:
         """Those of the running tasks that only wait for something."""
         return self._resting
+
+    def at_rest(self) -> bool:
+        """Whether no attempt does more than wait, nor any that is over but for telling of it. If
+        only some are looking whether what they wait for has come, work is told of when they have.
+        """
+        presences = [self._runs[task_id].presence for task_id in self._resting]
+        looking = [presence for presence in presences if presence.looks]
+        for presence in looking:
+            presence.tell_when_it_has_looked()
+        return not looking and len(self.handles) <= len(self._resting)
 
     @property
     def wake_at(self) -> datetime | None:
@@ -170,30 +182,34 @@ class Engine:
             await self._extend()
         return self._leases.jumps
 
-    async def call_off(self) -> None:
-        """Cancel the tasks that are to be cancelled, as far as they are held here or by nobody.
+    async def make_up(self) -> None:
+        """Do what it is in ``arrears`` with; see there, also for errors."""
+        await self.arrears.make_up(self._owner)
 
-        Those that have something to undo become ready, and undo it when they are claimed.
+    async def tell(self, stored: Task) -> None:
+        """Tell of a change that was stored, whoever made it. If that was the end of a task, its
+        children are called off; those that others hold are left to these.
         """
-        for task in await self._tasks.called_off(self._owner):
-            reason = task.cancelling or ""
-            if task.id in self._runs:
-                self._interrupt(self._runs[task.id], Stop.CANCEL, reason)
-            elif task.owner is None and not task.undoable:
-                cancelled = task.cancel(called_off(reason), self._clock.now())
-                with contextlib.suppress(StaleTask):
-                    await self._tasks.save(cancelled)
-                    self._notices.changed(cancelled)
-        self.has_to_call_off = False
+        self._notices.changed(stored)
+        if not (stored.finished and stored.spawned):
+            return
+        try:
+            await self.make_up()
+        except StorageError:
+            logger.exception("Children of ended tasks are called off later.")
+        finally:  # also if it is cancelled
+            if self.arrears.due:
+                self._notices.work()
 
     async def disown(self, task_id: TaskId, error: asyncio.CancelledError) -> None:
         """Release a task that was claimed by a call that was cancelled before it could begin."""
         if getattr(error, "outcome", "rolled back") == "rolled back" or task_id in self._runs:
             return
-        for found in (await self._tasks.find([task_id])).values():
-            if found.owner == self.owner:
-                await self._let_go(found)
-                self._notices.work()
+        with contextlib.suppress(StorageError):  # its lease ends, and the cancellation passes
+            for found in (await self._tasks.find([task_id])).values():
+                if found.owner == self.owner:
+                    await self.arrears.let_go(found)
+                    self._notices.work()
 
     def begin(self, claimed: Task, *, kept: bool) -> "asyncio.Task[Signed]":
         """Start the attempt of a task that this engine has claimed, in an empty ``contextvars``
@@ -209,7 +225,7 @@ class Engine:
         self._break_off(claimed.id, Stop.LOST)  # its lease ran out unnoticed, and it is ours again
         self._runs[claimed.id] = self._run_of(claimed, handle, kept=kept)
         self.handles.add(handle)
-        handle.add_done_callback(self.handles.discard)
+        handle.add_done_callback(self._left)
         if self._heart is None:
             self._heart = asyncio.create_task(
                 self._beat(), name="vespera heartbeat", context=Context()
@@ -259,25 +275,20 @@ class Engine:
         self._notices.close()
         try:
             await self.release()
-            if self._owner and self._unreleased:
-                await self._release_rest()
+            if self._owner:
+                await self.arrears.release(self._owner)
         finally:  # also if it is cancelled: whoever asks shall not take it for alive
             if self._owner is not None:
                 self._owners.leave(self._owner)
                 self._owner = None
 
-    async def _release_rest(self) -> None:
-        """What broke off, and could not be released as the database was in trouble."""
-        with contextlib.suppress(StorageError):
-            for task in (await self._tasks.find(self._unreleased)).values():
-                if task.owner == self._owner:
-                    await self._let_go(task)
-
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
         told, park = partial(self._hear_of, claimed), partial(self._park, claimed) if kept else None
-        pause = partial(self._break_off, claimed.id, Stop.PAUSE)
+        pause, looked = partial(self._break_off, claimed.id, Stop.PAUSE), self._notices.work
         lingers = not self._flow.counts_running(claimed.specialist_type)
-        presence = Presence(self._clock, told=told, park=park, pause=pause, lingers=lingers)
+        presence = Presence(
+            self._clock, told=told, park=park, pause=pause, lingers=lingers, looked=looked
+        )
         return OpenAttempt(claimed, handle, kept, presence)
 
     def _hear_of(self, claimed: Task, presence: Presence) -> None:
@@ -308,35 +319,24 @@ class Engine:
                 raise asyncio.CancelledError
             signed = await self._attempts.run(claimed, claimed.owner or self.owner, run.presence)
         except (asyncio.CancelledError, LeaseLost, StaleTask) as error:
+            self.arrears.due = True  # it was called off meanwhile, perhaps, or has ended
             signed = await self._interrupted(run, error)
         except StorageError:
-            self.has_to_call_off = True  # children, if it has ended all the same
-            await self._let_go(claimed)
+            await self.arrears.let_go(claimed)
             self._notices.changed(claimed)  # perhaps the end was stored, and only the answer lost
             raise
         finally:
             self._forget(run)
-        self._notices.changed(signed.task)
-        if signed.task.finished and signed.task.spawned:
-            await self._end_children()
+        await self.tell(signed.task)
         return signed
 
-    async def _end_children(self) -> None:
-        """Of a task that has just ended; those that others hold are left to these."""
-        try:
-            await self.call_off()
-        except StorageError:
-            self.has_to_call_off = True
-            logger.exception("Children of ended tasks are called off later.")
-
-    async def _let_go(self, claimed: Task) -> None:
-        """The end could not be stored; if it cannot be released either, ``stop`` tries it again."""
-        self._unreleased.add(claimed.id)
-        with contextlib.suppress(StorageError, StaleTask):
-            await self._tasks.save(claimed.release(self._clock.now()))
-            self._unreleased.discard(claimed.id)
+    def _left(self, handle: "asyncio.Task[Signed]") -> None:
+        self.handles.discard(handle)
+        self._notices.work()  # nobody may be working any more
 
     def _forget(self, run: OpenAttempt) -> None:
+        run.over = True
+        self.arrears.due |= run.stop is not None
         if self._runs.get(run.task.id) is run:
             del self._runs[run.task.id]
             self._resting.discard(run.task.id)
@@ -356,23 +356,28 @@ class Engine:
         now = self._clock.now()
         if run.stop is not Stop.CANCEL:
             changed = claimed.release(now)
-        elif (await self._tasks.get(claimed.id)).undoable:  # perhaps since this attempt
-            await self._tasks.call_off(claimed.id, run.reason)
-            changed = claimed.release(now)
         else:
-            changed = claimed.cancel(called_off(run.reason), now)
+            changed = await self._called_off(run, now)
         try:
             await self._tasks.save(changed)
         except StaleTask:
             return Signed(await self._tasks.get(claimed.id))
         except StorageError:
-            self._unreleased.add(claimed.id)
+            self.arrears.keep(claimed)
             raise
         if run.stop is None:
             raise error
         if run.stop is Stop.PAUSE:
             changed = await self._tasks.get(claimed.id)  # which says since when
         return Signed(changed, released=run.stop in {Stop.RELEASE, Stop.PAUSE})
+
+    async def _called_off(self, run: OpenAttempt, now: datetime) -> Task:
+        """The end of a task that is not at its end yet if it is to undo something."""
+        stored = await self._tasks.get(run.task.id)  # the attempt may have added to it
+        if not stored.undoable:
+            return replace(run.task, spawned=stored.spawned).cancel(called_off(run.reason), now)
+        await self._tasks.call_off(stored.id, run.reason)
+        return run.task.release(now)
 
     def _break_off(self, task_id: TaskId, stop: Stop) -> None:
         if task_id in self._runs:

@@ -15,10 +15,11 @@ class Presence:
     ``told`` hears of each change of that. ``park`` lets go of a task that rests, if nobody has news
     for it: it is then ``waiting`` without a holder, and begins anew when what it waits for has
     come; None: it is to be kept in memory. It ``lingers`` before that, unless it is to go on by a
-    claim only, as its type's running tasks are counted. ``pause`` breaks the attempt off.
-    ``calling_off`` says why, when this attempt is being cancelled; ``is_stopped``, that the engine
-    has interrupted it, for whatever reason; ``undoes``, that its steps are undone, for an end that
-    is recorded.
+    claim only, as its type's running tasks are counted. ``pause`` breaks the attempt off. While one
+    of its waits may have heard of something, and has not found out yet, it ``looks``; ``looked`` is
+    told when it has, if that was asked for. ``calling_off`` says why, when this attempt is being
+    cancelled; ``is_stopped``, that the engine has interrupted it, for whatever reason; ``undoes``,
+    that its steps are undone, for an end that is recorded.
     """
 
     def __init__(
@@ -29,15 +30,18 @@ class Presence:
         park: Callable[[Fence, int], Awaitable[bool]] | None = None,
         pause: Callable[[], None] = lambda: None,
         lingers: bool = True,
+        looked: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock, self._told, self._park = clock, told, park
-        self.pause, self.lingers = pause, lingers
+        self.pause, self.lingers, self._looked = pause, lingers, looked
         self.calling_off: str | None = None
         self.is_stopped = False
         self.undoes = False
         self._working = 0
         self._waits: dict[object, datetime | None] = {}
         self._waiting: dict[object, asyncio.Task[object] | None] = {}
+        self._listening: set[object] = set()
+        self._is_awaited = False
         self._parking: asyncio.Future[None] | None = None
         self._rests_since: float | None = None  # by the clock that nobody sets
         self._rested = 0.0
@@ -52,6 +56,11 @@ class Presence:
     def rests(self) -> bool:
         """Whether it only waits."""
         return bool(self._waits) and not self._working
+
+    @property
+    def looks(self) -> bool:
+        """Whether one of its waits does more than listen."""
+        return len(self._listening) < len(self._waits)
 
     @property
     def wake_at(self) -> datetime | None:
@@ -84,8 +93,24 @@ class Presence:
         self._waiting[key] = asyncio.current_task()
         self._consider()
 
+    def listen(self, key: object) -> None:
+        """This wait has found nothing, and does nothing until it ``hears`` of something."""
+        self._listening.add(key)
+        if self._is_awaited and not self.looks:
+            self._is_awaited = False
+            self._looked()
+
+    def hears(self, key: object) -> None:
+        """This wait looks whether what it waits for has come."""
+        self._listening.discard(key)
+
+    def tell_when_it_has_looked(self) -> None:
+        """Call ``looked`` once, when it ``looks`` no more."""
+        self._is_awaited = True
+
     def end_wait(self, key: object) -> None:
         """It waits for this no more."""
+        self._listening.discard(key)
         self._waits.pop(key, None)
         self._waiting.pop(key, None)
         self._consider()
@@ -96,6 +121,7 @@ class Presence:
             for waiting in filter(None, list(self._waiting.values())):
                 waiting.cancel()
             self._waits.clear()
+            self._listening.clear()
             self._consider()
 
     async def parked(self, fence: Fence, news: int) -> bool:

@@ -25,13 +25,16 @@ LET_GO: Final = frozenset({Stop.RELEASE, Stop.LOST})
 
 @dataclass(slots=True)
 class OpenAttempt:
-    """An attempt under way. ``callers`` wait for it; without ``kept`` it ends with the last one."""
+    """An attempt under way. ``callers`` wait for it; without ``kept`` it ends with the last one.
+    It is ``over`` once what came of it is stored: others may still have to be told.
+    """
 
     task: Task
     handle: "asyncio.Task[Signed]"
     kept: bool
     presence: Presence
     begun: bool = False
+    over: bool = False
     callers: int = 0
     stop: Stop | None = None
     reason: str = field(default="")
@@ -43,7 +46,7 @@ class OpenAttempt:
         go of, whoever has called it off; it is undone further by the next attempt.
         """
         undoes = self.presence.undoes
-        if self.handle.done() or (undoes and stop is Stop.CANCEL):
+        if self.over or self.handle.done() or (undoes and stop is Stop.CANCEL):
             return False
         if self.stop is not None and not (undoes and self.stop is Stop.CANCEL and stop in LET_GO):
             return False

@@ -132,7 +132,9 @@ class Waits:
                         if found is not None or self._is_over(wait.wake_at):
                             return await self._end(wait, found or wait.late)
                     if not new and self._is_known():
+                        presence.listen(wait.key)
                         await self._rest(heard, wait.wake_at)
+                        presence.hears(wait.key)
                         continue
                     # What came before the task was known to wait is found in the next turn.
                     begun = self._log.begin(wait.key, wait.awaits, wait.wake_at) if new else None

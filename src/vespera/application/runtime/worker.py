@@ -234,10 +234,7 @@ class Worker:
         if (jumps := await self._engine.mind_the_clock()) != self._jumps:
             self._look_at_all_again(jumps)
         now = self._clock.now()
-        is_time = now >= self._take_back_at or self._engine.has_to_call_off
-        is_time |= self._more_to_take_back
-        if is_time or (now >= self._look_out_at and await self._sees_dead(now)):
-            await self._take_back(now)
+        await self._clear_up(now)
         for schedule, created in await self._scheduler.fire_due():
             self._tell(WorkEventKind.FIRED, created, schedule.name)
         await self._flow.declare()
@@ -259,6 +256,14 @@ class Worker:
             self._tell(WorkEventKind.MENDED)
         return pause
 
+    async def _clear_up(self, now: datetime) -> None:
+        """What the dead have left, and what could not be done when it should have been."""
+        is_time = now >= self._take_back_at or self._more_to_take_back
+        if is_time or (now >= self._look_out_at and await self._sees_dead(now)):
+            await self._take_back(now)
+        elif self._engine.arrears.due:
+            await self._engine.make_up()
+
     def _look_at_all_again(self, jumps: int) -> None:
         """Whatever was to be done at some moment, that was told by the clock as it was."""
         self._jumps = jumps
@@ -276,14 +281,14 @@ class Worker:
         return NEVER if self._poll is None else now + self._poll
 
     async def _take_back(self, now: datetime) -> None:
-        self._take_back_at = now + self._engine.lease / 3
-        self._look_out_at = self._next_look_out(now)
         await self._flow.look()
         await self._reclaiming.reclaim()  # before the next attempts need what the dead hold
         taken = await self._engine.take_back(TAKEN_BACK_AT_ONCE)
         self._more_to_take_back = len(taken) >= TAKEN_BACK_AT_ONCE
-        await self._engine.call_off()
+        await self._engine.make_up()
         self._suspects = await self._engine.has_suspects()
+        self._take_back_at = now + self._engine.lease / 3  # all of it was done
+        self._look_out_at = self._next_look_out(now)
         if taken:
             self._tell(WorkEventKind.TAKEN_BACK, told=", ".join(taken))
 
@@ -302,7 +307,7 @@ class Worker:
         """Until something is due, or somebody else's lease may have run out."""
         due = await (self._flow.next_due() if self._flow.gates else self._queue.next_due())
         moments = [due] if due else []
-        if not self._busy and len(self._engine.running) == len(self._engine.resting):
+        if not self._busy and self._engine.at_rest():
             comes, others = due or self._engine.wake_at, await self._engine.others()
             if others or self._engine.resting:
                 moments.append(self._take_back_at)

@@ -11,7 +11,7 @@ from vespera.domain.errors import DuplicateRow, InvalidRequest
 from vespera.domain.forking import copied, fork_of, parse_point
 from vespera.domain.ids import TaskId
 from vespera.domain.request import mapping_of, optional_text_of, task_id_of
-from vespera.domain.task import Task
+from vespera.domain.task import Task, TaskStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class ForkTaskUseCase:
     async def fork(
         self, task_id: object, *, from_step: object, new_task_id: object, payload: object
     ) -> Task:
-        """The new task, as it is stored.
+        """The new task, as it was stored: pending, or cancelled with what it would wait for.
 
         Raises:
             RequestError, PayloadError: what was asked for makes no sense; nothing was stored.
@@ -49,4 +49,5 @@ class ForkTaskUseCase:
             told = f"{fork_id!r} is taken by another task"
             raise InvalidRequest(told, field="new_task_id") from error
         self.notices.work()
-        return await self.tasks.get(fork_id)
+        stored = await self.tasks.get(fork_id)
+        return stored if stored.status is TaskStatus.CANCELLED else fork  # a worker may have begun

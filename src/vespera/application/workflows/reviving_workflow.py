@@ -74,8 +74,9 @@ class RevivingWorkflow(TaskExecutionWorkflow):
             payload: of the new task; None: that of the other one.
 
         Returns:
-            The new task, pending. ``success`` is False if the step is not recorded (``error`` lists
-            those that are), or the id is taken.
+            The new task as it was created, whoever has begun it since: pending, or cancelled at
+            once, if what it depends on has failed and it is to be cancelled then. ``success`` is
+            False if the step is not recorded (``error`` lists those that are), or the id is taken.
         """
         try:
             fork = await self._forking.fork(

@@ -251,7 +251,7 @@ class TaskExecutionWorkflow:
             signed = Signed(task)
         if signed.task.status is TaskStatus.EXECUTED and not signed.refused:
             signed = await self._m.sign_off.complete(signed.task, signed.task.outcome or b"")
-            self._m.notices.changed(signed.task)
+            await self._m.engine.tell(signed.task)
         return signed
 
     async def _work_off(self, task_id: TaskId) -> Signed:
@@ -305,7 +305,7 @@ class TaskExecutionWorkflow:
             raise IllegalTransition(task.id, task.status, TaskStatus.COMPLETED)
         outcome = self._m.outcomes.encode(said)
         signed = await self._m.sign_off.complete(task, outcome)
-        self._m.notices.changed(signed.task)
+        await self._m.engine.tell(signed.task)
         return await self._of(signed)
 
     async def _call_off(self, task: Task, reason: str) -> Task:
@@ -314,7 +314,7 @@ class TaskExecutionWorkflow:
             return (await self._execute(task.id)).task
         cancelled = task.cancel(called_off(reason), self._m.clock.now())
         await self._m.tasks.save(cancelled)
-        self._m.notices.changed(cancelled)
+        await self._m.engine.tell(cancelled)
         return cancelled
 
     async def _of(self, signed: Signed, *, created: bool = False) -> TaskResult:

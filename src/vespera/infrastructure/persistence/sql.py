@@ -329,7 +329,7 @@ SUSPEND = Statement(
 )
 
 PARK = Statement(
-    "UPDATE tasks SET version=(tasks.version + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ? AND tasks.status = 'waiting' AND tasks.news = ? RETURNING id",
+    "UPDATE tasks SET version=(tasks.version + 1), owner=NULL, lease_until=NULL, updated_at=? WHERE tasks.id = ? AND tasks.attempt = ? AND tasks.owner = ? AND tasks.status = 'waiting' AND tasks.news = ? AND tasks.cancelling IS NULL RETURNING id",
     returns=True,
 )
 

@@ -94,7 +94,7 @@ class SqlTaskQueue:
 
     async def park(self, fence: Fence, *, news: int, now: datetime) -> bool:
         """Let go of a waiting task, which stays ``waiting``, unless there is other ``news`` for it
-        than this. Whether that was done.
+        than this, or it is to be cancelled. Whether that was done.
         """
         values = (to_micros(now), fence.task_id, fence.attempt, fence.owner, news)
         return bool(await self._commit(sql.PARK, values))

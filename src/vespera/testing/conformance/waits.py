@@ -46,6 +46,13 @@ class WaitingQueueSuite(PersistenceSuite):
 
         assert await stores.queue.park(FENCE, news=1, now=NOW)
 
+    async def test_a_task_that_is_called_off_is_not_let_go_of(self, stores: Stores) -> None:
+        await _waiting(stores)
+        await stores.tasks.call_off(T1, "not wanted")
+
+        assert not await stores.queue.park(FENCE, news=1, now=NOW)
+        assert (await stores.tasks.get(T1)).owner == WORKER
+
     @pytest.mark.parametrize("fence", LOST)
     async def test_who_lost_the_task_does_not_let_go_of_it(
         self, stores: Stores, fence: Fence

@@ -616,6 +616,7 @@ class TestClings(PlantedStores, TaskQueueConformance):
 
 
 @caught_by(
+    "test_a_task_that_is_called_off_is_not_let_go_of",
     "test_who_lost_the_task_does_not_let_go_of_it",
     "test_a_running_task_is_not_let_go_of",
 )

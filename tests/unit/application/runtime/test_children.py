@@ -262,12 +262,13 @@ async def test_children_that_cannot_be_called_off_now_are_called_off_later(
 
     specialists.register("parent", parent)
     engine = container.get(Engine)
-    real, engine._tasks = engine._tasks, FullNow(engine._tasks)  # type: ignore[assignment]
+    arrears = engine.arrears
+    real, arrears._tasks = arrears._tasks, FullNow(arrears._tasks)  # type: ignore[assignment]
     await orchestrator.start()
 
     with caplog.at_level(logging.ERROR, "vespera"):
         await orchestrator.run(title="P", specialist_type="parent")
-        engine._tasks = real
+        arrears._tasks = real
         await asyncio.sleep(0)
         assert (await orchestrator.get_task_status("c")).status != "cancelled"
         await clock.sleep(60)

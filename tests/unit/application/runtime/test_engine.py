@@ -503,7 +503,7 @@ async def test_a_call_off_that_meets_an_attempt_breaking_off_calls_the_task_off(
     engine, tasks = container.get(Engine), container.get(TaskRepository)
     engine._attempts = AsyncMock(spec=AttemptRunner)
     engine._attempts.run.side_effect = DatabaseFull("full")
-    engine._tasks = AsyncMock(wraps=tasks)
+    engine._tasks = engine.arrears._tasks = AsyncMock(wraps=tasks)
     letting_go = asyncio.Event()
 
     async def hang(_task: Task) -> None:

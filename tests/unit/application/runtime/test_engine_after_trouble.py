@@ -78,7 +78,7 @@ async def test_children_that_could_not_be_called_off_are_called_off_as_soon_as_p
 ) -> None:
     engine = container.get(Engine)
     tasks = engine._tasks
-    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
+    engine._tasks = engine.arrears._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
     engine._tasks.called_off.side_effect = lambda _: DEFAULT
     await create(orchestrator, "a", "parent")
     await orchestrator.start()
@@ -90,7 +90,7 @@ async def test_children_that_could_not_be_called_off_are_called_off_as_soon_as_p
     assert "called off later" in caplog.text
     assert (await tasks.get(A)).status == "completed"
     assert (await tasks.get(B)).status == "cancelled"
-    assert not engine.has_to_call_off
+    assert not engine.arrears.due
 
 
 async def test_a_task_that_could_not_be_released_when_it_broke_off_is_released_at_the_end(
@@ -98,7 +98,7 @@ async def test_a_task_that_could_not_be_released_when_it_broke_off_is_released_a
 ) -> None:
     engine = await resting(container, orchestrator)
     tasks = engine._tasks
-    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
+    engine._tasks = engine.arrears._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
     engine._tasks.save.side_effect = [DatabaseFull("full"), *[DEFAULT] * 20]
     await orchestrator.stop()
     assert (await tasks.get(A)).owner == engine.owner
@@ -113,7 +113,7 @@ async def test_an_engine_stops_where_the_database_is_in_trouble_to_the_end(
     container: Container, orchestrator: TaskOrchestrator
 ) -> None:
     engine = await resting(container, orchestrator)
-    engine._tasks = AsyncMock(wraps=engine._tasks, spec=TaskRepository)
+    engine._tasks = engine.arrears._tasks = AsyncMock(wraps=engine._tasks, spec=TaskRepository)
     engine._tasks.save.side_effect = engine._tasks.find.side_effect = DatabaseFull("full")
     await orchestrator.stop()
 
@@ -127,7 +127,7 @@ async def test_what_could_not_be_released_and_others_have_taken_is_left_to_them(
 ) -> None:
     engine = await resting(container, orchestrator)
     tasks, other = engine._tasks, OwnerId("other")
-    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
+    engine._tasks = engine.arrears._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
     engine._tasks.save.side_effect = [DatabaseFull("full"), *[DEFAULT] * 20]
     await orchestrator.stop()
     now, queue = container.get(Clock).now(), container.get(TaskQueue)
@@ -145,7 +145,7 @@ async def test_a_task_whose_end_could_be_neither_stored_nor_released_is_released
 ) -> None:
     engine = container.get(Engine)
     tasks = engine._tasks
-    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
+    engine._tasks = engine.arrears._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
     engine._tasks.save.side_effect = [DatabaseFull("full"), *[DEFAULT] * 20]
     engine._attempts = AsyncMock(spec=AttemptRunner)
     engine._attempts.run.side_effect = DatabaseFull("full")

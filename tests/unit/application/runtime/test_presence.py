@@ -20,7 +20,11 @@ class Ledger:
         self.told: list[tuple[bool, bool]] = []
         self.asked: list[tuple[Fence, int]] = []
         self.answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self.presence = Presence(clock, told=self.hear, park=self.park)
+        self.looked = 0
+        self.presence = Presence(clock, told=self.hear, park=self.park, looked=self.look)
+
+    def look(self) -> None:
+        self.looked += 1
 
     def hear(self, presence: Presence) -> None:
         self.told.append((presence.awaits, presence.rests))
@@ -177,3 +181,37 @@ async def test_the_end_of_the_attempt_is_the_end_of_all_its_waits(ledger: Ledger
     await asyncio.wait({waiting})
     assert waiting.cancelled()
     assert ledger.told == [(True, True), (False, False)]
+
+
+async def test_it_looks_until_all_of_its_waits_listen(ledger: Ledger) -> None:
+    presence = ledger.presence
+    assert not presence.looks
+
+    presence.begin_wait("a", None)
+    presence.begin_wait("b", None)
+    presence.listen("a")
+    assert presence.looks
+    presence.listen("b")
+    assert not presence.looks
+    presence.hears("a")
+    assert presence.looks
+    presence.end_wait("a")
+    assert not presence.looks
+
+
+async def test_that_it_has_looked_is_told_once_if_that_was_asked_for(ledger: Ledger) -> None:
+    presence = ledger.presence
+    presence.begin_wait("a", None)
+    presence.begin_wait("b", None)
+    presence.listen("a")
+    presence.listen("b")
+    assert ledger.looked == 0
+
+    presence.hears("a")
+    presence.hears("b")
+    presence.tell_when_it_has_looked()
+    presence.listen("a")
+    assert ledger.looked == 0
+    presence.listen("b")
+    presence.listen("b")
+    assert ledger.looked == 1

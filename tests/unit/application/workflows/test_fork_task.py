@@ -65,6 +65,34 @@ async def test_a_fork_has_what_came_before_the_step_and_does_the_rest(
     assert await orchestrator.get_task_status("a") == before
 
 
+async def test_a_fork_is_told_as_it_was_created_also_if_a_worker_begins_it_at_once(
+    orchestrator: TaskOrchestrator,
+) -> None:
+    await orchestrator.run(request())
+    await orchestrator.start()
+
+    forks = [await orchestrator.fork_task("a", new_task_id=f"f{n}") for n in range(5)]
+
+    assert [fork.status for fork in forks] == ["pending"] * 5
+
+
+async def test_a_fork_whose_dependency_has_failed_is_cancelled_at_once_if_it_asks_for_that(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def fail(task: TaskContext) -> None:
+        raise OSError
+
+    specialists.register("failing", fail)
+    await orchestrator.create_task(request("failing", "before"))
+    waiting = request(depends_on=["before"], on_failed_dependency="cancel")
+    await orchestrator.create_task(waiting)
+    await orchestrator.execute_task("before")
+
+    fork = await orchestrator.fork_task("a", new_task_id="f")
+
+    assert (fork.status, fork.success) == ("cancelled", True)
+
+
 async def test_without_a_step_it_begins_at_the_beginning(orchestrator: TaskOrchestrator) -> None:
     await orchestrator.run(request())
     await orchestrator.fork_task("a", new_task_id="f")

@@ -217,7 +217,12 @@ SUSPEND = compiled(
 )
 PARK = compiled(
     sa.update(tasks)
-    .where(held, tasks.c.status == WAITING, tasks.c.news == sa.bindparam("known_news"))
+    .where(
+        held,
+        tasks.c.status == WAITING,
+        tasks.c.news == sa.bindparam("known_news"),
+        tasks.c.cancelling.is_(None),
+    )
     .values(
         owner=sa.null(),
         lease_until=sa.null(),
