@@ -298,8 +298,7 @@ class _Deeds:
 
     def _get_to(self, at: int) -> None:
         """A task that has done something later does no longer do what it announced before."""
-        task = self.line.chain[at].task_id
-        self.reached[task] = max(at, self.reached.get(task, 0))
+        self.reached[self.line.chain[at].task_id] = at
 
 
 class _Since:

@@ -175,10 +175,13 @@ def judge(operations: Sequence[FileOperation], found: Mapping[str, PathState]) -
 def _taken_along(finding: Finding, goal: str, arrival: Evidence) -> Finding:
     """What was true holds only if it is still so where its directory was moved to."""
     verdict, reason = _verdict(replace(arrival, before=Absent()))
-    if not finding.passes or verdict is not Verdict.CHANGED_SINCE:
+    if not finding.passes or verdict not in _NOT_SO_ANY_MORE:
         return finding
     told = f"it was taken along to {goal!r}: {reason}"
     return replace(finding, verdict=verdict, reason=told)
+
+
+_NOT_SO_ANY_MORE = {Verdict.CHANGED_SINCE, Verdict.UNVERIFIABLE}
 
 
 def refusal_of(operation: FileOperation) -> Finding:

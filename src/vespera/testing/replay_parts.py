@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from os import fsdecode, fspath
 from typing import Any, NoReturn
 
@@ -72,6 +73,10 @@ class ReplayTurns(Turns):
             await one_turn()
             still = still + 1 if self._frontier.moves == moves else 0
             moves = self._frontier.moves
+
+    def _come(self, moment: datetime) -> None:
+        super()._come(moment)
+        self._frontier.moves += 1
 
 
 class ReplayLog(StepLog):

@@ -13,8 +13,11 @@ from vespera.domain.file_operation import (
     OperationKind,
     PathState,
     Phase,
+    UnknownState,
 )
 from vespera.domain.ids import OperationId, TaskId
+from vespera.domain.verdict import Verdict
+from vespera.domain.verification import Finding, judge
 
 GONE, DIRECTORY, V1, V2 = (
     Absent(),
@@ -120,3 +123,38 @@ def test_what_is_put_into_a_directory_in_the_place_of_a_file_tells_that_the_file
 
 def test_the_directories_of_paths_are_all_that_they_are_in() -> None:
     assert directories_of(["a/b/c", "a/b/d", "e", "f/g"]) == ["a", "a/b", "f"]
+
+
+class TestWhatIsSaidOfIt:
+    """The verdicts on what is in a directory that was moved."""
+
+    GONE_ON = {"n/x": GONE, "n": GONE, "m": DIRECTORY}
+
+    def judged(self, *acts: FileOperation, now: PathState) -> list[Finding]:
+        return judge(acts, {**self.GONE_ON, "m/x": now})
+
+    def test_only_what_was_recorded_is_judged(self) -> None:
+        made, moved = self.judged(MADE, MOVED, now=V1)
+
+        assert (made.path, made.verdict) == ("n/x", Verdict.VERIFIED)
+        assert (moved.path, moved.verdict) == ("n", Verdict.VERIFIED)
+        assert "taken along" not in made.reason
+        assert moved.now == (GONE, DIRECTORY)
+
+    def test_what_changed_where_it_was_taken_to_has_changed(self) -> None:
+        made, _ = self.judged(MADE, MOVED, now=V2)
+
+        assert made.verdict is Verdict.CHANGED_SINCE
+        assert made.reason.startswith("it was taken along to 'm/x': true when done")
+
+    def test_what_cannot_be_seen_where_it_was_taken_to_is_not_proven(self) -> None:
+        made, moved = self.judged(MADE, MOVED, now=UnknownState("unreadable"))
+
+        assert made.verdict is Verdict.UNVERIFIABLE
+        assert "taken along to 'm/x': now there is something unknown (unreadable)" in made.reason
+        assert moved.verdict is Verdict.VERIFIED
+
+    def test_a_lie_stays_one_whatever_has_become_of_it(self) -> None:
+        lie = act(CREATE, "n/x", V1, V2)
+
+        assert self.judged(lie, MOVED, now=GONE)[0].verdict is Verdict.REFUTED

@@ -7,7 +7,7 @@ import pytest
 
 from vespera.domain.errors import IllegalTransition
 from vespera.domain.ids import OwnerId, ReportId, TaskId
-from vespera.domain.task import ALLOWED, FINISHED, Task, TaskFailure, TaskStatus
+from vespera.domain.task import ALLOWED, FINISHED, Completion, Task, TaskFailure, TaskStatus
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
@@ -50,6 +50,23 @@ def test_a_finished_task_stays_as_it_is(status: TaskStatus) -> None:
         task.claim(ME, LATER, NOW)
 
 
+def ways_to(status: TaskStatus) -> set[TaskStatus]:
+    return {before for before, ways in ALLOWED.items() if status in ways}
+
+
+def test_only_a_task_at_work_fails_or_is_executed() -> None:
+    assert ways_to(TaskStatus.FAILED) == ways_to(TaskStatus.EXECUTED) == {"running"}
+
+
+def test_what_was_done_is_not_done_again_and_what_waits_is_not_completed() -> None:
+    assert ways_to(TaskStatus.PENDING) == {"running", "waiting"}
+    assert ways_to(TaskStatus.COMPLETED) == {"running", "executed", "assigned"}
+
+
+def test_whatever_is_not_finished_can_be_called_off() -> None:
+    assert ways_to(TaskStatus.CANCELLED) == set(TaskStatus) - FINISHED
+
+
 def test_a_failure_counts_and_lets_go() -> None:
     task = a_task().claim(ME, LATER, NOW).fail(BOOM, LATER)
 
@@ -61,6 +78,7 @@ def test_a_retry_waits_and_counts_the_failure() -> None:
     task = a_task().claim(ME, LATER, NOW).try_again(BOOM, LATER, NOW)
 
     assert (task.status, task.failures, task.run_after) == ("pending", 1, LATER)
+    assert (task.owner, task.lease_until) == (None, None)
 
 
 def test_a_release_is_not_a_failure() -> None:
@@ -90,9 +108,9 @@ def test_a_refusal_keeps_the_status() -> None:
 
 
 def test_an_assigned_task_is_completed_by_somebody_outside() -> None:
-    task = a_task().assign(NOW)
+    task = a_task().claim(ME, LATER, NOW).assign(NOW)
 
-    assert task.status == "assigned"
+    assert (task.status, task.owner, task.lease_until) == ("assigned", None, None)
     assert task.complete(b"1", None, NOW).status == "completed"
 
 
@@ -105,6 +123,32 @@ def test_a_pending_task_cannot_be_completed() -> None:
         a_task().complete(b"1", None, NOW)
 
 
+@pytest.mark.parametrize("status", list(TaskStatus))
+def test_what_is_finished_is_not_paused(status: TaskStatus) -> None:
+    assert a_task(status, paused_at=NOW).paused == (status not in FINISHED)
+    assert not a_task(status).paused
+
+
+def test_a_task_is_refused_only_where_it_was_to_be_completed_by_itself() -> None:
+    executed = a_task().claim(ME, LATER, NOW).execute(b"1", NOW, BOOM)
+    by_itself = replace(executed, completion=Completion.AUTO)
+
+    assert by_itself.refused
+    assert not executed.refused
+    assert not replace(by_itself, error=None).refused
+    assert not by_itself.complete(b"1", None, NOW).refused
+
+
+def test_what_was_taken_once_has_begun() -> None:
+    claimed = a_task().claim(ME, LATER, NOW)
+
+    assert not a_task().begun
+    assert claimed.begun
+    assert claimed.release(NOW).begun
+    assert a_task().cancel(BOOM, NOW).begun
+
+
 def test_a_failure_reads_as_type_and_message() -> None:
     assert str(BOOM) == "ValueError: boom"
     assert str(TaskFailure(error_types=(), message="boom")) == "boom"
+    assert str(TaskFailure(error_types=("ValueError",), message="")) == "ValueError"

@@ -549,6 +549,14 @@ class TestSeveralTasks:
 
         assert verdicts(*chain, found=V1) == [SUPERSEDED, UNVERIFIABLE]
 
+    @pytest.mark.parametrize("left", [GONE, UNREADABLE])
+    def test_a_modification_that_left_no_file_does_not_vouch_for_the_creation(
+        self, left: PathState
+    ) -> None:
+        chain = (intent(CREATE, GONE), claim(MODIFY, left, by="other"))
+
+        assert verdicts(*chain, found=GONE)[0] is UNVERIFIABLE
+
 
 class TestChangesUndeclared:
     """Whoever acts later does not answer for a change that nobody declared before."""

@@ -108,6 +108,12 @@ class TestOneMove:
     ) -> None:
         assert last(intended(MOVE, a, b), a=a_now, b=b_now) is verdict
 
+    def test_only_the_side_that_is_not_proven_is_told(self) -> None:
+        [finding] = found(intended(MOVE, V1, GONE), a=GONE, b=V2)
+
+        assert finding.reason.startswith("at 'b': it is not what was to come here")
+        assert "at 'a'" not in finding.reason
+
     @pytest.mark.parametrize(
         ("b", "b_now", "verdict"),
         [

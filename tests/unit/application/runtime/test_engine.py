@@ -201,16 +201,6 @@ async def test_a_claim_cancelled_behind_its_commit_is_given_back(
     assert (await workflow.get_task_status(task_id)).status == "pending"
 
 
-async def test_nothing_is_given_back_when_the_claim_was_not_committed(
-    container: Container,
-) -> None:
-    engine = container.get(Engine)
-
-    await engine.disown(TaskId("t"), asyncio.CancelledError())
-
-    assert engine.running == set()
-
-
 async def test_nobody_to_cancel_is_none(container: Container) -> None:
     engine = container.get(Engine)
 

@@ -159,6 +159,48 @@ async def test_a_step_that_came_second_comes_second_when_the_handler_begins_anew
     assert (await desk.done(300)).result == "stopped"
 
 
+async def test_steps_side_by_side_end_in_the_same_order_when_the_handler_begins_anew(
+    desk: Desk,
+) -> None:
+    async def work(seconds: float, name: str) -> str:
+        await desk.clock.sleep(seconds)
+        return name
+
+    async def race(task: TaskContext) -> object:
+        racing = [task.step("slow", work, 2, "slow"), task.step("fast", work, 1, "fast")]
+        ended = []
+        for one in asyncio.as_completed(racing):
+            ended.append(await one)
+            await task.step(f"cheer {ended[-1]}", work, 5, None)
+        await task.sleep(200)
+        return ended
+
+    await desk.begin(race)
+
+    result = await desk.done(500)
+    assert (result.result, result.attempt) == (["fast", "slow"], 2)
+
+
+async def test_the_same_step_wins_when_the_handler_begins_anew(desk: Desk) -> None:
+    async def work(seconds: float) -> None:
+        await desk.clock.sleep(seconds)
+
+    async def race(task: TaskContext) -> object:
+        slow = asyncio.create_task(task.step("slow", work, 2))
+        fast = asyncio.create_task(task.step("fast", work, 1))
+        ended, _ = await asyncio.wait({slow, fast}, return_when="FIRST_COMPLETED")
+        winner = "slow" if slow in ended else "fast"
+        await task.step(f"cheer {winner}", work, 5)
+        await task.sleep(200)
+        await slow
+        return winner
+
+    await desk.begin(race)
+
+    result = await desk.done(500)
+    assert (result.result, result.attempt) == ("fast", 2)
+
+
 async def test_waits_that_were_held_up_get_their_signals_in_their_order(desk: Desk) -> None:
     async def ask(task: TaskContext) -> object:
         async with asyncio.TaskGroup() as group:
