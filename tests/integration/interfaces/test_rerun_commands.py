@@ -221,6 +221,18 @@ def test_waiting_runs_nothing_and_has_an_end(vespera, created, jobs):
     assert status_of(vespera, "a") == "pending"
 
 
+def test_whoever_waits_in_vain_is_told_why_the_task_does_not_run(vespera, created, jobs):
+    created({"task_id": "a"})
+    vespera("task", "pause", "a")
+    waited = vespera("task", "wait", "a", "--timeout", "0", "--app", jobs)
+    listed = vespera("task", "list")
+
+    assert waited.exit_code == 1
+    assert "is pending after 0 s: it is paused since " in waited.stderr
+    assert listed.stdout.splitlines()[0].endswith("WAITS FOR")
+    assert listed.stdout.splitlines()[1].endswith("paused")
+
+
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_what_a_dead_worker_holds_is_taken_back(vespera, created, jobs, workspace, form):
     created({"task_id": "a", "payload": {"dies": 1}})

@@ -4,14 +4,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import cast
+from typing import NoReturn, cast
 
 from vespera.application.ports.codec import Codec
 from vespera.application.runtime.failures import message_of
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.steps import Key, StepLog
 from vespera.application.runtime.supervision import Supervision
-from vespera.domain.errors import LeaseLost, StorageError
+from vespera.domain.errors import LeaseLost, StorageError, UnreadableValue
 from vespera.domain.retry import RetryPolicy
 from vespera.domain.step import UNDO_PREFIX, UNDOING
 from vespera.domain.task import TaskFailure, TaskStatus
@@ -48,10 +48,19 @@ class Compensation:
         return bool(self._undos) or self.log.undoable  # whether there may be something to undo
 
     def add(
-        self, key: Key, undo: Callable[[object], object], value: object, retry: RetryPolicy
+        self,
+        key: Key,
+        undo: Callable[[object], object],
+        read: Callable[[], object],
+        retry: RetryPolicy,
     ) -> None:
-        """The step of this key gave ``value``, and is undone by ``undo(value)``."""
-        self._undos.append(_Undo((f"{UNDO_PREFIX}{key[0]}", key[1]), partial(undo, value), retry))
+        """The step of this key was done, and gave what ``read`` gives; ``undo`` of it undoes it."""
+        call: Callable[[], object]
+        try:
+            call = partial(undo, read())
+        except UnreadableValue as error:
+            call = partial(_raised, error)
+        self._undos.append(_Undo((f"{UNDO_PREFIX}{key[0]}", key[1]), call, retry))
 
     @property
     def begun(self) -> Ending | None:
@@ -107,6 +116,10 @@ class Compensation:
             await self.log.failed(undo.key, error)
             return f"step {name!r}: {message_of(error)}"
         return ""
+
+
+def _raised(error: UnreadableValue) -> NoReturn:
+    raise error
 
 
 def _told(ending: Ending, what: str, steps: Sequence[str]) -> Ending:

@@ -11,6 +11,9 @@ from vespera.application.runtime.steps import Key
 from vespera.domain.errors import LeaseLost, StorageError
 from vespera.domain.request import time_limit_of
 from vespera.domain.retry import RetryPolicy, check_policy
+from vespera.domain.step import StepRecord
+
+Undo = Callable[[Any], object]
 
 
 class StepCalls:
@@ -32,7 +35,7 @@ class StepCalls:
         timeout: float | None,
         heartbeat_timeout: float | None,
         in_thread: bool,
-        undo: Callable[[Any], object] | None,
+        undo: Undo | None,
     ) -> object:
         """What the step gave when it was done; see ``TaskContext.step``."""
         check_own_name(name)
@@ -43,16 +46,22 @@ class StepCalls:
             check_callable(undo, "undo")
         key, record = self._log.ask(name)
         if record is not None:
+            return await self._again(key, record, retry, undo)
+        once = partial(self._supervision.value, _called(name), function, in_thread=in_thread)
+        log, clock = self._log, self._supervision.clock
+        heart = Heart(key, once, log=log, clock=clock, timeout=heartbeat_timeout)
+        return await self._done(key, heart, retry, timeout, undo)
+
+    async def _again(
+        self, key: Key, record: StepRecord, retry: RetryPolicy, undo: Undo | None
+    ) -> object:
+        replayed = partial(self._log.replay, record)
+        try:
             await self._log.turn_of(record.recorded_at)
-            value = self._log.replay(record)
-        else:
-            once = partial(self._supervision.value, _called(name), function, in_thread=in_thread)
-            log, clock = self._log, self._supervision.clock
-            heart = Heart(key, once, log=log, clock=clock, timeout=heartbeat_timeout)
-            value = await self._done(key, heart, retry, timeout, undoable=undo is not None)
-        if undo is not None and not self._log.inherits(record):
-            self._equipment.compensation.add(key, undo, value, retry)
-        return value
+            return replayed()
+        finally:  # it was done, also if the caller is cancelled, or the value cannot be read
+            if undo is not None and not record.failed and not self._log.inherits(record):
+                self._equipment.compensation.add(key, undo, replayed, retry)
 
     async def _done(
         self,
@@ -60,17 +69,19 @@ class StepCalls:
         heart: Heart,
         retry: RetryPolicy,
         timeout: float | None,
-        *,
-        undoable: bool,
+        undo: Undo | None,
     ) -> object:
         await self._presence.begin_work()
         try:
             given = await self._supervision.call(
                 _called(key[0]), heart.call, retry=retry, timeout=timeout
             )
+            if undo is not None:  # before anything is waited for: it was done
+                stored = partial(self._log.as_stored, key, given)
+                self._equipment.compensation.add(key, undo, stored, retry)
             if heart.shut():
                 await heart.close()
-            return await self._log.succeeded(key, given, undoable=undoable)
+            return await self._log.succeeded(key, given, undoable=undo is not None)
         except (LeaseLost, StorageError):
             raise
         except Exception as error:  # the boundary to the step's function; recorded whole

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypedDict, TypeVar, Unpack
 
@@ -10,7 +11,7 @@ from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import StepRepository
 from vespera.application.runtime.failures import message_of
 from vespera.application.runtime.turns import Turns
-from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed
+from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed, StorageError
 from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.retry import type_names
 from vespera.domain.step import (
@@ -170,7 +171,8 @@ class StepLog:
         return self._codec.decode(record.value or b"null")
 
     async def succeeded(self, key: Key, value: object, *, undoable: bool = False) -> object:
-        """Record the value; durable on return. Gives it as a replay would.
+        """Record the value; durable on return. Gives it as a replay would. It is recorded, too, if
+        the caller is cancelled meanwhile, as it was done; a second cancellation has its way.
 
         Args:
             key: of the step.
@@ -183,9 +185,25 @@ class StepLog:
         """
         encoded = self._codec.encode(value, what=f"step {key[0]!r}")
         along: Along = {"undoable": True} if undoable and not self.undoable else {}
-        await self._record(key, encoded, None, **along)
-        self.undoable = self.undoable or undoable
+        record = self._of(key, value=encoded)
+        try:
+            await self._store(record, **along)
+        except asyncio.CancelledError as cancelled:
+            if getattr(cancelled, "outcome", "") == "rolled back":
+                with suppress(LeaseLost, StorageError):  # the cancellation passes
+                    await self._store(record, **along)
+            raise
+        finally:
+            self.undoable = self.undoable or undoable
         return self._codec.decode(encoded)
+
+    def as_stored(self, key: Key, value: object) -> object:
+        """The value as a replay would give it.
+
+        Raises:
+            UnstorableValue, PayloadTooLarge: it cannot be stored.
+        """
+        return self._codec.decode(self._codec.encode(value, what=f"step {key[0]!r}"))
 
     async def spawned_one(self, key: Key, child: Task, depends_on: Sequence[TaskId]) -> None:
         """Store a child of the task, and record its id; durable on return.

@@ -146,8 +146,9 @@ def wait(task_id: str, timeout: float | None) -> Question[TaskResult]:
             async with container.get(Clock).timeout(timeout):
                 await container.get(Settling).settled(task.id)
         except TimeoutError as error:
-            task = await _found(container, task_id)
-            told = f"Task {task_id!r} ({task.title}) is {task.status} after {timeout:g} s."
+            stands = await container.get(TaskOrchestrator).get_task_status(task_id)
+            why = f": {stands.waits_for}" if stands.waits_for else ""
+            told = f"Task {task_id!r} ({stands.title}) is {stands.status} after {timeout:g} s{why}."
             raise click.ClickException(told) from error
         stands = await container.get(TaskOrchestrator).get_task_status(task_id)
         return replace(stands, success=stands.completed)

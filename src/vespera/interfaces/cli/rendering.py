@@ -84,12 +84,19 @@ def show_page(page: TaskPage, *, as_json: bool) -> None:
         return
     rows: list[tuple[str, ...]] = [("ID", "STATUS", "TYPE", "TITLE")]
     rows += [(task.id, task.status, task.specialist_type, task.title) for task in page.tasks]
-    if page.waits:
-        told = [waits_in_words(page.waits.get(task.id, ())) for task in page.tasks]
+    told = [_held_up(page, task) for task in page.tasks]
+    if any(told):
         rows = [(*row, wait) for row, wait in zip(rows, ["WAITS FOR", *told], strict=True)]
     print_lines(*aligned(rows))
     if page.more:
         click.echo(f"more: vespera task list --after {page.tasks[-1].id}", err=True)
+
+
+def _held_up(page: TaskPage, task: Task) -> str:
+    """What it waits for; "paused" if that is what keeps it."""
+    if task.paused_at is not None and not task.finished:
+        return "paused"
+    return waits_in_words(page.waits.get(task.id, ()))
 
 
 def show_task(details: TaskDetails, *, as_json: bool) -> None:
