@@ -14,9 +14,10 @@ from vespera.application.runtime.equipment import AttemptWork, Equipment
 from vespera.application.runtime.failures import called_off, failure_of, tell_retry
 from vespera.application.runtime.outdated_files import without_outdated
 from vespera.application.runtime.presence import Presence
+from vespera.application.runtime.rewinding import Rewind
 from vespera.application.runtime.sign_off import Signed, SignOff
 from vespera.application.runtime.specialists import Specialists
-from vespera.application.runtime.steps import Rewind, StepLog
+from vespera.application.runtime.steps import StepLog
 from vespera.application.runtime.supervision import COUNTS_ARE_RIGHT, interrupted
 from vespera.application.usecases.task_baselines import TaskBaselines
 from vespera.domain.errors import (

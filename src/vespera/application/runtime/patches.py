@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from vespera.application.runtime.presence import Presence
-from vespera.application.runtime.steps import Rewind, StepLog
+from vespera.application.runtime.rewinding import Rewind
+from vespera.application.runtime.steps import StepLog
 from vespera.domain.step import PATCH_PREFIX
 
 

@@ -10,6 +10,7 @@ from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
 from vespera.application.ports.persistence import StepRepository
 from vespera.application.runtime.failures import message_of
+from vespera.application.runtime.rewinding import Rewind
 from vespera.application.runtime.turns import Turns
 from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed, StorageError
 from vespera.domain.ids import OwnerId, SignalId, TaskId
@@ -35,12 +36,6 @@ class Along(TypedDict, total=False):
     child: Task
     depends_on: Sequence[TaskId]
     undoable: bool
-
-
-class Rewind(BaseException):
-    """From here on nothing is done any more, as what was done is to be undone. No ``Exception``, so
-    that no handler takes it for a failure of its own.
-    """
 
 
 class StepLog:
@@ -79,7 +74,7 @@ class StepLog:
         self._fresh: list[str] = []
         self._reopened: dict[Key, int] = {}
         self._last_failure = 0
-        self._details: dict[Key, bytes] = {}
+        self._details = {(b.name, b.occurrence): b.detail for b in beats}
         self._lease, self._pause = lease, pause
         self._extend_at = clock.now() + (timedelta() if task.crashes else lease / 3)
         self.turns: Turns | None = None  # without records all comes as it comes
@@ -88,8 +83,6 @@ class StepLog:
         self._next_seq, self._newest = 1, 0
         if records:
             self._remember(records)
-        if beats:
-            self._details = {(b.name, b.occurrence): b.detail for b in beats}
 
     def _remember(self, records: Sequence[StepRecord]) -> None:
         """What earlier attempts have recorded; the first attempt is not held up by it."""
@@ -280,7 +273,7 @@ class StepLog:
             LeaseLost: another worker has the task.
         """
         if rests or begun is None:
-            suspended = self._steps.suspend(begun, self.fence, wake_at=until, now=self._now())
+            suspended = self._steps.suspend(begun, self.fence, wake_at=until, now=self._clock.now())
             await self._fenced(suspended)
             self._asleep, self._wake_at = True, until
         else:
@@ -352,11 +345,7 @@ class StepLog:
         return self._next_seq - 1
 
     def _record(
-        self,
-        key: Key,
-        value: bytes | None,
-        error: bytes | None,
-        **along: Unpack[Along],
+        self, key: Key, value: bytes | None, error: bytes | None, **along: Unpack[Along]
     ) -> Awaitable[None]:
         return self._store(self._of(key, value=value, error=error), **along)
 
@@ -393,7 +382,7 @@ class StepLog:
             epoch=self._task.failures,
             value=value,
             error=error,
-            recorded_at=self._now(),
+            recorded_at=self._clock.now(),
             wake_at=wake_at,
             awaits=awaits,
         )
@@ -403,9 +392,6 @@ class StepLog:
         self._pause()
         await self._clock.sleep(0)  # where the attempt itself is cancelled
         raise asyncio.CancelledError  # where a task of its own has called the step
-
-    def _now(self) -> datetime:
-        return self._clock.now()
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import timedelta
-from unittest.mock import AsyncMock
+from unittest.mock import DEFAULT, AsyncMock
 
 import pytest
 
@@ -168,7 +168,7 @@ async def test_a_task_that_was_claimed_and_is_not_begun_is_called_off_by_its_att
     await claimed(engine, tasks)
     await tasks.call_off(T, "not wanted")
 
-    await engine.call_off()
+    await engine.make_up()
 
     assert (await tasks.get(T)).status == "running"
 
@@ -181,7 +181,7 @@ async def test_what_is_to_be_undone_is_called_off_by_who_undoes_it(
     await tasks.call_off(T, "not wanted")
     await tasks.call_off(TaskId("u"), "not wanted")
 
-    await engine.call_off()
+    await engine.make_up()
 
     assert (await tasks.get(T)).status == "pending"
     assert (await tasks.get(TaskId("u"))).status == "cancelled"
@@ -194,23 +194,24 @@ async def test_whoever_waits_hears_of_a_task_that_was_called_off(
     await tasks.call_off(T, "not wanted")
 
     with container.get(Notices).about(T) as heard:
-        await engine.call_off()
+        await engine.make_up()
 
         assert heard.is_set()
 
 
-async def test_what_others_have_changed_meanwhile_is_called_off_by_them(
+async def test_what_others_have_changed_meanwhile_is_looked_at_again(
     engine: Engine, tasks: TaskRepository
 ) -> None:
     await tasks.add(a_task("t"))
     await tasks.call_off(T, "not wanted")
-    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
-    engine._tasks.save.side_effect = StaleTask("t")
-    engine.has_to_call_off = True
+    mocked = AsyncMock(wraps=tasks, spec=TaskRepository)
+    mocked.save.side_effect = [StaleTask("t"), DEFAULT]
+    engine.arrears._tasks = mocked
 
-    await engine.call_off()
+    await engine.make_up()
 
-    assert not engine.has_to_call_off
+    assert (await tasks.get(T)).status == "cancelled"
+    assert not engine.arrears.due
 
 
 async def test_an_attempt_ends_with_the_last_of_its_callers(
