@@ -31,6 +31,7 @@ class Specialists:
         catalogue: gives the factories by type; asked at each look-up.
         limits: what the container says of types; it wins over what their classes say. Of all types
             together it is said under "*".
+        told: is called when others do tasks now than before.
 
     Raises:
         InvalidRequest: the limits are none, or of all types something is limited that cannot be.
@@ -41,8 +42,9 @@ class Specialists:
         *,
         catalogue: Callable[[], Mapping[str, Callable[[], object]]],
         limits: Mapping[str, Limits] | None = None,
+        told: Callable[[], None] = lambda: None,
     ) -> None:
-        self._catalogue = catalogue
+        self._catalogue, self._told = catalogue, told
         self._registered: dict[str, object] = {}
         self._limits = {} if limits is None else dict(limits_of(limits))
         self._own_limits: dict[str, Limits] = {}
@@ -62,7 +64,8 @@ class Specialists:
         """Let ``specialist`` do the tasks of this type, in this container, in place of what the
         container provides. Its limits hold for all workers of the database together; see
         ``Limits``. If none are given, they are the container's for this type, or else those that
-        the specialist has itself, as its attribute ``limits``.
+        the specialist has itself, as its attribute ``limits``. Tasks that have waited for it go
+        on at once, where a worker runs.
 
         Args:
             specialist_type: the type of the tasks.
@@ -92,6 +95,7 @@ class Specialists:
             self._own_limits[specialist_type] = given
         self._registered[specialist_type] = specialist
         self.revision += 1
+        self._told()
 
     def limits(self) -> Mapping[str, Limits]:
         """The limits of every known type, and those of all together, if something is said of
