@@ -86,7 +86,7 @@ def test_all_types_are_not_paused_by_one_command(vespera, run):
 
     refused = vespera("queue", "pause", "*")
 
-    assert (refused.exit_code, "'*' stands for all types" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "'*' stands for all types" in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

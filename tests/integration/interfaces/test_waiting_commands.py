@@ -107,7 +107,7 @@ def test_what_is_shown_tells_what_the_task_waits_for_and_what_was_sent(vespera, 
     [
         (["signal", "nobody", "go"], 1, "there is no task 'nobody'"),
         (["approve", "nobody"], 1, "there is no task 'nobody'"),
-        (["signal", "letter-1", ""], 1, "name: must not be empty"),
+        (["signal", "letter-1", ""], 2, "'NAME': must not be empty"),
         (["signal", "letter-1"], 2, "Missing argument 'NAME'"),
         (["signal", "letter-1", "go", "--payload", "{"], 2, "--payload: this is no JSON"),
         (["signal", "letter-1", "go", "--payload", "@nothing"], 2, "--payload: nothing cannot"),

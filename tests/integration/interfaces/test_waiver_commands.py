@@ -122,7 +122,7 @@ def test_what_nobody_declared_is_told_and_waived_where_the_container_is_named(ve
         (["waive", "t", "b.txt", *ADA], 1, "the report on task 't' has nothing of 'b.txt'"),
         (["waive", "t", "dreamt.txt", "--by", "ada"], 2, "Missing option '--reason'"),
         (["revoke", "w7", "--by", "bob"], 1, "No waiver has the id 'w7'."),
-        (["waivers", "--before", ""], 1, "before: must be text that is not empty"),
+        (["waivers", "--before", ""], 2, "'--before': must not be empty"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(vespera, words, code, error):

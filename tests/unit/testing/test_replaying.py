@@ -11,7 +11,7 @@ import pytest
 
 from vespera import Container, TaskContext, TaskOrchestrator, TaskOutcome, providers, versioned
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.errors import InvalidRequest, NonDeterministicTask, SpecialistError, StepFailed
+from vespera.domain.errors import InvalidRequest, NonDeterministicTask, StepFailed
 from vespera.domain.retry import RetryPolicy
 from vespera.testing import TestingError, replay
 
@@ -309,7 +309,7 @@ async def test_of_several_versions_the_one_goes_on_that_has_begun_the_task():
 async def test_what_is_no_specialist_is_refused():
     history = await recorded(shop)
 
-    with pytest.raises(SpecialistError):
+    with pytest.raises(InvalidRequest, match="must be an object with a method"):
         await replay(history, 7)
     with pytest.raises(TestingError, match="give a container, as Container\\(\\), not its class"):
         await replay(history, Container)

@@ -8,8 +8,8 @@ import pytest
 from vespera import RetryPolicy, TaskContext, TaskOutcome
 from vespera.application.runtime.tracked_files import TaskFiles
 from vespera.domain.errors import (
+    InvalidRequest,
     NonDeterministicTask,
-    SpecialistError,
     StepFailed,
     TaskTimedOut,
     UnstorableValue,
@@ -188,7 +188,7 @@ async def test_misuse_is_told():
     environment = StepEnvironment()
     with pytest.raises(TestingError, match="no run is under way"):
         environment.cancel()
-    with pytest.raises(SpecialistError, match="must be an object with a method"):
+    with pytest.raises(InvalidRequest, match="must be an object with a method"):
         await environment.run(5)
 
     async def run_again(task: TaskContext):

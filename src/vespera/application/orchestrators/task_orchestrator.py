@@ -54,7 +54,11 @@ class TaskOrchestrator(RevivingWorkflow, MovingWorkflow):
         self._inspection, self._feed, self._purging = inspection, feed, purging
 
     async def start(self) -> None:
-        """Run ready tasks in the background until ``stop``. Safe to repeat."""
+        """Run ready tasks in the background until ``stop``. Safe to repeat.
+
+        Raises:
+            ForeignEventLoop: the container was used in another event loop before.
+        """
         self._m.worker.keep_working()
 
     async def stop(self, *, drain: float | None = None) -> None:
@@ -70,6 +74,7 @@ class TaskOrchestrator(RevivingWorkflow, MovingWorkflow):
 
         Raises:
             InvalidRequest: ``drain`` is no number of seconds from 0 to ten years.
+            ForeignEventLoop: the container was started in another event loop, and may be at work.
         """
         if drain is None:
             await self._m.worker.rest()

@@ -1,12 +1,9 @@
 """Who can do which kind of task."""
 
-import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from types import FunctionType
 
-from vespera.application.runtime.context import TaskContext
 from vespera.application.runtime.handler_versions import (
     check_members,
     chosen,
@@ -15,11 +12,11 @@ from vespera.application.runtime.handler_versions import (
     version_after,
     version_of,
 )
-from vespera.domain.errors import SpecialistError
+from vespera.application.runtime.handlers import NO_HANDLER, Handler, handler_of, wrong_with
+from vespera.domain.errors import InvalidRequest, SpecialistError
 from vespera.domain.flow import ALL_TYPES, NO_LIMITS, Limits, Rate, limits_of
 from vespera.domain.request import specialist_type_of
 
-Handler = Callable[[TaskContext], object]
 logger = logging.getLogger("vespera")
 
 
@@ -31,6 +28,7 @@ class Specialists:
         catalogue: gives the factories by type; asked at each look-up.
         limits: what the container says of types; it wins over what their classes say. Of all types
             together it is said under "*".
+        told: is called when others do tasks now than before.
 
     Raises:
         InvalidRequest: the limits are none, or of all types something is limited that cannot be.
@@ -41,8 +39,9 @@ class Specialists:
         *,
         catalogue: Callable[[], Mapping[str, Callable[[], object]]],
         limits: Mapping[str, Limits] | None = None,
+        told: Callable[[], None] = lambda: None,
     ) -> None:
-        self._catalogue = catalogue
+        self._catalogue, self._told = catalogue, told
         self._registered: dict[str, object] = {}
         self._limits = {} if limits is None else dict(limits_of(limits))
         self._own_limits: dict[str, Limits] = {}
@@ -62,7 +61,8 @@ class Specialists:
         """Let ``specialist`` do the tasks of this type, in this container, in place of what the
         container provides. Its limits hold for all workers of the database together; see
         ``Limits``. If none are given, they are the container's for this type, or else those that
-        the specialist has itself, as its attribute ``limits``.
+        the specialist has itself, as its attribute ``limits``. Tasks that have waited for it go
+        on at once, where a worker runs.
 
         Args:
             specialist_type: the type of the tasks.
@@ -76,8 +76,9 @@ class Specialists:
             rate_per_key: the same of tasks with the same ``concurrency_key``.
 
         Raises:
-            InvalidRequest: a limit or the type's name makes no sense, or versions cannot be told
-                apart.
+            InvalidRequest: a limit or the type's name makes no sense, versions cannot be told
+                apart, or a specialist can do no task: it is a class or no callable, does not take
+                one argument, or yields.
         """
         given = Limits(
             max_concurrent=max_concurrent,
@@ -87,11 +88,13 @@ class Specialists:
         )
         specialist_type_of(specialist_type)
         check_members(specialist)
+        _check_handlers(specialist_type, specialist)
         self._own_limits.pop(specialist_type, None)
         if given.any:
             self._own_limits[specialist_type] = given
         self._registered[specialist_type] = specialist
         self.revision += 1
+        self._told()
 
     def limits(self) -> Mapping[str, Limits]:
         """The limits of every known type, and those of all together, if something is said of
@@ -169,12 +172,10 @@ class Specialists:
         else:
             specialist = self._build(specialist_type)
         specialist = chosen(members_of(specialist), version)
-        handler = _handler_of(specialist)
+        handler = handler_of(specialist)
         if isinstance(specialist, type) or not callable(handler):
-            raise SpecialistError(
-                f"The specialist {specialist_type!r} is {specialist!r}; it must be an object with"
-                " a method 'execute(task)', or a function of one argument; async or not."
-            )
+            told = f"The specialist {specialist_type!r} is {specialist!r}; {NO_HANDLER}"
+            raise SpecialistError(told)
         return handler
 
     def _build(self, specialist_type: str) -> object:
@@ -187,13 +188,11 @@ class Specialists:
             ) from error
 
 
-def _handler_of(specialist: object) -> object:
-    """The method ``execute``, if there is one; a mock makes one up when asked for it, and only its
-    ``dir`` tells whether it was there before.
-    """
-    if type(specialist) is FunctionType or inspect.isroutine(specialist):
-        return specialist
-    has_execute = hasattr(type(specialist), "execute") or "execute" in dir(specialist)
-    if callable(specialist) and not has_execute:
-        return specialist
-    return getattr(specialist, "execute", None)
+def _check_handlers(specialist_type: str, specialist: object) -> None:
+    """Refuse what can do no task, of all that were given side by side."""
+    for member in members_of(specialist):
+        if why := wrong_with(member):
+            version = version_of(member)
+            which = "" if version is None else f", version {version!r},"
+            told = f"that of type {specialist_type!r}{which} is {member!r}; {why}"
+            raise InvalidRequest(told, field="specialist")

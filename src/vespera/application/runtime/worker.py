@@ -14,6 +14,7 @@ from vespera.application.runtime.crew import Crew
 from vespera.application.runtime.draining import drain
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.flow import Flow
+from vespera.application.runtime.home import Home
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.resources.reclaiming import Reclaiming
 from vespera.application.runtime.scheduler import Scheduler
@@ -64,6 +65,7 @@ class Worker:
         self._longest = poll or timedelta.max
         self._active: dict[asyncio.Task[Signed], TaskId] = {}
         self._loop: asyncio.Task[None] | None = None
+        self._home = Home("The worker of this container")
         self._users = 0
         self._kept = False
         self._halted = False
@@ -86,12 +88,22 @@ class Worker:
         return self._loop is not None
 
     def keep_working(self) -> None:
-        """Work in the background until ``stop``. Safe to repeat."""
+        """Work in the background until ``stop``. Safe to repeat.
+
+        Raises:
+            ForeignEventLoop: it was used in another event loop before.
+        """
+        self._home.enter()
         self._kept = True
         self._wake_up()
 
     async def rest(self) -> None:
-        """Undo ``keep_working``. What is under way goes on. Safe to repeat."""
+        """Undo ``keep_working``. What is under way goes on. Safe to repeat.
+
+        Raises:
+            ForeignEventLoop: it may be at work in another event loop.
+        """
+        self._home.leave()
         self._kept = False
         if not self._needed:
             await self._halt()
@@ -101,9 +113,12 @@ class Worker:
         within ``seconds`` (None: whatever it takes); what has not is interrupted, cleans up, and is
         pending again.
 
-        Those who still have it ``engaged`` go on afterwards.
+        Those who still have it ``engaged`` go on afterwards. Errors as for ``rest``.
         """
+        self._home.leave()
         self._kept = False
+        if self._home.is_gone:
+            return
         self._draining += 1
         try:
             async with self._claiming:  # what is being claimed now is under way then
@@ -136,13 +151,17 @@ class Worker:
             self._watchers.remove(watcher)
 
     async def stop(self) -> None:
-        """Claim nothing more, whoever needs it: the container is being cleaned up."""
+        """Claim nothing more, whoever needs it: the container is being cleaned up. Errors as for
+        ``rest``.
+        """
+        self._home.leave()
         self._kept, self._stopped = False, True
         await self._halt()
 
     @contextlib.asynccontextmanager
     async def engaged(self) -> AsyncIterator[None]:
-        """Work for as long as the block runs."""
+        """Work for as long as the block runs. Errors as for ``keep_working``."""
+        self._home.enter()
         self._users += 1
         self._wake_up()
         try:
@@ -158,6 +177,7 @@ class Worker:
         Raises:
             StorageError: the database could not be asked for work.
             EngineStopped: the container was cleaned up meanwhile.
+            ForeignEventLoop: it was used in another event loop before.
         """
         async with self.engaged():
             self._idle.clear()
@@ -190,7 +210,7 @@ class Worker:
     async def _halt(self) -> None:
         """End the loop between two claims, so that no claimed task is left over."""
         self._halted = True
-        if self._loop is not None:
+        if self._loop is not None and not self._home.is_gone:
             self._rested.clear()
             self._notices.work()
             await self._rested.wait()

@@ -81,7 +81,7 @@ class WaiveFindingsUseCase:
         """
         try:
             task = TaskId(checked_id(task_id, "task_id"))
-            _check_words(by, reason)
+            check_words(by=by, reason=reason)
             found = await self._found(task, operation_id, path)
             waivers = [await self._waiver(finding, by, reason) for finding in found]
         except (RequestError, FileUnreadable) as refusal:
@@ -168,7 +168,16 @@ class WaiveFindingsUseCase:
         return waiver, True
 
 
-def _check_words(by: object, reason: object) -> None:
+def check_words(*, by: object, reason: object = "none") -> None:
+    """Refuse what cannot be said of a waiver.
+
+    Args:
+        by: who answers for it.
+        reason: why it may pass.
+
+    Raises:
+        InvalidRequest: one of them is no text, blank, too long, or cannot be stored.
+    """
     _check_text(by, "by", LONGEST_NAME)
     _check_text(reason, "reason", LONGEST_REASON)
 

@@ -49,5 +49,5 @@ class ForkTaskUseCase:
             told = f"{fork_id!r} is taken by another task"
             raise InvalidRequest(told, field="new_task_id") from error
         self.notices.work()
-        found = await self.tasks.get(fork_id)
-        return found if found.status is TaskStatus.CANCELLED else fork  # a worker may have begun
+        now = await self.tasks.get(fork_id)
+        return now if now.status is TaskStatus.CANCELLED else fork  # a worker may have begun

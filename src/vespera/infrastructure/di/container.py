@@ -195,6 +195,7 @@ class Container(GuardParts, ResourceParts, CostParts, FileUseCases, Orchestrator
         Specialists,
         catalogue=providers.Singleton(catalogue_of, specialists.provider),
         limits=limits,
+        told=notices.provided.work,
     )
     flow = providers.Singleton(
         Flow, gates=Adapters.gates, specialists=registry, notices=notices, clock=Adapters.clock

@@ -59,7 +59,12 @@ class _Block:
         task = asyncio.current_task()
         found = _open_unit(self._database)
         if found is not None and found.task is task:
-            raise NestedUnitOfWork
+            raise NestedUnitOfWork(
+                f"The asyncio task {_name_of(task)} opened a unit of work of"
+                f" {_place_of(self._database)} inside another one that it has open. Leave the inner"
+                " 'async with unit_of_work()' out: what it would commit is committed with the"
+                " outer one. What must be committed alone is done before it or after it."
+            )
         self._unit = _OpenUnit(self._database, task, _innermost.get())
         _innermost.set(self._unit)
 
@@ -86,9 +91,21 @@ class _OpenUnit:
     is_open: bool = True
 
     async def add(self, writes: Sequence[Write]) -> None:
-        if self.task is not asyncio.current_task():
-            raise ForeignUnitOfWork
+        if self.task is not (writing := asyncio.current_task()):
+            raise ForeignUnitOfWork(
+                f"The asyncio task {_name_of(writing)} wrote into the unit of work of"
+                f" {_place_of(self.database)} that the task {_name_of(self.task)} has open. Write"
+                " in the task that opened it, or open a unit of its own in the other one."
+            )
         self.writes.extend(writes)
+
+
+def _name_of(task: "asyncio.Task[object] | None") -> str:
+    return repr(task.get_name()) if task else "of no name"
+
+
+def _place_of(database: AsyncDatabaseManager) -> str:
+    return str(database.path or "the database in memory")
 
 
 _innermost: ContextVar[_OpenUnit | None] = ContextVar("unit_of_work", default=None)

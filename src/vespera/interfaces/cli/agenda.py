@@ -43,7 +43,9 @@ def add(
     name: str, request: Mapping[str, object], terms: Mapping[str, Any]
 ) -> Question[ScheduleResult]:
     """Store a schedule."""
-    return _granted(lambda orchestrator: orchestrator.schedule(name, request, **terms))
+    return _granted(
+        lambda orchestrator: orchestrator.schedule(name, request, **terms), refusal=click.UsageError
+    )
 
 
 def remove(name: str) -> Question[ScheduleResult]:
@@ -95,13 +97,16 @@ def show_task(result: TaskResult, *, as_json: bool) -> None:
         print_lines(f"{result.status}: {result.title} ({result.task_id})")
 
 
-def _granted(ask: Callable[[TaskOrchestrator], Awaitable[Told]]) -> Question[Told]:
+def _granted(
+    ask: Callable[[TaskOrchestrator], Awaitable[Told]],
+    refusal: type[click.ClickException] = click.ClickException,
+) -> Question[Told]:
     """What the orchestrator says; a refusal is an error."""
 
     async def question(container: Container) -> Told:
         result = await ask(container.get(TaskOrchestrator))
         if not result.success:
-            raise click.ClickException(str(result.error))
+            raise refusal(str(result.error))
         return result
 
     return question

@@ -21,7 +21,7 @@ from vespera.interfaces.cli.options import (
     output,
     settings_of,
     storage,
-    text,
+    word,
 )
 from vespera.interfaces.cli.reruns import (
     cancel_task,
@@ -89,7 +89,7 @@ def run(
 
 
 @app.command()
-@click.argument("some_id", type=text, metavar="[ID]", required=False)
+@click.argument("some_id", type=word, metavar="[ID]", required=False)
 @click.option("--strict", is_flag=True, help="Refuse also what a policy or a waiver lets pass.")
 @on_container
 def verify(

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from vespera.interfaces.cli.failures import OneLineGroup
-from vespera.interfaces.cli.options import Asked, file_names, on_container, text
+from vespera.interfaces.cli.options import Asked, FilePath, file_names, on_container, word
 
-_read = click.Path(exists=True, dir_okay=False, path_type=Path)
-_write = click.Path(dir_okay=False, path_type=Path)
+_read = FilePath(exists=True, dir_okay=False, path_type=Path)
+_write = FilePath(dir_okay=False, path_type=Path)
 _KEY_HELP = "The private key, PEM."
 
 
@@ -82,9 +82,11 @@ def verify(*, key: Path | None, heads: tuple[Path, ...], no_records: bool, asked
 
 
 @audit.command()
-@click.argument("task_id", metavar="TASK", type=text)
+@click.argument("task_id", metavar="TASK", type=word)
 @click.option("--key", type=_read, required=True, shell_complete=file_names, help=_KEY_HELP)
-@click.option("--name", type=text, help="Of the step in a layout (default: the task's id).")
+@click.option(
+    "--name", type=word, metavar="TEXT", help="Of the step in a layout (default: the task's id)."
+)
 @click.option("-o", "--out", type=_write, metavar="FILE", help="By default stdout.")
 @on_container
 def export(*, task_id: str, key: Path, name: str | None, out: Path | None, asked: Asked) -> None:

@@ -3,7 +3,7 @@
 import click
 
 from vespera.interfaces.cli.asking import agreed
-from vespera.interfaces.cli.options import Asked, agreement, on_container, text
+from vespera.interfaces.cli.options import Asked, agreement, on_container, word
 
 
 @click.group()
@@ -24,7 +24,7 @@ def list_breakers(*, asked: Asked) -> None:
 
 
 @breaker.command()
-@click.argument("name", metavar="NAME", type=text)
+@click.argument("name", metavar="NAME", type=word)
 @agreement
 @on_container
 def reset(*, name: str, yes: bool, asked: Asked) -> None:

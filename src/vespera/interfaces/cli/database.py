@@ -7,7 +7,7 @@ import click
 
 from vespera.interfaces.cli.asking import agreed
 from vespera.interfaces.cli.failures import one_line_errors
-from vespera.interfaces.cli.options import agreement, output, settings_of, storage
+from vespera.interfaces.cli.options import FilePath, agreement, output, settings_of, storage
 
 
 @click.group()
@@ -50,7 +50,7 @@ def check(*, database_url: str | None, workspace: Path, as_json: bool, debug: bo
 
 
 @db.command()
-@click.argument("copy", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("copy", metavar="FILE", type=FilePath(dir_okay=False, path_type=Path))
 @storage
 @agreement
 @output

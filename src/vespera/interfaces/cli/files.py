@@ -3,11 +3,11 @@
 import click
 
 from vespera.domain.context_size import DEFAULT_BYTES, LEAST_BYTES
-from vespera.interfaces.cli.options import Asked, on_container, text
+from vespera.interfaces.cli.options import Asked, on_container, word
 
 
 @click.command()
-@click.argument("task_id", metavar="TASK", type=text)
+@click.argument("task_id", metavar="TASK", type=word)
 @on_container
 def files(*, task_id: str, asked: Asked) -> None:
     """List all that a task said of files, oldest first, with both states and the verdict.
@@ -22,8 +22,8 @@ def files(*, task_id: str, asked: Asked) -> None:
 
 
 @click.command()
-@click.argument("first", metavar="TASK|SNAPSHOT", type=text)
-@click.argument("second", metavar="[SNAPSHOT]", type=text, required=False)
+@click.argument("first", metavar="TASK|SNAPSHOT", type=word)
+@click.argument("second", metavar="[SNAPSHOT]", type=word, required=False)
 @click.option("--stat", is_flag=True, help="Of a task: count lines, do not show them.")
 @click.option("--full", is_flag=True, help="Of a snapshot: read every file now.")
 @click.option("--task", "of_task", is_flag=True, help="It is a task, whatever else has this name.")
@@ -47,7 +47,7 @@ def diff(
 
 
 @click.command(name="recover-context")
-@click.argument("task_id", metavar="TASK", type=text)
+@click.argument("task_id", metavar="TASK", type=word)
 @click.option("--markdown", is_flag=True, help="Answer in Markdown, as it does by default.")
 @click.option(
     "--max-bytes",

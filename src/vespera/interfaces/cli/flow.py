@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import click
 
 from vespera.domain.flow import Limits, Rate
-from vespera.interfaces.cli.options import Asked, on_container, text
+from vespera.interfaces.cli.options import Asked, on_container, type_name, word
 
 TYPE_FIELDS = ("TYPE", "STATE", "LIMITS")
 
@@ -19,7 +19,7 @@ class Pausing:
 
 
 @click.command(name="pause")
-@click.argument("task_id", type=text, metavar="ID")
+@click.argument("task_id", type=word, metavar="ID")
 @on_container
 def pause_task(*, task_id: str, asked: Asked) -> None:
     """Keep a task from going on, until it is resumed.
@@ -30,7 +30,7 @@ def pause_task(*, task_id: str, asked: Asked) -> None:
 
 
 @click.command(name="resume")
-@click.argument("task_id", type=text, metavar="ID")
+@click.argument("task_id", type=word, metavar="ID")
 @on_container
 def resume_task(*, task_id: str, asked: Asked) -> None:
     """Let a paused task go on; a worker runs it when its turn comes."""
@@ -43,7 +43,7 @@ def queue() -> None:
 
 
 @queue.command(name="pause")
-@click.argument("name", type=text, metavar="TYPE")
+@click.argument("name", type=type_name, metavar="TYPE")
 @on_container
 def pause_type(*, name: str, asked: Asked) -> None:
     """Let no task of the type begin, in any process, until it is resumed. What runs goes on."""
@@ -51,7 +51,7 @@ def pause_type(*, name: str, asked: Asked) -> None:
 
 
 @queue.command(name="resume")
-@click.argument("name", type=text, metavar="TYPE")
+@click.argument("name", type=type_name, metavar="TYPE")
 @on_container
 def resume_type(*, name: str, asked: Asked) -> None:
     """Let the tasks of a paused type begin again."""

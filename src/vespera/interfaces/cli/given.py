@@ -1,6 +1,7 @@
 """Values that are given as JSON, as the text of an option or in a file."""
 
 import json
+from collections.abc import Mapping
 from math import isnan
 from typing import Any
 
@@ -8,10 +9,10 @@ import click
 
 
 class Seconds(click.FloatRange):
-    """A time in seconds, from 0 to ten years, as for every time limit."""
+    """A time in seconds, to ten years, as for every time limit."""
 
-    def __init__(self) -> None:
-        super().__init__(0, 10 * 365 * 86_400)
+    def __init__(self, least: int = 0) -> None:
+        super().__init__(least, 10 * 365 * 86_400)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -39,6 +40,20 @@ def json_of(given: str | None, option: str) -> object:
         raise click.UsageError(f"{option}: this JSON is nested too deeply") from error
     except ValueError as error:
         raise click.UsageError(f"{option}: this is no JSON: {error}") from error
+
+
+def json_object_of(given: str | None, option: str) -> Mapping[str, object] | None:
+    """As ``json_of``, but it must be an object.
+
+    Raises:
+        click.UsageError: it is none, is no JSON, or cannot be read.
+    """
+    if given is None:
+        return None
+    value = json_of(given, option)
+    if not isinstance(value, dict):
+        raise click.UsageError(f'{option}: must be a JSON object, as {{"number": 1}}')
+    return value
 
 
 def _read(path: str, option: str) -> str:

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import click
 
-from vespera.interfaces.cli.options import Asked, file_names, on_container, text
+from vespera.interfaces.cli.options import Asked, FilePath, file_names, on_container, word
 
 
 @click.command(name="export")
-@click.argument("task_id", type=text, metavar="ID")
+@click.argument("task_id", type=word, metavar="ID")
 @click.option(
     "-o",
     "--output",
     "target_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Write it there (default: standard output). The file must not exist.",
 )
@@ -37,8 +37,8 @@ def export_task(
 
 
 @click.command(name="import")
-@click.argument("source", metavar="FILE", shell_complete=file_names)
-@click.option("--id", "task_id", type=text, metavar="ID", help="Import a copy, under this id.")
+@click.argument("source", type=FilePath(), metavar="FILE", shell_complete=file_names)
+@click.option("--id", "task_id", type=word, metavar="ID", help="Import a copy, under this id.")
 @click.option(
     "--no-files",
     "files",

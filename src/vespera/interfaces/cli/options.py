@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
+from vespera.domain.errors import InvalidRequest
+from vespera.domain.request import filled_text_of, specialist_type_of, text_of
+from vespera.domain.retry import LARGEST_WHOLE
 from vespera.interfaces.cli.failures import one_line_errors
 
 Answer = TypeVar("Answer")
@@ -16,17 +19,49 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 
 def text(value: str) -> str:
-    """The value of an option that can be stored. Of values that are no UTF-8 only paths can be."""
+    """A text that can be stored. Of values that are no UTF-8 only paths can be."""
+    return _checked(text_of, value)
+
+
+def word(value: str) -> str:
+    """A text that can be stored and is not blank: an id, a name."""
+    return _checked(filled_text_of, value)
+
+
+def type_name(value: str) -> str:
+    """The name of a type of tasks."""
+    return _checked(lambda given, _: specialist_type_of(given), value)
+
+
+def _checked(check: Callable[[object, str], str], value: str) -> str:
     try:
         value.encode()
+        return check(value, _FIELD)
     except UnicodeEncodeError:
         raise click.BadParameter(f"{value!r} is not UTF-8") from None
-    return value
+    except InvalidRequest as error:
+        reason = str(error).removeprefix(f"{error.field}: ")
+        raise click.BadParameter(reason) from error
+
+
+_FIELD = "value"
+
+
+class FilePath(click.Path):
+    """A path that can be one: it is not blank. It need be no UTF-8."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if not str(value).strip() or "\0" in str(value):
+            self.fail(f"{str(value)!r} is no path", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 _DIGITS = 6
+COUNT = click.IntRange(1, LARGEST_WHOLE)
+"""How many, or which one."""
 
 
 def span(value: str) -> timedelta:
@@ -39,9 +74,9 @@ def span(value: str) -> timedelta:
 
 def moment(value: str) -> datetime:
     """A moment: `2030-01-31T12:00`, with an offset if it is not local, or `2h ago`."""
-    if value.endswith(" ago"):
-        return datetime.now(UTC) - span(value.removesuffix(" ago"))  # noqa: TID251 -- what people mean by it
     try:
+        if value.endswith(" ago"):
+            return datetime.now(UTC) - span(value.removesuffix(" ago"))  # noqa: TID251 -- what people mean by it
         return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
         raise click.BadParameter(

@@ -5,12 +5,12 @@ import sys
 import click
 
 from vespera.interfaces.cli.asking import agreed
-from vespera.interfaces.cli.given import Seconds, json_of
-from vespera.interfaces.cli.options import Asked, agreement, on_container, text
+from vespera.interfaces.cli.given import Seconds, json_object_of
+from vespera.interfaces.cli.options import COUNT, Asked, agreement, on_container, text, word
 
 
 @click.command(name="retry")
-@click.argument("task_id", type=text, metavar="ID")
+@click.argument("task_id", type=word, metavar="ID")
 @click.option("--reason", default="", type=text, help="Is told by the event.")
 @click.option(
     "--dependents", is_flag=True, help="Also those that were cancelled because it had failed."
@@ -38,13 +38,15 @@ def retry_task(
 
 
 @click.command(name="fork")
-@click.argument("task_id", type=text, metavar="ID")
-@click.option("--from-step", type=text, metavar="NAME", help="The first step that is not copied.")
+@click.argument("task_id", type=word, metavar="ID")
+@click.option("--from-step", type=word, metavar="NAME", help="The first step that is not copied.")
 @click.option(
-    "--occurrence", type=click.IntRange(1), help="Which one of that name (default: the first)."
+    "--occurrence",
+    type=COUNT,
+    help="Which one of that name (default: the first).",
 )
 @click.option("--payload", metavar="JSON|@FILE", help="In place of the old one; @- is stdin.")
-@click.option("--new-id", type=text, metavar="ID", help="The id of the new task.")
+@click.option("--new-id", type=word, metavar="ID", help="The id of the new task.")
 @on_container
 def fork_task(
     *,
@@ -64,12 +66,12 @@ def fork_task(
     from vespera.interfaces.cli import acting
 
     point = None if from_step is None else (from_step, occurrence or 1)
-    question = acting.fork(task_id, point, json_of(payload, "--payload"), new_id)
+    question = acting.fork(task_id, point, json_object_of(payload, "--payload"), new_id)
     acting.show(asked.answer(question), as_json=asked.as_json)
 
 
 @click.command(name="cancel")
-@click.argument("task_id", type=text, metavar="ID")
+@click.argument("task_id", type=word, metavar="ID")
 @click.option("--reason", default="", type=text, help="What the task's error says.")
 @agreement
 @on_container
@@ -93,7 +95,7 @@ def cancel_task(
 
 
 @click.command(name="run")
-@click.argument("task_id", type=text, metavar="ID")
+@click.argument("task_id", type=word, metavar="ID")
 @on_container
 def run_task(
     *,
@@ -114,7 +116,7 @@ def run_task(
 
 
 @click.command(name="wait")
-@click.argument("task_id", type=text, metavar="ID")
+@click.argument("task_id", type=word, metavar="ID")
 @click.option(
     "--timeout",
     type=Seconds(),

@@ -3,7 +3,7 @@
 import click
 
 from vespera.interfaces.cli.asking import agreed
-from vespera.interfaces.cli.options import Asked, agreement, on_container, text
+from vespera.interfaces.cli.options import Asked, agreement, on_container, word
 
 
 @click.group()
@@ -14,7 +14,7 @@ def resource() -> None:
 @resource.command(name="list")
 @click.option("--all", "released", is_flag=True, help="Those, too, that were released in a day.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@click.option("--before", type=text, metavar="ID", help="With --all: go on behind this one.")
+@click.option("--before", type=word, metavar="ID", help="With --all: go on behind this one.")
 @on_container
 def list_resources(*, released: bool, limit: int, before: str | None, asked: Asked) -> None:
     """List resources: which are held, by whom, and which were left by the dead."""
@@ -25,7 +25,7 @@ def list_resources(*, released: bool, limit: int, before: str | None, asked: Ask
 
 
 @resource.command()
-@click.argument("resource_id", metavar="ID", type=text)
+@click.argument("resource_id", metavar="ID", type=word)
 @on_container
 def verify(*, resource_id: str, asked: Asked) -> None:
     """Look whether a resource is gone. Exit code 1: it is not, or that cannot be told."""
@@ -35,7 +35,7 @@ def verify(*, resource_id: str, asked: Asked) -> None:
 
 
 @resource.command()
-@click.argument("resource_id", metavar="ID", type=text)
+@click.argument("resource_id", metavar="ID", type=word)
 @agreement
 @on_container
 def release(*, resource_id: str, yes: bool, asked: Asked) -> None:

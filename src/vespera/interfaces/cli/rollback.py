@@ -6,17 +6,25 @@ from datetime import timedelta
 import click
 
 from vespera.interfaces.cli.asking import agreed
-from vespera.interfaces.cli.options import Asked, agreement, on_container, span, text
+from vespera.interfaces.cli.options import (
+    COUNT,
+    Asked,
+    FilePath,
+    agreement,
+    on_container,
+    span,
+    word,
+)
 
 
 @click.command()
-@click.argument("task_id", metavar="[TASK]", type=text, required=False)
+@click.argument("task_id", metavar="[TASK]", type=word, required=False)
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
-@click.option("--attempt", type=click.IntRange(1), metavar="NUMBER", help="This attempt only.")
+@click.option("--attempt", type=COUNT, metavar="NUMBER", help="This attempt only.")
 @click.option("--tree", is_flag=True, help="What its descendants did, too.")
 @click.option("--partial", is_flag=True, help="Leave what cannot be taken back; do the rest.")
 @click.option(
-    "--path", "paths", type=click.Path(), multiple=True, metavar="PATH", help="This path only."
+    "--path", "paths", type=FilePath(), multiple=True, metavar="PATH", help="This path only."
 )
 @click.option("--undo", is_flag=True, help="Take back a rollback; TASK may be its id.")
 @click.option(

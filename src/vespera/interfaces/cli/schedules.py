@@ -2,10 +2,19 @@
 
 import click
 
+from vespera.domain.retry import LARGEST_WHOLE
 from vespera.domain.schedule import CatchUp, Overlap
 from vespera.interfaces.cli.asking import agreed
-from vespera.interfaces.cli.given import json_of
-from vespera.interfaces.cli.options import Asked, agreement, on_container, text
+from vespera.interfaces.cli.given import Seconds, json_object_of
+from vespera.interfaces.cli.options import (
+    COUNT,
+    Asked,
+    agreement,
+    on_container,
+    text,
+    type_name,
+    word,
+)
 
 
 @click.group()
@@ -26,9 +35,11 @@ def list_schedules(
 
 
 @schedule.command()
-@click.argument("name", type=text)
+@click.argument("name", type=word)
 @click.option("--cron", type=text, metavar="TEXT", help="As '0 3 * * mon-fri', or '@daily'.")
-@click.option("--every", type=float, metavar="SECONDS", help="Instead of --cron: so far apart.")
+@click.option(
+    "--every", type=Seconds(1), metavar="SECONDS", help="Instead of --cron: so far apart."
+)
 @click.option("--time-zone", type=text, default="UTC", show_default=True, metavar="ZONE")
 @click.option(
     "--catch-up",
@@ -37,7 +48,7 @@ def list_schedules(
     show_default=True,
     help="Which of the moments that were missed get a task.",
 )
-@click.option("--most-catch-up", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--most-catch-up", type=COUNT, default=100, show_default=True)
 @click.option(
     "--overlap",
     type=click.Choice(list(Overlap), case_sensitive=False),
@@ -45,10 +56,19 @@ def list_schedules(
     show_default=True,
     help="skip: no task while that of an earlier moment is not finished.",
 )
-@click.option("--title", type=text, help="The tasks' title (default: NAME).")
-@click.option("--type", "specialist_type", type=text, default="generic", show_default=True)
+@click.option("--title", type=word, metavar="TEXT", help="The tasks' title (default: NAME).")
+@click.option(
+    "--type",
+    "specialist_type",
+    type=type_name,
+    default="generic",
+    show_default=True,
+    metavar="TEXT",
+)
 @click.option("--payload", metavar="JSON|@FILE", help="The tasks' payload; @- is stdin.")
-@click.option("--priority", type=int, default=0, show_default=True)
+@click.option(
+    "--priority", type=click.IntRange(-LARGEST_WHOLE, LARGEST_WHOLE), default=0, show_default=True
+)
 @on_container
 def add(
     *,
@@ -69,7 +89,7 @@ def add(
     request = {
         "title": title or name,
         "specialist_type": specialist_type,
-        "payload": {} if payload is None else json_of(payload, "--payload"),
+        "payload": json_object_of(payload, "--payload") or {},
         "priority": priority,
     }
     added = asked.answer(agenda.add(name, request, terms), without_database=True)
@@ -77,7 +97,7 @@ def add(
 
 
 @schedule.command()
-@click.argument("name", type=text)
+@click.argument("name", type=word)
 @agreement
 @on_container
 def remove(
@@ -94,7 +114,7 @@ def remove(
 
 
 @schedule.command()
-@click.argument("name", type=text)
+@click.argument("name", type=word)
 @on_container
 def pause(
     *,
@@ -108,7 +128,7 @@ def pause(
 
 
 @schedule.command()
-@click.argument("name", type=text)
+@click.argument("name", type=word)
 @on_container
 def resume(
     *,
@@ -122,7 +142,7 @@ def resume(
 
 
 @schedule.command()
-@click.argument("name", type=text)
+@click.argument("name", type=word)
 @on_container
 def trigger(
     *,

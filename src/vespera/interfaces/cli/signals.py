@@ -3,15 +3,15 @@
 import click
 
 from vespera.interfaces.cli.given import json_of
-from vespera.interfaces.cli.options import Asked, on_container, text
+from vespera.interfaces.cli.options import Asked, on_container, text, word
 
 
 @click.command()
-@click.argument("task_id", type=text, metavar="ID")
-@click.argument("name", type=text)
+@click.argument("task_id", type=word, metavar="ID")
+@click.argument("name", type=word)
 @click.option("--payload", metavar="JSON|@FILE", help="What it brings, JSON; @- is stdin.")
 @click.option(
-    "--id", "signal_id", type=text, metavar="ID", help="The same id is the same signal, sent once."
+    "--id", "signal_id", type=word, metavar="ID", help="The same id is the same signal, sent once."
 )
 @on_container
 def signal(
@@ -33,7 +33,7 @@ def _decision(name: str, told: str, *, approved: bool) -> click.Command:
     """The command by which a person says yes, or no."""
 
     @click.command(name, help=told)
-    @click.argument("task_id", type=text, metavar="ID")
+    @click.argument("task_id", type=word, metavar="ID")
     @click.option("--name", default="", type=text, help="Which question, if the task asks several.")
     @click.option("--by", default="", type=text, metavar="WHO", help="Who decides.")
     @click.option("--comment", default="", type=text, help="What the task is told besides.")

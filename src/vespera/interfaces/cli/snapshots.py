@@ -4,14 +4,15 @@ from datetime import timedelta
 
 import click
 
+from vespera.domain.retry import LARGEST_WHOLE
 from vespera.interfaces.cli.asking import agreed
 from vespera.interfaces.cli.failures import OneLineGroup
-from vespera.interfaces.cli.options import Asked, agreement, on_container, span, text
+from vespera.interfaces.cli.options import Asked, agreement, on_container, span, text, word
 
 
 @click.group(cls=OneLineGroup, invoke_without_command=True)
 @click.option("--label", type=text, default="", metavar="TEXT", help="What to call it.")
-@click.option("--for", "task_id", type=text, metavar="ID", help="The task it is taken for.")
+@click.option("--for", "task_id", type=word, metavar="ID", help="The task it is taken for.")
 @click.option("--full", is_flag=True, help="Read every file, whatever the file system says.")
 @click.option("--contents", is_flag=True, help="Keep what the files contain, too.")
 @on_container
@@ -42,7 +43,7 @@ def snapshot(
 
 @snapshot.command(name="list")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@click.option("--before", type=text, metavar="ID", help="Go on behind this one.")
+@click.option("--before", type=word, metavar="ID", help="Go on behind this one.")
 @on_container
 def list_snapshots(*, limit: int, before: str | None, asked: Asked) -> None:
     """List snapshots, the newest first."""
@@ -53,7 +54,7 @@ def list_snapshots(*, limit: int, before: str | None, asked: Asked) -> None:
 
 
 @snapshot.command()
-@click.argument("snapshot_id", metavar="SNAPSHOT", type=text)
+@click.argument("snapshot_id", metavar="SNAPSHOT", type=word)
 @on_container
 def show(*, snapshot_id: str, asked: Asked) -> None:
     """Tell what a snapshot has seen, and each path that it has not looked at, with the reason.
@@ -67,7 +68,9 @@ def show(*, snapshot_id: str, asked: Asked) -> None:
 
 @snapshot.command()
 @click.option("--older-than", type=span, metavar="AGE", help="As 30d, 12h.")
-@click.option("--keep", type=click.IntRange(0), metavar="NUMBER", help="All but so many.")
+@click.option(
+    "--keep", type=click.IntRange(0, LARGEST_WHOLE), metavar="NUMBER", help="All but so many."
+)
 @agreement
 @on_container
 def forget(*, older_than: timedelta | None, keep: int | None, yes: bool, asked: Asked) -> None:
@@ -82,10 +85,10 @@ def forget(*, older_than: timedelta | None, keep: int | None, yes: bool, asked: 
 
 
 @click.command()
-@click.argument("task_id", metavar="[TASK]", type=text, required=False)
-@click.option("--since", type=text, metavar="SNAPSHOT", help="By default the task's oldest.")
+@click.argument("task_id", metavar="[TASK]", type=word, required=False)
+@click.option("--since", type=word, metavar="SNAPSHOT", help="By default the task's oldest.")
 @click.option(
-    "--allow", "allowed", type=text, multiple=True, metavar="PATTERN", help="As build/**."
+    "--allow", "allowed", type=word, multiple=True, metavar="PATTERN", help="As build/**."
 )
 @click.option("--full", is_flag=True, help="Read every file, whatever the file system says.")
 @on_container

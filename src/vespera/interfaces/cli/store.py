@@ -5,7 +5,7 @@ import sys
 import click
 
 from vespera.interfaces.cli.asking import agreed
-from vespera.interfaces.cli.options import Asked, agreement, on_container, text
+from vespera.interfaces.cli.options import Asked, agreement, on_container, word
 
 
 @click.group()
@@ -50,7 +50,7 @@ def check(*, asked: Asked) -> None:
 
 
 @store.command()
-@click.argument("chosen", metavar="[DIGEST|PATTERN]...", type=text, nargs=-1)
+@click.argument("chosen", metavar="[DIGEST|PATTERN]...", type=word, nargs=-1)
 @click.option("--all", "all_", is_flag=True, help="Everything, instead.")
 @agreement
 @on_container

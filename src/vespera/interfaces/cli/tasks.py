@@ -7,7 +7,7 @@ import click
 from vespera.domain.search import TaskOrder
 from vespera.domain.task import FINISHED, TaskStatus
 from vespera.interfaces.cli.asking import agreed
-from vespera.interfaces.cli.options import Asked, agreement, moment, on_container, span, text
+from vespera.interfaces.cli.options import Asked, agreement, moment, on_container, span, text, word
 
 
 @click.group()
@@ -18,15 +18,15 @@ def task() -> None:
 @task.command(name="list")
 @click.option("--status", type=click.Choice(list(TaskStatus), case_sensitive=False), multiple=True)
 @click.option(
-    "--type", "specialist_type", type=text, metavar="NAME", help="Only this specialist type."
+    "--type", "specialist_type", type=word, metavar="NAME", help="Only this specialist type."
 )
-@click.option("--parent", "parent_id", type=text, metavar="ID", help="Only children of this task.")
+@click.option("--parent", "parent_id", type=word, metavar="ID", help="Only children of this task.")
 @click.option("--created-after", type=moment, metavar="WHEN", help="2030-01-31T12:00, or 2h ago.")
 @click.option("--created-before", type=moment, metavar="WHEN", help="As above.")
 @click.option("--updated-after", type=moment, metavar="WHEN", help="As above.")
 @click.option("--title", "title_contains", type=text, metavar="TEXT", help="Somewhere in it.")
 @click.option(
-    "--failed-with", type=text, metavar="CLASS", help="Class of the last error, or a base of it."
+    "--failed-with", type=word, metavar="CLASS", help="Class of the last error, or a base of it."
 )
 @click.option(
     "--order",
@@ -34,7 +34,7 @@ def task() -> None:
     default=TaskOrder.OLDEST.value,
     show_default=True,
 )
-@click.option("--after", type=text, metavar="NEXT|ID", help="Go on behind this page or task.")
+@click.option("--after", type=word, metavar="NEXT|ID", help="Go on behind this page or task.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
 @on_container
 def list_tasks(
@@ -51,7 +51,7 @@ def list_tasks(
 
 
 @task.command(name="show")
-@click.argument("task_id", type=text, metavar="ID")
+@click.argument("task_id", type=word, metavar="ID")
 @on_container
 def show_task(
     *,
@@ -66,7 +66,7 @@ def show_task(
 
 
 @task.command(name="watch")
-@click.argument("task_id", type=text, metavar="ID")
+@click.argument("task_id", type=word, metavar="ID")
 @on_container
 def watch_task(
     *,

@@ -10,7 +10,7 @@ from vespera.interfaces.cli.options import Asked, on_container
 @click.option("--follow", "-f", is_flag=True, help="Go on with what happens, until interrupted.")
 @click.option(
     "--after",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 2**63 - 1),
     metavar="ID",
     help="Begin behind this event (default: the oldest kept; with --follow: now).",
 )

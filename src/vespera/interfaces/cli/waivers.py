@@ -2,12 +2,12 @@
 
 import click
 
-from vespera.interfaces.cli.options import Asked, on_container, text
+from vespera.interfaces.cli.options import Asked, FilePath, on_container, text, word
 
 
 @click.command()
-@click.argument("task_id", metavar="TASK", type=text)
-@click.argument("what", metavar="OPERATION|PATH")
+@click.argument("task_id", metavar="TASK", type=word)
+@click.argument("what", metavar="OPERATION|PATH", type=FilePath())
 @click.option("--by", type=text, required=True, metavar="NAME", help="Who answers for it.")
 @click.option("--reason", type=text, required=True, metavar="TEXT", help="Why it may pass.")
 @on_container
@@ -25,9 +25,9 @@ def waive(*, task_id: str, what: str, by: str, reason: str, asked: Asked) -> Non
 
 
 @click.command()
-@click.argument("task_id", metavar="[TASK]", type=text, required=False)
+@click.argument("task_id", metavar="[TASK]", type=word, required=False)
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@click.option("--before", type=text, metavar="WAIVER", help="Go on behind this one.")
+@click.option("--before", type=word, metavar="WAIVER", help="Go on behind this one.")
 @on_container
 def waivers(*, task_id: str | None, limit: int, before: str | None, asked: Asked) -> None:
     """List waivers, the newest first: who let what pass, and why."""
@@ -38,7 +38,7 @@ def waivers(*, task_id: str | None, limit: int, before: str | None, asked: Asked
 
 
 @click.command()
-@click.argument("waiver_id", metavar="WAIVER", type=text)
+@click.argument("waiver_id", metavar="WAIVER", type=word)
 @click.option("--by", type=text, required=True, metavar="NAME", help="Who revokes it.")
 @on_container
 def revoke(*, waiver_id: str, by: str, asked: Asked) -> None:

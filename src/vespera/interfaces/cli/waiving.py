@@ -10,7 +10,9 @@ from vespera.application.usecases.waive_findings import (
     ListWaiversResult,
     WaiveFindingsUseCase,
     WaiveResult,
+    check_words,
 )
+from vespera.domain.errors import InvalidRequest
 from vespera.domain.ids import TaskId
 from vespera.domain.state_form import form_of
 from vespera.domain.waiver import Waiver
@@ -21,6 +23,7 @@ from vespera.interfaces.cli.rendering import aligned, print_json, print_lines
 
 def waived(task_id: str, what: str, *, by: str, reason: str) -> Question[Sequence[Waiver]]:
     """Waive an operation, or all that is not proven of a path."""
+    _check(by=by, reason=reason)
 
     async def question(container: Container) -> Sequence[Waiver]:
         waive = container.get(WaiveFindingsUseCase).waive
@@ -34,6 +37,7 @@ def waived(task_id: str, what: str, *, by: str, reason: str) -> Question[Sequenc
 
 def revoked(waiver_id: str, *, by: str) -> Question[Sequence[Waiver]]:
     """Revoke a waiver."""
+    _check(by=by)
 
     async def question(container: Container) -> Sequence[Waiver]:
         return _granted(await container.get(WaiveFindingsUseCase).revoke(waiver_id, by=by))
@@ -82,6 +86,13 @@ def show_list(found: ListWaiversResult, *, as_json: bool) -> None:
     print_lines(*aligned(rows))
     if found.next:
         click.echo(f"more: vespera waivers --before {found.next}", err=True)
+
+
+def _check(**words: str) -> None:
+    try:
+        check_words(**words)
+    except InvalidRequest as error:
+        raise click.UsageError(f"--{error}") from error
 
 
 def _granted(result: WaiveResult) -> Sequence[Waiver]:

@@ -286,6 +286,30 @@ async def test_a_task_that_changes_just_when_it_is_called_off_is_called_off_as_i
     assert await stands(orchestrator, "child") == "cancelled"
 
 
+async def test_what_has_something_to_undo_is_left_to_whoever_claims_it(
+    orchestrator: TaskOrchestrator, specialists: Specialists, tasks: Any, clock: VirtualClock
+) -> None:
+    done: list[str] = []
+
+    async def booker(task: TaskContext) -> None:
+        await task.step("book", done.append, "book", undo=lambda _: done.append("unbook"))
+        raise OSError("tried again in a while")
+
+    async def customer(task: TaskContext) -> None:
+        retry = RetryPolicy(max_attempts=2, delay=60)
+        await task.spawn(title="B", task_id="b", specialist_type="booker", retry=retry)
+        await task.sleep(5)
+
+    specialists.register("booker", booker)
+    specialists.register("customer", customer)
+    await orchestrator.create_task(title="C", specialist_type="customer", completion="auto")
+
+    await orchestrator.run_until_idle()
+
+    assert await stands(orchestrator, "b") == "cancelled"
+    assert done == ["book", "unbook"]
+
+
 async def test_what_could_not_be_released_is_released_as_soon_as_the_database_can(
     orchestrator: TaskOrchestrator, tasks: Any, clock: VirtualClock
 ) -> None:

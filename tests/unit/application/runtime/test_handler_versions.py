@@ -11,6 +11,7 @@ from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.handler_versions import version_of
 from vespera.application.runtime.specialists import Specialists
 from vespera.domain.errors import InvalidRequest
+from vespera.testing import VirtualClock
 
 
 def says(word: str) -> Callable[[TaskContext], Awaitable[str]]:
@@ -107,6 +108,24 @@ async def test_without_the_old_code_the_task_is_left_to_others(
 
     specialists.register("w", ONE)
     assert (await orchestrator.execute_task("t")).result == "one"
+
+
+async def test_a_version_that_is_registered_under_a_worker_goes_on_with_its_tasks_at_once(
+    orchestrator: TaskOrchestrator,
+    specialists: Specialists,
+    begun: Callable[[object], Awaitable[None]],
+    clock: VirtualClock,
+) -> None:
+    await begun(ONE)
+    specialists.register("w", TWO)
+    await orchestrator.start()
+    await clock.sleep(60)
+    assert (await orchestrator.get_task_status("t")).status == "pending"
+
+    specialists.register("w", [TWO, ONE])
+    done = await orchestrator.wait_for_completion("t", timeout=0.1)
+
+    assert done.result == "one"
 
 
 async def test_a_gate_leaves_it_to_others_too(

@@ -1,13 +1,14 @@
 """Who can do which kind of task."""
 
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial, wraps
 from unittest.mock import AsyncMock, MagicMock, NonCallableMock, create_autospec
 
 import pytest
 
-from vespera import TaskContext
+from vespera import TaskContext, versioned
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.errors import SpecialistError
+from vespera.domain.errors import InvalidRequest, SpecialistError
 
 
 class Coder:
@@ -154,13 +155,132 @@ async def test_a_mock_of_a_function_is_called(registry: Specialists) -> None:
     assert await registry.handler("mock")("task") == "written"
 
 
-@pytest.mark.parametrize("specialist", [42, None, "coder", Coder, NonCallableMock(execute=1)])
-def test_what_is_no_specialist_is_told_what_is_expected(
+@pytest.mark.parametrize("specialist", [42, None, "coder", Coder, NonCallableMock(execute=1), []])
+def test_what_is_no_specialist_is_told_what_is_expected_when_it_is_registered(
     registry: Specialists, specialist: object
 ) -> None:
-    registry.register("odd", specialist)
-
     with pytest.raises(
-        SpecialistError, match=r"'odd' is .* a method 'execute\(task\)', or a function of one"
+        InvalidRequest, match=r"'odd' is .* a method 'execute\(task\)', or a function of one"
     ):
-        registry.handler("odd")
+        registry.register("odd", specialist)
+
+    assert not registry.knows("odd")
+
+
+class Silent:
+    async def execute(self) -> None:
+        raise AssertionError
+
+
+class Streaming:
+    async def execute(self, task: TaskContext) -> AsyncIterator[str]:
+        yield task.title
+
+
+class StreamingCaller:
+    async def __call__(self, task: TaskContext) -> AsyncIterator[str]:
+        yield task.title
+
+
+async def stream(task: TaskContext) -> AsyncIterator[str]:
+    yield task.title
+
+
+def produce(task: TaskContext) -> Iterator[str]:
+    yield task.title
+
+
+async def nobody() -> None:
+    raise AssertionError
+
+
+async def named(*, task: TaskContext) -> str:
+    return task.title
+
+
+@pytest.mark.parametrize(
+    "specialist",
+    [
+        nobody,
+        greet,
+        named,
+        partial(greet, "Hello", AsyncMock()),
+        Silent(),
+        Silent().execute,
+        lambda: None,
+        create_autospec(nobody),
+        versioned(greet, "1"),
+    ],
+    ids=[
+        *("no argument", "two", "by keyword only", "partial with none left", "execute()"),
+        *("method", "lambda", "autospec", "versioned"),
+    ],
+)
+def test_what_cannot_be_called_with_the_task_alone_is_refused_when_it_is_registered(
+    registry: Specialists, specialist: object
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"'odd'.* is .* cannot be called with one argument"):
+        registry.register("odd", specialist)
+
+
+@pytest.mark.parametrize(
+    "specialist",
+    [stream, produce, Streaming(), StreamingCaller(), partial(stream), versioned(stream, "1")],
+    ids=["async", "sync", "execute", "callable", "partial", "versioned"],
+)
+def test_what_yields_is_refused_when_it_is_registered(
+    registry: Specialists, specialist: object
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"'odd'.* is .* yields; let it return"):
+        registry.register("odd", specialist)
+
+
+def test_of_several_versions_the_one_that_is_none_is_refused(registry: Specialists) -> None:
+    good, odd = versioned(write, "2"), versioned(nobody, "1")
+
+    with pytest.raises(InvalidRequest, match=r"'odd', version '1', is .* one argument"):
+        registry.register("odd", [good, odd])
+
+
+def decorated(function: Callable[[str, TaskContext], object]) -> Callable[[TaskContext], object]:
+    @wraps(function)
+    def call(task: TaskContext) -> object:
+        return function("Hello", task)
+
+    return call
+
+
+class Opaque:
+    """Nobody can tell what it is called with."""
+
+    __signature__ = "none"
+
+    def __call__(self, task: TaskContext) -> str:
+        return task.title
+
+
+class Static:
+    @staticmethod
+    async def execute(task: TaskContext) -> str:
+        return task.title
+
+
+async def generous(task: TaskContext, *more: object, loudly: bool = False) -> str:
+    return task.title
+
+
+@pytest.mark.parametrize(
+    "specialist",
+    [
+        *(decorated(greet), partial(greet, "Hello"), Opaque(), Static(), generous, print),
+        *(lambda *given: given, Coder().execute, Caller(), versioned(write, "1")),
+        *(MagicMock(), AsyncMock(), create_autospec(write), create_autospec(Coder())),
+        [versioned(write, "2"), versioned(decorated(greet), "1")],
+    ],
+)
+def test_what_can_be_called_with_the_task_is_taken(
+    registry: Specialists, specialist: object
+) -> None:
+    registry.register("good", specialist)
+
+    assert registry.knows("good")

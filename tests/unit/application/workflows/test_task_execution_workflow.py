@@ -21,6 +21,7 @@ from vespera import (
     TaskRepository,
     TaskRequest,
     TaskStatus,
+    providers,
 )
 from vespera.application.ports.persistence import TaskQueue
 from vespera.application.runtime.notices import Notices
@@ -456,12 +457,13 @@ async def test_a_mock_as_a_result_is_refused(
     assert "UnstorableValue" in str(result.error)
 
 
-async def test_something_that_is_no_specialist_fails_the_task(
-    workflow: TaskExecutionWorkflow, specialists: Specialists
-) -> None:
-    specialists.register("number", 42)
+async def test_something_that_is_no_specialist_fails_the_task() -> None:
+    class Odd(Container):
+        specialists = providers.Aggregate(number=providers.Object(42))
 
-    result = await workflow.run(title="A", specialist_type="number")
+    async with Odd() as container:
+        workflow = container.get(TaskExecutionWorkflow)
+        result = await workflow.run(title="A", specialist_type="number")
 
     assert result.status == "failed"
     assert "'execute(task)'" in str(result.error)

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from vespera.domain.errors import ForeignUnitOfWork, NestedUnitOfWork
 from vespera.infrastructure.persistence.database import AsyncDatabaseManager
 from vespera.infrastructure.persistence.task_repository import SqlTaskRepository
 from vespera.infrastructure.persistence.unit_of_work import SqlUnitOfWork
@@ -60,3 +61,40 @@ async def test_cancelled_at_any_await_a_unit_is_whole_and_its_outcome_told(
         outcome = await outcome_of(writing)
         found = len(await tasks.find([f"{turns}-1", f"{turns}-2"]))
         assert (outcome, found) in {("committed", 2), ("rolled back", 0)}
+
+
+async def test_a_unit_within_a_unit_is_told_with_the_task_the_database_and_what_to_do(
+    unit_of_work,
+):
+    nesting = asyncio.create_task(_nested(unit_of_work), name="nesting")
+
+    with pytest.raises(NestedUnitOfWork) as caught:
+        await nesting
+
+    assert str(caught.value) == (
+        "The asyncio task 'nesting' opened a unit of work of the database in memory inside another"
+        " one that it has open. Leave the inner 'async with unit_of_work()' out: what it would"
+        " commit is committed with the outer one. What must be committed alone is done before it"
+        " or after it."
+    )
+
+
+async def test_a_write_into_the_unit_of_another_task_is_told_with_both_tasks_and_what_to_do(
+    unit_of_work, tasks, make_task
+):
+    async with unit_of_work():
+        writing = asyncio.create_task(tasks.add(make_task("t")), name="writing")
+        with pytest.raises(ForeignUnitOfWork) as caught:
+            await writing
+
+    opener = asyncio.current_task()
+    assert str(caught.value) == (
+        "The asyncio task 'writing' wrote into the unit of work of the database in memory that the"
+        f" task {opener.get_name()!r} has open. Write in the task that opened it, or open a unit of"
+        " its own in the other one."
+    )
+
+
+async def _nested(unit_of_work):
+    async with unit_of_work(), unit_of_work():
+        raise AssertionError
