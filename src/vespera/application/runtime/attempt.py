@@ -181,7 +181,7 @@ class AttemptRunner:
             raise asyncio.CancelledError from error
         if equipment.log.rewinding:
             return await self._called_off(equipment)
-        if self._tries_again(task, error) or not equipment.compensation:
+        if self._tries_again(task, error):
             return Signed(await self._failed(task, error))
         return await self._undone(equipment, Ending(TaskStatus.FAILED, failure_of(error)))
 

@@ -44,9 +44,6 @@ class Compensation:
     presence: Presence
     _undos: list[_Undo] = field(default_factory=list)
 
-    def __bool__(self) -> bool:
-        return bool(self._undos) or self.log.undoable  # whether there may be something to undo
-
     def add(
         self,
         key: Key,

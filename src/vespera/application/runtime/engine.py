@@ -313,7 +313,7 @@ class Engine:
         run = self._runs[claimed.id]
         run.begun = True
         try:
-            if run.stop is Stop.CANCEL and claimed.undoable:
+            if run.stop is Stop.CANCEL:
                 claimed = replace(claimed, cancelling=run.reason)
             elif run.stop is not None:  # before it could begin
                 raise asyncio.CancelledError

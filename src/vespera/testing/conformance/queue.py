@@ -228,6 +228,18 @@ class TaskQueueConformance(WaitingQueueSuite):
         assert not await stores.queue.has_suspects(now=NOW)
         assert await stores.queue.claim_suspect(owner=WORKER, now=NOW, lease_until=LATER) is None
 
+    async def test_a_suspicious_task_is_due_at_its_moment_and_no_other_one_is_run_alone(
+        self, stores: Stores
+    ) -> None:
+        await stores.tasks.add(a_task("a", crashes=1))
+        assert await stores.queue.claim_suspect(owner=WORKER, now=NOW, lease_until=LATER) is None
+        await stores.tasks.add(a_task("b", crashes=2, run_after=NOW))
+
+        assert await stores.queue.has_suspects(now=NOW)
+        claimed = await stores.queue.claim_suspect(owner=WORKER, now=NOW, lease_until=LATER)
+        assert claimed is not None
+        assert claimed.id == "b"
+
     async def test_a_lease_holds_until_its_last_microsecond(self, stores: Stores) -> None:
         await stores.tasks.add(a_running_task("a"))
 

@@ -39,6 +39,7 @@ LOST = (
     Fence(T1, 2, FENCE.owner),
     Fence(T1, 1, OwnerId("worker-2")),
     Fence(TaskId("t2"), 1, FENCE.owner),
+    Fence(T1, 0, FENCE.owner),
 )
 O1 = OperationId("o1")
 
@@ -163,10 +164,11 @@ class StepRepositoryConformance(WaitingStepsSuite):
         assert list(await stores.steps.beats_of(TaskId("t2"))) == []
         assert (await stores.tasks.get(T1)).lease_until == until
 
-    async def test_who_lost_the_task_keeps_no_heartbeat(self, stores: Stores) -> None:
+    @pytest.mark.parametrize("fence", LOST)
+    async def test_who_lost_the_task_keeps_no_heartbeat(self, stores: Stores, fence: Fence) -> None:
         await stores.tasks.add(a_running_task())
         with pytest.raises(LeaseLost):
-            await stores.steps.beat(_beat(), replace(FENCE, attempt=2), lease_until=LATER)
+            await stores.steps.beat(_beat(), fence, lease_until=LATER + timedelta(days=1))
 
         assert list(await stores.steps.beats_of(T1)) == []
         assert (await stores.tasks.get(T1)).lease_until == a_running_task().lease_until

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from vespera.application.ports.persistence import TaskRepository
-from vespera.domain.errors import DuplicateRow, StaleTask, TaskNotFound
-from vespera.domain.ids import ReportId, TaskId
+from vespera.domain.errors import DuplicateRow, StaleTask, TaskNotFound, TaskOver
+from vespera.domain.ids import OwnerId, ReportId, TaskId
 from vespera.domain.retry import RetryPolicy
 from vespera.domain.task import Completion, Task, TaskStatus
 from vespera.testing.conformance.dedup import DedupSuite
@@ -213,6 +213,34 @@ class TaskRepositoryConformance(DedupSuite):
 
         assert (await stores.tasks.get(A)).status == "pending"
         assert (await stores.tasks.get(B)).blockers == 1
+
+    async def test_what_is_to_be_called_off_is_told_to_who_holds_it_or_where_nobody_does(
+        self, stores: Stores
+    ) -> None:
+        await stores.tasks.add(a_running_task("mine"))
+        await stores.tasks.add(a_running_task("theirs", owner=OwnerId("worker-2")))
+        for task_id in ("nobody's", "over", "wanted"):
+            await stores.tasks.add(a_task(task_id))
+        for task_id in ("mine", "theirs", "nobody's", "over"):
+            await stores.tasks.call_off(TaskId(task_id), "why")
+        over = await stores.tasks.get(TaskId("over"))
+        await stores.tasks.save(over.cancel(FAILURE, NOW))
+
+        mine = await stores.tasks.called_off(WORKER)
+        assert [(task.id, task.cancelling) for task in mine] == [
+            ("mine", "why"),
+            ("nobody's", "why"),
+        ]
+        assert [task.id for task in await stores.tasks.called_off(None)] == ["nobody's"]
+
+    async def test_what_is_over_or_not_there_is_not_called_off(self, stores: Stores) -> None:
+        await stores.tasks.add(a_task("a"))
+        await stores.tasks.save(a_task("a").cancel(FAILURE, NOW))
+        for task_id in ("a", "nobody"):
+            with pytest.raises(TaskOver):
+                await stores.tasks.call_off(TaskId(task_id), "why")
+
+        assert (await stores.tasks.get(TaskId("a"))).cancelling is None
 
     async def test_find_gives_those_that_exist(self, stores: Stores) -> None:
         await stores.tasks.add(a_task("a"))

@@ -23,7 +23,12 @@ from vespera.testing.conformance.samples import (
 from vespera.testing.conformance.stores import PersistenceSuite, Stores
 
 T1 = TaskId("t1")
-LOST = (Fence(T1, 2, WORKER), Fence(T1, 1, OwnerId("worker-2")), Fence(TaskId("t2"), 1, WORKER))
+LOST = (
+    Fence(T1, 2, WORKER),
+    Fence(T1, 1, OwnerId("worker-2")),
+    Fence(TaskId("t2"), 1, WORKER),
+    Fence(T1, 0, WORKER),
+)
 TICK = timedelta(microseconds=1)
 
 

@@ -1,6 +1,8 @@
 """What an engine does about tasks that it has claimed, has lost, or was told to call off."""
 
 import asyncio
+from contextvars import ContextVar
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import DEFAULT, AsyncMock
 
@@ -9,11 +11,13 @@ import pytest
 from vespera import Container, TaskContext, TaskExecutionWorkflow, TaskRepository
 from vespera.application.ports.owners import Owners
 from vespera.application.ports.persistence import TaskQueue
+from vespera.application.runtime.attempt import AttemptRunner
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.specialists import Specialists
-from vespera.domain.errors import EngineStopped, StaleTask
+from vespera.domain.errors import DatabaseFull, DatabaseLocked, EngineStopped, StaleTask
 from vespera.domain.ids import OwnerId, TaskId
+from vespera.domain.step import Fence
 from vespera.domain.task import Task
 from vespera.testing import VirtualClock
 from vespera.testing.conformance.samples import a_task
@@ -246,3 +250,183 @@ async def test_an_attempt_that_is_kept_does_not_end_with_its_callers(
     assert stall.broken_off == 0
     stall.go.set()
     assert (await handle).task.status == "executed"
+
+
+async def test_a_handler_finds_nothing_in_its_context_that_its_caller_has_set(
+    engine: Engine, tasks: TaskRepository, specialists: Specialists
+) -> None:
+    flavour: ContextVar[str] = ContextVar("flavour", default="none")
+
+    async def look(_task: TaskContext) -> str:
+        seen.append(flavour.get())
+        return ""
+
+    seen: list[str] = []
+    specialists.register("stall", look)
+    flavour.set("of the caller")
+
+    await engine.begin(await claimed(engine, tasks), kept=True)
+
+    assert seen == ["none"]
+
+
+async def in_trouble(engine: Engine, tasks: TaskRepository, **trouble: object) -> Task:
+    """A claimed task, whose attempt meets a locked database, and its engine further trouble."""
+    task = await claimed(engine, tasks)
+    engine._attempts = AsyncMock(spec=AttemptRunner)
+    engine._attempts.run.side_effect = DatabaseLocked("locked")
+    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
+    engine._tasks.save.side_effect = trouble.get("save")
+    return task
+
+
+@pytest.mark.parametrize("further", [None, DatabaseFull("full"), StaleTask("stale")])
+async def test_an_end_that_could_not_be_stored_is_told_for_what_it_is(
+    engine: Engine, tasks: TaskRepository, container: Container, further: Exception | None
+) -> None:
+    task = await in_trouble(engine, tasks, save=further)
+
+    with container.get(Notices).about(T) as heard:
+        with pytest.raises(DatabaseLocked):
+            await engine.begin(task, kept=False)
+
+        assert heard.is_set()  # perhaps it was stored, and only the answer was lost
+    assert engine.has_to_call_off
+
+
+async def test_what_was_released_is_not_released_once_more_at_the_end(
+    engine: Engine, tasks: TaskRepository
+) -> None:
+    task = await in_trouble(engine, tasks, save=[DEFAULT])
+    with pytest.raises(DatabaseLocked):
+        await engine.begin(task, kept=False)
+    assert (await tasks.get(T)).status == "pending"
+    again = await engine.claim(T)  # by somebody else in this process, say
+    assert again is not None
+
+    await engine._release_rest()
+
+    assert (await tasks.get(T)).status == "running"
+
+
+async def test_steps_done_in_this_attempt_are_undone_if_it_is_called_off_at_its_very_end(
+    engine: Engine, tasks: TaskRepository, specialists: Specialists
+) -> None:
+    done: list[str] = []
+    ending = asyncio.Event()
+
+    async def book(task: TaskContext) -> None:
+        await task.step("book", done.append, "book", undo=lambda _: done.append("unbook"))
+
+    async def hang(_task: Task) -> None:
+        ending.set()
+        await asyncio.Event().wait()
+
+    specialists.register("stall", book)
+    work = engine._attempts.work
+    slow = AsyncMock(wraps=tasks, spec=TaskRepository)
+    slow.save.side_effect = hang
+    attempts, engine._attempts = (
+        engine._attempts,
+        replace(engine._attempts, work=replace(work, tasks=slow)),
+    )
+    engine.begin(await claimed(engine, tasks), kept=True)
+    await ending.wait()
+
+    await engine.cancel(T, "not wanted")
+
+    stored = await tasks.get(T)
+    assert (stored.status, stored.cancelling) == ("pending", "not wanted")
+    engine._attempts = attempts
+    again = await engine.claim(T)
+    assert again is not None
+    assert (await engine.begin(again, kept=True)).task.status == "cancelled"
+    assert done == ["book", "unbook"]
+
+
+async def test_an_attempt_that_ends_while_leases_are_extended_is_not_missed(
+    engine: Engine, tasks: TaskRepository, stall: Stall, container: Container
+) -> None:
+    handle = engine.begin(await claimed(engine, tasks), kept=True)
+    await stall.entered.wait()
+
+    async def too_late(*_: object, **__: object) -> list[TaskId]:
+        stall.go.set()
+        await handle
+        return []
+
+    engine._leases._queue = AsyncMock(spec=TaskQueue)
+    engine._leases._queue.extend.side_effect = too_late
+
+    await engine._extend()
+
+    assert (await handle).task.status == "executed"
+    assert stall.broken_off == 0
+
+
+async def test_it_wakes_for_the_first_of_its_resting_tasks(
+    engine: Engine, tasks: TaskRepository, specialists: Specialists, clock: VirtualClock
+) -> None:
+    async def rest(task: TaskContext) -> None:
+        await task.sleep(50 if task.id == "t" else 5)
+
+    specialists.register("stall", rest)
+    assert engine.wake_at is None
+    await tasks.add(a_task("u", specialist_type="stall"))
+    other = await engine.claim(TaskId("u"))
+    assert other is not None
+    began = clock.now()
+    handles = [engine.begin(await claimed(engine, tasks), kept=True)]
+    handles.append(engine.begin(other, kept=True))
+    while len(engine.resting) < 2:
+        await asyncio.sleep(0)
+
+    assert engine.wake_at == began + timedelta(seconds=5)
+    await asyncio.wait(handles)
+    assert engine.wake_at is None
+
+
+async def test_a_task_that_is_just_let_go_of_is_not_called_off_by_its_attempt(
+    engine: Engine, tasks: TaskRepository, specialists: Specialists
+) -> None:
+    async def wait(task: TaskContext) -> object:
+        return await task.wait_for_signal("go")
+
+    specialists.register("stall", wait)
+    task = await claimed(engine, tasks)
+    handle = engine.begin(task, kept=True)
+    while not engine.resting:
+        await asyncio.sleep(0)
+    while (await tasks.get(T)).status != "waiting":
+        await asyncio.sleep(0)
+    assert await engine._park(task, Fence(T, task.attempt, engine.owner), 0)
+
+    assert await engine.cancel(T, "not wanted") is None
+
+    assert (await handle).task.status == "waiting"
+
+
+async def test_while_it_stops_it_takes_nothing_new(
+    engine: Engine, tasks: TaskRepository, specialists: Specialists
+) -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def slow_to_leave(_task: TaskContext) -> None:
+        try:
+            entered.set()
+            await asyncio.Event().wait()
+        finally:
+            await leave.wait()
+
+    specialists.register("stall", slow_to_leave)
+    engine.begin(await claimed(engine, tasks), kept=True)
+    await entered.wait()
+    stopping = asyncio.create_task(engine.stop())
+    await some_turns()
+
+    with pytest.raises(EngineStopped):
+        await engine.claim(TaskId("u"))
+
+    leave.set()
+    await stopping
+    assert (await tasks.get(T)).status == "pending"

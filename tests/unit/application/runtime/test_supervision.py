@@ -7,7 +7,7 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from vespera.application.runtime.supervision import Supervision
+from vespera.application.runtime.supervision import Supervision, over
 from vespera.domain.retry import RetryPolicy
 from vespera.testing import VirtualClock
 
@@ -119,3 +119,38 @@ async def test_a_tiny_function_may_stay_on_the_loop(
 
     assert loop is asyncio.get_running_loop()
     assert threads.calls == []
+
+
+async def test_a_cancellation_is_not_tried_again_whatever_the_policy_says(
+    supervision: Supervision,
+) -> None:
+    called = 0
+
+    async def hang() -> None:
+        nonlocal called
+        called += 1
+        await asyncio.Event().wait()
+
+    retry = RetryPolicy(max_attempts=3, retry_on=[BaseException, asyncio.CancelledError])
+    calling = asyncio.create_task(supervision.call("it", hang, retry=retry, timeout=None))
+    await asyncio.sleep(0)
+    calling.cancel()
+    await asyncio.wait({calling}, timeout=5)
+
+    assert calling.cancelled()
+    assert called == 1
+
+
+async def test_who_does_not_wait_for_the_end_any_more_is_not_told() -> None:
+    async def fail() -> None:
+        raise ValueError("nobody asks for it")
+
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    handle = asyncio.create_task(fail())
+    over(handle).cancel()
+    await over(handle)
+    del handle
+    await asyncio.sleep(0)
+
+    assert told == []

@@ -201,6 +201,41 @@ async def test_the_same_step_wins_when_the_handler_begins_anew(desk: Desk) -> No
     assert (result.result, result.attempt) == ("fast", 2)
 
 
+async def test_a_wait_beside_a_step_is_recorded_when_it_begins_and_the_task_is_running(
+    desk: Desk, container: Container
+) -> None:
+    async def both(task: TaskContext) -> object:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(task.step("work", desk.clock.sleep, 30))
+            waiting = group.create_task(task.wait_for_signal("go", timeout=60))
+        return waiting.result()
+
+    await desk.begin(both)
+
+    [wait] = await container.get(StepRepository).of_task(T)
+    assert wait.open
+    assert wait.wake_at == desk.clock.now() + timedelta(seconds=59)
+    assert (await desk.task()).status == "running"
+    await desk.signal("go", "now")
+    assert (await desk.done(60)).result == "now"
+
+
+async def test_a_task_that_waits_a_second_time_is_let_go_of_as_well(desk: Desk) -> None:
+    async def wait(task: TaskContext) -> object:
+        return [await task.wait_for_signal("go") for _ in range(2)]
+
+    await desk.begin(wait)
+    await desk.signal("go", 1)
+    await desk.clock.sleep(1)
+    await desk.signal("for nobody")
+    assert (await desk.task()).owner is not None
+
+    await desk.clock.sleep(100)
+    assert (await desk.task()).owner is None
+    await desk.signal("go", 2)
+    assert (await desk.done(60)).result == [1, 2]
+
+
 async def test_waits_that_were_held_up_get_their_signals_in_their_order(desk: Desk) -> None:
     async def ask(task: TaskContext) -> object:
         async with asyncio.TaskGroup() as group:
