@@ -20,8 +20,8 @@ class Revived:
     """A task as it was read, and what of it is not to hold any more when it is pending again.
 
     ``undone`` are records as they are to stand: failures of an earlier epoch. The steps
-    ``forgotten`` go, and so do the file operations ``withdrawn``. ``all_undone``: nothing of what
-    could be undone is left.
+    ``forgotten`` go, and so do the file operations ``withdrawn``. ``all_undone``: each step that
+    was done is undone; of others it is not known whether they could be.
     """
 
     task: Task
@@ -91,11 +91,12 @@ def revived(
     back = {_step_of(key) for key in undos if not known[key].failed}
     timed = [key for key, record in known.items() if _is_a_clock_running(record)]
     spoiled = _paths_of_undos(operations, begun)
+    done = {key for key, record in known.items() if record.done}
     return Revived(
         task=task,
         undone=[replace(known[key], value=None, error=undone) for key in known if key in back],
         forgotten=[*undos, *([UNDOING] if begun else []), *timed],
-        all_undone=begun is not None and len(back) == len(undos),
+        all_undone=begun is not None and done <= back,
         withdrawn=[op.id for op in operations if op.id in refused or op.path in spoiled],
     )
 

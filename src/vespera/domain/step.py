@@ -66,6 +66,12 @@ class StepRecord:
         return self.error is not None
 
     @property
+    def done(self) -> bool:
+        """Whether it is the result of a step that the handler asked for, and no wait."""
+        own = not self.name.startswith(KEPT_PREFIXES)
+        return own and self.value is not None and self.wake_at is None
+
+    @property
     def open(self) -> bool:
         """Whether it is a wait that has not ended."""
         return self.awaits is not None

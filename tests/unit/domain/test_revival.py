@@ -61,8 +61,10 @@ def test_a_step_that_could_not_be_undone_stays_done() -> None:
     ("undos", "left"),
     [
         ([], True),
-        ([marker()], False),
+        ([marker()], True),
         ([marker(), undo_of("plan")], False),
+        ([marker(), undo_of("plan"), a_step(name="pay", seq=2)], True),
+        ([marker(), undo_of("plan"), a_step(name="spawn:child", seq=2)], False),
         ([marker(), undo_of("plan", value=None, error=b"no")], True),
     ],
 )

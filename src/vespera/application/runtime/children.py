@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from vespera.application.ports.persistence import TaskRepository
 from vespera.application.runtime.crew import Crew
@@ -31,8 +31,10 @@ from vespera.domain.task import (
     TaskRequest,
     TaskStatus,
 )
+from vespera.domain.value_type import has_type, type_in_words
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class ChildWork:
     crew: Crew
 
 
-class Child(Generic[T]):
+class Child(Generic[T_co]):
     """A task that another one has spawned.
 
     Attributes:
@@ -54,7 +56,9 @@ class Child(Generic[T]):
         name: under which it was spawned.
     """
 
-    def __init__(self, children: "Children", task_id: TaskId, name: str, returns: type[T]) -> None:
+    def __init__(
+        self, children: "Children", task_id: TaskId, name: str, returns: type[T_co]
+    ) -> None:
         self.id, self.name = task_id, name
         self._children, self._returns = children, returns
         self._outcome: TaskOutcome | None = None
@@ -71,7 +75,7 @@ class Child(Generic[T]):
             self._outcome = await self._children.outcome_of(self.id, self.name)
         return self._outcome
 
-    async def result(self) -> T:
+    async def result(self) -> T_co:
         """What its specialist handed back.
 
         Raises:
@@ -79,12 +83,12 @@ class Child(Generic[T]):
             UnexpectedResult: it is of another type than ``returns`` said.
         """
         result = (await self.outcome()).result
-        if not isinstance(result, self._returns):
+        if not has_type(result, self._returns):
             raise UnexpectedResult(
-                f"Child {self.name!r} ({self.id}) was to hand back {self._returns.__name__}, not"
-                f" {type(result).__name__}: {result!r}"
+                f"Child {self.name!r} ({self.id}) was to hand back {type_in_words(self._returns)},"
+                f" not {type(result).__name__}: {result!r}"
             )
-        return result
+        return cast("T_co", result)
 
 
 class Children:

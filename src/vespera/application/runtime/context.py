@@ -21,6 +21,7 @@ from vespera.domain.request import Given, moment_of, seconds_of, span_of
 from vespera.domain.retry import NEVER, RetryPolicy
 from vespera.domain.signal import APPROVAL, Approval
 from vespera.domain.task import ENDED_BADLY, TaskFailure, TaskOutcome
+from vespera.domain.value_type import check_value_type, has_type, type_in_words
 
 T = TypeVar("T")
 
@@ -191,15 +192,16 @@ class TaskContext:
         Args:
             name: what senders call it: ``orchestrator.signal(task_id, name, payload)``.
             timeout: seconds to wait, from the first time this was asked for; None: for ever.
-            returns: of which type the payload must be.
+            returns: of which type the payload must be, as ``str`` or ``list[int]``.
 
         Raises:
             WaitTimedOut: no signal came in time; a replay raises it again.
             UnexpectedSignal: the payload is of another type.
-            InvalidRequest: the name or the timeout is none, or the wait is inside a step.
+            InvalidRequest: the name, the timeout or the type is none, or the wait is in a step.
             LeaseLost: another worker has the task.
         """
         check_step_name(name)
+        check_value_type(returns, "returns")
         payload = await self._equipment.waits.signal(name, self._after(timeout))
         return _of_type(payload, returns, f"signal {name!r}")
 
@@ -245,13 +247,14 @@ class TaskContext:
         Args:
             request: as for ``create_task``.
             name: of the child in this task's history; its title, if it is not given.
-            returns: of which type its result must be.
+            returns: of which type its result must be, as ``str`` or ``list[int]``.
             fields: as for ``create_task``.
 
         Raises:
             InvalidRequest: the request is bad, or the child is asked for inside a step.
             LeaseLost: another worker has the task; no child was created.
         """
+        check_value_type(returns, "returns")
         return await self._equipment.children.spawn(name, request, fields, returns)
 
     async def gather(self, *children: Child[T]) -> list[T]:
@@ -382,8 +385,7 @@ class TaskContext:
 
 
 def _of_type(value: object, kind: type[T], what: str) -> T:
-    if not isinstance(value, kind):
-        raise UnexpectedSignal(
-            f"{what} was to bring {kind.__name__}, but brought {type(value).__name__}: {value!r}"
-        )
-    return value
+    if not has_type(value, kind):
+        asked, brought = type_in_words(kind), type(value).__name__
+        raise UnexpectedSignal(f"{what} was to bring {asked}, but brought {brought}: {value!r}")
+    return cast("T", value)

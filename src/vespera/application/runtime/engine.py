@@ -21,7 +21,7 @@ from vespera.application.runtime.leases import Leases
 from vespera.application.runtime.listening import listen
 from vespera.application.runtime.notices import Notices
 from vespera.application.runtime.presence import Presence
-from vespera.application.runtime.runs import OpenAttempt, Stop
+from vespera.application.runtime.runs import OpenAttempt, Stop, Unbegun
 from vespera.application.runtime.sign_off import Signed
 from vespera.application.runtime.supervision import interrupted, over
 from vespera.domain.errors import EngineStopped, LeaseLost, StaleTask, StorageError
@@ -59,6 +59,7 @@ class Engine:
         self._leases = Leases(queue=queue, clock=clock, lease=lease)
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, OpenAttempt] = {}
+        self.called_off = Unbegun()
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
         self._awaiting, self._resting = set[TaskId](), set[TaskId]()
         self._listen = partial(listen, queue=queue, notices=notices, clock=clock)
@@ -223,7 +224,9 @@ class Engine:
             self._conduct(claimed), name=f"vespera task {claimed.id}", context=Context()
         )
         self._break_off(claimed.id, Stop.LOST)  # its lease ran out unnoticed, and it is ours again
-        self._runs[claimed.id] = self._run_of(claimed, handle, kept=kept)
+        self._runs[claimed.id] = run = self._run_of(claimed, handle, kept=kept)
+        if self.called_off.take(claimed):
+            self._interrupt(run, Stop.CANCEL)
         self.handles.add(handle)
         handle.add_done_callback(self._left)
         if self._heart is None:

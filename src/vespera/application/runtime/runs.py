@@ -7,6 +7,7 @@ from typing import Final
 
 from vespera.application.runtime.presence import Presence
 from vespera.application.runtime.sign_off import Signed
+from vespera.domain.ids import TaskId
 from vespera.domain.task import Task
 
 
@@ -56,3 +57,21 @@ class OpenAttempt:
         if self.begun:  # an asyncio task that is cancelled before never runs, to no end at all
             self.handle.cancel()
         return True
+
+
+class Unbegun:
+    """Attempts that were called off between their claim and their beginning."""
+
+    def __init__(self) -> None:
+        self._attempts: set[tuple[TaskId, int]] = set()
+
+    def add(self, task: Task) -> None:
+        """The attempt that has claimed the task is to do nothing."""
+        self._attempts.add((task.id, task.attempt))
+
+    def take(self, claimed: Task) -> bool:
+        """Whether this one is; it is forgotten then."""
+        attempt = (claimed.id, claimed.attempt)
+        called_off = attempt in self._attempts
+        self._attempts.discard(attempt)
+        return called_off

@@ -16,7 +16,6 @@ from vespera.domain.errors import LeaseLost, NonDeterministicTask, StepFailed, S
 from vespera.domain.ids import OwnerId, SignalId, TaskId
 from vespera.domain.retry import type_names
 from vespera.domain.step import (
-    KEPT_PREFIXES,
     PATCH_PREFIX,
     UNDO_PREFIX,
     Fence,
@@ -306,8 +305,7 @@ class StepLog:
         """
         if not self.undoable:
             return ()
-        own = [r for r in self._recorded.values() if not r.name.startswith(KEPT_PREFIXES)]
-        done = [r for r in own if r.value is not None and r.wake_at is None]
+        done = [r for r in self._recorded.values() if r.done]
         left = [r for r in done if r.occurrence > self._asked.get(r.name, 0)]
         return [f"step {r.name!r}" for r in left if not self.inherits(r)]
 

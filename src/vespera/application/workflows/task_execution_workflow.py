@@ -313,6 +313,8 @@ class TaskExecutionWorkflow:
             await self._m.tasks.call_off(task.id, reason)
             return (await self._execute(task.id)).task
         cancelled = task.cancel(called_off(reason), self._m.clock.now())
+        if self._m.engine.started and task.owner == self._m.engine.owner:
+            self._m.engine.called_off.add(task)  # it is claimed here, and about to begin
         await self._m.tasks.save(cancelled)
         await self._m.engine.tell(cancelled)
         return cancelled

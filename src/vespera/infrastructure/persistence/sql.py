@@ -811,7 +811,7 @@ PURGE_WAIVERS = Statement("DELETE FROM waivers WHERE waivers.task_id IN (__many_
 # What runs again after its end, and copies of its history.
 
 REVIVE_TASK = Statement(
-    "UPDATE tasks SET status='pending', version=(tasks.version + 1), failures=0, crashes=0, run_after=NULL, updated_at=?, report_id=NULL, undoable=?, cancelling=NULL, gate=coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = tasks.specialist_type), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), ''), retries=(tasks.retries + 1), error=NULL, outcome=NULL WHERE tasks.id = ? AND tasks.version = ? AND tasks.owner IS NULL AND NOT (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND parent.status IN ('completed', 'failed', 'cancelled') AND tasks.on_parent_end = 'cancel'))",
+    "UPDATE tasks SET status='pending', version=(tasks.version + 1), failures=0, crashes=0, run_after=NULL, updated_at=?, report_id=NULL, undoable=?, cancelling=NULL, paused_at=NULL, gate=coalesce((SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = tasks.specialist_type), (SELECT gates.specialist_type FROM gates WHERE gates.specialist_type = '*'), ''), retries=(tasks.retries + 1), error=NULL, outcome=NULL WHERE tasks.id = ? AND tasks.version = ? AND tasks.owner IS NULL AND NOT (EXISTS (SELECT * FROM tasks AS parent WHERE parent.id = tasks.parent_id AND parent.status IN ('completed', 'failed', 'cancelled') AND tasks.on_parent_end = 'cancel'))",
     expects=1,
 )
 

@@ -42,6 +42,7 @@ class RevivalsConformance(PersistenceSuite):
             crashes=2,
             cancelling="because",
             run_after=LATER,
+            paused_at=NOW,
         )
         await stores.tasks.add(ended)
         await stores.revivals.revive([Revived(task=ended)], reason="", now=LATER)
@@ -55,6 +56,7 @@ class RevivalsConformance(PersistenceSuite):
             crashes=0,
             cancelling=None,
             run_after=None,
+            paused_at=None,
             retries=1,
             version=ended.version + 1,
             updated_at=LATER,

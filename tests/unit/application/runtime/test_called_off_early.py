@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from vespera import Container, TaskContext, TaskExecutionWorkflow, TaskRepository
+from vespera import (
+    Container,
+    TaskContext,
+    TaskExecutionWorkflow,
+    TaskOrchestrator,
+    TaskRepository,
+)
 from vespera.application.ports.persistence import StepRepository
 from vespera.application.runtime.engine import Engine
 from vespera.application.runtime.specialists import Specialists
@@ -93,3 +99,27 @@ async def test_before_it_knows_what_was_done_that_is_undone(
     await running
     stored = await container.get(TaskRepository).get(TaskId("t"))
     assert "not wanted" in str(stored.error)
+
+
+async def test_between_its_claim_and_its_beginning_nothing_is_done(
+    container: Container, specialists: Specialists
+) -> None:
+    done: list[str] = []
+
+    async def book(task: TaskContext) -> None:
+        await task.step("book", done.append, "book", undo=lambda _: done.append("unbook"))
+
+    specialists.register("agent", book)
+    engine, orchestrator = container.get(Engine), container.get(TaskOrchestrator)
+    await orchestrator.create_task(title="A", specialist_type="agent", task_id="new")
+    claimed = await engine.claim(TaskId("new"))
+    assert claimed is not None
+
+    result = await orchestrator.cancel_task("new", "not wanted")
+    signed = await engine.begin(claimed, kept=True)
+
+    assert result.status == signed.task.status == "cancelled"
+    assert done == []
+    assert (await orchestrator.retry_task("new")).success
+    await orchestrator.execute_task("new")
+    assert done == ["book"]

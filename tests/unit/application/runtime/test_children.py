@@ -96,6 +96,27 @@ async def test_a_child_that_hands_back_another_type_is_told(
     assert (await orchestrator.run(title="P", specialist_type="parent")).success
 
 
+async def test_what_a_child_hands_back_may_be_a_list_of_something(
+    orchestrator: TaskOrchestrator, specialists: Specialists
+) -> None:
+    async def words(task: TaskContext) -> list[str]:
+        return task.title.split()
+
+    async def parent(task: TaskContext) -> object:
+        with pytest.raises(InvalidRequest, match="returns: must be a class, as str, or list"):
+            await task.spawn(title="a b", specialist_type="words", returns="list")  # type: ignore[call-overload]
+        child = await task.spawn(title="a b", specialist_type="words", returns=list[str])
+        other = await task.spawn(title="c", specialist_type="words", returns=list[int])
+        with pytest.raises(UnexpectedResult, match=r"hand back list\[int\], not list: \['c'\]"):
+            await other.result()
+        return await child.result()
+
+    specialists.register("words", words)
+    specialists.register("parent", parent)
+
+    assert (await orchestrator.run(title="P", specialist_type="parent")).result == ["a", "b"]
+
+
 async def test_the_result_of_a_child_that_was_purged_is_a_failure_of_the_child(
     orchestrator: TaskOrchestrator, specialists: Specialists, clock: VirtualClock
 ) -> None:

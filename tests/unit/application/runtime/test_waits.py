@@ -438,6 +438,21 @@ async def test_a_signal_of_another_type_is_told(desk: Desk) -> None:
     assert (await desk.done()).result == 7
 
 
+async def test_what_a_signal_holds_is_to_be_of_the_type_too(desk: Desk) -> None:
+    async def count(task: TaskContext) -> object:
+        with pytest.raises(UnexpectedSignal, match=r"was to bring list\[int\], but brought list"):
+            await task.wait_for_signal("go", returns=list[int])
+        with pytest.raises(InvalidRequest, match="returns: must be a class"):
+            await task.wait_for_signal("go", returns="int")  # type: ignore[call-overload]
+        return await task.wait_for_signal("go", returns=list[int])
+
+    await desk.begin(count)
+    await desk.signal("go", [1, "x"])
+    await desk.signal("go", [7])
+
+    assert (await desk.done()).result == [7]
+
+
 async def test_a_signal_that_does_not_come_in_time_is_told_and_told_again(desk: Desk) -> None:
     told: list[str] = []
 

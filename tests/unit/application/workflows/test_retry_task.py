@@ -202,6 +202,45 @@ async def test_what_could_not_be_undone_is_not_done_twice(
     assert pump.done == ["book", "go", "go"]
 
 
+async def test_what_was_left_done_is_told_again_if_the_task_is_called_off_after_a_retry(
+    orchestrator: TaskOrchestrator, specialists: Specialists, pump: Pump
+) -> None:
+    async def journey(task: TaskContext) -> None:
+        await task.step("book", pump, "book", undo=pump.undo, in_thread=False)
+        if task.attempt == 2:
+            raise BROKEN  # before it says how the next step is undone
+        await task.step("pay", pump, "pay", undo=pump.undo, in_thread=False)
+        raise BROKEN
+
+    specialists.register("journey", journey)
+    failed = await orchestrator.run(request("a", "journey", retry={"max_attempts": 2}))
+    assert "not asked for again, and not undone: step 'pay'" in str(failed.error)
+    await orchestrator.retry_task("a")
+
+    assert (await orchestrator.cancel_task("a")).status == "cancelled"
+    told = str((await orchestrator.get_task_status("a")).error)
+    assert "not asked for again, and not undone: step 'pay'" in told
+    assert pump.done == ["book", "pay", "back: book"]
+
+
+async def test_what_was_left_done_and_is_asked_for_again_is_undone_after_a_retry(
+    orchestrator: TaskOrchestrator, specialists: Specialists, pump: Pump
+) -> None:
+    async def journey(task: TaskContext) -> None:
+        if task.attempt != 2:
+            await task.step("pay", pump, "pay", undo=pump.undo, in_thread=False)
+        await task.step("book", pump, "book", undo=pump.undo, in_thread=False)
+        raise BROKEN
+
+    specialists.register("journey", journey)
+    failed = await orchestrator.run(request("a", "journey", retry={"max_attempts": 2}))
+    assert "not asked for again, and not undone: step 'pay'" in str(failed.error)
+    await orchestrator.retry_task("a")
+
+    assert (await orchestrator.cancel_task("a")).status == "cancelled"
+    assert pump.done == ["pay", "book", "back: book", "back: pay"]
+
+
 async def test_a_wait_that_timed_out_begins_anew(
     orchestrator: TaskOrchestrator, specialists: Specialists, clock: VirtualClock
 ) -> None:

@@ -48,6 +48,7 @@ REVIVE_TASK = compiled(
         failures=NONE,
         crashes=NONE,
         run_after=sa.null(),
+        paused_at=sa.null(),
         updated_at=sa.bindparam("now"),
         report_id=sa.null(),
         undoable=sa.bindparam("undoable"),
