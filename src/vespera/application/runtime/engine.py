@@ -356,11 +356,8 @@ class Engine:
         cancelled = isinstance(error, asyncio.CancelledError)
         if not cancelled or run.stop in {Stop.LOST, Stop.PARKED}:
             return Signed(await self._tasks.get(claimed.id))
-        now = self._clock.now()
-        if run.stop is not Stop.CANCEL:
-            changed = claimed.release(now)
-        else:
-            changed = await self._called_off(run, now)
+        cancels, now = run.stop is Stop.CANCEL, self._clock.now()
+        changed = await self._called_off(run, now) if cancels else claimed.release(now)
         try:
             await self._tasks.save(changed)
         except StaleTask:
