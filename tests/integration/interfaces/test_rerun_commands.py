@@ -157,6 +157,8 @@ def test_what_can_be_undone_is_undone_by_the_container_that_does_the_task(
     vespera, created, jobs, workspace
 ):
     created({"task_id": "a", "payload": {"waits": 1}}, work=True)
+    refused = vespera("task", "cancel", "a", "-y", "--reason", "rain " * 10_000)
+    assert (refused.exit_code, "reason: is longer than" in refused.stderr) == (1, True)
     without = vespera("task", "cancel", "a", "-y")
     assert "waits: a worker that does 'job', to undo its steps" in without.stdout
     assert not (workspace / "undone").exists()

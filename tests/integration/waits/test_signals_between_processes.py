@@ -147,3 +147,19 @@ async def test_a_task_that_the_other_calls_off_while_it_waits_ends(two):
     assert cancelled.status == "cancelled"
     assert (await two.tasks.get(T)).status == "cancelled"
     assert (await two.there.signal("t", "go")).error == "Task 't' (A) is cancelled."
+
+
+async def test_a_task_that_the_other_calls_off_while_it_works_is_undone_soon(two):
+    undone = []
+
+    async def work(task: TaskContext):
+        await task.step("book", lambda: "room 7", undo=undone.append)
+        await two.clock.sleep(LONG)
+
+    await two.begin(work)
+    began = two.clock.monotonic()
+    cancelled = await two.there.cancel_task("t", "no more")
+
+    assert cancelled.status == "cancelled"
+    assert undone == ["room 7"]
+    assert two.clock.monotonic() - began < SOON

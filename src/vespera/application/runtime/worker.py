@@ -293,8 +293,11 @@ class Worker:
         self._notices.all()
 
     async def _sees_dead(self, now: datetime) -> bool:
-        """Look out for workers that have died; where there may be others, after each ``poll``."""
+        """Look out for workers that have died, and for tasks that other processes have called off;
+        where there may be others, after each ``poll``.
+        """
         self._look_out_at = self._next_look_out(now)
+        await self._engine.call_off()
         return bool(await self._engine.dead_owners())
 
     def _next_look_out(self, now: datetime) -> datetime:

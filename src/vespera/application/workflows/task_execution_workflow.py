@@ -43,6 +43,7 @@ from vespera.domain.request import (
     parse_outcome,
     parse_request,
     task_id_of,
+    text_of,
 )
 from vespera.domain.step import waits_in_words
 from vespera.domain.task import GOING_ON, Completion, Task, TaskOutcome, TaskRequest, TaskStatus
@@ -168,6 +169,7 @@ class TaskExecutionWorkflow:
         """
         for _ in range(MOST_TRIES):
             try:
+                text_of(reason, "reason")
                 task = await self._m.tasks.get(task_id_of(task_id))
                 signed = await self._m.engine.cancel(task.id, reason)
                 stopped = signed.task if signed else await self._call_off(task, reason)

@@ -472,6 +472,18 @@ async def test_something_that_is_no_specialist_fails_the_task() -> None:
 # ------------------------------------------------------------------------------------ cancelling
 
 
+@pytest.mark.parametrize("reason", [5, None, b"rain", "\ud800", "rain " * 10_000])
+async def test_a_reason_that_is_no_sensible_text_is_refused(
+    workflow: TaskExecutionWorkflow, reason: object
+) -> None:
+    await workflow.create_task(title="A", task_id="t")
+
+    refused = await workflow.cancel_task("t", reason)  # type: ignore[arg-type]
+
+    assert (refused.success, refused.status) == (False, "pending")
+    assert str(refused.error).startswith("reason: ")
+
+
 async def test_a_pending_task_is_called_off(workflow: TaskExecutionWorkflow) -> None:
     created = await workflow.create_task(title="A")
 
