@@ -60,10 +60,10 @@ class Engine:
         self._owner: OwnerId | None = None
         self._runs: dict[TaskId, OpenAttempt] = {}
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
-        self._awaiting, self._resting = set[TaskId](), set[TaskId]()
+        self._awaiting, self._resting, self._rest_awaited = set[TaskId](), set[TaskId](), False
         self._listen = partial(listen, queue=queue, notices=notices, clock=clock)
         self.arrears = Arrears(
-            tasks=tasks, notices=notices, clock=clock, runs=self._runs, interrupt=self._interrupt
+            tasks, notices, clock, lambda: self._owner, runs=self._runs, interrupt=self._interrupt
         )
         self._heart: asyncio.Task[None] | None = None
         self._ear: asyncio.Task[None] | None = None
@@ -97,14 +97,15 @@ class Engine:
         return self._resting
 
     def at_rest(self) -> bool:
-        """Whether no attempt does more than wait, nor any that is over but for telling of it. If
-        only some are looking whether what they wait for has come, work is told of when they have.
+        """Whether no attempt does more than wait, nor looks whether what it waits for has come,
+        nor has still to tell of its end. If some do, work is told of when they have done it.
         """
         presences = [self._runs[task_id].presence for task_id in self._resting]
         looking = [presence for presence in presences if presence.looks]
         for presence in looking:
             presence.tell_when_it_has_looked()
-        return not looking and len(self.handles) <= len(self._resting)
+        self._rest_awaited = len(self.handles) > len(self._resting)
+        return not (looking or self._rest_awaited)
 
     @property
     def wake_at(self) -> datetime | None:
@@ -182,10 +183,6 @@ class Engine:
             await self._extend()
         return self._leases.jumps
 
-    async def make_up(self) -> None:
-        """Do what it is in ``arrears`` with; see there, also for errors."""
-        await self.arrears.make_up(self._owner)
-
     async def tell(self, stored: Task) -> None:
         """Tell of a change that was stored, whoever made it. If that was the end of a task, its
         children are called off; those that others hold are left to these.
@@ -194,7 +191,7 @@ class Engine:
         if not (stored.finished and stored.spawned):
             return
         try:
-            await self.make_up()
+            await self.arrears.make_up()
         except StorageError:
             logger.exception("Children of ended tasks are called off later.")
         finally:  # also if it is cancelled
@@ -275,8 +272,7 @@ class Engine:
         self._notices.close()
         try:
             await self.release()
-            if self._owner:
-                await self.arrears.release(self._owner)
+            await self.arrears.release()
         finally:  # also if it is cancelled: whoever asks shall not take it for alive
             if self._owner is not None:
                 self._owners.leave(self._owner)
@@ -332,7 +328,8 @@ class Engine:
 
     def _left(self, handle: "asyncio.Task[Signed]") -> None:
         self.handles.discard(handle)
-        self._notices.work()  # nobody may be working any more
+        if self._rest_awaited:
+            self._notices.work()
 
     def _forget(self, run: OpenAttempt) -> None:
         run.over = True
