@@ -279,11 +279,14 @@ class Engine:
                 self._owner = None
 
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
-        told, park = partial(self._hear_of, claimed), partial(self._park, claimed) if kept else None
-        pause, looked = partial(self._break_off, claimed.id, Stop.PAUSE), self._notices.work
-        lingers = not self._flow.counts_running(claimed.specialist_type)
         presence = Presence(
-            self._clock, told=told, park=park, pause=pause, lingers=lingers, looked=looked
+            self._clock,
+            told=partial(self._hear_of, claimed),
+            park=partial(self._park, claimed) if kept else None,
+            pause=partial(self._break_off, claimed.id, Stop.PAUSE),
+            call_off=partial(self._break_off, claimed.id, Stop.CANCEL),
+            lingers=not self._flow.counts_running(claimed.specialist_type),
+            looked=self._notices.work,
         )
         return OpenAttempt(claimed, handle, kept, presence)
 
@@ -376,9 +379,9 @@ class Engine:
         await self._tasks.call_off(stored.id, run.reason)
         return run.task.release(now)
 
-    def _break_off(self, task_id: TaskId, stop: Stop) -> None:
+    def _break_off(self, task_id: TaskId, stop: Stop, reason: str = "") -> None:
         if task_id in self._runs:
-            self._interrupt(self._runs[task_id], stop)
+            self._interrupt(self._runs[task_id], stop, reason)
 
     def _interrupt(self, run: OpenAttempt, stop: Stop, reason: str = "") -> None:
         if run.interrupt(stop, reason):
