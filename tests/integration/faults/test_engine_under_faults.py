@@ -138,7 +138,9 @@ class FailingCommits(Trade):
         assert len(self.effects) <= 3
         assert await self.recorded(created.task_id) == ["buy", "sell"]
 
-    async def test_at_a_step_and_at_the_release_behind_it_the_lease_runs_out(self, faults: Faults):
+    async def test_at_a_step_and_at_the_release_behind_it_the_task_is_released_soon(
+        self, faults: Faults
+    ):
         self.during["sold"] = lambda: faults.at("commit", times=2)
         began = self.clock.now()
         created = await self.create_test_task(specialist_type="trade")
@@ -146,7 +148,7 @@ class FailingCommits(Trade):
 
         assert result.result == "sold"
         assert self.effects == ["bought", "sold", "sold"]
-        assert self.clock.now() - began >= timedelta(seconds=30)
+        assert self.clock.now() - began < timedelta(seconds=5)  # and not when its lease is over
 
     async def test_of_tasks_that_run_at_once_all_complete(self, faults: Faults):
         created = [await self.create_test_task(specialist_type="trade") for _ in range(10)]
