@@ -25,6 +25,7 @@ class Two:
         self.here, self.there = here.get(TaskOrchestrator), there.get(TaskOrchestrator)
         self._specialists = here.get(Specialists)
         self.tasks, self.clock = here.get(TaskRepository), clock
+        self.tasks_there = there.get(TaskRepository)
 
     async def begin(self, handler):
         self._specialists.register("wait", handler)
@@ -134,6 +135,21 @@ async def test_two_waits_for_one_name_get_a_signal_each(two):
         await two.signal("go", payload)
 
     assert await two.result() == ["a", "b"]
+
+
+async def test_a_task_that_the_other_calls_off_while_it_waits_undoes_its_steps_soon(two):
+    done = []
+
+    async def book(task: TaskContext):
+        await task.step("book", done.append, "book", undo=lambda _: done.append("unbook"))
+        await task.wait_for_signal("go")
+
+    await two.begin(book)
+    await two.tasks_there.call_off(T, "not wanted")
+    await two.clock.sleep(SOON)
+
+    assert (await two.tasks.get(T)).status == "cancelled"
+    assert done == ["book", "unbook"]
 
 
 async def test_a_task_that_the_other_calls_off_while_it_waits_ends(two):

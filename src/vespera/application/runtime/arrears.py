@@ -23,31 +23,34 @@ class Arrears:
 
     def __init__(
         self,
-        *,
         tasks: TaskRepository,
         notices: Notices,
         clock: Clock,
+        owner: Callable[[], OwnerId | None],
+        *,
         runs: Mapping[TaskId, OpenAttempt],
         interrupt: Callable[[OpenAttempt, Stop, str], None],
     ) -> None:
-        """``runs`` are the attempts under way, at each moment; ``interrupt`` breaks one off."""
-        self._tasks, self._notices, self._clock = tasks, notices, clock
+        """``owner`` says under which id tasks are held here, once any are; ``runs`` are the
+        attempts under way, at each moment; ``interrupt`` breaks one off.
+        """
+        self._tasks, self._notices, self._clock, self._owner = tasks, notices, clock, owner
         self._runs, self._interrupt = runs, interrupt
         self._unreleased: dict[TaskId, int] = {}  # in which attempt
         self.due = False
 
-    async def make_up(self, owner: OwnerId | None) -> None:
-        """Let go of what ``owner`` holds without need, and cancel what is to be cancelled, as far
-        as ``owner`` or nobody holds it; durable on return. What has something to undo becomes
-        ready, and undoes it when it is claimed. What is under way is interrupted.
+    async def make_up(self) -> None:
+        """Let go of what is held here without need, and cancel what is to be cancelled, as far as
+        it is held here or by nobody; durable on return. What has something to undo becomes ready,
+        and undoes it when it is claimed. What is under way is interrupted.
 
         Raises:
             StorageError: the database could not do all of it; it is ``due`` still.
         """
         self.due = False
         try:
-            await self._release(owner)
-            while await self._call_off(owner):
+            await self._release()
+            while await self._call_off():
                 """What was cancelled may have children, who are to be called off with it."""
         except BaseException:
             self.due = True
@@ -65,28 +68,31 @@ class Arrears:
         self._unreleased[claimed.id] = claimed.attempt
         self.due = True
 
-    async def release(self, owner: OwnerId) -> None:
-        """Release what ``owner`` holds without need, as far as the database can do it."""
+    async def release(self) -> None:
+        """Release what is held here without need, as far as the database can do it."""
         with suppress(StorageError):
-            await self._release(owner)
+            await self._release()
 
-    async def _release(self, owner: OwnerId | None) -> None:
+    async def _release(self) -> None:
         if not self._unreleased:
             return
         found = await self._tasks.find(self._unreleased)
         for task_id, attempt in list(self._unreleased.items()):
-            task = found.get(task_id)
-            if task is not None and (task.owner, task.attempt) == (owner, attempt):
+            if (task := found.get(task_id)) and task.attempt == attempt and self._is_ours(task):
                 with suppress(StaleTask):  # somebody else has it
                     released = replace(task, run_after=None).release(self._clock.now())
                     await self._tasks.save(released)
                     self._notices.changed(released)
-            self._unreleased.pop(task_id, None)
+            if self._unreleased.get(task_id) == attempt:
+                del self._unreleased[task_id]
 
-    async def _call_off(self, owner: OwnerId | None) -> bool:
+    def _is_ours(self, task: Task) -> bool:
+        return task.owner is not None and task.owner == self._owner()
+
+    async def _call_off(self) -> bool:
         """Whether it is to be looked again."""
         again = False
-        for task in await self._tasks.called_off(owner):
+        for task in await self._tasks.called_off(self._owner()):
             if task.id in self._runs:
                 self._interrupt(self._runs[task.id], Stop.CANCEL, task.cancelling or "")
             elif task.owner is None and not task.undoable:

@@ -61,10 +61,10 @@ class Engine:
         self._runs: dict[TaskId, OpenAttempt] = {}
         self.called_off = Unbegun()
         self.handles: set[asyncio.Task[Signed]] = set()  # also of lost attempts, slow to leave
-        self._awaiting, self._resting = set[TaskId](), set[TaskId]()
+        self._awaiting, self._resting, self._rest_awaited = set[TaskId](), set[TaskId](), False
         self._listen = partial(listen, queue=queue, notices=notices, clock=clock)
         self.arrears = Arrears(
-            tasks=tasks, notices=notices, clock=clock, runs=self._runs, interrupt=self._interrupt
+            tasks, notices, clock, lambda: self._owner, runs=self._runs, interrupt=self._interrupt
         )
         self._heart: asyncio.Task[None] | None = None
         self._ear: asyncio.Task[None] | None = None
@@ -98,14 +98,15 @@ class Engine:
         return self._resting
 
     def at_rest(self) -> bool:
-        """Whether no attempt does more than wait, nor any that is over but for telling of it. If
-        only some are looking whether what they wait for has come, work is told of when they have.
+        """Whether no attempt does more than wait, nor looks whether what it waits for has come,
+        nor has still to tell of its end. If some do, work is told of when they have done it.
         """
         presences = [self._runs[task_id].presence for task_id in self._resting]
         looking = [presence for presence in presences if presence.looks]
         for presence in looking:
             presence.tell_when_it_has_looked()
-        return not looking and len(self.handles) <= len(self._resting)
+        self._rest_awaited = len(self.handles) > len(self._resting)
+        return not (looking or self._rest_awaited)
 
     @property
     def wake_at(self) -> datetime | None:
@@ -183,10 +184,6 @@ class Engine:
             await self._extend()
         return self._leases.jumps
 
-    async def make_up(self) -> None:
-        """Do what it is in ``arrears`` with; see there, also for errors."""
-        await self.arrears.make_up(self._owner)
-
     async def tell(self, stored: Task) -> None:
         """Tell of a change that was stored, whoever made it. If that was the end of a task, its
         children are called off; those that others hold are left to these.
@@ -195,7 +192,7 @@ class Engine:
         if not (stored.finished and stored.spawned):
             return
         try:
-            await self.make_up()
+            await self.arrears.make_up()
         except StorageError:
             logger.exception("Children of ended tasks are called off later.")
         finally:  # also if it is cancelled
@@ -278,19 +275,21 @@ class Engine:
         self._notices.close()
         try:
             await self.release()
-            if self._owner:
-                await self.arrears.release(self._owner)
+            await self.arrears.release()
         finally:  # also if it is cancelled: whoever asks shall not take it for alive
             if self._owner is not None:
                 self._owners.leave(self._owner)
                 self._owner = None
 
     def _run_of(self, claimed: Task, handle: "asyncio.Task[Signed]", *, kept: bool) -> OpenAttempt:
-        told, park = partial(self._hear_of, claimed), partial(self._park, claimed) if kept else None
-        pause, looked = partial(self._break_off, claimed.id, Stop.PAUSE), self._notices.work
-        lingers = not self._flow.counts_running(claimed.specialist_type)
         presence = Presence(
-            self._clock, told=told, park=park, pause=pause, lingers=lingers, looked=looked
+            self._clock,
+            told=partial(self._hear_of, claimed),
+            park=partial(self._park, claimed) if kept else None,
+            pause=partial(self._break_off, claimed.id, Stop.PAUSE),
+            call_off=partial(self._break_off, claimed.id, Stop.CANCEL),
+            lingers=not self._flow.counts_running(claimed.specialist_type),
+            looked=self._notices.work,
         )
         return OpenAttempt(claimed, handle, kept, presence)
 
@@ -335,7 +334,8 @@ class Engine:
 
     def _left(self, handle: "asyncio.Task[Signed]") -> None:
         self.handles.discard(handle)
-        self._notices.work()  # nobody may be working any more
+        if self._rest_awaited:
+            self._notices.work()
 
     def _forget(self, run: OpenAttempt) -> None:
         run.over = True
@@ -379,9 +379,9 @@ class Engine:
         await self._tasks.call_off(stored.id, run.reason)
         return run.task.release(now)
 
-    def _break_off(self, task_id: TaskId, stop: Stop) -> None:
+    def _break_off(self, task_id: TaskId, stop: Stop, reason: str = "") -> None:
         if task_id in self._runs:
-            self._interrupt(self._runs[task_id], stop)
+            self._interrupt(self._runs[task_id], stop, reason)
 
     def _interrupt(self, run: OpenAttempt, stop: Stop, reason: str = "") -> None:
         if run.interrupt(stop, reason):

@@ -15,11 +15,12 @@ class Presence:
     ``told`` hears of each change of that. ``park`` lets go of a task that rests, if nobody has news
     for it: it is then ``waiting`` without a holder, and begins anew when what it waits for has
     come; None: it is to be kept in memory. It ``lingers`` before that, unless it is to go on by a
-    claim only, as its type's running tasks are counted. ``pause`` breaks the attempt off. While one
-    of its waits may have heard of something, and has not found out yet, it ``looks``; ``looked`` is
-    told when it has, if that was asked for. ``calling_off`` says why, when this attempt is being
-    cancelled; ``is_stopped``, that the engine has interrupted it, for whatever reason; ``undoes``,
-    that its steps are undone, for an end that is recorded.
+    claim only, as its type's running tasks are counted. ``pause`` breaks the attempt off;
+    ``call_off``, for good, and says why. While one of its waits may have heard of something, and
+    has not found out yet, it ``looks``; ``looked`` is told when it has, if that was asked for.
+    ``calling_off`` says why, when this attempt is being cancelled; ``is_stopped``, that the engine
+    has interrupted it, for whatever reason; ``undoes``, that its steps are undone, for an end that
+    is recorded.
     """
 
     def __init__(
@@ -29,11 +30,13 @@ class Presence:
         told: "Callable[[Presence], None]" = lambda _: None,
         park: Callable[[Fence, int], Awaitable[bool]] | None = None,
         pause: Callable[[], None] = lambda: None,
+        call_off: Callable[[str], None] = lambda _: None,
         lingers: bool = True,
         looked: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock, self._told, self._park = clock, told, park
-        self.pause, self.lingers, self._looked = pause, lingers, looked
+        self.pause, self.call_off = pause, call_off
+        self.lingers, self._looked = lingers, looked
         self.calling_off: str | None = None
         self.is_stopped = False
         self.undoes = False

@@ -126,7 +126,7 @@ class Waits:
             try:
                 while True:
                     heard.clear()
-                    self._news[wait.key] = (await work.tasks.get(self._task_id)).news
+                    self._news[wait.key] = await self._heard()
                     async with self._turn:
                         found = await wait.look()
                         if found is not None or self._is_over(wait.wake_at):
@@ -143,6 +143,13 @@ class Waits:
             finally:
                 self._news.pop(wait.key, None)
                 presence.end_wait(wait.key)
+
+    async def _heard(self) -> int:
+        """The number of news for the task. If one is that it is called off, its attempt ends."""
+        stored = await self._work.tasks.get(self._task_id)
+        if stored.cancelling is not None and not self._log.rewinding:
+            self._presence.call_off(stored.cancelling)
+        return stored.news
 
     def _is_known(self) -> bool:
         """Whether the database knows how things are: that the task only waits, and until when."""

@@ -282,7 +282,7 @@ class Worker:
         if is_time or (now >= self._look_out_at and await self._sees_dead(now)):
             await self._take_back(now)
         elif self._engine.arrears.due:
-            await self._engine.make_up()
+            await self._engine.arrears.make_up()
 
     def _look_at_all_again(self, jumps: int) -> None:
         """Whatever was to be done at some moment, that was told by the clock as it was."""
@@ -308,7 +308,7 @@ class Worker:
         await self._reclaiming.reclaim()  # before the next attempts need what the dead hold
         taken = await self._engine.take_back(TAKEN_BACK_AT_ONCE)
         self._more_to_take_back = len(taken) >= TAKEN_BACK_AT_ONCE
-        await self._engine.make_up()
+        await self._engine.arrears.make_up()
         self._suspects = await self._engine.has_suspects()
         self._take_back_at = now + self._engine.lease / 3  # all of it was done
         self._look_out_at = self._next_look_out(now)

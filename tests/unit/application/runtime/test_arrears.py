@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -355,9 +356,29 @@ async def test_what_is_left_behind_while_the_rest_is_made_up_for_is_due_still(
         engine.arrears.due = True
 
     tasks.after["called_off"] = leave_behind
-    await engine.make_up()
+    await engine.arrears.make_up()
 
     assert engine.arrears.due
+
+
+async def test_what_breaks_off_again_while_it_is_released_is_remembered(
+    orchestrator: TaskOrchestrator, container: Container, tasks: Any
+) -> None:
+    engine = container.get(Engine)
+    await orchestrator.create_task(title="A", task_id="t", specialist_type="listener")
+    claimed = await engine.claim(TaskId("t"))
+    assert claimed is not None
+    engine.arrears.keep(claimed)
+
+    async def break_off_again() -> None:
+        engine.arrears.keep(replace(claimed, attempt=2))
+
+    tasks.before["save"] = break_off_again
+    await engine.arrears.make_up()
+
+    assert await stands(orchestrator, "t") == "pending"
+    assert engine.arrears.due
+    assert engine.arrears._unreleased == {"t": 2}
 
 
 async def test_who_is_cancelled_while_claiming_is_cancelled_even_if_the_database_fails(
