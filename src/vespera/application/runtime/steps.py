@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypedDict, TypeVar, Unpack
+from weakref import ref
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
@@ -75,7 +77,8 @@ class StepLog:
         self._unasked: set[Key] = set()  # while rewinding: what the handler is still to ask for
         self._over: Callable[[], object] = lambda: None
         own = [r for r in records if not r.name.startswith(UNDO_PREFIX)]
-        self.turns = Turns(records=own, is_due=self._is_due, clock=clock)
+        is_due = partial(_is_due, ref(self))  # no cycle leads through an attempt
+        self.turns = Turns(records=own, is_due=is_due, clock=clock)
         self._recorded = {(r.name, r.occurrence): r for r in records}
         self._next_seq = records[-1].seq + 1 if records else 1
         self._newest = max((r.epoch for r in records), default=0)
@@ -113,7 +116,7 @@ class StepLog:
         """Call ``over`` when the handler, of which nothing new is wanted, has asked for all that
         was recorded, and was given it.
         """
-        due = {(r.name, r.occurrence) for r in self._recorded.values() if self._is_due(r)}
+        due = {(r.name, r.occurrence) for r in self._recorded.values() if self.is_due(r)}
         self._unasked = {key for key in due if not key[0].startswith(UNDO_PREFIX)}
         self._over = over
 
@@ -260,7 +263,7 @@ class StepLog:
         Raises:
             NonDeterministicTask: it did not; names what was recorded and what was asked instead.
         """
-        missing = [record.name for record in self._recorded.values() if self._is_due(record)]
+        missing = [record.name for record in self._recorded.values() if self.is_due(record)]
         if missing:
             asked = f"; it asked for {_listed(self._fresh)} instead" if self._fresh else ""
             raise NonDeterministicTask(
@@ -271,7 +274,7 @@ class StepLog:
 
     def has_more(self) -> bool:
         """Whether an earlier attempt got further than this one has come up to now."""
-        return any(map(self._is_due, self._recorded.values()))
+        return any(map(self.is_due, self._recorded.values()))
 
     def forgotten(self) -> Sequence[str]:
         """Steps that earlier attempts have done, and this one has not asked for, in a task that has
@@ -293,7 +296,7 @@ class StepLog:
     def _tell_over(self) -> None:
         self._over()  # which is nothing any more if the handler has ended meanwhile
 
-    def _is_due(self, record: StepRecord) -> bool:
+    def is_due(self, record: StepRecord) -> bool:
         """Whether the handler is still to ask for the record."""
         asked = record.occurrence <= self._asked.get(record.name, 0)
         return not asked and not record.name.startswith(PATCH_PREFIX) and not self._excused(record)
@@ -374,6 +377,11 @@ class StepLog:
 
     def _now(self) -> datetime:
         return self._clock.now()
+
+
+def _is_due(log: "ref[StepLog]", record: StepRecord) -> bool:
+    found = log()
+    return found is not None and found.is_due(record)
 
 
 def _listed(names: Sequence[str]) -> str:
