@@ -177,3 +177,22 @@ async def test_the_end_of_the_attempt_is_the_end_of_all_its_waits(ledger: Ledger
     await asyncio.wait({waiting})
     assert waiting.cancelled()
     assert ledger.told == [(True, True), (False, False)]
+
+
+async def test_who_gives_up_a_step_while_the_task_is_let_go_of_disturbs_nobody(
+    ledger: Ledger,
+) -> None:
+    presence = ledger.presence
+    presence.begin_wait("a", None)
+    parking = asyncio.create_task(presence.parked(FENCE, 0))
+    await asyncio.sleep(0)
+    given_up, step = (asyncio.create_task(presence.begin_work()) for _ in range(2))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait({given_up})
+
+    assert not step.done()
+    ledger.answer.set_result(False)
+    assert not await parking
+    await step
+    presence.end_work()
