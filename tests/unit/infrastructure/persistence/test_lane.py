@@ -198,11 +198,20 @@ async def two():
     """A lane of memory, and somebody else's connection to the same database."""
     other = memory("two-connections")
     other.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
-    lane = Lane(name="lane", inline=True, patience=5)
+    lane = Lane(name="lane", inline=True, patience=60)
     await lane.open(lambda: memory("two-connections"))
     yield lane, other
     await lane.close()
     other.close()
+
+
+async def soon(condition):
+    """It holds long before the lane loses its patience."""
+    for _ in range(200_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("it is still waited for")
 
 
 def insert(number):
@@ -255,8 +264,7 @@ async def test_cancelled_work_waits_for_no_lock_any_more(two):
     await asyncio.sleep(0)
     assert lane.in_flight == 1
     task.cancel()
-    while lane.in_flight:
-        await asyncio.sleep(0)
+    await soon(lambda: not lane.in_flight)
     other.execute("COMMIT")
 
     assert other.execute("SELECT count(*) FROM notes").fetchone() == (0,)
@@ -267,8 +275,7 @@ async def test_work_that_is_given_up_ends_with_the_error_of_the_lock(two):
     other.execute("BEGIN IMMEDIATE")
     answers = []
     lane.submit(insert(1), lambda *answer: answers.append(answer), lambda: True)
-    while not answers:
-        await asyncio.sleep(0)
+    await soon(lambda: answers)
     other.execute("ROLLBACK")
 
     ((result, error),) = answers
