@@ -91,7 +91,7 @@ class ReplayLog(StepLog):
         super().__init__(**of_log)
         self._frontier, self._added = frontier, added
         self.turns = ReplayTurns(
-            frontier, records=of_log["records"], is_due=self._is_due, clock=of_log["clock"]
+            frontier, records=of_log["records"], is_due=self.is_due, clock=of_log["clock"]
         )
         self.beyond: list[str] = []
 
@@ -117,7 +117,7 @@ class ReplayLog(StepLog):
 
     def unasked(self) -> list[str]:
         """What is recorded and was not asked for."""
-        return [record.name for record in self._recorded.values() if self._is_due(record)]
+        return [record.name for record in self._recorded.values() if self.is_due(record)]
 
     def judge(self, *, ended: bool, complete: bool) -> None:
         """Judge where the handler has stopped.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import cast
 
 from vespera.application.ports.persistence import StepRepository
 from vespera.application.runtime.compensation import Ending
@@ -82,10 +83,10 @@ class AttemptRunner:
 
     async def _carried_out(self, context: TaskContext, equipment: Equipment) -> Signed:
         try:
-            if not equipment.log.rewinding:
+            if equipment.log.rewinding:
+                equipment.log.rewind(_this_task().cancel)
+            else:
                 await self.baselines.ensure(equipment.task)
-            elif running := asyncio.current_task():
-                equipment.log.rewind(running.cancel)
             returned = await self._called(context, equipment)
             outcome = self.work.outcomes.encode(returned)
         except asyncio.CancelledError:
@@ -189,8 +190,8 @@ class AttemptRunner:
         """It was called off, in this attempt or before, or it was being undone already; and its
         handler has cleaned up.
         """
-        running = asyncio.current_task()
-        while running is not None and running.cancelling():
+        running = _this_task()
+        while running.cancelling():
             running.uncancel()  # it is this cancellation that is carried out now
         reason = equipment.task.cancelling or equipment.presence.calling_off
         failure = called_off(reason or "")
@@ -223,6 +224,10 @@ class AttemptRunner:
 
     def _now(self) -> datetime:
         return self.work.supervision.clock.now()
+
+
+def _this_task() -> "asyncio.Task[object]":
+    return cast("asyncio.Task[object]", asyncio.current_task())
 
 
 def _is_called_off(equipment: Equipment) -> bool:

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypedDict, TypeVar, Unpack
+from weakref import proxy
 
 from vespera.application.ports.clock import Clock
 from vespera.application.ports.codec import Codec
@@ -86,7 +88,8 @@ class StepLog:
     def _remember(self, records: Sequence[StepRecord]) -> None:
         """What earlier attempts have recorded; the first attempt is not held up by it."""
         own = [r for r in records if not r.name.startswith(UNDO_PREFIX)]
-        self.turns = Turns(records=own, is_due=self._is_due, clock=self._clock)
+        is_due = partial(StepLog.is_due, proxy(self))  # no cycle leads through an attempt
+        self.turns = Turns(records=own, is_due=is_due, clock=self._clock)
         self._recorded = {(r.name, r.occurrence): r for r in records}
         self._begun = {key: r.seq for key, r in self._recorded.items() if r.open}
         self._next_seq, self._newest = records[-1].seq + 1, max(r.epoch for r in records)
@@ -122,7 +125,7 @@ class StepLog:
         """Call ``over`` when the handler, of which nothing new is wanted, has asked for all that
         was recorded, and was given it.
         """
-        due = {(r.name, r.occurrence) for r in self._recorded.values() if self._is_due(r)}
+        due = {(r.name, r.occurrence) for r in self._recorded.values() if self.is_due(r)}
         self._unasked = {key for key in due if not key[0].startswith(UNDO_PREFIX)}
         self._over = over
 
@@ -286,7 +289,7 @@ class StepLog:
         Raises:
             NonDeterministicTask: it did not; names what was recorded and what was asked instead.
         """
-        missing = [record.name for record in self._recorded.values() if self._is_due(record)]
+        missing = [record.name for record in self._recorded.values() if self.is_due(record)]
         if missing:
             asked = f"; it asked for {_listed(self._fresh)} instead" if self._fresh else ""
             raise NonDeterministicTask(
@@ -297,7 +300,7 @@ class StepLog:
 
     def has_more(self) -> bool:
         """Whether an earlier attempt got further than this one has come up to now."""
-        return any(map(self._is_due, self._recorded.values()))
+        return any(map(self.is_due, self._recorded.values()))
 
     def forgotten(self) -> Sequence[str]:
         """Steps that earlier attempts have done, and this one has not asked for, in a task that has
@@ -318,7 +321,7 @@ class StepLog:
     def _tell_over(self) -> None:
         self._over()  # which is nothing any more if the handler has ended meanwhile
 
-    def _is_due(self, record: StepRecord) -> bool:
+    def is_due(self, record: StepRecord) -> bool:
         """Whether the handler is still to ask for the record."""
         asked = record.occurrence <= self._asked.get(record.name, 0)
         return not asked and not record.name.startswith(PATCH_PREFIX) and not self._excused(record)

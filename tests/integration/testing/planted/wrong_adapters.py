@@ -33,6 +33,7 @@ from vespera.domain.errors import (
     OperationNotFound,
     StaleTask,
     TaskNotFound,
+    TaskOver,
 )
 from vespera.domain.file_operation import Absent, FileState
 from vespera.domain.health import HostFacts, PlaceFacts
@@ -253,6 +254,10 @@ class Lenient(SqlTaskRepository):
         with suppress(StaleTask):
             await super().complete(task, operations=operations)
 
+    async def call_off(self, task_id, reason):
+        with suppress(TaskOver):
+            await super().call_off(task_id, reason)
+
 
 class Careless(SqlTaskRepository):
     async def get(self, task_id):
@@ -266,6 +271,9 @@ class Careless(SqlTaskRepository):
 
     async def dead_ends_of(self, task_id):
         return await super().page(status="failed")
+
+    async def called_off(self, holder):
+        return await super().page(limit=1000)
 
 
 @caught_by(
@@ -304,6 +312,7 @@ class TestFindsNothing(PlantedStores, TaskRepositoryConformance):
     "test_a_dedup_key_is_taken_while_its_task_is_not_finished",
     "test_of_many_that_add_one_dedup_key_at_once_one_succeeds",
     "test_only_one_may_come_behind",
+    "test_what_is_over_or_not_there_is_not_called_off",
 )
 class TestLenient(PlantedStores, TaskRepositoryConformance):
     parts = {"tasks": Lenient}
@@ -316,6 +325,7 @@ class TestLenient(PlantedStores, TaskRepositoryConformance):
     "test_a_page_may_be_of_one_status_and_of_one_type",
     "test_what_a_completed_task_waited_for_is_no_dead_end",
     "test_a_task_that_waits_for_nothing_has_no_dead_ends",
+    "test_what_is_to_be_called_off_is_told_to_who_holds_it_or_where_nobody_does",
 )
 class TestCareless(PlantedStores, TaskRepositoryConformance):
     parts = {"tasks": Careless}
@@ -628,6 +638,7 @@ class TestLetsGoBlindly(PlantedStores, TaskQueueConformance):
     "test_a_blocked_task_is_not_claimed",
     "test_a_task_that_crashed_twice_is_suspicious_and_claimed_as_such",
     "test_a_suspicious_task_that_is_blocked_or_not_due_is_left_alone",
+    "test_a_suspicious_task_is_due_at_its_moment_and_no_other_one_is_run_alone",
     "test_what_is_under_way_or_over_cannot_be_claimed",
     "test_what_is_not_there_cannot_be_claimed",
     "test_a_waiting_task_that_is_held_is_not_claimed",

@@ -215,3 +215,22 @@ async def test_that_it_has_looked_is_told_once_if_that_was_asked_for(ledger: Led
     presence.listen("b")
     presence.listen("b")
     assert ledger.looked == 1
+
+
+async def test_who_gives_up_a_step_while_the_task_is_let_go_of_disturbs_nobody(
+    ledger: Ledger,
+) -> None:
+    presence = ledger.presence
+    presence.begin_wait("a", None)
+    parking = asyncio.create_task(presence.parked(FENCE, 0))
+    await asyncio.sleep(0)
+    given_up, step = (asyncio.create_task(presence.begin_work()) for _ in range(2))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait({given_up})
+
+    assert not step.done()
+    ledger.answer.set_result(False)
+    assert not await parking
+    await step
+    presence.end_work()

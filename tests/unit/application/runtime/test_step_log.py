@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import AsyncMock
+from weakref import ref
 
 import pytest
 
@@ -250,3 +251,15 @@ async def test_what_was_done_and_not_asked_for_again_may_have_to_be_undone(desk:
 
 async def test_its_fence_is_that_of_the_attempt(desk: Desk) -> None:
     assert desk.log().fence == Fence(TaskId("t1"), 1, WORKER)
+
+
+@pytest.mark.parametrize("records", [(), (a_step(),)])
+async def test_it_is_gone_with_its_attempt_and_leaves_nothing_to_the_garbage_collector(
+    desk: Desk, records: tuple[StepRecord, ...]
+) -> None:
+    log = desk.log(*records)
+    left = ref(log)
+
+    del log
+
+    assert left() is None

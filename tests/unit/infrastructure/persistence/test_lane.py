@@ -80,6 +80,47 @@ async def test_nothing_is_in_flight_once_all_is_done(lane):
     assert lane.in_flight == 0
 
 
+def busy():
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error
+
+
+async def test_inline_work_does_not_overtake_what_waits_for_a_lock_in_the_thread():
+    lane = Lane(name="lane", inline=True, patience=10)
+    await lane.open(connect)
+    order, free = [], threading.Event()
+
+    def locked_at_first(_):
+        if threading.current_thread() is threading.main_thread():
+            raise busy()
+        free.wait(10)
+        order.append("first")
+
+    first = asyncio.create_task(lane.run(locked_at_first))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(lane.run(lambda _: order.append("second")))
+    await asyncio.sleep(0)
+    free.set()
+    await asyncio.gather(first, second)
+
+    assert order == ["first", "second"]
+    await lane.close()
+
+
+async def test_the_answer_to_who_has_gone_away_is_dropped(thread_lane):
+    told, go_on = [], threading.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    gone = asyncio.create_task(thread_lane.run(lambda _: go_on.wait(10)))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait({gone})
+    go_on.set()
+
+    await thread_lane.run(lambda _: None)
+    assert told == []
+
+
 async def test_inline_work_needs_no_thread():
     before = threading.active_count()
     lane = Lane(name="lane", inline=True, patience=1)
@@ -157,11 +198,20 @@ async def two():
     """A lane of memory, and somebody else's connection to the same database."""
     other = memory("two-connections")
     other.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
-    lane = Lane(name="lane", inline=True, patience=5)
+    lane = Lane(name="lane", inline=True, patience=60)
     await lane.open(lambda: memory("two-connections"))
     yield lane, other
     await lane.close()
     other.close()
+
+
+async def soon(condition):
+    """It holds long before the lane loses its patience."""
+    for _ in range(200_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("it is still waited for")
 
 
 def insert(number):
@@ -214,8 +264,7 @@ async def test_cancelled_work_waits_for_no_lock_any_more(two):
     await asyncio.sleep(0)
     assert lane.in_flight == 1
     task.cancel()
-    while lane.in_flight:
-        await asyncio.sleep(0)
+    await soon(lambda: not lane.in_flight)
     other.execute("COMMIT")
 
     assert other.execute("SELECT count(*) FROM notes").fetchone() == (0,)
@@ -226,8 +275,7 @@ async def test_work_that_is_given_up_ends_with_the_error_of_the_lock(two):
     other.execute("BEGIN IMMEDIATE")
     answers = []
     lane.submit(insert(1), lambda *answer: answers.append(answer), lambda: True)
-    while not answers:
-        await asyncio.sleep(0)
+    await soon(lambda: answers)
     other.execute("ROLLBACK")
 
     ((result, error),) = answers

@@ -353,6 +353,19 @@ async def test_a_unit_whose_commit_was_held_up_is_still_true_to_its_outcome(
     assert stored(connection) == [1]
 
 
+async def test_a_unit_whose_commit_was_held_up_is_written_all_the_same(
+    connection, lane, slow_writer
+):
+    task = await sent(lane, slow_writer.commit([note(1)]))
+    ((work, done),) = lane.jobs
+    assert work(connection)
+    connection.execute("DELETE FROM notes")
+    done(work(connection), None)  # once more, as after a lock at its commit
+    await task
+
+    assert stored(connection) == [1]
+
+
 async def test_a_cancellation_that_meets_the_answer_knows_the_outcome(lane, slow_writer):
     task = await sent(lane, slow_writer.commit([note(1)]))
     lane.work()
@@ -428,6 +441,19 @@ async def test_draining_waits_for_all_that_was_handed_over(lane, slow_writer):
     lane.work()
     await drained
     await task
+
+
+async def test_who_drains_no_more_takes_nobody_else_with_him(lane, slow_writer):
+    task = await sent(lane, slow_writer.commit([note(1)]))
+    one, other = (asyncio.create_task(slow_writer.drain()) for _ in range(2))
+    await asyncio.sleep(0)
+    one.cancel()
+    await asyncio.wait({one})
+    lane.work()
+    await other
+    await task
+
+    assert one.cancelled()
 
 
 async def test_draining_an_idle_writer_returns_at_once(slow_writer):
