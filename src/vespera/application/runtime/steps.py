@@ -63,8 +63,7 @@ class StepLog:
         self._task = task
         self._steps, self._codec, self._clock = steps, codec, clock
         self.fence = Fence(task.id, task.attempt, owner)
-        self.lost = False
-        self._asleep = False
+        self.lost, self._asleep = False, False
         self._wake_at: datetime | None = None
         self.spawned = task.spawned
         self.undoable = task.undoable

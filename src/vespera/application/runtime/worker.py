@@ -297,7 +297,7 @@ class Worker:
         where there may be others, after each ``poll``.
         """
         self._look_out_at = self._next_look_out(now)
-        await self._engine.make_up()
+        await self._engine.arrears.make_up()
         return bool(await self._engine.dead_owners())
 
     def _next_look_out(self, now: datetime) -> datetime:

@@ -172,7 +172,7 @@ async def test_a_task_that_was_claimed_and_is_not_begun_is_called_off_by_its_att
     await claimed(engine, tasks)
     await tasks.call_off(T, "not wanted")
 
-    await engine.make_up()
+    await engine.arrears.make_up()
 
     assert (await tasks.get(T)).status == "running"
 
@@ -185,7 +185,7 @@ async def test_what_is_to_be_undone_is_called_off_by_who_undoes_it(
     await tasks.call_off(T, "not wanted")
     await tasks.call_off(TaskId("u"), "not wanted")
 
-    await engine.make_up()
+    await engine.arrears.make_up()
 
     assert (await tasks.get(T)).status == "pending"
     assert (await tasks.get(TaskId("u"))).status == "cancelled"
@@ -198,7 +198,7 @@ async def test_whoever_waits_hears_of_a_task_that_was_called_off(
     await tasks.call_off(T, "not wanted")
 
     with container.get(Notices).about(T) as heard:
-        await engine.make_up()
+        await engine.arrears.make_up()
 
         assert heard.is_set()
 
@@ -212,7 +212,7 @@ async def test_what_others_have_changed_meanwhile_is_looked_at_again(
     mocked.save.side_effect = [StaleTask("t"), DEFAULT]
     engine.arrears._tasks = mocked
 
-    await engine.make_up()
+    await engine.arrears.make_up()
 
     assert (await tasks.get(T)).status == "cancelled"
     assert not engine.arrears.due
@@ -275,8 +275,9 @@ async def in_trouble(engine: Engine, tasks: TaskRepository, **trouble: object) -
     task = await claimed(engine, tasks)
     engine._attempts = AsyncMock(spec=AttemptRunner)
     engine._attempts.run.side_effect = DatabaseLocked("locked")
-    engine._tasks = AsyncMock(wraps=tasks, spec=TaskRepository)
-    engine._tasks.save.side_effect = trouble.get("save")
+    mocked = AsyncMock(wraps=tasks, spec=TaskRepository)
+    mocked.save.side_effect = trouble.get("save")
+    engine._tasks = engine.arrears._tasks = mocked
     return task
 
 
@@ -291,7 +292,7 @@ async def test_an_end_that_could_not_be_stored_is_told_for_what_it_is(
             await engine.begin(task, kept=False)
 
         assert heard.is_set()  # perhaps it was stored, and only the answer was lost
-    assert engine.has_to_call_off
+    assert engine.arrears.due
 
 
 async def test_what_was_released_is_not_released_once_more_at_the_end(
@@ -304,7 +305,7 @@ async def test_what_was_released_is_not_released_once_more_at_the_end(
     again = await engine.claim(T)  # by somebody else in this process, say
     assert again is not None
 
-    await engine._release_rest()
+    await engine.arrears.release()
 
     assert (await tasks.get(T)).status == "running"
 
