@@ -68,6 +68,17 @@ class Writer:
             raise ValueError("no ink")
         return content
 
+    async def has_it_changed_before_it_reads_again(self, task: TaskContext) -> str:
+        paper = self.workspace / "paper.txt"
+        if task.attempt == 1:
+            paper.write_text("wet")
+        else:  # as somebody else might
+            paper.write_text("dry")
+        content = await task.files.read_text("paper.txt")
+        if task.attempt == 1:
+            raise ValueError("no ink")
+        return content
+
     async def announces_something_else(self, task: TaskContext) -> None:
         name = "a.txt" if task.attempt == 1 else "b.txt"
         await task.files.track_file_create(name)
@@ -202,3 +213,15 @@ async def test_what_was_said_before_a_failure_and_is_outdated_is_not_held_agains
     done = await orchestrator.run(TRIED_TWICE)
 
     assert done.status == "completed", (done.error, done.findings)
+
+
+async def test_what_is_read_anew_and_is_another_now_takes_the_place_of_what_was_read(
+    orchestrator: TaskOrchestrator, writer: Writer, container: Container
+) -> None:
+    writer.habit = "has_it_changed_before_it_reads_again"
+
+    result = await orchestrator.run({**TRIED_TWICE, "task_id": "t"})
+
+    assert (result.status, result.error) == ("completed", None)
+    [read] = await container.get(FileOperationRepository).of_task("t")
+    assert read.kind == "read"
