@@ -158,7 +158,7 @@ def test_what_can_be_undone_is_undone_by_the_container_that_does_the_task(
 ):
     created({"task_id": "a", "payload": {"waits": 1}}, work=True)
     refused = vespera("task", "cancel", "a", "-y", "--reason", "rain " * 10_000)
-    assert (refused.exit_code, "reason: is longer than" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "'--reason': is longer than" in refused.stderr) == (2, True)
     without = vespera("task", "cancel", "a", "-y")
     assert "waits: a worker that does 'job', to undo its steps" in without.stdout
     assert not (workspace / "undone").exists()

@@ -15,9 +15,8 @@ from vespera.application.runtime.resources.manager import AsyncResourceManager
 from vespera.application.runtime.settling import Settling
 from vespera.application.runtime.specialists import Specialists
 from vespera.application.workflows.task_result import TaskResult
-from vespera.domain.errors import InvalidRequest, TaskNotFound, TaskOver
+from vespera.domain.errors import TaskNotFound, TaskOver
 from vespera.domain.ids import TaskId
-from vespera.domain.request import text_of
 from vespera.domain.resource import ResourceRecord
 from vespera.domain.task import GOING_ON, Task, TaskStatus
 from vespera.infrastructure.di.container import Container
@@ -108,9 +107,8 @@ def cancel(task_id: str, reason: str) -> Question[TaskResult]:
         if knows or not task.undoable or task.status not in GOING_ON:
             return _accepted(await orchestrator.cancel_task(task_id, reason))
         try:
-            why = text_of(reason, "reason") or "it was called off"
-            await container.get(TaskRepository).call_off(task.id, why)
-        except (InvalidRequest, TaskOver) as error:
+            await container.get(TaskRepository).call_off(task.id, reason or "it was called off")
+        except TaskOver as error:
             raise click.ClickException(str(error)) from error
         told = f"a worker that does {task.specialist_type!r}, to undo its steps (or say --app)"
         return replace(await orchestrator.get_task_status(task_id), waits_for=told)
