@@ -35,6 +35,11 @@ class Two:
         await self.here.start()
         await self.clock.sleep(1)
 
+    async def recorded(self):
+        """A step that can be undone."""
+        while not (await self.tasks.get(T)).undoable:
+            await self.clock.sleep(0.01)
+
     async def signal(self, name, payload=None):
         sent = await self.there.signal("t", name, payload)
         assert sent.success, sent.error
@@ -145,6 +150,7 @@ async def test_a_task_that_the_other_calls_off_while_it_waits_undoes_its_steps_s
         await task.wait_for_signal("go")
 
     await two.begin(book)
+    await two.recorded()
     await two.tasks_there.call_off(T, "not wanted")
     await two.clock.sleep(SOON)
 
@@ -165,6 +171,26 @@ async def test_a_task_that_the_other_calls_off_while_it_waits_ends(two):
     assert (await two.there.signal("t", "go")).error == "Task 't' (A) is cancelled."
 
 
+async def test_a_task_that_the_other_cancels_while_it_works_is_broken_off_soon(two):
+    left = []
+
+    async def work(task: TaskContext):
+        try:
+            await two.clock.sleep(LONG)
+        finally:
+            left.append(two.clock.monotonic())
+
+    await two.begin(work)
+    began = two.clock.monotonic()
+    cancelled = await two.there.cancel_task("t", "no more")
+    await two.clock.sleep(SOON)
+
+    assert cancelled.status == "cancelled"
+    assert len(left) == 1
+    assert left[0] - began < SOON
+    assert (await two.tasks.get(T)).status == "cancelled"
+
+
 async def test_a_task_that_the_other_calls_off_while_it_works_is_undone_soon(two):
     undone = []
 
@@ -173,6 +199,7 @@ async def test_a_task_that_the_other_calls_off_while_it_works_is_undone_soon(two
         await two.clock.sleep(LONG)
 
     await two.begin(work)
+    await two.recorded()
     began = two.clock.monotonic()
     cancelled = await two.there.cancel_task("t", "no more")
 

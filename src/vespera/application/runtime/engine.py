@@ -147,9 +147,8 @@ class Engine:
     async def claim_ready(self, limit: int) -> Collection[Task]:
         """Claim up to ``limit`` tasks that are ready and due."""
         now = self._clock.now()
-        return await self._line.claim_ready(
-            owner=self.owner, now=now, lease_until=now + self.lease, limit=limit
-        )
+        until, claim = now + self.lease, self._line.claim_ready
+        return await claim(owner=self.owner, now=now, lease_until=until, limit=limit)
 
     async def has_suspects(self) -> bool:
         """Whether a task is due that has to be run alone."""
@@ -157,10 +156,8 @@ class Engine:
 
     async def claim_suspect(self) -> Task | None:
         """Claim the oldest task that has to be run alone."""
-        now = self._clock.now()
-        return await self._line.claim_suspect(
-            owner=self.owner, now=now, lease_until=now + self.lease
-        )
+        line, owner, now = self._line, self.owner, self._clock.now()
+        return await line.claim_suspect(owner=owner, now=now, lease_until=now + self.lease)
 
     async def dead_owners(self) -> Collection[OwnerId]:
         """Those who hold tasks and are known to be dead."""
@@ -177,6 +174,12 @@ class Engine:
         for task_id in taken:
             self._break_off(task_id, Stop.LOST)
         return taken
+
+    async def drop_lost(self) -> None:
+        """Break off what others have ended or taken, also before a heartbeat finds that out."""
+        runs, held = dict(self._runs), await self._queue.news(self.owner)
+        for task_id in runs.keys() - held.keys():
+            self._interrupt(runs[task_id], Stop.LOST)
 
     async def mind_the_clock(self) -> int:
         """Extend all leases if somebody has set the clock; how often that was noticed so far."""
@@ -217,9 +220,8 @@ class Engine:
             claimed: running, as stored.
             kept: it goes on when nobody waits for it.
         """
-        handle = asyncio.create_task(
-            self._conduct(claimed), name=f"vespera task {claimed.id}", context=Context()
-        )
+        conducting, name = self._conduct(claimed), f"vespera task {claimed.id}"
+        handle = asyncio.create_task(conducting, name=name, context=Context())
         self._break_off(claimed.id, Stop.LOST)  # its lease ran out unnoticed, and it is ours again
         self._runs[claimed.id] = run = self._run_of(claimed, handle, kept=kept)
         if self.called_off.take(claimed):
@@ -227,9 +229,8 @@ class Engine:
         self.handles.add(handle)
         handle.add_done_callback(self._left)
         if self._heart is None:
-            self._heart = asyncio.create_task(
-                self._beat(), name="vespera heartbeat", context=Context()
-            )
+            beating, name = self._beat(), "vespera heartbeat"
+            self._heart = asyncio.create_task(beating, name=name, context=Context())
         return handle
 
     async def join(self, task_id: TaskId) -> Signed:
@@ -352,8 +353,7 @@ class Engine:
             self._ear = None
 
     async def _interrupted(self, run: OpenAttempt, error: BaseException) -> Signed:
-        claimed = run.task
-        cancelled = isinstance(error, asyncio.CancelledError)
+        claimed, cancelled = run.task, isinstance(error, asyncio.CancelledError)
         if not cancelled or run.stop in {Stop.LOST, Stop.PARKED}:
             return Signed(await self._tasks.get(claimed.id))
         cancels, now = run.stop is Stop.CANCEL, self._clock.now()

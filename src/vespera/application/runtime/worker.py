@@ -293,11 +293,13 @@ class Worker:
         self._notices.all()
 
     async def _sees_dead(self, now: datetime) -> bool:
-        """Look out for workers that have died, and for tasks that other processes have called off;
-        where there may be others, after each ``poll``.
+        """Look out for workers that have died, and for tasks that other processes have called off
+        or ended; where there may be others, after each ``poll``.
         """
         self._look_out_at = self._next_look_out(now)
         await self._engine.arrears.make_up()
+        if self._engine.running:
+            await self._engine.drop_lost()
         return bool(await self._engine.dead_owners())
 
     def _next_look_out(self, now: datetime) -> datetime:
