@@ -50,8 +50,9 @@ class Arrears:
         self.due = False
         try:
             await self._release()
-            while await self._call_off():
-                """What was cancelled may have children, who are to be called off with it."""
+            again = True
+            while again:  # what was cancelled may have children, who are called off with it
+                again = await self._call_off()
         except BaseException:
             self.due = True
             raise

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
-from operator import attrgetter
+from operator import itemgetter
 
 from vespera.domain.dedup import DedupKey, dedup_key_of
 from vespera.domain.errors import GatedType, StaleTask, TaskNotFound, TaskOver
@@ -345,42 +345,21 @@ def _completing(task: Task) -> tuple[Statement, Row]:
 
 
 def _inserted(task: Task, told: Told) -> Write:
-    tally, running = tally_of(task), task.status is TaskStatus.RUNNING
+    row, tally, running = _to_row(task), tally_of(task), task.status is TaskStatus.RUNNING
     refusal = GatedType if running else None
-    if _said_seldom(task) == _BARE:
+    if _said_seldom(row) == _NOTHING:
         bare = sql.INSERT_BARE_RUNNING_TASK if running else sql.INSERT_BARE_TASK
-        return Write(bare, _to_bare_row(task), refusal, told, tally)
+        return Write(bare, _bare(row), refusal, told, tally)
     whole = sql.INSERT_RUNNING_TASK if running else sql.INSERT_TASK
-    return Write(whole, _to_row(task), refusal, told, tally)
+    return Write(whole, row, refusal, told, tally)
 
 
-def _to_bare_row(task: Task) -> Row:
-    """What new tasks say that say little, in the order of the columns, its type for its gate."""
-    return (
-        task.id,
-        task.status.value,
-        task.priority,
-        task.version,
-        task.attempt,
-        task.owner,
-        to_micros_if_any(task.lease_until),
-        to_micros(task.created_at),
-        to_micros(task.updated_at),
-        task.completion.value,
-        task.specialist_type,
-        task.request_digest,
-        to_retry(task.retry),
-        task.on_parent_end.value,
-        task.on_failed_dependency.value,
-        task.title,
-        task.description,
-        task.payload,
-        task.specialist_type,
-    )
-
-
-_said_seldom = attrgetter(*sql.SELDOM_GIVEN, *sql.COUNTED_FROM_ZERO)
-_BARE = (*(None for _ in sql.SELDOM_GIVEN), *(0 for _ in sql.COUNTED_FROM_ZERO))
+_SELDOM = (*sql.SELDOM_GIVEN, *sql.COUNTED_FROM_ZERO)
+_NOTHING = (*(None for _ in sql.SELDOM_GIVEN), *(0 for _ in sql.COUNTED_FROM_ZERO))
+_BARE = [name for name in sql.TASK_COLUMNS if name not in {*_SELDOM, "gate"}]
+_said_seldom, _bare = (
+    itemgetter(*map(sql.TASK_COLUMNS.index, names)) for names in (_SELDOM, [*_BARE, "gate"])
+)
 _NOTHING_LEFT = (None,) * 5
 
 
